@@ -1,0 +1,29 @@
+"""The errors and warnings of p2pselect: one family, so that one ``except`` catches all."""
+
+
+class P2PSelectError(Exception):
+    """Base class of every error that p2pselect raises on purpose."""
+
+
+class InputError(P2PSelectError, ValueError):
+    """Images, labels, regions or masks that cannot be used as they were given."""
+
+
+class ImageReadError(P2PSelectError, OSError):
+    """An image file that is missing or cannot be decoded; the message names the file."""
+
+
+class WeightsNotFoundError(P2PSelectError, OSError):
+    """Pretrained weights that were asked for and cannot be had."""
+
+
+class UnknownNameError(P2PSelectError, ValueError):
+    """A network, engine or scorer name that does not exist; the message lists near matches."""
+
+
+class TrainingError(P2PSelectError, RuntimeError):
+    """Training that cannot go on, for example because the loss is not finite."""
+
+
+class P2PSelectWarning(UserWarning):
+    """Base class of every warning that p2pselect emits on purpose."""

@@ -1,0 +1,124 @@
+"""Networks by name: any timm model as classifier, any timm backbone as selector trunk."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from p2pselect.exceptions import UnknownNameError
+from p2pselect.nn.weights import Pretrained, with_pretrained
+
+
+class Normalized(nn.Module):
+    """A network behind the normalisation it was trained with, so that black stays 0 outside.
+
+    Parameters
+    ----------
+    network : Module
+    mean, std : sequence of 3 floats
+        Per channel, in units of the [0, 1] pixel range.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, network: nn.Module, mean: Sequence[float], std: Sequence[float]):
+        super().__init__()
+        self.network = network
+        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(-1, 1, 1), persistent=False)
+
+    def forward(self, images: Tensor) -> Any:
+        """Map images (n, 3, h, w) in [0, 1] to whatever the network returns."""
+        return self.network((images - self.mean) / self.std)
+
+
+def check_network_name(name: str, known: Sequence[str] = ()) -> None:
+    """Raise :class:`UnknownNameError` with near matches unless timm or ``known`` has it."""
+    import timm
+
+    if name in known or timm.is_model(name):
+        return
+    near = difflib.get_close_matches(name, [*known, *timm.list_models()], n=3, cutoff=0.4)
+    hint = f"; did you mean {', '.join(map(repr, near))}?" if near else ""
+    raise UnknownNameError(
+        f"there is no network {name!r}: expected the name of a timm model"
+        + (f" or one of {list(known)}" if known else "")
+        + hint
+    )
+
+
+def create_timm(
+    name: str, pretrained: Pretrained, image_size: int | None = None, **options: Any
+) -> nn.Module:
+    """Create a timm model; weights come from timm's hub or from a local file.
+
+    Parameters
+    ----------
+    name : str
+        A timm model name, with or without a pretrained tag.
+    pretrained : {True, False, "auto"} or path
+    image_size : int, optional
+        Passed on as ``img_size`` where the architecture is built for one input size.
+    **options
+        Passed to ``timm.create_model``.
+    """
+    import timm
+
+    check_network_name(name)
+    if image_size is not None and timm.get_pretrained_cfg(name).fixed_input_size:
+        options["img_size"] = image_size
+
+    def build(source: bool | Path) -> nn.Module:
+        if isinstance(source, Path):
+            options["pretrained_cfg_overlay"] = {"file": os.fspath(source)}
+        return timm.create_model(name, pretrained=bool(source), **options)
+
+    return with_pretrained(name, pretrained, build)
+
+
+def build_classifier(
+    classifier: str | Callable[[int], nn.Module],
+    n_classes: int,
+    image_size: int,
+    pretrained: Pretrained = False,
+    options: dict[str, Any] | None = None,
+) -> Normalized:
+    """Build the classifier that will see the masked images.
+
+    Parameters
+    ----------
+    classifier : str or callable
+        A timm model name, or a factory ``n_classes -> Module`` whose module maps images
+        (n, 3, h, w) to logits (n, n_classes).  A factory's module is given images in
+        [0, 1] unless it carries timm's ``pretrained_cfg`` with a mean and a std.
+    n_classes : int
+    image_size : int
+        Side of the model's grid in pixels.
+    pretrained : {True, False, "auto"} or path, default=False
+    options : dict, optional
+        More keyword arguments for ``timm.create_model``, for example ``drop_rate``.
+
+    Raises
+    ------
+    UnknownNameError
+        If no network has this name; the message lists near matches.
+    """
+    if callable(classifier):
+        network = classifier(n_classes)
+    else:
+        options = {**(options or {}), "num_classes": n_classes}
+        network = create_timm(classifier, pretrained, image_size, **options)
+    return normalized(network)
+
+
+def normalized(network: nn.Module) -> Normalized:
+    """Put a network behind the mean and std of its own ``pretrained_cfg``."""
+    config = getattr(network, "pretrained_cfg", None) or {}
+    return Normalized(network, config.get("mean", (0.0,) * 3), config.get("std", (1.0,) * 3))

@@ -1,0 +1,56 @@
+"""Selector and classifier as one module."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from p2pselect.nn.masking import apply_mask
+from p2pselect.nn.pooling import region_areas, region_mean, to_pixels
+from p2pselect.nn.selectors import Selector
+
+
+@dataclass(frozen=True)
+class RegionScores:
+    """What the selector says of the regions of a batch, before any tau.
+
+    Attributes
+    ----------
+    maps : Tensor of shape (n, 1 + k, d)
+        Selection logits in row 0, embeddings in the others.
+    areas : Tensor of shape (n, d)
+        Pixels of every region; 0 for padding.
+    """
+
+    maps: Tensor
+    areas: Tensor
+
+    def at(self, offset: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (n, d) and embeddings (n, k, d) under an offset (n, 1 + k)."""
+        maps = self.maps + offset[:, :, None]
+        return maps[:, 0], maps[:, 1:]
+
+
+class SelectiveModel(nn.Module):
+    """A selector that scores regions and a classifier that sees the kept ones alone."""
+
+    def __init__(self, selector: Selector, classifier: nn.Module):
+        super().__init__()
+        self.selector = selector
+        self.classifier = classifier
+
+    def score(
+        self, images: Tensor, regions: Tensor, n_regions: int | None = None
+    ) -> RegionScores:
+        """Score regions (n, h, w) of images (n, 3, h, w) in [0, 1]."""
+        areas = region_areas(regions, n_regions)
+        return RegionScores(region_mean(self.selector(images), regions, areas), areas)
+
+    def classify(self, images: Tensor, regions: Tensor, region_masks: Tensor) -> Tensor:
+        """Logits (n, n_classes) of images seen through region masks (n, d) in [0, 1]."""
+        return self.classifier(apply_mask(images, to_pixels(region_masks, regions)))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits of images as they are: the classifier alone."""
+        return self.classifier(images)

@@ -1,0 +1,48 @@
+"""Random masks that gradients pass through."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def sample_logits(mean: Tensor, embeddings: Tensor) -> Tensor:
+    r"""Sample region logits from :math:`N(\mu, E^\top E)` (paper, section 3).
+
+    :math:`\mu + E^\top \varepsilon` with :math:`\varepsilon \sim N(0, I_k)` has exactly that
+    distribution; no factorisation of the singular (d, d) covariance is needed.
+
+    Parameters
+    ----------
+    mean : Tensor of shape (n, d)
+    embeddings : Tensor of shape (n, k, d)
+
+    Returns
+    -------
+    Tensor of shape (n, d)
+    """
+    noise = torch.randn(embeddings.shape[:2], device=mean.device, dtype=mean.dtype)
+    return mean + torch.einsum("nk,nkd->nd", noise, embeddings)
+
+
+def relaxed_bernoulli(
+    logits: Tensor, temperature: float, straight_through: bool = False
+) -> Tensor:
+    r"""Sample a relaxed Bernoulli (binary concrete) variable per logit.
+
+    :math:`m = \operatorname{sigmoid}((\ell + \log u - \log(1 - u)) / T)`, u uniform
+    (Maddison et al., 2017, appendix C.3.2; Jang et al., 2017).
+
+    Parameters
+    ----------
+    logits : Tensor of any shape
+    temperature : float
+        T > 0; towards 0 the samples become binary.
+    straight_through : bool, default=False
+        Return 0 or 1, with the gradient of the relaxed sample.
+    """
+    uniform = torch.rand_like(logits).clamp(1e-6, 1 - 1e-6)
+    soft = torch.sigmoid((logits + torch.logit(uniform)) / temperature)
+    if not straight_through:
+        return soft
+    return (soft > 0.5).to(soft.dtype) + soft - soft.detach()

@@ -1,0 +1,20 @@
+"""Figures of explanations, drawn with matplotlib (imported when the first one is drawn)."""
+
+from p2pselect.plots.example import example_explanation
+from p2pselect.plots.images import (
+    plot_embedding,
+    plot_heat_map,
+    plot_masked_image,
+    plot_regions,
+)
+from p2pselect.plots.panels import plot_explanation, plot_page
+
+__all__ = [
+    "example_explanation",
+    "plot_embedding",
+    "plot_explanation",
+    "plot_heat_map",
+    "plot_masked_image",
+    "plot_page",
+    "plot_regions",
+]

@@ -1,0 +1,46 @@
+"""What an explanation says about one image, in words: shared by figures and report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from p2pselect.explanation import Explanation
+
+
+def percent(share: float) -> str:
+    """A share in [0, 1] as people read it; small shares keep a decimal.
+
+    Examples
+    --------
+    >>> percent(0.123), percent(0.012), percent(0.9996), percent(1.0)
+    ('12 %', '1.2 %', '> 99.9 %', '100 %')
+    """
+    hundred = 100 * float(share)
+    if 99.9 < hundred < 100:
+        return "> 99.9 %"
+    if 0 < hundred < 0.1:
+        return "< 0.1 %"
+    whole = 10 <= hundred <= 99 or hundred in (0, 100)
+    return f"{hundred:.0f} %" if whole else f"{hundred:.1f} %"
+
+
+def label(value: Any, length: int = 28) -> str:
+    """A class label on one line, shortened when it is long."""
+    text = " ".join(str(value).split())
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def certainty_words(exp: Explanation, image: int) -> str:
+    """For example ``certain (98 %, asked for 95 %)``."""
+    reached = "certain" if exp.certainty_reached[image] else "not certain"
+    asked = percent(exp.certainty_threshold)
+    return f"{reached} ({percent(exp.certainty[image])}, asked for {asked})"
+
+
+def sparsity_words(exp: Explanation, image: int) -> str:
+    """What was allowed and what was kept, for example ``kept 12 %: 8 of 64 regions``."""
+    regions = f"{exp.region_masks[image].sum()} of {exp.n_regions[image]} regions"
+    return (
+        f"allowed {percent(exp.tau[image])} of the pixels (τ = {exp.tau[image]:.2f}), "
+        f"kept {percent(exp.kept_fraction[image])}: {regions}"
+    )

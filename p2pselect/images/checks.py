@@ -1,0 +1,106 @@
+"""Pixel values that images may have; what is wrong is said with index, range and remedy."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from p2pselect.exceptions import InputError
+
+CHANNELS = (1, 3, 4)
+_CHUNK_BYTES = 16 << 20
+# Interpolation and float32 arithmetic leave values this far outside [0, 1].
+_ROUNDING = 1e-6
+
+
+def check_dtype(values: np.ndarray, what: str) -> None:
+    """Refuse what is neither uint8 nor floating point.
+
+    Parameters
+    ----------
+    values : ndarray
+        Pixel values.
+    what : str
+        How the message calls them.
+    """
+    if values.dtype == np.uint8 or values.dtype.kind == "f":
+        return
+    remedy = {
+        "b": "for black and white images pass X.astype('uint8') * 255",
+        "c": "Complex data not supported",
+        "i": "pass X.astype('uint8') if the values are 0..255",
+        "u": "16-bit values become floats by X / 65535",
+        "O": "all images need the same number of channels, and numbers as pixels",
+    }.get(values.dtype.kind, "pixels must be numbers")
+    raise InputError(
+        f"{what} has dtype {values.dtype}; expected uint8, or floats in [0, 1]: {remedy}"
+    )
+
+
+def check_channels(shape: tuple[int, ...], channels: str, what: str) -> None:
+    """Refuse images (..., h, w, c) with other than 1, 3 or 4 channels, or without pixels.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape as it was given.
+    channels : {"last", "first"}
+        Where the caller says that the channels are.
+    what : str
+        How the message calls the images.
+    """
+    last = shape[-1] if channels == "last" else shape[-3]
+    other = shape[-3] if channels == "last" else shape[-1]
+    if last not in CHANNELS:
+        layout = (
+            "(height, width, channels)" if channels == "last" else "(channels, height, width)"
+        )
+        hint = ""
+        if other in CHANNELS:
+            hint = f'; if it is the other way round, pass channels="{_swapped(channels)}"'
+        raise InputError(
+            f"{what} has shape {shape}, so with channels={channels!r}, {layout}, it has {last} "
+            f"channels; expected 1 (grey), 3 (RGB) or 4 (RGBA){hint}"
+        )
+    if 0 in shape[-3:]:
+        raise InputError(f"{what} has shape {shape}: images without a pixel")
+
+
+def _swapped(channels: str) -> str:
+    return "first" if channels == "last" else "last"
+
+
+def check_values(images: np.ndarray, what: str, first_index: int = 0) -> None:
+    """Refuse floats that are NaN, infinite, or outside [0, 1].
+
+    The array is walked through in chunks, so that neither a copy of it is made nor a
+    memory-mapped file loaded as a whole.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, ...)
+        One image per row; uint8 needs no look at the values.
+    what : str
+        How the message calls the array.
+    first_index : int, default 0
+        Index of the first image, for the message.
+    """
+    if images.dtype == np.uint8:
+        return
+    step = max(1, _CHUNK_BYTES // max(1, images[:1].nbytes))
+    low, high = np.inf, -np.inf
+    for start in range(0, len(images), step):
+        chunk = images[start : start + step]
+        low, high = min(low, chunk.min()), max(high, chunk.max())
+        # min() hands NaN on; Python's min() would not once low is a number.
+        if not np.isfinite(chunk.min()) or not np.isfinite(chunk.max()):
+            bad = ~np.isfinite(chunk).reshape(len(chunk), -1).all(axis=1)
+            raise InputError(
+                f"{what} contains NaN or infinity, first in image "
+                f"{first_index + start + int(np.flatnonzero(bad)[0])}"
+            )
+    if low < -_ROUNDING or high > 1 + _ROUNDING:
+        remedy = " (pass X / 255 or uint8)" if low >= 0 and 1 < high <= 255 else ""
+        raise InputError(
+            f"{what} has floats from {low:.6g} to {high:.6g}, expected [0, 1]{remedy}; "
+            "normalisation by mean and standard deviation is done inside the model"
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -45,7 +46,9 @@ def _formats() -> tuple[str, ...]:
     return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
-def read_file(path: str | os.PathLike[str]) -> np.ndarray:
+def read_file(
+    path: str | os.PathLike[str], convert: Callable[[Image.Image], np.ndarray] | None = None
+) -> np.ndarray:
     """Decode one image file.
 
     Parameters
@@ -53,11 +56,13 @@ def read_file(path: str | os.PathLike[str]) -> np.ndarray:
     path : str or path-like
         A JPEG, PNG, WebP, GIF, BMP, TIFF, PPM, JPEG 2000, AVIF or (with a Pillow plug-in)
         HEIF file; the content decides, not the name's ending.
+    convert : callable, default :func:`from_pillow`
+        What makes an array of the Pillow image.
 
     Returns
     -------
     ndarray of shape (h, w, 3), uint8
-        See :func:`from_pillow` for the rules.
+        Or what ``convert`` returns.
 
     Raises
     ------
@@ -67,7 +72,7 @@ def read_file(path: str | os.PathLike[str]) -> np.ndarray:
     """
     try:
         with Image.open(path, formats=_formats()) as image:
-            return from_pillow(image)
+            return (convert or from_pillow)(image)
     except MemoryError:
         raise
     # Pillow's decoders answer damaged files with nearly every exception there is.

@@ -1,0 +1,334 @@
+"""P2P: from pixels to perception (Vandenhirtz & Vogt, ICML 2025)."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from sklearn.utils._param_validation import Interval, StrOptions
+from torch import Tensor, nn
+
+from p2pselect.estimators.base import SelectiveImageClassifier
+from p2pselect.exceptions import InputError, P2PSelectWarning
+from p2pselect.images import ImageSequence
+from p2pselect.nn.backbones import build_classifier
+from p2pselect.nn.model import SelectiveModel
+from p2pselect.nn.selectors import Selector, build_pixel_scorer
+from p2pselect.objectives.p2p import P2PObjective, RandomMaskObjective
+from p2pselect.thresholding import threshold_counts
+from p2pselect.training.phases import Phase
+
+#: Below this many images, on a CPU, the default networks are a poor choice.
+SMALL_DATA = 5000
+
+
+class P2PClassifier(SelectiveImageClassifier):
+    r"""Image classifier that predicts from a few perceptual regions and nothing else.
+
+    A selector scores the regions (superpixels) of an image, a classifier sees the kept
+    regions on black, and a certainty threshold decides per image how much is shown.  With
+    the defaults this is the configuration of the paper, trained for 20 epochs;
+    :data:`p2pselect.presets.SMALL` suits small data sets and CPUs.
+
+    Parameters
+    ----------
+    selector : str or callable, default="lraspp_mobilenet_v3_large"
+        The paper's network, the name of a timm backbone that gets an LR-ASPP head, or a
+        factory ``n_maps -> Module``.
+    classifier : str or callable, default="vit_tiny_patch16_224"
+        Name of a timm model, or a factory ``n_classes -> Module``.
+    regions : str, callable or SuperpixelTransformer, default="slic"
+        What proposes regions.  A name or callable is the ``engine`` of a
+        :class:`~p2pselect.SuperpixelTransformer` with its defaults (about 100 regions).
+    image_size : int, default=224
+        Side in pixels of the square grid that images are resized to.
+    pretrained : {"auto", True, False}, path or dict, default="auto"
+        ``"auto"`` uses pretrained weights where they are in the cache or can be
+        downloaded and otherwise warns; ``True`` raises instead; a path is a safetensors or
+        pt file.  A dict with the keys ``"selector"`` and ``"classifier"`` tells them apart.
+    selector_options : dict, optional
+        For :func:`p2pselect.nn.selectors.build_pixel_scorer`: ``strides``,
+        ``head_channels``, ``weights``.
+    classifier_options : dict, optional
+        More arguments for ``timm.create_model``.
+    tau : "dynamic" or float in (0, 1], default="dynamic"
+        Largest fraction of pixels kept: found per image (eq. 4), or fixed.  Used at
+        prediction only.
+    certainty_threshold : float in (0, 1], default=0.99
+        delta of eq. 4: the search for tau stops when the largest class probability
+        reaches it.  Used at prediction only.
+    tau_min : float in (0, 1), default=0.05
+        Start of the search and lower end of the tau drawn in training.
+    tau_step : float in (0, 1), default=0.05
+        Step of the search; tau = 1 is always tried last.
+    selection : {"threshold", "budget"}, default="threshold"
+        ``"threshold"`` keeps regions of probability > .5 (the paper; the kept area is not
+        bounded by tau), ``"budget"`` the most probable ones while their area stays within
+        tau (the constraint of eq. 2).
+    allow_empty : bool, default=False
+        Allow masks without any region, as the released code does.  By default the most
+        probable region is always kept, even where it alone is larger than the budget: a
+        classifier can be certain about a black image.
+    tau_input : {"logit", "additive"}, default="logit"
+        How tau enters the selector: as ``s * logit(tau)`` added to the region logits, with
+        a learned slope s > 0, or as released.
+    embedding_dim : int, default=3
+        Size of the region embeddings that make up the covariance; 0 for independent
+        regions.
+    sparsity_weight : float, default=10
+        :math:`\lambda_1` of eq. 5, reached half-way through training.
+    covariance_weight : float, default=0.01
+        :math:`\lambda_2` of eq. 5, on the mean absolute entry of the covariance.
+    temperature, final_temperature : float, default=1.0 and 0.5
+        Of the relaxed Bernoulli masks; annealed over the first half of training.
+    n_samples_mc : int, default=1
+        Sampled masks per image and step.
+    straight_through : bool, default=False
+        Train on binary masks with the gradient of the relaxed ones.
+    max_epochs : int, default=20
+        Epochs of training, ``warmup_epochs`` included.
+    warmup_epochs : int, default=0
+        Epochs at the start in which the classifier alone learns, on random region masks.
+        Not part of the paper's method; helps networks without pretrained weights.
+    lr : float, default=1e-4
+        Learning rate, the highest one where there is a schedule.
+    optimizer : {"adam", "adamw", "sgd"} or callable, default="adam"
+    lr_schedule : {"constant", "onecycle", "cosine"}, default="constant"
+    weight_decay : float, default=0
+    batch_size : int, default=64
+        Images per step of training and per batch of prediction.
+    augment : {"flip", "shift", "paper"}, callable or None, default="flip"
+        Random views of the training images; the regions follow the image.  ``"shift"``
+        moves by up to a tenth of the side, ``"paper"`` is resized crop, flip and colour
+        jitter.  A callable maps ``(images, regions, rng)`` to new images and regions.
+    validation_fraction : float in (0, 1), optional
+        Share of the images held out; the terms of their loss go into ``history_``.
+    class_weight : dict or "balanced", optional
+        Weights of the classes in the loss.
+    callbacks : list of skorch callbacks, optional
+        For example ``skorch.callbacks.EarlyStopping(monitor="valid_loss")``.
+    channels : {"last", "first"}, default="last"
+        Where array-like images have their channel axis.
+    image_shape : tuple of int, optional
+        (h, w, c) of images that are given as flat rows (n, h * w * c).
+    warm_start : bool, default=False
+        Let ``fit`` continue from where the last one ended.
+    device : str or torch.device, default="auto"
+        ``"auto"`` takes a GPU where there is one.
+    num_workers : int, default=0
+        Processes that read and augment training images.
+    n_jobs : int, optional
+        Threads that propose regions.
+    random_state : int, RandomState instance or None, default=None
+        Makes training on a CPU reproducible exactly; the global generators stay untouched.
+    verbose : int, default=0
+        Show a progress bar.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    module_ : p2pselect.nn.model.SelectiveModel
+        The trained networks.
+    net_ : skorch.NeuralNet
+        What trained them.
+    history_ : skorch.history.History
+        Loss and terms per epoch.
+    regions_ : SuperpixelTransformer
+    image_shape_in_ : tuple of int or None
+        Height and width of the training images where they all share them.
+    n_channels_in_ : int
+
+    See Also
+    --------
+    SuperpixelTransformer : Proposes the regions.
+    Explanation : What ``explain`` returns.
+
+    References
+    ----------
+    Vandenhirtz, M. and Vogt, J. E. From Pixels to Perception: Interpretable Predictions
+    via Instance-wise Grouped Feature Selection. ICML 2025.
+
+    Examples
+    --------
+    >>> from p2pselect import P2PClassifier, datasets, presets
+    >>> scenes = datasets.make_digit_scenes(24, image_size=32, random_state=0)
+    >>> settings = {**presets.SMALL, "image_size": 32, "max_epochs": 1}
+    >>> clf = P2PClassifier(**settings, random_state=0).fit(scenes.images, scenes.target % 2)
+    >>> clf.predict(scenes.images).shape
+    (24,)
+    >>> clf.explain(scenes.images[:2]).pixel_masks.shape
+    (2, 32, 32)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **SelectiveImageClassifier._parameter_constraints,
+        "selection": [StrOptions({"threshold", "budget"})],
+        "tau_input": [StrOptions({"logit", "additive"})],
+        "embedding_dim": [Interval(Integral, 0, None, closed="left")],
+        "sparsity_weight": [Interval(Real, 0, None, closed="left")],
+        "covariance_weight": [Interval(Real, 0, None, closed="left")],
+        "temperature": [Interval(Real, 0, None, closed="neither")],
+        "final_temperature": [Interval(Real, 0, None, closed="neither")],
+        "n_samples_mc": [Interval(Integral, 1, None, closed="left")],
+        "straight_through": ["boolean"],
+        "warmup_epochs": [Interval(Integral, 0, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        *,
+        selector: Any = "lraspp_mobilenet_v3_large",
+        classifier: Any = "vit_tiny_patch16_224",
+        regions: Any = "slic",
+        image_size: int = 224,
+        pretrained: Any = "auto",
+        selector_options: dict[str, Any] | None = None,
+        classifier_options: dict[str, Any] | None = None,
+        tau: float | str = "dynamic",
+        certainty_threshold: float = 0.99,
+        tau_min: float = 0.05,
+        tau_step: float = 0.05,
+        selection: str = "threshold",
+        allow_empty: bool = False,
+        tau_input: str = "logit",
+        embedding_dim: int = 3,
+        sparsity_weight: float = 10.0,
+        covariance_weight: float = 0.01,
+        temperature: float = 1.0,
+        final_temperature: float = 0.5,
+        n_samples_mc: int = 1,
+        straight_through: bool = False,
+        max_epochs: int = 20,
+        warmup_epochs: int = 0,
+        lr: float = 1e-4,
+        optimizer: Any = "adam",
+        lr_schedule: str = "constant",
+        weight_decay: float = 0.0,
+        batch_size: int = 64,
+        augment: Any = "flip",
+        validation_fraction: float | None = None,
+        class_weight: dict | str | None = None,
+        callbacks: list | None = None,
+        channels: str = "last",
+        image_shape: tuple[int, ...] | None = None,
+        warm_start: bool = False,
+        device: str | torch.device = "auto",
+        num_workers: int = 0,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
+    ):
+        self.selector = selector
+        self.classifier = classifier
+        self.regions = regions
+        self.image_size = image_size
+        self.pretrained = pretrained
+        self.selector_options = selector_options
+        self.classifier_options = classifier_options
+        self.tau = tau
+        self.certainty_threshold = certainty_threshold
+        self.tau_min = tau_min
+        self.tau_step = tau_step
+        self.selection = selection
+        self.allow_empty = allow_empty
+        self.tau_input = tau_input
+        self.embedding_dim = embedding_dim
+        self.sparsity_weight = sparsity_weight
+        self.covariance_weight = covariance_weight
+        self.temperature = temperature
+        self.final_temperature = final_temperature
+        self.n_samples_mc = n_samples_mc
+        self.straight_through = straight_through
+        self.max_epochs = max_epochs
+        self.warmup_epochs = warmup_epochs
+        self.lr = lr
+        self.optimizer = optimizer
+        self.lr_schedule = lr_schedule
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.augment = augment
+        self.validation_fraction = validation_fraction
+        self.class_weight = class_weight
+        self.callbacks = callbacks
+        self.channels = channels
+        self.image_shape = image_shape
+        self.warm_start = warm_start
+        self.device = device
+        self.num_workers = num_workers
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _build_model(self, n_classes: int) -> SelectiveModel:
+        weights = pretrained_per_network(self.pretrained)
+        scorer = build_pixel_scorer(
+            self.selector, 1 + self.embedding_dim, weights["selector"], self.selector_options
+        )
+        classifier = build_classifier(
+            self.classifier,
+            n_classes,
+            self.image_size,
+            weights["classifier"],
+            self.classifier_options,
+        )
+        return SelectiveModel(Selector(scorer, self.embedding_dim, self.tau_input), classifier)
+
+    def _phases(self) -> Sequence[Phase]:
+        warmup = min(self.warmup_epochs, self.max_epochs)
+        objective = P2PObjective(
+            sparsity_weight=self.sparsity_weight,
+            covariance_weight=self.covariance_weight,
+            tau_min=self.tau_min,
+            temperature=self.temperature,
+            final_temperature=self.final_temperature,
+            n_samples_mc=self.n_samples_mc,
+            straight_through=self.straight_through,
+        )
+        return [
+            Phase("warmup", warmup, RandomMaskObjective(self.tau_min), ("classifier",)),
+            Phase("joint", self.max_epochs - warmup, objective, ("selector", "classifier")),
+        ]
+
+    def _prepare(self, images: ImageSequence, again: bool) -> None:
+        super()._prepare(images, again)
+        untouched = self.classifier == "vit_tiny_patch16_224" and self.image_size >= 224
+        if self.device_.type == "cpu" and untouched and len(images) < SMALL_DATA:
+            warnings.warn(
+                f"{len(images)} images on a CPU: P2PClassifier(**p2pselect.presets.SMALL) "
+                "trains far faster than the default networks and is likely more accurate",
+                P2PSelectWarning,
+                stacklevel=3,
+            )
+
+    def _tau_offsets(self, tau_grid: np.ndarray) -> Tensor:
+        grid = torch.tensor(tau_grid, dtype=torch.float32, device=self.device_)
+        return self.module_.selector.tau_offset(grid)[:, 0]
+
+    def _mask_counts(
+        self, logits: Tensor, areas: Tensor, offsets: Tensor, tau_grid: np.ndarray
+    ) -> Tensor:
+        if self.selection == "budget":
+            return super()._mask_counts(logits, areas, offsets, tau_grid)
+        return threshold_counts(logits, offsets)
+
+
+def pretrained_per_network(pretrained: Any) -> dict[str, Any]:
+    """The ``pretrained`` setting of selector and classifier."""
+    if not isinstance(pretrained, dict):
+        if isinstance(pretrained, (str, os.PathLike)) and pretrained != "auto":
+            raise InputError(
+                "pretrained: two networks cannot share one file; pass "
+                f"pretrained={{'selector': ..., 'classifier': ...}}, got {pretrained!r}"
+            )
+        return {"selector": pretrained, "classifier": pretrained}
+    if set(pretrained) - {"selector", "classifier"}:
+        raise InputError(
+            "pretrained: a dict has the keys 'selector' and 'classifier', "
+            f"got {sorted(pretrained)}"
+        )
+    return {"selector": "auto", "classifier": "auto", **pretrained}

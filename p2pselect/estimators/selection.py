@@ -1,0 +1,190 @@
+"""The run over a set of images: regions, selector, certainty search, what is kept of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from p2pselect.explanation import Explanation
+from p2pselect.images import ImageSequence
+from p2pselect.nn.masking import apply_mask
+from p2pselect.thresholding import Chunk, SearchResult, search_certainty
+from p2pselect.training.data import as_float_images
+
+if TYPE_CHECKING:
+    from p2pselect.estimators.base import SelectiveImageClassifier
+
+
+class Selections:
+    """One pass of an estimator over images.
+
+    Parameters
+    ----------
+    estimator : SelectiveImageClassifier
+        Fitted.
+    images : ImageSequence
+    regions : ndarray of shape (n, h, w) or None
+    tau_grid : ndarray of shape (t,)
+    certainty_threshold : float
+    keep : {"nothing", "ranks", "all"}
+        What to remember of every batch besides the predictions.
+    """
+
+    def __init__(
+        self,
+        estimator: SelectiveImageClassifier,
+        images: ImageSequence,
+        regions: np.ndarray | None,
+        tau_grid: np.ndarray,
+        certainty_threshold: float,
+        keep: str,
+    ):
+        self.estimator = estimator
+        self.images = images
+        self.regions = regions
+        self.tau_grid = tau_grid
+        self.certainty_threshold = certainty_threshold
+        self.keep = keep
+        self.kept: list[dict[str, np.ndarray]] = []
+        with torch.inference_mode():
+            self.offsets = estimator._tau_offsets(tau_grid)
+
+    def search(self, keep_path: bool = False) -> SearchResult:
+        """Run the search over all images."""
+        self.kept = []
+        with torch.inference_mode():
+            return search_certainty(
+                self._chunks(),
+                len(self.images),
+                self._classify,
+                self.certainty_threshold,
+                self.estimator.batch_size,
+                keep_path,
+            )
+
+    def _classify(self, images: Tensor, pixel_masks: Tensor) -> Tensor:
+        return self.estimator.module_(apply_mask(images, pixel_masks)).softmax(dim=1)
+
+    def _read(self, start: int) -> tuple[np.ndarray, np.ndarray]:
+        estimator = self.estimator
+        rows = slice(start, start + estimator.batch_size)
+        images = self.images.batch(rows, estimator.image_size)
+        if self.regions is not None:
+            return images, self.regions[rows]
+        return images, estimator.regions_.propose_batch(images)
+
+    def _batches(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Batches of images and regions; the next one is read while one is in use."""
+        starts = range(0, len(self.images), self.estimator.batch_size)
+        with ThreadPoolExecutor(1) as reader:
+            following = None
+            for start in starts:
+                current = following or reader.submit(self._read, start)
+                after = start + self.estimator.batch_size
+                following = reader.submit(self._read, after) if after in starts else None
+                yield current.result()
+
+    def _chunks(self) -> Iterator[Chunk]:
+        estimator = self.estimator
+        for raw, labels in self._batches():
+            images = as_float_images(torch.from_numpy(raw), estimator.device_)
+            regions = torch.from_numpy(labels.astype(np.int64)).to(estimator.device_)
+            scores = estimator._score(images, regions)
+            logits = scores.maps[:, 0].masked_fill(scores.areas == 0, -torch.inf)
+            sorted_logits, ranking = logits.sort(dim=1, descending=True, stable=True)
+            sorted_areas = scores.areas.gather(1, ranking)
+            counts = estimator._mask_counts(
+                sorted_logits, sorted_areas, self.offsets, self.tau_grid
+            )
+            if not estimator.allow_empty:
+                counts = counts.clamp(min=1)
+            ranks = torch.empty_like(ranking)
+            ranks.scatter_(1, ranking, torch.arange(ranking.shape[1]).expand_as(ranking))
+            pixel_ranks = ranks.gather(1, regions.flatten(1)).view(regions.shape)
+            counts_np = counts.cpu().numpy()
+            self._remember(raw, labels, logits, scores.maps[:, 1:], pixel_ranks, counts_np)
+            yield Chunk(images, pixel_ranks, counts_np)
+
+    def _remember(
+        self,
+        images: np.ndarray,
+        regions: np.ndarray,
+        logits: Tensor,
+        embeddings: Tensor,
+        pixel_ranks: Tensor,
+        counts: np.ndarray,
+    ) -> None:
+        if self.keep == "ranks":
+            self.kept.append({"ranks": pixel_ranks.cpu().numpy().astype(np.int32)})
+        elif self.keep == "all":
+            self.kept.append(
+                {
+                    "images": images,
+                    "regions": regions.astype(np.int32),
+                    "logits": logits.cpu().numpy(),
+                    "embeddings": embeddings.cpu().numpy(),
+                    "counts": counts.astype(np.int32),
+                }
+            )
+
+    def pixel_masks(self, result: SearchResult) -> np.ndarray:
+        """Masks of the stopping points, bool (n, h, w); needs ``keep="ranks"``."""
+        size = self.estimator.image_size
+        masks = np.empty((len(self.images), size, size), bool)
+        start = 0
+        for part in self.kept:
+            stop = start + len(part["ranks"])
+            masks[start:stop] = part["ranks"] < result.count[start:stop, None, None]
+            start = stop
+        return masks
+
+
+def _padded(parts: list[np.ndarray], value: float) -> np.ndarray:
+    """Concatenate along the first axis arrays whose last axis differs in length."""
+    width = max(part.shape[-1] for part in parts)
+    return np.concatenate(
+        [
+            np.pad(
+                part,
+                [(0, 0)] * (part.ndim - 1) + [(0, width - part.shape[-1])],
+                constant_values=value,
+            )
+            for part in parts
+        ]
+    )
+
+
+def explain_selections(
+    estimator: Any, selections: Selections, result: SearchResult
+) -> Explanation:
+    """Put the selections of a finished search (with ``keep="all"``) into an Explanation."""
+    kept = selections.kept
+    logits = _padded([part["logits"] for part in kept], -np.inf)
+    embeddings = _padded([part["embeddings"] for part in kept], 0.0)
+    offsets = selections.offsets.cpu().numpy()[result.level]
+    ranking = np.argsort(-logits, axis=1, kind="stable")
+    ranks = np.empty_like(ranking)
+    np.put_along_axis(ranks, ranking, np.arange(ranking.shape[1])[None], axis=1)
+    with np.errstate(over="ignore"):
+        probs = 1 / (1 + np.exp(-(logits + offsets[:, None])))
+    return Explanation(
+        images=np.concatenate([part["images"] for part in kept]),
+        regions=np.concatenate([part["regions"] for part in kept]),
+        region_masks=ranks < result.count[:, None],
+        selection_logits=logits,
+        selection_probs=probs.astype(np.float32),
+        tau=selections.tau_grid[result.level],
+        proba=result.proba,
+        classes=estimator.classes_,
+        certainty_reached=result.reached,
+        certainty_threshold=selections.certainty_threshold,
+        region_embeddings=embeddings if embeddings.shape[1] else None,
+        path_tau=selections.tau_grid,
+        path_counts=np.concatenate([part["counts"] for part in kept]),
+        path_proba=result.path_proba,
+    )

@@ -1,0 +1,92 @@
+"""The terms that training objectives are made of: one function, one formula each.
+
+Every term gives one value per image, so that sample weights and reports mean the same
+thing for all of them.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def expected_kept_fraction(probs: Tensor, areas: Tensor) -> Tensor:
+    r"""Expected share of kept pixels, :math:`\bar p = \frac{1}{HW} \sum_j p_j |R_j|` (section 3).
+
+    Parameters
+    ----------
+    probs : Tensor of shape (n, d)
+        Selection probabilities in [0, 1].
+    areas : Tensor of shape (n, d)
+        Pixels of every region; padding has 0 and takes no part.
+
+    Returns
+    -------
+    Tensor of shape (n,)
+    """
+    return (probs * areas).sum(dim=1) / areas.sum(dim=1)
+
+
+def sparsity_hinge(p_bar: Tensor, tau: Tensor, eps: float = 1e-6) -> Tensor:
+    r"""Masking loss :math:`-\log\frac{1 - \bar p}{1 - \tau}` where :math:`\bar p > \tau`, else 0.
+
+    Equation 3 up to the constant :math:`\log(1 - \tau)`, which makes it continuous at tau
+    and leaves the gradient as it is.
+
+    Parameters
+    ----------
+    p_bar, tau : Tensor of shape (n,)
+        In [0, 1].
+    eps : float, default=1e-6
+        Keeps the value finite as ``p_bar`` goes to 1.
+
+    Returns
+    -------
+    Tensor of shape (n,)
+    """
+    return torch.relu(torch.log1p(eps - tau) - torch.log1p(eps - p_bar))
+
+
+def covariance_penalty(embeddings: Tensor, areas: Tensor) -> Tensor:
+    r"""Mean absolute entry of :math:`\Sigma = E^\top E` over an image's own regions.
+
+    Equation 5 writes :math:`\|\Sigma\|_1`; as in the released code the mean over the
+    :math:`D^2` entries is taken, so that the weight does not depend on D.
+
+    Parameters
+    ----------
+    embeddings : Tensor of shape (n, k, d)
+    areas : Tensor of shape (n, d)
+        Regions of area 0 are padding and take no part.
+
+    Returns
+    -------
+    Tensor of shape (n,)
+    """
+    present = (areas > 0).to(embeddings.dtype)
+    own = embeddings * present[:, None]
+    covariance = torch.bmm(own.transpose(1, 2), own)
+    return covariance.abs().sum(dim=(1, 2)) / present.sum(dim=1).square()
+
+
+def monte_carlo_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    r"""Cross-entropy of the mean probability over sampled masks.
+
+    :math:`-\log \frac{1}{S} \sum_s p(y \mid x_{m_s})`, computed as a logsumexp of
+    log-softmax values (first term of equation 5).
+
+    Parameters
+    ----------
+    logits : Tensor of shape (s, n, n_classes)
+        For ``s`` sampled masks.
+    target : Tensor of shape (n,), int64
+
+    Returns
+    -------
+    Tensor of shape (n,)
+    """
+    log_probs = F.log_softmax(logits, dim=-1)
+    index = target.expand(len(logits), -1)[..., None]
+    log_likelihood = torch.logsumexp(log_probs.gather(-1, index)[..., 0], dim=0)
+    return torch.log(torch.tensor(float(len(logits)))) - log_likelihood

@@ -1,0 +1,126 @@
+"""Random views of training images whose regions follow the image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from p2pselect.exceptions import InputError
+
+#: (images (b, h, w, 3), regions (b, h, w), rng) -> (images, regions), new arrays.
+Augmentation = Callable[
+    [np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]
+]
+
+
+def flip(
+    images: np.ndarray, regions: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mirror every second image, on average, left to right."""
+    flipped = rng.random(len(images)) < 0.5
+    images, regions = images.copy(), regions.copy()
+    images[flipped] = images[flipped, :, ::-1]
+    regions[flipped] = regions[flipped, :, ::-1]
+    return images, regions
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Move every image by up to ``fraction`` of its side, in pixels; borders are repeated."""
+
+    fraction: float = 0.1
+
+    def __call__(
+        self, images: np.ndarray, regions: np.ndarray, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        n, h, w = regions.shape
+        reach = (round(self.fraction * h), round(self.fraction * w))
+        dy = rng.integers(-reach[0], reach[0] + 1, n)[:, None]
+        dx = rng.integers(-reach[1], reach[1] + 1, n)[:, None]
+        rows = np.clip(np.arange(h) + dy, 0, h - 1)[:, :, None]
+        columns = np.clip(np.arange(w) + dx, 0, w - 1)[:, None, :]
+        which = np.arange(n)[:, None, None]
+        return images[which, rows, columns], regions[which, rows, columns]
+
+
+AUGMENTATIONS: dict[str, Augmentation] = {"flip": flip, "shift": Shift()}
+
+
+def random_resized_crop(
+    image: np.ndarray, rng: np.random.Generator
+) -> tuple[int, int, int, int]:
+    """Draw a box (left, top, right, bottom) of 8 to 100 % of the area, aspect 3/4 to 4/3.
+
+    The default scale and ratio of torchvision's ``RandomResizedCrop``, which the paper uses.
+    """
+    h, w = image.shape[:2]
+    for _ in range(10):
+        area = h * w * rng.uniform(0.08, 1.0)
+        ratio = np.exp(rng.uniform(np.log(3 / 4), np.log(4 / 3)))
+        cw, ch = round(np.sqrt(area * ratio)), round(np.sqrt(area / ratio))
+        if 0 < cw <= w and 0 < ch <= h:
+            left, top = rng.integers(0, w - cw + 1), rng.integers(0, h - ch + 1)
+            return int(left), int(top), int(left + cw), int(top + ch)
+    side = min(h, w)
+    left, top = (w - side) // 2, (h - side) // 2
+    return left, top, left + side, top + side
+
+
+def color_jitter(image: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """Change brightness, contrast and saturation by up to 40 % and hue by up to .2."""
+    from torchvision.transforms import functional as tf
+
+    changes: Sequence[Callable[[Image.Image], Any]] = [
+        lambda im, f=rng.uniform(0.6, 1.4): tf.adjust_brightness(im, f),
+        lambda im, f=rng.uniform(0.6, 1.4): tf.adjust_contrast(im, f),
+        lambda im, f=rng.uniform(0.6, 1.4): tf.adjust_saturation(im, f),
+        lambda im, f=rng.uniform(-0.2, 0.2): tf.adjust_hue(im, f),
+    ]
+    for which in rng.permutation(len(changes)):
+        image = changes[which](image)
+    return image
+
+
+def paper_view(
+    image: np.ndarray, regions: np.ndarray | None, size: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Resized crop, flip and colour jitter (section 4 and the released code), one image.
+
+    Parameters
+    ----------
+    image : ndarray of shape (h, w, 3), uint8
+    regions : ndarray of shape (h', w') or None
+        Given regions are cropped along, by nearest neighbour.
+    size : int
+        Side of the result in pixels.
+    """
+    box = random_resized_crop(image, rng)
+    view = Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR, box=box)
+    if regions is not None:
+        scale = np.array(regions.shape[::-1]) / np.array(image.shape[1::-1])
+        corners = [float(c) for c in np.multiply(box, np.tile(scale, 2))]
+        labels = Image.fromarray(regions.astype(np.int32))
+        nearest = Image.Resampling.NEAREST
+        regions = np.array(labels.resize((size, size), nearest, box=tuple(corners)))  # type: ignore[arg-type]
+    if rng.random() < 0.5:
+        view = view.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        regions = None if regions is None else regions[:, ::-1]
+    return np.array(color_jitter(view, rng)), regions
+
+
+def resolve_augmentation(augment: str | Augmentation | None) -> Augmentation | None:
+    """The function behind a name; ``"paper"`` has none, it works on the original images."""
+    if augment is None or augment == "paper":
+        return None
+    if callable(augment):
+        return augment
+    if augment not in AUGMENTATIONS:
+        raise InputError(
+            f"augment must be None, 'paper', one of {sorted(AUGMENTATIONS)} or a callable, "
+            f"got {augment!r}"
+        )
+    return AUGMENTATIONS[augment]

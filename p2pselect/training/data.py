@@ -1,0 +1,125 @@
+"""Training images as a torch data set that hands out whole batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from p2pselect.images import ImageSequence
+from p2pselect.training.augmentation import Augmentation, paper_view, resolve_augmentation
+
+Batch = tuple[dict[str, Tensor], Tensor]
+#: Label maps that fit into this many bytes are computed once, before training.
+REGION_MEMORY = 2**30
+
+
+class TrainingData(Dataset):
+    """Images, regions and targets; augmentation is seeded by epoch and row.
+
+    Parameters
+    ----------
+    images : ImageSequence
+    target : ndarray of shape (n,), int64
+    propose : callable
+        Maps images (b, h, w, 3) to label maps (b, h, w).
+    image_size : int
+        Side of the model's grid in pixels.
+    regions : ndarray of shape (n, h, w), optional
+        Label maps that were given or computed before; otherwise proposed batch by batch.
+    augment : str, callable or None
+    weight : ndarray of shape (n,), float32
+        Weight of every image in the loss.
+    seed : int
+    """
+
+    def __init__(
+        self,
+        images: ImageSequence,
+        target: np.ndarray,
+        propose: Callable[[np.ndarray], np.ndarray],
+        image_size: int,
+        regions: np.ndarray | None,
+        augment: str | Augmentation | None,
+        weight: np.ndarray,
+        seed: int,
+    ):
+        self.images = images
+        self.target = target
+        self.propose = propose
+        self.image_size = image_size
+        self.regions = regions
+        self.augmentation = augment
+        self.paper = isinstance(augment, str) and augment == "paper"
+        self.augment = resolve_augmentation(augment)
+        self.weight = weight
+        self.seed = seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def subset(self, rows: np.ndarray, augment: str | Augmentation | None) -> TrainingData:
+        """The data of some rows, under another augmentation."""
+        return TrainingData(
+            self.images[rows],
+            self.target[rows],
+            self.propose,
+            self.image_size,
+            None if self.regions is None else self.regions[rows],
+            augment,
+            self.weight[rows],
+            self.seed,
+        )
+
+    def __getitem__(self, row: int) -> Batch:
+        return self.__getitems__([row])
+
+    def __getitems__(self, rows: list[int]) -> Batch:
+        index = np.asarray(rows)
+        rng = np.random.default_rng([self.seed, self.epoch, len(index), int(index[0])])
+        given = None if self.regions is None else self.regions[index]
+        if self.paper:
+            images, regions = self._paper_views(index, given, rng)
+        else:
+            images = self.images.batch(index, self.image_size)
+            regions = self.propose(images) if given is None else given
+            if self.augment is not None:
+                images, regions = self.augment(images, regions, rng)
+        inputs = {
+            "images": torch.from_numpy(np.ascontiguousarray(images)),
+            "regions": torch.from_numpy(regions.astype(np.int64)),
+            "weight": torch.from_numpy(self.weight[index]),
+            "index": torch.from_numpy(index),
+        }
+        return inputs, torch.from_numpy(self.target[index])
+
+    def _paper_views(
+        self, index: np.ndarray, given: np.ndarray | None, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        views, regions = [], []
+        for position, row in enumerate(index):
+            image = self.images.batch(np.array([row]))[0]
+            if image.dtype != np.uint8:  # colour jitter works on 8 bits
+                image = np.round(image * 255).astype(np.uint8)
+            own = None if given is None else given[position]
+            view, labels = paper_view(image, own, self.image_size, rng)
+            views.append(view)
+            regions.append(labels)
+        stacked = np.stack(views)
+        return stacked, self.propose(stacked) if given is None else np.stack(regions)
+
+
+def as_float_images(images: Tensor, device: torch.device) -> Tensor:
+    """Images (n, h, w, 3), uint8 or float, -> (n, 3, h, w) float32 in [0, 1] on ``device``."""
+    moved = images.to(device, non_blocking=True).permute(0, 3, 1, 2)
+    return moved.float().div_(255) if moved.dtype == torch.uint8 else moved.float()
+
+
+def identity(batch: Any) -> Any:
+    """Collate function for data that come as batches already."""
+    return batch

@@ -1,0 +1,91 @@
+"""From an estimator's settings to a running skorch net."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+from skorch.helper import predefined_split
+from torch import nn
+
+from p2pselect.exceptions import InputError
+from p2pselect.training.data import TrainingData, identity
+from p2pselect.training.net import SelectiveNet
+from p2pselect.training.optim import OPTIMIZERS, lr_callbacks
+from p2pselect.training.phases import Phase
+from p2pselect.training.progress import TrainingBar
+
+
+def new_net(settings: Any, module: nn.Module, phases: Sequence[Phase]) -> SelectiveNet:
+    """An initialized net with a fresh optimizer and an empty history.
+
+    Parameters
+    ----------
+    settings : estimator
+        Read for ``optimizer``, ``lr``, ``weight_decay``, ``batch_size``, ``device_``,
+        ``num_workers`` and ``callbacks``.
+    module : Module
+    phases : sequence of Phase
+    """
+    optimizer = settings.optimizer
+    net = SelectiveNet(
+        module,
+        phases=phases,
+        optimizer=optimizer if callable(optimizer) else OPTIMIZERS[optimizer],
+        optimizer__weight_decay=settings.weight_decay,
+        lr=settings.lr,
+        batch_size=settings.batch_size,
+        device=str(settings.device_),
+        train_split=None,
+        iterator_train__shuffle=True,
+        iterator_train__collate_fn=identity,
+        iterator_train__num_workers=settings.num_workers,
+        iterator_valid__collate_fn=identity,
+        iterator_valid__num_workers=settings.num_workers,
+        callbacks=settings.callbacks or [],
+        callbacks__print_log=None,
+        verbose=0,
+    )
+    return net.initialize()
+
+
+def run_epochs(net: SelectiveNet, data: TrainingData, epochs: int, settings: Any) -> None:
+    """Train for so many epochs, on all data or on what ``validation_fraction`` leaves."""
+    train, valid = data, None
+    if settings.validation_fraction:
+        train, valid = split_validation(data, settings.validation_fraction)
+    net.train_split = predefined_split(valid) if valid is not None else None
+    # A last batch of one image has no batch statistics: it sits out, another one each epoch.
+    one_left = len(train) > net.batch_size and len(train) % net.batch_size == 1
+    steps = len(train) // net.batch_size if one_left else -(-len(train) // net.batch_size)
+    net.set_params(iterator_train__drop_last=one_left)
+    extra = lr_callbacks(settings.lr_schedule, settings.lr, max(1, steps * epochs))
+    if settings.verbose:
+        extra.append(("progress_bar", TrainingBar(epochs)))
+    for name, callback in extra:
+        callback.initialize()
+    own = [pair for pair in net.callbacks_ if pair[0] not in ("lr_schedule", "progress_bar")]
+    net.callbacks_ = own + extra
+    net.partial_fit(train, None, epochs=epochs)
+
+
+def split_validation(
+    data: TrainingData, fraction: float
+) -> tuple[TrainingData, TrainingData]:
+    """Hold out a share of every class; the held-out part is not augmented.
+
+    Raises
+    ------
+    InputError
+        If a class has too few images to be split.
+    """
+    rows = np.arange(len(data))
+    try:
+        train, valid = train_test_split(
+            rows, test_size=fraction, stratify=data.target, random_state=data.seed
+        )
+    except ValueError as error:
+        raise InputError(f"validation_fraction={fraction}: {error}") from error
+    return data.subset(train, data.augmentation), data.subset(valid, None)

@@ -1,0 +1,141 @@
+"""The skorch net that trains every method: phases, objectives, terms in the history."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from skorch import NeuralNet
+from torch import Tensor, nn
+
+from p2pselect.exceptions import P2PSelectWarning, TrainingError
+from p2pselect.objectives.base import LossTerms, Step
+from p2pselect.training.data import Batch, as_float_images
+from p2pselect.training.phases import Phase, phase_at, set_training
+
+
+class SelectiveNet(NeuralNet):
+    """Train a model by the objective of the current phase.
+
+    The loss of a batch is the weighted mean over its images of the sum of the objective's
+    terms; the epoch's mean of every term goes into ``history``.
+
+    Parameters
+    ----------
+    module : Module
+        Already built.
+    phases : sequence of Phase
+    **kwargs
+        As for :class:`skorch.NeuralNet`.
+    """
+
+    def __init__(self, module: nn.Module, *, phases: Sequence[Phase] = (), **kwargs: Any):
+        self.phases = phases
+        super().__init__(module, criterion=nn.Identity, **kwargs)
+
+    def initialize_module(self) -> SelectiveNet:
+        # The module comes built; skorch would build a second one from its class.
+        self.module_ = self.module
+        return self
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that is running, from 0."""
+        return len(self.history) - 1
+
+    def step_of(self, batch: Batch) -> Step:
+        """What the objective sees of a batch."""
+        inputs, target = batch
+        device = torch.device(self.device)
+        phase, first = phase_at(self.phases, self.epoch)
+        done = self.epoch - first + self._share_of_epoch
+        return Step(
+            model=self.module_,
+            images=as_float_images(inputs["images"], device),
+            regions=inputs["regions"].to(device, non_blocking=True),
+            target=target.to(device, non_blocking=True),
+            index=inputs["index"],
+            progress=min(1.0, done / phase.epochs) if phase.epochs else 1.0,
+        )
+
+    def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
+        """Forward, backward; called by skorch inside its optimizer step."""
+        loss, terms = self._loss(batch)
+        if not torch.isfinite(loss):
+            self._stop_on(terms)
+        loss.backward()
+        return {"loss": loss, "y_pred": loss.detach(), "terms": terms}
+
+    def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
+        """The same terms on held-out images, without gradients, in eval mode."""
+        self.module_.eval()
+        with torch.no_grad():
+            loss, terms = self._loss(batch)
+        set_training(self.module_, phase_at(self.phases, self.epoch)[0])
+        return {"loss": loss, "y_pred": loss, "terms": terms}
+
+    def _loss(self, batch: Batch) -> tuple[Tensor, LossTerms]:
+        phase, _ = phase_at(self.phases, self.epoch)
+        terms = phase.objective(self.step_of(batch))
+        weight = batch[0]["weight"].to(self.device, non_blocking=True)
+        per_image = torch.stack(list(terms.values())).sum(dim=0)
+        means = {name: (value.detach() * weight).mean() for name, value in terms.items()}
+        return (per_image * weight).mean(), means
+
+    def _stop_on(self, terms: LossTerms) -> None:
+        bad = [name for name, value in terms.items() if not torch.isfinite(value)]
+        raise TrainingError(
+            f"the loss is not finite at epoch {self.epoch + 1}, step "
+            f"{self._batches_done + 1} (terms: {', '.join(bad) or 'their sum'}); a smaller "
+            "learning rate (lr) is the usual remedy"
+        )
+
+    def on_epoch_begin(self, net: Any, dataset_train: Any = None, **kwargs: Any) -> None:
+        super().on_epoch_begin(net, dataset_train=dataset_train, **kwargs)
+        phase, _ = phase_at(self.phases, self.epoch)
+        set_training(self.module_, phase)
+        self.history.record("phase", phase.name)
+        self._batches_done = 0
+        self._n_batches = -(-len(dataset_train) // self.batch_size)
+        dataset_train.epoch = self.epoch
+
+    def on_batch_end(
+        self, net: Any, batch: Any = None, training: bool = False, **kwargs: Any
+    ) -> None:
+        super().on_batch_end(net, batch=batch, training=training, **kwargs)
+        prefix = "train" if training else "valid"
+        for name, value in kwargs["terms"].items():
+            self.history.record_batch(f"{prefix}_{name}", value.item())
+        self._batches_done += training
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        batches = self.history[-1]["batches"]
+        for prefix in ("train", "valid"):
+            rows = [row for row in batches if f"{prefix}_batch_size" in row]
+            total = sum(row[f"{prefix}_batch_size"] for row in rows)
+            for name in [k for k in (rows[0] if rows else {}) if k.startswith(prefix)]:
+                if name not in (f"{prefix}_batch_size", f"{prefix}_loss"):
+                    mean = sum(r[name] * r[f"{prefix}_batch_size"] for r in rows) / total
+                    self.history.record(name, mean)
+        super().on_epoch_end(net, **kwargs)
+
+    @property
+    def _share_of_epoch(self) -> float:
+        return self._batches_done / max(1, self._n_batches)
+
+    def fit_loop(self, X: Any, y: Any = None, epochs: Any = None, **kwargs: Any) -> Any:
+        """Train; an interrupt keeps what was learned and says so."""
+        try:
+            return super().fit_loop(X, y, epochs, **kwargs)
+        except KeyboardInterrupt:
+            if self.history and "train_loss" not in self.history[-1]:
+                del self.history[-1]
+            warnings.warn(
+                f"training was interrupted after {len(self.history)} full epochs; what was "
+                "learned so far is kept",
+                P2PSelectWarning,
+                stacklevel=2,
+            )
+            return self

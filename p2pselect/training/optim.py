@@ -1,0 +1,36 @@
+"""Optimizers and learning-rate schedules by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from skorch.callbacks import Callback, LRScheduler
+
+OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "sgd": torch.optim.SGD,
+}
+LR_SCHEDULES = ("constant", "onecycle", "cosine")
+
+
+def lr_callbacks(name: str, lr: float, total_steps: int) -> list[tuple[str, Callback]]:
+    """Callbacks that change the learning rate batch by batch.
+
+    Parameters
+    ----------
+    name : {"constant", "onecycle", "cosine"}
+        ``"onecycle"`` rises to ``lr`` in the first 30 % of the steps and falls to almost 0
+        (Smith & Topin, 2019); ``"cosine"`` falls from ``lr`` to 0.
+    lr : float
+    total_steps : int
+    """
+    options: dict[str, Any]
+    if name == "constant":
+        return []
+    if name == "onecycle":
+        options = {"policy": "OneCycleLR", "max_lr": lr, "total_steps": total_steps + 1}
+    else:
+        options = {"policy": "CosineAnnealingLR", "T_max": total_steps}
+    return [("lr_schedule", LRScheduler(step_every="batch", **options))]

@@ -1,0 +1,53 @@
+"""Phases of training: which modules learn from which objective, and for how long."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import nn
+
+from p2pselect.objectives.base import Objective
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of epochs with one objective.
+
+    Attributes
+    ----------
+    name : str
+    epochs : int
+    objective : callable
+        See :data:`p2pselect.objectives.base.Objective`.
+    trainable : tuple of str
+        Sub-modules of the model that learn; all others are frozen and in eval mode, so
+        that their batch statistics stay as they are too.
+    """
+
+    name: str
+    epochs: int
+    objective: Objective
+    trainable: tuple[str, ...]
+
+
+def phase_at(phases: Sequence[Phase], epoch: int) -> tuple[Phase, int]:
+    """The phase that ``epoch`` (from 0) belongs to, and its first epoch.
+
+    Epochs past the end belong to the last phase: that is what ``partial_fit`` continues.
+    """
+    first = 0
+    for phase in phases:
+        if epoch < first + phase.epochs or phase is phases[-1]:
+            return phase, first
+        first += phase.epochs
+    raise ValueError("no phases")
+
+
+def set_training(module: nn.Module, phase: Phase) -> None:
+    """Put the phase's modules into training mode and freeze the others."""
+    module.eval()
+    for name, child in module.named_children():
+        learns = name in phase.trainable
+        child.train(learns)
+        child.requires_grad_(learns)

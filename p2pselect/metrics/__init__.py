@@ -1,0 +1,62 @@
+"""Scores of explanations: plain functions, and scorers for scikit-learn's model selection.
+
+Names ending in ``_score`` are better when greater, in ``_error`` when less; scorer objects
+are signed so that greater is always better.
+"""
+
+from p2pselect.metrics.certainty import (
+    RiskCoverageCurve,
+    aurc,
+    certainty_reached,
+    expected_calibration_error,
+    risk_coverage_curve,
+)
+from p2pselect.metrics.fidelity import (
+    PAPER_GRID,
+    FidelityCurve,
+    comprehensiveness,
+    deletion_auc,
+    deletion_fidelity_curve,
+    insertion_auc,
+    insertion_fidelity_curve,
+    sufficiency,
+)
+from p2pselect.metrics.localization import (
+    center_localization,
+    localization_score,
+    mask_iou_score,
+    mask_recall_score,
+    pixel_average_precision_score,
+    pointing_game_score,
+    random_localization,
+)
+from p2pselect.metrics.object_masks import check_object_masks
+from p2pselect.metrics.reveal import RememberingClassifier
+from p2pselect.metrics.sparsity import kept_fraction, n_selected_regions
+
+__all__ = [
+    "PAPER_GRID",
+    "FidelityCurve",
+    "RememberingClassifier",
+    "RiskCoverageCurve",
+    "aurc",
+    "center_localization",
+    "certainty_reached",
+    "check_object_masks",
+    "comprehensiveness",
+    "deletion_auc",
+    "deletion_fidelity_curve",
+    "expected_calibration_error",
+    "insertion_auc",
+    "insertion_fidelity_curve",
+    "kept_fraction",
+    "localization_score",
+    "mask_iou_score",
+    "mask_recall_score",
+    "n_selected_regions",
+    "pixel_average_precision_score",
+    "pointing_game_score",
+    "random_localization",
+    "risk_coverage_curve",
+    "sufficiency",
+]

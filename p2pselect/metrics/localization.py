@@ -1,0 +1,361 @@
+"""Does what is shown lie on the object?  Scores of masks and heat maps against object masks.
+
+A mask is True where a pixel is kept (visible to the classifier), an object mask where the
+object is.  Every score is better when greater; an image without a defined score (no kept
+pixel, no object pixel) is left out of the mean, with a warning that counts them.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from sklearn.metrics import average_precision_score
+
+from p2pselect.exceptions import InputError
+from p2pselect.metrics.averaging import mean_or_per_image, ratio
+
+
+def localization_score(
+    pixel_masks: np.ndarray,
+    object_masks: np.ndarray,
+    *,
+    valid: np.ndarray | None = None,
+    empty: Literal["nan", "zero", "raise"] = "nan",
+    per_image: bool = False,
+) -> float | np.ndarray:
+    """Share of the kept pixels that lie on the object: ``|m & g| / |m|``.
+
+    Also known as relevance mass accuracy of a binary map, or mask precision.  A few pixels
+    well inside the object score 1: read it beside the kept fraction, and beside what a
+    random mask (:func:`random_localization`) and a centred disc
+    (:func:`center_localization`) would have scored.
+
+    Parameters
+    ----------
+    pixel_masks : array-like of shape (n, h, w), bool
+        True where a pixel is kept.
+    object_masks : array-like of shape (n, h, w), bool
+        True where the object is.
+    valid : array-like of shape (n, h, w), bool, optional
+        False where the ground truth says nothing; such pixels do not count.
+    empty : {"nan", "zero", "raise"}, default="nan"
+        What an image without kept pixels scores: nothing, 0, or an error.  The released
+        code of the paper counts 0.
+    per_image : bool, default=False
+        Return one score per image instead of the mean.
+
+    Returns
+    -------
+    float, or ndarray of shape (n,)
+        In [0, 1]; NaN for images without object pixels.
+
+    Raises
+    ------
+    InputError
+        If the arrays do not fit each other, or for an empty mask with ``empty="raise"``.
+
+    References
+    ----------
+    Vandenhirtz & Vogt, "From Pixels to Perception", ICML 2025, section 4 (2).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> kept = np.array([[[1, 1], [0, 0]]], dtype=bool)
+    >>> localization_score(kept, np.array([[[1, 0], [1, 0]]], dtype=bool))
+    0.5
+    """
+    if empty not in ("nan", "zero", "raise"):
+        raise InputError(f"empty must be 'nan', 'zero' or 'raise', got {empty!r}")
+    kept, objects, _ = _flat(pixel_masks, object_masks, valid)
+    area = kept.sum(axis=1)
+    if empty == "raise" and not area.all():
+        raise InputError(f"pixel_masks keeps no pixel of image {np.flatnonzero(area == 0)[0]}")
+    scores = ratio((kept & objects).sum(axis=1), area)
+    if empty == "zero":
+        scores[area == 0] = 0.0
+    scores[~objects.any(axis=1)] = np.nan
+    return mean_or_per_image(scores, per_image, "localization (no kept or no object pixel)")
+
+
+def mask_iou_score(
+    pixel_masks: np.ndarray,
+    object_masks: np.ndarray,
+    *,
+    valid: np.ndarray | None = None,
+    per_image: bool = False,
+) -> float | np.ndarray:
+    """Intersection over union of kept pixels and object: ``|m & g| / |m | g|``.
+
+    Highest when exactly the whole object is kept, so it punishes a model that needs less.
+
+    Parameters
+    ----------
+    pixel_masks, object_masks : array-like of shape (n, h, w), bool
+        True where a pixel is kept; where the object is.
+    valid : array-like of shape (n, h, w), bool, optional
+        False where the ground truth says nothing.
+    per_image : bool, default=False
+        Return one score per image instead of the mean.
+
+    Returns
+    -------
+    float, or ndarray of shape (n,)
+        In [0, 1]; NaN for images with neither kept nor object pixels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> kept = np.array([[[1, 1], [0, 0]]], dtype=bool)
+    >>> round(mask_iou_score(kept, np.array([[[1, 0], [1, 0]]], dtype=bool)), 3)
+    0.333
+    """
+    kept, objects, _ = _flat(pixel_masks, object_masks, valid)
+    scores = ratio((kept & objects).sum(axis=1), (kept | objects).sum(axis=1))
+    return mean_or_per_image(scores, per_image, "mask_iou (no kept and no object pixel)")
+
+
+def mask_recall_score(
+    pixel_masks: np.ndarray,
+    object_masks: np.ndarray,
+    *,
+    valid: np.ndarray | None = None,
+    per_image: bool = False,
+) -> float | np.ndarray:
+    """Share of the object that is kept: ``|m & g| / |g|``.
+
+    Parameters
+    ----------
+    pixel_masks, object_masks : array-like of shape (n, h, w), bool
+        True where a pixel is kept; where the object is.
+    valid : array-like of shape (n, h, w), bool, optional
+        False where the ground truth says nothing.
+    per_image : bool, default=False
+        Return one score per image instead of the mean.
+
+    Returns
+    -------
+    float, or ndarray of shape (n,)
+        In [0, 1]; NaN for images without object pixels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> kept = np.array([[[1, 1], [0, 0]]], dtype=bool)
+    >>> mask_recall_score(kept, np.array([[[1, 0], [1, 0]]], dtype=bool))
+    0.5
+    """
+    kept, objects, _ = _flat(pixel_masks, object_masks, valid)
+    scores = ratio((kept & objects).sum(axis=1), objects.sum(axis=1))
+    return mean_or_per_image(scores, per_image, "mask_recall (no object pixel)")
+
+
+def pointing_game_score(
+    heat_maps: np.ndarray,
+    object_masks: np.ndarray,
+    *,
+    valid: np.ndarray | None = None,
+    per_image: bool = False,
+) -> float | np.ndarray:
+    """Share of the images whose hottest pixel lies on the object.
+
+    Where several pixels are equally hot (a whole region, say) an image scores the share of
+    them that lies on the object: the expected hit of a random choice.
+
+    Parameters
+    ----------
+    heat_maps : array-like of shape (n, h, w)
+        Importance of every pixel, greater is more important.
+    object_masks : array-like of shape (n, h, w), bool
+        True where the object is.
+    valid : array-like of shape (n, h, w), bool, optional
+        False where the ground truth says nothing; such pixels cannot be the hottest.
+    per_image : bool, default=False
+        Return one score per image instead of the mean.
+
+    Returns
+    -------
+    float, or ndarray of shape (n,)
+        In [0, 1]; NaN, never a hit, for images without object pixels.
+
+    References
+    ----------
+    Zhang et al., "Top-down neural attention by excitation backprop", ECCV 2016.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> heat = np.array([[[0.9, 0.9], [0.1, 0.3]]])
+    >>> pointing_game_score(heat, np.array([[[1, 0], [0, 0]]], dtype=bool))
+    0.5
+    """
+    heat, objects, allowed = _flat(heat_maps, object_masks, valid, "heat_maps")
+    heat = np.where(allowed, heat, -np.inf)
+    top = allowed & (heat == heat.max(axis=1, keepdims=True, initial=-np.inf))
+    scores = ratio((top & objects).sum(axis=1), top.sum(axis=1))
+    scores[~objects.any(axis=1)] = np.nan
+    return mean_or_per_image(scores, per_image, "pointing_game (no object pixel)")
+
+
+def pixel_average_precision_score(
+    heat_maps: np.ndarray, object_masks: np.ndarray, *, valid: np.ndarray | None = None
+) -> float:
+    """Average precision of the heat maps over all pixels of all images together (PxAP).
+
+    Pooled: one threshold for all images, so heat has to mean the same in each.
+
+    Parameters
+    ----------
+    heat_maps : array-like of shape (n, h, w)
+        Importance of every pixel, greater is more important.
+    object_masks : array-like of shape (n, h, w), bool
+        True where the object is.
+    valid : array-like of shape (n, h, w), bool, optional
+        False where the ground truth says nothing.
+
+    Returns
+    -------
+    float
+        In [0, 1]; NaN without any object pixel.
+
+    References
+    ----------
+    Choe et al., "Evaluating weakly supervised object localization methods right",
+    CVPR 2020.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> heat = np.array([[[0.9, 0.2], [0.1, 0.3]]])
+    >>> pixel_average_precision_score(heat, np.array([[[1, 0], [0, 1]]], dtype=bool))
+    1.0
+    """
+    heat, objects, allowed = _flat(heat_maps, object_masks, valid, "heat_maps")
+    if not objects.any():
+        return float("nan")
+    # A heat map has few distinct values (one per region), so count pixels per value
+    # instead of sorting every pixel of the set.
+    values, on_object, off_object = [], [], []
+    for row, on, use in zip(heat, objects, allowed, strict=True):
+        distinct, index = np.unique(row[use], return_inverse=True)
+        positives = np.bincount(index, weights=on[use], minlength=len(distinct))
+        values.append(distinct)
+        on_object.append(positives)
+        off_object.append(np.bincount(index, minlength=len(distinct)) - positives)
+    score = np.concatenate(values)
+    weight = np.concatenate([*on_object, *off_object])
+    truth = np.repeat([1, 0], len(score))
+    return float(average_precision_score(truth, np.tile(score, 2), sample_weight=weight))
+
+
+def random_localization(
+    object_masks: np.ndarray, *, valid: np.ndarray | None = None, per_image: bool = False
+) -> float | np.ndarray:
+    """What a random mask scores on :func:`localization_score`: the object's share ``|g|/hw``.
+
+    Parameters
+    ----------
+    object_masks : array-like of shape (n, h, w), bool
+        True where the object is.
+    valid : array-like of shape (n, h, w), bool, optional
+        False where the ground truth says nothing.
+    per_image : bool, default=False
+        Return one score per image instead of the mean.
+
+    Returns
+    -------
+    float, or ndarray of shape (n,)
+        In [0, 1]; NaN for images without object pixels, as in the score.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> random_localization(np.array([[[1, 0], [0, 0]]], dtype=bool))
+    0.25
+    """
+    everything = np.ones(np.shape(object_masks), dtype=bool)
+    kept, objects, _ = _flat(everything, object_masks, valid)
+    scores = ratio(objects.sum(axis=1), kept.sum(axis=1))
+    scores[~objects.any(axis=1)] = np.nan
+    return mean_or_per_image(scores, per_image, "random_localization (no object pixel)")
+
+
+def center_localization(
+    pixel_masks: np.ndarray,
+    object_masks: np.ndarray,
+    *,
+    valid: np.ndarray | None = None,
+    per_image: bool = False,
+) -> float | np.ndarray:
+    """What a centred disc of each mask's own area scores on :func:`localization_score`.
+
+    Photographers centre their objects, which makes this a strong thing to beat.  Pixels at
+    the rim that are equally far from the centre count in equal parts.
+
+    Parameters
+    ----------
+    pixel_masks, object_masks : array-like of shape (n, h, w), bool
+        True where a pixel is kept (only the areas are used); where the object is.
+    valid : array-like of shape (n, h, w), bool, optional
+        False where the ground truth says nothing.
+    per_image : bool, default=False
+        Return one score per image instead of the mean.
+
+    Returns
+    -------
+    float, or ndarray of shape (n,)
+        In [0, 1]; NaN where no pixel is kept or the image has no object pixels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> objects = np.zeros((1, 3, 3), dtype=bool)
+    >>> objects[0, 1, 1] = True
+    >>> center_localization(objects, objects)
+    1.0
+    """
+    kept, objects, allowed = _flat(pixel_masks, object_masks, valid)
+    h, w = np.shape(object_masks)[1:]
+    rows, columns = np.ogrid[:h, :w]
+    distance = (2 * rows - h + 1) ** 2 + (2 * columns - w + 1) ** 2
+    _, ring, size = np.unique(distance, return_inverse=True, return_counts=True)
+    ring = ring.ravel()
+    inside = np.cumsum(size) - size
+    area = np.asarray(pixel_masks, dtype=bool).reshape(len(kept), -1).sum(axis=1)
+    scores = np.full(len(kept), np.nan)
+    for i in np.flatnonzero(objects.any(axis=1) & (area > 0)):
+        disc = np.clip((area[i] - inside) / size, 0, 1)[ring]
+        scores[i] = ratio(disc @ objects[i], disc @ allowed[i])
+    return mean_or_per_image(
+        scores, per_image, "center_localization (no kept or no object pixel)"
+    )
+
+
+def _flat(
+    first: np.ndarray,
+    object_masks: np.ndarray,
+    valid: np.ndarray | None,
+    name: str = "pixel_masks",
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Check and flatten to (n, h*w): first (restricted to valid if a mask), objects, valid."""
+    first = np.asarray(first)
+    arrays = {name: first, "object_masks": np.asarray(object_masks)}
+    if valid is not None:
+        arrays["valid"] = np.asarray(valid)
+    for key, array in arrays.items():
+        if array.ndim != 3 or array.shape != first.shape:
+            raise InputError(
+                f"{key} must have shape (n, h, w) like {name}, got {array.shape} "
+                f"beside {first.shape}"
+            )
+        if key != "heat_maps" and array.dtype != bool and not np.isin(array, (0, 1)).all():
+            raise InputError(f"{key} must be bool, or 0 and 1, got dtype {array.dtype}")
+    flat = {key: array.reshape(len(array), -1) for key, array in arrays.items()}
+    allowed = flat.get("valid", np.ones(flat[name].shape, dtype=bool)).astype(bool)
+    objects = flat["object_masks"].astype(bool) & allowed
+    if name == "heat_maps":
+        if np.isnan(flat[name]).any():
+            raise InputError("heat_maps contains NaN")
+        return flat[name], objects, allowed
+    return flat[name].astype(bool) & allowed, objects, allowed

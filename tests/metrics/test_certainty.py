@@ -1,0 +1,91 @@
+from itertools import permutations
+
+import numpy as np
+import pytest
+
+from p2pselect.exceptions import InputError
+from p2pselect.metrics import (
+    aurc,
+    certainty_reached,
+    expected_calibration_error,
+    kept_fraction,
+    n_selected_regions,
+    risk_coverage_curve,
+)
+
+
+def slow_ece(correct, certainty, n_bins):
+    total = 0.0
+    for b in range(n_bins):
+        low, high = b / n_bins, (b + 1) / n_bins
+        inside = [
+            (hit, p)
+            for hit, p in zip(correct, certainty, strict=True)
+            if low < p <= high or (b == 0 and p == 0)
+        ]
+        if inside:
+            hits, ps = zip(*inside, strict=True)
+            total += abs(np.mean(hits) - np.mean(ps)) * len(inside) / len(correct)
+    return total
+
+
+@pytest.mark.parametrize("n_bins", [1, 4, 8])
+def test_calibration_error_equals_bins_one_by_one(n_bins):
+    rng = np.random.default_rng(n_bins)
+    certainty = rng.integers(0, 17, 200) / 16
+    correct = rng.random(200) < certainty
+    expected = slow_ece(correct, certainty, n_bins)
+    assert expected_calibration_error(correct, certainty, n_bins=n_bins) == pytest.approx(
+        expected
+    )
+
+
+def test_certain_and_right_has_no_calibration_error():
+    assert expected_calibration_error([True] * 3, [1.0] * 3) == 0
+
+
+def test_risk_coverage_is_the_mean_over_all_orders_of_ties():
+    correct = np.array([True, False, True, False])
+    certainty = np.array([0.9, 0.7, 0.7, 0.7])
+    orders = [[0, *rest] for rest in permutations([1, 2, 3])]
+    risks = [np.cumsum(~correct[order]) / np.arange(1, 5) for order in orders]
+    curve = risk_coverage_curve(correct, certainty)
+    np.testing.assert_allclose(curve.risk, np.mean(risks, axis=0))
+    np.testing.assert_allclose(curve.coverage, [0.25, 0.5, 0.75, 1])
+    assert aurc(correct, certainty) == pytest.approx(np.mean(risks))
+
+
+def test_good_order_has_less_area_than_bad_order():
+    correct = np.array([True] * 8 + [False] * 2)
+    rising = np.linspace(0.5, 1, 10)
+    assert aurc(correct, rising[::-1]) < aurc(correct, rising)
+
+
+def test_certainty_reached_counts_equality():
+    assert certainty_reached([0.8, 0.79], 0.8) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("correct", "certainty", "message"),
+    [
+        ([True], [0.5, 0.6], r"\(1,\) and \(2,\)"),
+        ([], [], "n >= 1"),
+        ([True], [1.5], r"in \[0, 1\], got 1.5"),
+        ([True], [np.nan], r"in \[0, 1\]"),
+    ],
+)
+def test_bad_input_is_named(correct, certainty, message):
+    with pytest.raises(InputError, match=message):
+        expected_calibration_error(correct, certainty)
+
+
+def test_kept_fraction_and_region_counts():
+    masks = np.zeros((2, 2, 2), dtype=bool)
+    masks[1] = True
+    assert kept_fraction(masks) == 0.5
+    assert kept_fraction(masks, per_image=True).tolist() == [0, 1]
+    assert n_selected_regions(masks[:, 0], per_image=True).tolist() == [0, 2]
+    with pytest.raises(InputError, match="pixel_masks must have shape"):
+        kept_fraction(masks[0])
+    with pytest.raises(InputError, match="region_masks must have shape"):
+        n_selected_regions(masks)

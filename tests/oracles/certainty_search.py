@@ -1,0 +1,28 @@
+"""The certainty search as the paper tells it: one image, every tau, one classifier call each."""
+
+import numpy as np
+
+
+def search_one(logits, areas, offsets, tau_grid, classify, threshold, selection, allow_empty):
+    """Walk up the grid until the classifier is certain.
+
+    logits, areas: (d,) of one image, no padding.  classify: bool mask (d,) -> probabilities.
+    Returns tau, mask, probabilities, whether certain.
+    """
+    for tau, offset in zip(tau_grid, offsets, strict=True):
+        if selection == "threshold":
+            mask = np.float32(logits) + np.float32(offset) > 0
+        else:
+            mask = np.zeros(len(logits), bool)
+            used = 0
+            for j in sorted(range(len(logits)), key=lambda j: (-logits[j], j)):
+                used += areas[j]
+                if used > tau * sum(areas) + 1e-6:
+                    break
+                mask[j] = True
+        if not mask.any() and not allow_empty:
+            mask[int(np.argmax(logits))] = True
+        proba = classify(mask)
+        if max(proba) >= threshold:
+            return tau, mask, proba, True
+    return tau_grid[-1], mask, proba, False

@@ -1,0 +1,51 @@
+"""The terms of the objective, written as the slow loops that their formulas are."""
+
+import math
+
+import numpy as np
+
+
+def kept_fraction(probs, areas):
+    """p-bar of one image: sum over regions of p_j |R_j| / (H W)."""
+    total = 0.0
+    for p, a in zip(probs, areas, strict=True):
+        total += p * a
+    return total / sum(areas)
+
+
+def hinge(p_bar, tau, eps=1e-6):
+    """Equation 3 less its value at tau: zero below tau, -log((1-p)/(1-tau)) above."""
+    if p_bar <= tau:
+        return 0.0
+    return -math.log((1 - p_bar + eps) / (1 - tau + eps))
+
+
+def covariance_l1(embeddings, areas):
+    """Mean |E_j . E_k| over pairs of regions that exist; embeddings is (k, d)."""
+    own = [j for j, a in enumerate(areas) if a > 0]
+    total = 0.0
+    for j in own:
+        for k in own:
+            total += abs(float(np.dot(embeddings[:, j], embeddings[:, k])))
+    return total / len(own) ** 2
+
+
+def cross_entropy(logits, target):
+    """-log of the mean over samples of softmax(logits)[target]; logits is (s, classes)."""
+    likelihood = 0.0
+    for row in logits:
+        exps = [math.exp(v - max(row)) for v in row]
+        likelihood += exps[target] / sum(exps)
+    return -math.log(likelihood / len(logits))
+
+
+def region_means(maps, regions):
+    """Mean of each map (k, h, w) over each label of ``regions`` (h, w) -> (k, d)."""
+    d = regions.max() + 1
+    out = np.zeros((len(maps), d))
+    for j in range(d):
+        where = [(y, x) for y in range(regions.shape[0]) for x in range(regions.shape[1])]
+        where = [(y, x) for y, x in where if regions[y, x] == j]
+        for k in range(len(maps)):
+            out[k, j] = sum(maps[k, y, x] for y, x in where) / max(1, len(where))
+    return out

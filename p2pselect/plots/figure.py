@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import base64
 import io
+from html import escape
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 
 class NotebookFigure(Figure):
@@ -21,12 +23,14 @@ class NotebookFigure(Figure):
         buffer = io.BytesIO()
         self.savefig(buffer, format="png", bbox_inches="tight")
         code = base64.b64encode(buffer.getvalue()).decode("ascii")
-        return f'<img src="data:image/png;base64,{code}" alt="{self.get_label()}">'
+        alt = escape(str(self.get_label()), quote=True)
+        return f'<img src="data:image/png;base64,{code}" alt="{alt}">'
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of the given size in inches."""
-    return NotebookFigure(figsize=(width, height), layout="constrained")
+    """An empty figure of the given size in inches, with room between its axes."""
+    layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.06)
+    return NotebookFigure(figsize=(width, height), layout=layout)
 
 
 def axes_or_new(ax: Any, width: float = 5.0, height: float = 3.6) -> Axes:

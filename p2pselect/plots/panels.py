@@ -8,6 +8,7 @@ import numpy as np
 
 from p2pselect.exceptions import InputError
 from p2pselect.explanation import Explanation
+from p2pselect.metrics.object_masks import check_object_masks
 from p2pselect.plots import pixels
 from p2pselect.plots.images import (
     plot_embedding,
@@ -78,8 +79,8 @@ def plot_page(
         How many images to draw; all of them when there are fewer.
     random_state : int, default=0
         Seed of the choice, which never looks at whether the answer is right.
-    object_masks : ndarray of shape (n, h, w), bool, optional
-        Where the object is: outlined in the originals.
+    object_masks : array-like of shape (n, h, w), bool, optional
+        Where the object is: outlined in the originals; resized to the model's grid.
 
     Returns
     -------
@@ -101,9 +102,9 @@ def plot_page(
     truth = check_truth(exp, y)
     if not len(exp):
         raise InputError("a page needs at least one image, the explanation has none")
-    if object_masks is not None and np.shape(object_masks) != exp.regions.shape:
-        raise InputError(
-            f"object_masks must have shape {exp.regions.shape}, got {np.shape(object_masks)}"
+    if object_masks is not None:
+        object_masks = check_object_masks(
+            object_masks, len(exp), exp.regions.shape[1:], name="object_masks"
         )
     rng = np.random.default_rng(random_state)
     chosen = np.sort(rng.permutation(len(exp))[:n_images])
@@ -111,7 +112,6 @@ def plot_page(
     rows = -(-len(chosen) // columns)
     h, w = exp.regions.shape[1:]
     figure = new_figure(4.4 * columns, (4.2 * h / (2 * w) + 0.42) * rows + 0.9)
-    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.06)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for ax in grid[len(chosen) :]:
         ax.set_axis_off()
@@ -120,9 +120,7 @@ def plot_page(
     for ax, i in zip(grid, chosen, strict=False):
         left = originals[i]
         if object_masks is not None:
-            left = pixels.draw_borders(
-                left, np.asarray(object_masks[i], bool), (240, 228, 66), 3
-            )
+            left = pixels.draw_borders(left, object_masks[i], (240, 228, 66), 3)
         _draw_pair(ax, left, seen[i])
         _caption(ax, exp, i, None if truth is None else truth[i])
     figure.suptitle(
@@ -173,7 +171,7 @@ def _caption(ax: Axes, exp: Explanation, image: int, true: Any) -> None:
         headline, colour = f"✓ {answer}", pixels.BLUE
     else:
         headline, colour = f"✗ {answer} (is {label(true, 18)})", pixels.ORANGE
-    text = {"transform": ax.transAxes, "va": "bottom", "parse_math": False}
+    text: dict[str, Any] = {"transform": ax.transAxes, "va": "bottom", "parse_math": False}
     ax.text(0, 1.02, headline, fontsize=13, fontweight="bold", color=colour, **text)
     ax.text(1, 1.02, words, fontsize=10, ha="right", **text)
 
@@ -188,7 +186,7 @@ def _foot(
     parts.append(f"{percent(exp.kept_fraction.mean())} of the pixels kept")
     if masks is not None:
         kept = exp.pixel_masks.sum(axis=(1, 2))
-        hit = (exp.pixel_masks & np.asarray(masks, bool)).sum(axis=(1, 2))
+        hit = (exp.pixel_masks & masks).sum(axis=(1, 2))
         parts.append(
             f"{percent((hit / np.maximum(kept, 1)).mean())} of the kept pixels on the object"
         )

@@ -1,0 +1,221 @@
+"use strict";
+// One image at a time: the slider over tau, the bars, and what is known about a region.
+
+const dialog = byId("detail");
+const views = [byId("original"), byId("seen")];
+let current = null;
+let picture = null;
+let region = null;
+let timer = null;
+
+async function openDetail(item) {
+  pause();
+  current = item;
+  region = null;
+  const scale = Math.max(1, Math.round(480 / report.width));
+  for (const view of views) {
+    view.width = scale * report.width;
+    view.height = scale * report.height;
+  }
+  describe(item);
+  const steps = item.steps.regions.length;
+  byId("tau").max = steps - 1;
+  byId("tau").value = item.steps.stop;
+  document.querySelector(".slide").hidden = steps < 2;
+  placeStop(item, steps);
+  makeBars(item);
+  if (!dialog.open) dialog.showModal();
+  dialog.scrollTop = 0;
+  const loading = new Image();
+  loading.src = item.src;
+  await loading.decode();
+  if (item !== current) return;
+  picture = loading;
+  draw();
+}
+
+function describe(item) {
+  const said = answer(item);
+  byId("detail-title").textContent = item.name;
+  byId("verdict").textContent = `${said.text}: ${item.certain ? "certain" : "not certain"} ` +
+    `(${percent(item.certainty)}, asked for ${percent(report.threshold)})`;
+  byId("verdict").className = said.className;
+  byId("original").setAttribute("aria-label",
+    `${item.name}. The arrow keys walk through its ${item.regions} regions.`);
+  const place = shown.indexOf(item);
+  byId("previous").disabled = place <= 0;
+  byId("next").disabled = place < 0 || place >= shown.length - 1;
+}
+
+function placeStop(item, steps) {
+  const share = steps > 1 ? item.steps.stop / (steps - 1) : 0;
+  const mark = byId("stop");
+  mark.style.left = `calc(8px + ${share} * (100% - 16px))`;
+  mark.className = share < 0.25 ? "start" : share > 0.75 ? "end" : "";
+  mark.textContent = item.certain ? "all it needed" : "stopped here";
+}
+
+function makeBars(item) {
+  byId("bars").replaceChildren(...item.top.map((label) => {
+    const row = element("li");
+    const rail = element("span", "rail");
+    const asked = element("span", "asked");
+    asked.style.left = `${100 * report.threshold}%`;
+    rail.append(element("span", "fill"), asked);
+    rail.firstChild.style.display = "block";
+    row.append(element("span", "name", report.labels[label]), element("span", "value"), rail);
+    row.firstChild.title = report.labels[label];
+    return row;
+  }));
+  const rest = report.classes - item.top.length;
+  byId("asked").textContent = `The thin line is the certainty asked for, ` +
+    `${percent(report.threshold)}.` + (rest > 0 ? ` ${rest} less likely classes not shown.` : "");
+}
+
+/** Class probabilities at a step, or the last known before it. */
+function probabilities(item, step) {
+  return item.steps.proba[Math.min(step, item.steps.stop)];
+}
+
+function drawBars(item, step) {
+  const values = probabilities(item, step);
+  const bars = byId("bars");
+  bars.classList.toggle("unknown", !values || step > item.steps.stop);
+  const best = values ? Math.max(...values) : NaN;
+  [...bars.children].forEach((row, i) => {
+    row.classList.toggle("lead-class", Boolean(values) && values[i] === best);
+    row.querySelector(".value").textContent = values ? percent(values[i]) : "?";
+    row.querySelector(".fill").style.width = values ? `${100 * values[i]}%` : "0";
+  });
+}
+
+/** What the position of the slider means, in a sentence. */
+function meaning(item, step, fraction) {
+  if (item.soft) return "This method shows every region at a brightness of its own.";
+  const values = probabilities(item, step);
+  const { stop } = item.steps;
+  if (step > stop) {
+    return item.certain
+      ? "Not needed: the classifier never saw the faint regions, they would have come next."
+      : "The classifier never saw the faint regions, they would have come next.";
+  }
+  if (step < stop && !values) return "The classifier was not asked at this point.";
+  const best = Math.max(...values);
+  const sure = `${percent(best)} for ${report.labels[item.top[values.indexOf(best)]]}`;
+  if (step < stop) return `Not certain yet: ${sure}, ${percent(report.threshold)} were asked for.`;
+  if (item.certain) return `This is all it needed: ${sure} from ${percent(fraction)} of the pixels.`;
+  return `It stopped here without being certain: ${sure}.`;
+}
+
+function draw() {
+  const item = current;
+  const step = Number(byId("tau").value);
+  paintOriginal(views[0], picture);
+  paintSeen(views[1], item, picture, opacities(item, step));
+  if (region !== null) {
+    const kin = related(item, region);
+    paintHighlight(views[0], item, region, kin, true);
+    paintHighlight(views[1], item, region, kin, false);
+  }
+  drawRegion(item);
+  drawBars(item, step);
+
+  const fraction = item.soft ? item.kept : shownFraction(item, item.steps.groups[step]);
+  const shownNow = `${percent(fraction)} of the pixels, ` +
+    `${item.steps.regions[step]} of ${item.regions} regions`;
+  const tau = item.steps.tau ? item.steps.tau[step] : null;
+  const allowed = tau === null ? "Shown: " : `Allowed: τ = ${tau.toFixed(2)} · shown: `;
+  byId("tau-label").textContent = allowed + shownNow;
+  byId("tau").setAttribute("aria-valuetext", allowed + shownNow);
+  const state = byId("state");
+  state.textContent = meaning(item, step, fraction);
+  state.className = step === item.steps.stop && item.certain ? "done" : "";
+  views[1].setAttribute("aria-label", `What the classifier saw: ${shownNow}. ${state.textContent}`);
+}
+
+function drawRegion(item) {
+  if (region === null) {
+    byId("region").textContent =
+      "Point at a region, or move through them with the arrow keys, to see its probability.";
+    return;
+  }
+  const merged = item.probs.length < item.regions;
+  const kin = related(item, region)
+    .map(({ other, value }) => `${other + 1} (${value.toFixed(2)})`).join(", ");
+  byId("region").textContent =
+    `${merged ? "Group" : "Region"} ${region + 1} of ${item.probs.length} in the order of choice: ` +
+    `selection probability ${percent(item.probs[region])}, ` +
+    `${percent(item.areas[region])} of the image.` +
+    (kin ? ` Chosen together most with (correlation): ${kin}, outlined in blue.` : "");
+}
+
+function point(event) {
+  const box = event.target.getBoundingClientRect();
+  const x = Math.floor(((event.clientX - box.left) / box.width) * report.width);
+  const y = Math.floor(((event.clientY - box.top) / box.height) * report.height);
+  const inside = x >= 0 && y >= 0 && x < report.width && y < report.height;
+  setRegion(inside ? regionMap(current)[y * report.width + x] : null);
+}
+
+function setRegion(found) {
+  if (found === region || !picture) return;
+  region = found;
+  draw();
+}
+
+function walkRegions(event) {
+  const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+  if (!by) return;
+  event.preventDefault();
+  const last = current.probs.length - 1;
+  setRegion(region === null ? 0 : Math.min(last, Math.max(0, region + by)));
+}
+
+function move(by) {
+  const next = shown[shown.indexOf(current) + by];
+  if (next) openDetail(next);
+}
+
+function pause() {
+  clearInterval(timer);
+  timer = null;
+  byId("play").textContent = "▶ Play";
+}
+
+function play() {
+  if (timer) return pause();
+  const slider = byId("tau");
+  const { stop } = current.steps;
+  slider.value = 0;
+  draw();
+  byId("play").textContent = "❚❚ Pause";
+  timer = setInterval(() => {
+    if (Number(slider.value) >= stop) return pause();
+    slider.value = Number(slider.value) + 1;
+    draw();
+  }, 450);
+}
+
+function startDetail() {
+  for (const view of views) {
+    view.addEventListener("pointermove", point);
+    view.addEventListener("pointerdown", point);
+    view.addEventListener("pointerleave", () => setRegion(null));
+    view.addEventListener("keydown", walkRegions);
+    view.addEventListener("blur", () => setRegion(null));
+  }
+  byId("tau").addEventListener("input", () => { pause(); draw(); });
+  byId("play").addEventListener("click", play);
+  byId("previous").addEventListener("click", () => move(-1));
+  byId("next").addEventListener("click", () => move(1));
+  byId("close").addEventListener("click", () => dialog.close());
+  dialog.addEventListener("close", pause);
+  dialog.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "n") move(1);
+    if (event.key === "p") move(-1);
+  });
+}
+
+startDetail();
+startGallery();

@@ -1,0 +1,110 @@
+"use strict";
+// The gallery: one card per image, filters and order.
+
+const byId = (id) => document.getElementById(id);
+const items = report.images;
+let shown = items;
+
+function element(name, className, text) {
+  const made = document.createElement(name);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+const isRight = (item) => item.truth === item.predicted;
+
+/** The answer in words and whether it was right, as far as that is known. */
+function answer(item) {
+  const said = report.labels[item.predicted];
+  if (!report.hasTruth) return { text: said, className: "" };
+  if (isRight(item)) return { text: `✓ ${said}`, className: "right" };
+  return { text: `✗ ${said} (is ${report.labels[item.truth]})`, className: "wrong" };
+}
+
+function makeCard(item) {
+  const card = element("button", "card");
+  card.type = "button";
+  const pair = element("span", "pair");
+  const small = report.width < 128 ? "sharp" : "";
+  const picture = element("img", small);
+  picture.src = item.src;
+  picture.width = report.width;
+  picture.height = report.height;
+  picture.alt = item.name;
+  const seen = newCanvas(report.width, report.height);
+  seen.className = small;
+  seen.setAttribute("role", "img");
+  seen.setAttribute("aria-label",
+    `What the classifier saw: ${item.keptRegions} of ${item.regions} regions.`);
+  pair.append(picture, seen);
+
+  const said = answer(item);
+  const line = element("span", "answer");
+  line.append(element("span", said.className, said.text),
+    element("span", "", percent(item.certainty)));
+  const sure = item.certain ? "certain" : "not certain";
+  card.append(pair, line,
+    element("span", "small", `${sure} · saw ${percent(item.kept)} of the pixels`));
+  if (report.named) card.append(element("span", "small", item.name));
+  card.addEventListener("click", () => openDetail(item));
+
+  item.card = element("li");
+  item.card.append(card);
+  item.ready = picture.decode().then(() => {
+    paintSeen(seen, item, picture, opacities(item, item.steps.stop));
+  });
+}
+
+const ORDERS = {
+  given: () => 0,
+  certainty: (a, b) => a.certainty - b.certainty,
+  "-certainty": (a, b) => b.certainty - a.certainty,
+  kept: (a, b) => a.kept - b.kept,
+  "-kept": (a, b) => b.kept - a.kept,
+  predicted: (a, b) => a.predicted - b.predicted,
+};
+
+function passes(item) {
+  const wanted = byId("by-class").value;
+  const outcome = byId("by-answer").value;
+  const certain = byId("by-certain").value;
+  return (
+    (wanted === "" || Number(wanted) === item.predicted || Number(wanted) === item.truth) &&
+    (outcome === "" || (outcome === "right") === isRight(item)) &&
+    (certain === "" || (certain === "yes") === item.certain) &&
+    // Rounded up, so that "at most 100 %" leaves nothing out.
+    item.kept <= Number(byId("by-kept").value) / 100 + 1e-9
+  );
+}
+
+function update() {
+  shown = items.filter(passes).sort(ORDERS[byId("sort").value]);
+  byId("gallery").replaceChildren(...shown.map((item) => item.card));
+  byId("kept-value").textContent = percent(Number(byId("by-kept").value) / 100);
+  byId("nothing").hidden = shown.length > 0;
+  const right = report.hasTruth && shown.length
+    ? `, ${percent(shown.filter(isRight).length / shown.length)} right` : "";
+  byId("count").textContent = `${shown.length} of ${items.length} images${right}`;
+}
+
+function startGallery() {
+  items.forEach(makeCard);
+  const used = new Set(items.flatMap((item) => [item.predicted, item.truth]));
+  report.labels.forEach((name, i) => {
+    if (!used.has(i)) return;
+    const option = element("option", "", name);
+    option.value = i;
+    byId("by-class").append(option);
+  });
+  for (const part of document.querySelectorAll(".needs-truth")) part.hidden = !report.hasTruth;
+  const filters = byId("filters");
+  filters.addEventListener("input", update);
+  filters.addEventListener("submit", (event) => event.preventDefault());
+  // The fields have their old values until the event is over.
+  filters.addEventListener("reset", () => setTimeout(update));
+  update();
+  Promise.all(items.map((item) => item.ready)).then(() => {
+    document.documentElement.dataset.ready = "yes";
+  });
+}

@@ -1,0 +1,190 @@
+"""The interactive report: one file that works offline and asks nobody for anything."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import re
+from collections.abc import Sequence
+from html import escape
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from p2pselect.exceptions import InputError
+from p2pselect.explanation import Explanation
+from p2pselect.plots.panels import check_truth
+from p2pselect.plots.words import percent
+from p2pselect.report.payload import image_payload
+from p2pselect.report.section import summary_section
+
+_SCRIPTS = ("picture.js", "gallery.js", "detail.js")
+
+
+def write_html(
+    exp: Explanation,
+    path: str | os.PathLike[str],
+    y: Any = None,
+    *,
+    title: str = "What the classifier saw",
+    names: Sequence[str] | None = None,
+    max_images: int = 200,
+    object_masks: np.ndarray | None = None,
+) -> None:
+    """Write a self-contained interactive page about an explanation.
+
+    A gallery that can be filtered and sorted; every image opens beside what the
+    classifier saw of it, with a slider over ``tau`` along which the regions light up in
+    the order in which they are chosen; and a table of what is looked at, class by class.
+
+    Parameters
+    ----------
+    exp : Explanation
+    path : path-like
+        File to write; replaced in one step, so that no half-written page is ever seen.
+    y : array-like of shape (n,), optional
+        True labels; right and wrong answers are then told apart.
+    title : str, default="What the classifier saw"
+    names : sequence of n str, optional
+        What to call the images, for example their file names.
+    max_images : int, default=200
+        Of more images so many are shown, evenly spaced; the figures at the top and the
+        table count all.
+    object_masks : ndarray of shape (n, h, w), bool, optional
+        Where the object is: the table then says how much was looked at outside.
+
+    Raises
+    ------
+    InputError
+        If there is no image, or ``y``, ``names`` or ``object_masks`` do not fit.
+
+    Notes
+    -----
+    The page makes no request: pictures and data are part of the file, and its content
+    security policy forbids everything except its own script.  Labels and names are data
+    to that script, never markup.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from p2pselect.plots import example_explanation
+    >>> made = example_explanation(n_images=2)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_html(made.explanation, f"{folder}/report.html", made.y)
+    """
+    truth = check_truth(exp, y)
+    if not len(exp):
+        raise InputError("a report needs at least one image, the explanation has none")
+    if names is not None and len(names) != len(exp):
+        raise InputError(f"names must have {len(exp)} entries, got {len(names)}")
+    if max_images < 1:
+        raise InputError(f"max_images must be at least 1, got {max_images}")
+    count = min(max_images, len(exp))
+    chosen = np.linspace(0, len(exp) - 1, count).round().astype(int)
+    script = "".join(_resource(name) for name in _SCRIPTS)
+    style = _resource("page.css")
+    page = _fill(
+        _resource("page.html"),
+        POLICY=_policy(script, style),
+        TITLE=escape(title),
+        STYLE=style,
+        SCRIPT=script,
+        FACTS=_facts(exp, truth),
+        SUMMARY=summary_section(exp, truth, object_masks),
+        FOOT=_foot(len(exp), count),
+        DATA=_script_json(_data(exp, truth, names, chosen)),
+    )
+    _write_atomically(Path(path), page)
+
+
+def _data(
+    exp: Explanation,
+    truth: np.ndarray | None,
+    names: Sequence[str] | None,
+    chosen: np.ndarray,
+) -> dict[str, Any]:
+    labels = exp.classes.tolist()
+    if truth is not None:
+        # Labels that the model does not know are listed behind those that it does.
+        labels += [value for value in np.unique(truth).tolist() if value not in labels]
+    images = []
+    for i in chosen.tolist():
+        item = image_payload(exp, i)
+        item["name"] = f"Image {i}" if names is None else str(names[i])
+        if truth is not None:
+            item["truth"] = labels.index(truth.tolist()[i])
+        images.append(item)
+    return {
+        "height": exp.regions.shape[1],
+        "width": exp.regions.shape[2],
+        "threshold": float(exp.certainty_threshold),
+        "labels": [str(value) for value in labels],
+        "classes": len(exp.classes),
+        "hasTruth": truth is not None,
+        "named": names is not None,
+        "images": images,
+    }
+
+
+def _facts(exp: Explanation, truth: np.ndarray | None) -> str:
+    facts = [("images", f"{len(exp):,}")]
+    if truth is not None:
+        facts.append(("right answers", percent(np.mean(exp.predicted == truth))))
+    facts += [
+        (
+            f"certain (≥ {percent(exp.certainty_threshold)})",
+            percent(exp.certainty_reached.mean()),
+        ),
+        ("pixels shown, on average", percent(exp.kept_fraction.mean())),
+    ]
+    return "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
+
+
+def _foot(n_images: int, shown: int) -> str:
+    part = (
+        f"{shown:,} of {n_images:,} images shown, evenly spaced. " if shown < n_images else ""
+    )
+    return f"{part}Made with p2pselect. This file works offline and sends nothing anywhere."
+
+
+def _resource(name: str) -> str:
+    return (resources.files("p2pselect.report") / name).read_text(encoding="utf-8")
+
+
+def _policy(script: str, style: str) -> str:
+    """Allow exactly the script and the style of this file, and pictures that are in it."""
+    code, look = (
+        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        for text in (script, style)
+    )
+    return (
+        f"default-src 'none'; img-src data:; script-src 'sha256-{code}'; "
+        f"style-src 'sha256-{look}'; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _script_json(data: Any) -> str:
+    """JSON that cannot end the script element that holds it."""
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _fill(template: str, **parts: str) -> str:
+    # In one pass, so that a placeholder inside inserted text stays text.
+    return re.sub(r"<!--([A-Z]+)-->", lambda found: parts[found[1]], template)
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    if not path.parent.is_dir():
+        raise InputError(f"cannot write {path}: the folder {path.parent} does not exist")
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        # Names of files may hold bytes that are no text; those are shown as "?".
+        beside.write_text(text, encoding="utf-8", errors="replace")
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)

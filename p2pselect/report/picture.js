@@ -1,0 +1,139 @@
+"use strict";
+// Region maps and pictures. Pixels are only written, never read back from a canvas: browsers
+// that guard against fingerprinting falsify what is read.
+
+const report = JSON.parse(document.getElementById("data").textContent);
+const KEPT = 255;
+const NOT_SEEN = 85;
+
+/** A share in [0, 1] as people read it. */
+function percent(share) {
+  const hundred = 100 * share;
+  if (hundred > 99.9 && hundred < 100) return "> 99.9 %";
+  if (hundred > 0 && hundred < 0.1) return "< 0.1 %";
+  const whole = (hundred >= 10 && hundred <= 99) || hundred === 0 || hundred === 100;
+  return `${hundred.toFixed(whole ? 0 : 1)} %`;
+}
+
+function bytes(code) {
+  return Uint8Array.from(atob(code), (letter) => letter.charCodeAt(0));
+}
+
+/** The region of every pixel, from runs of (value, length - 1); regions count by rank. */
+function regionMap(item) {
+  if (item.cells) return item.cells;
+  const raw = bytes(item.map);
+  const runs = item.wide ? new Uint16Array(raw.buffer) : raw;
+  item.cells = new Uint16Array(report.width * report.height);
+  item.areas = new Float64Array(item.probs.length);
+  for (let i = 0, at = 0; i < runs.length; i += 2) {
+    const end = at + runs[i + 1] + 1;
+    item.cells.fill(runs[i], at, end);
+    item.areas[runs[i]] += (end - at) / item.cells.length;
+    at = end;
+  }
+  return item.cells;
+}
+
+/** Share of the pixels in the first so many groups of regions. */
+function shownFraction(item, groups) {
+  regionMap(item);
+  return item.areas.subarray(0, groups).reduce((sum, area) => sum + area, 0);
+}
+
+/** Opacity of every region at one step of the slider; what was never seen stays faint. */
+function opacities(item, step) {
+  if (item.soft) return item.soft.map((value) => Math.round(KEPT * value));
+  const seen = item.steps.groups[Math.min(step, item.steps.stop)];
+  const shown = item.steps.groups[step];
+  return item.probs.map((_, i) => (i < seen ? KEPT : i < shown ? NOT_SEEN : 0));
+}
+
+function newCanvas(width, height) {
+  const canvas = document.createElement("canvas");
+  canvas.width = width;
+  canvas.height = height;
+  return canvas;
+}
+
+/** Paint the image on black, every region at its opacity. */
+function paintSeen(canvas, item, picture, opacity) {
+  const { width, height } = report;
+  const cells = regionMap(item);
+  const mask = newCanvas(width, height);
+  const data = new ImageData(width, height);
+  for (let i = 0; i < cells.length; i++) data.data[4 * i + 3] = opacity[cells[i]];
+  mask.getContext("2d").putImageData(data, 0, 0);
+
+  const layer = newCanvas(canvas.width, canvas.height);
+  const draw = layer.getContext("2d");
+  draw.imageSmoothingEnabled = false;
+  draw.drawImage(picture, 0, 0, layer.width, layer.height);
+  draw.globalCompositeOperation = "destination-in";
+  draw.drawImage(mask, 0, 0, layer.width, layer.height);
+
+  const target = canvas.getContext("2d");
+  target.fillStyle = "#000";
+  target.fillRect(0, 0, canvas.width, canvas.height);
+  target.drawImage(layer, 0, 0);
+}
+
+function paintOriginal(canvas, picture) {
+  const draw = canvas.getContext("2d");
+  draw.imageSmoothingEnabled = false;
+  draw.drawImage(picture, 0, 0, canvas.width, canvas.height);
+}
+
+/** Correlation of one region with every other, from embeddings of length 127. */
+function correlations(item, region) {
+  if (!item.directions) return null;
+  item.vectors ??= new Int8Array(bytes(item.directions).buffer);
+  const size = item.vectors.length / item.probs.length;
+  const own = item.vectors.subarray(region * size, (region + 1) * size);
+  return item.probs.map((_, other) => {
+    let sum = 0;
+    for (let k = 0; k < size; k++) sum += own[k] * item.vectors[other * size + k];
+    return sum / (127 * 127);
+  });
+}
+
+/** The regions most often chosen together with this one: at most four, closest first. */
+function related(item, region) {
+  const values = correlations(item, region);
+  if (!values) return [];
+  return values
+    .map((value, other) => ({ other, value }))
+    .filter(({ other, value }) => other !== region && value > 0.3)
+    .sort((a, b) => b.value - a.value)
+    .slice(0, 4);
+}
+
+/** Outline one region in yellow and its relatives in blue; darken the rest if asked to. */
+function paintHighlight(canvas, item, region, relatives, darken) {
+  const { width, height } = report;
+  const cells = regionMap(item);
+  const scale = canvas.width / width;
+  const line = Math.max(1, Math.round(canvas.width / 220));
+  const kin = new Set(relatives.map(({ other }) => other));
+  const data = new ImageData(canvas.width, canvas.height);
+  const cell = (x, y) => cells[Math.floor(y / scale) * width + Math.floor(x / scale)];
+  for (let y = 0, at = 0; y < data.height; y++) {
+    for (let x = 0; x < data.width; x++, at += 4) {
+      const here = cell(x, y);
+      const own = here === region;
+      if (!own && !kin.has(here)) {
+        if (darken) data.data[at + 3] = 130;
+        continue;
+      }
+      const wide = own ? 2 * line : line;
+      const border =
+        x < wide || y < wide || x >= data.width - wide || y >= data.height - wide ||
+        cell(x - wide, y) !== here || cell(x + wide, y) !== here ||
+        cell(x, y - wide) !== here || cell(x, y + wide) !== here;
+      if (border) data.data.set(own ? [255, 225, 30, 255] : [90, 190, 245, 255], at);
+    }
+  }
+  const layer = newCanvas(canvas.width, canvas.height);
+  layer.getContext("2d").putImageData(data, 0, 0);
+  canvas.getContext("2d").drawImage(layer, 0, 0);
+}

@@ -1,0 +1,5 @@
+from typing import Any
+
+
+def summary_section(*a: Any) -> str:
+    return ""

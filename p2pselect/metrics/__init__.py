@@ -12,30 +12,40 @@ from p2pselect.metrics.certainty import (
     risk_coverage_curve,
 )
 from p2pselect.metrics.fidelity import (
-    PAPER_GRID,
     FidelityCurve,
-    comprehensiveness,
-    deletion_auc,
     deletion_fidelity_curve,
-    insertion_auc,
     insertion_fidelity_curve,
-    sufficiency,
 )
 from p2pselect.metrics.localization import (
-    center_localization,
     localization_score,
     mask_iou_score,
     mask_recall_score,
     pixel_average_precision_score,
     pointing_game_score,
-    random_localization,
 )
 from p2pselect.metrics.object_masks import check_object_masks
+from p2pselect.metrics.ordering import PAPER_GRID
+from p2pselect.metrics.perturbation import (
+    comprehensiveness,
+    deletion_auc,
+    insertion_auc,
+    sufficiency,
+)
 from p2pselect.metrics.reveal import RememberingClassifier
+from p2pselect.metrics.rows import center_localization, random_localization
+from p2pselect.metrics.scorers import (
+    ExplanationScorer,
+    ExplanationScorers,
+    get_scorer,
+    get_scorer_names,
+    make_explanation_scorer,
+)
 from p2pselect.metrics.sparsity import kept_fraction, n_selected_regions
 
 __all__ = [
     "PAPER_GRID",
+    "ExplanationScorer",
+    "ExplanationScorers",
     "FidelityCurve",
     "RememberingClassifier",
     "RiskCoverageCurve",
@@ -47,10 +57,13 @@ __all__ = [
     "deletion_auc",
     "deletion_fidelity_curve",
     "expected_calibration_error",
+    "get_scorer",
+    "get_scorer_names",
     "insertion_auc",
     "insertion_fidelity_curve",
     "kept_fraction",
     "localization_score",
+    "make_explanation_scorer",
     "mask_iou_score",
     "mask_recall_score",
     "n_selected_regions",

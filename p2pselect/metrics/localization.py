@@ -68,7 +68,7 @@ def localization_score(
     """
     if empty not in ("nan", "zero", "raise"):
         raise InputError(f"empty must be 'nan', 'zero' or 'raise', got {empty!r}")
-    kept, objects, _ = _flat(pixel_masks, object_masks, valid)
+    kept, objects, _ = flatten(pixel_masks, object_masks, valid)
     area = kept.sum(axis=1)
     if empty == "raise" and not area.all():
         raise InputError(f"pixel_masks keeps no pixel of image {np.flatnonzero(area == 0)[0]}")
@@ -111,7 +111,7 @@ def mask_iou_score(
     >>> round(mask_iou_score(kept, np.array([[[1, 0], [1, 0]]], dtype=bool)), 3)
     0.333
     """
-    kept, objects, _ = _flat(pixel_masks, object_masks, valid)
+    kept, objects, _ = flatten(pixel_masks, object_masks, valid)
     scores = ratio((kept & objects).sum(axis=1), (kept | objects).sum(axis=1))
     return mean_or_per_image(scores, per_image, "mask_iou (no kept and no object pixel)")
 
@@ -146,7 +146,7 @@ def mask_recall_score(
     >>> mask_recall_score(kept, np.array([[[1, 0], [1, 0]]], dtype=bool))
     0.5
     """
-    kept, objects, _ = _flat(pixel_masks, object_masks, valid)
+    kept, objects, _ = flatten(pixel_masks, object_masks, valid)
     scores = ratio((kept & objects).sum(axis=1), objects.sum(axis=1))
     return mean_or_per_image(scores, per_image, "mask_recall (no object pixel)")
 
@@ -190,7 +190,7 @@ def pointing_game_score(
     >>> pointing_game_score(heat, np.array([[[1, 0], [0, 0]]], dtype=bool))
     0.5
     """
-    heat, objects, allowed = _flat(heat_maps, object_masks, valid, "heat_maps")
+    heat, objects, allowed = flatten(heat_maps, object_masks, valid, "heat_maps")
     heat = np.where(allowed, heat, -np.inf)
     top = allowed & (heat == heat.max(axis=1, keepdims=True, initial=-np.inf))
     scores = ratio((top & objects).sum(axis=1), top.sum(axis=1))
@@ -231,7 +231,7 @@ def pixel_average_precision_score(
     >>> pixel_average_precision_score(heat, np.array([[[1, 0], [0, 1]]], dtype=bool))
     1.0
     """
-    heat, objects, allowed = _flat(heat_maps, object_masks, valid, "heat_maps")
+    heat, objects, allowed = flatten(heat_maps, object_masks, valid, "heat_maps")
     if not objects.any():
         return float("nan")
     # A heat map has few distinct values (one per region), so count pixels per value
@@ -249,90 +249,7 @@ def pixel_average_precision_score(
     return float(average_precision_score(truth, np.tile(score, 2), sample_weight=weight))
 
 
-def random_localization(
-    object_masks: np.ndarray, *, valid: np.ndarray | None = None, per_image: bool = False
-) -> float | np.ndarray:
-    """What a random mask scores on :func:`localization_score`: the object's share ``|g|/hw``.
-
-    Parameters
-    ----------
-    object_masks : array-like of shape (n, h, w), bool
-        True where the object is.
-    valid : array-like of shape (n, h, w), bool, optional
-        False where the ground truth says nothing.
-    per_image : bool, default=False
-        Return one score per image instead of the mean.
-
-    Returns
-    -------
-    float, or ndarray of shape (n,)
-        In [0, 1]; NaN for images without object pixels, as in the score.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> random_localization(np.array([[[1, 0], [0, 0]]], dtype=bool))
-    0.25
-    """
-    everything = np.ones(np.shape(object_masks), dtype=bool)
-    kept, objects, _ = _flat(everything, object_masks, valid)
-    scores = ratio(objects.sum(axis=1), kept.sum(axis=1))
-    scores[~objects.any(axis=1)] = np.nan
-    return mean_or_per_image(scores, per_image, "random_localization (no object pixel)")
-
-
-def center_localization(
-    pixel_masks: np.ndarray,
-    object_masks: np.ndarray,
-    *,
-    valid: np.ndarray | None = None,
-    per_image: bool = False,
-) -> float | np.ndarray:
-    """What a centred disc of each mask's own area scores on :func:`localization_score`.
-
-    Photographers centre their objects, which makes this a strong thing to beat.  Pixels at
-    the rim that are equally far from the centre count in equal parts.
-
-    Parameters
-    ----------
-    pixel_masks, object_masks : array-like of shape (n, h, w), bool
-        True where a pixel is kept (only the areas are used); where the object is.
-    valid : array-like of shape (n, h, w), bool, optional
-        False where the ground truth says nothing.
-    per_image : bool, default=False
-        Return one score per image instead of the mean.
-
-    Returns
-    -------
-    float, or ndarray of shape (n,)
-        In [0, 1]; NaN where no pixel is kept or the image has no object pixels.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> objects = np.zeros((1, 3, 3), dtype=bool)
-    >>> objects[0, 1, 1] = True
-    >>> center_localization(objects, objects)
-    1.0
-    """
-    kept, objects, allowed = _flat(pixel_masks, object_masks, valid)
-    h, w = np.shape(object_masks)[1:]
-    rows, columns = np.ogrid[:h, :w]
-    distance = (2 * rows - h + 1) ** 2 + (2 * columns - w + 1) ** 2
-    _, ring, size = np.unique(distance, return_inverse=True, return_counts=True)
-    ring = ring.ravel()
-    inside = np.cumsum(size) - size
-    area = np.asarray(pixel_masks, dtype=bool).reshape(len(kept), -1).sum(axis=1)
-    scores = np.full(len(kept), np.nan)
-    for i in np.flatnonzero(objects.any(axis=1) & (area > 0)):
-        disc = np.clip((area[i] - inside) / size, 0, 1)[ring]
-        scores[i] = ratio(disc @ objects[i], disc @ allowed[i])
-    return mean_or_per_image(
-        scores, per_image, "center_localization (no kept or no object pixel)"
-    )
-
-
-def _flat(
+def flatten(
     first: np.ndarray,
     object_masks: np.ndarray,
     valid: np.ndarray | None,

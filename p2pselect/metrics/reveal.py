@@ -73,6 +73,11 @@ def remembering(predict_proba: PredictProba) -> RememberingClassifier:
     return RememberingClassifier(predict_proba)
 
 
+def predict_labels(classifier: RememberingClassifier, images: np.ndarray) -> np.ndarray:
+    """Column of the most probable class of every image, int array of shape (b,)."""
+    return classifier(images).argmax(axis=1)
+
+
 def blocks(exp: Explanation) -> Iterator[Explanation]:
     """Walk through an explanation in parts whose masked images take about 32 MB."""
     if not len(exp):

@@ -43,18 +43,14 @@ def example_explanation(
 
     rng = np.random.default_rng(random_state)
     scenes = make_digit_scenes(n_images, image_size, random_state=random_state)
-    classes = np.asarray(scenes.target_names)
-    truth = np.asarray(scenes.target)
-    if truth.dtype.kind in "iu" and len(classes):
-        classes, names = np.arange(len(classes)), classes
-        classes = names if names.dtype.kind in "iu" else classes
+    classes = scenes.target_names
     maps = np.stack([_regions(image, n_segments) for image in scenes.images])
     d = int(maps.max()) + 1
     path = np.round(np.arange(0.05, 1.001, 0.05), 2)
     threshold = 0.95
     rows = [
-        _one(labels, mask, int(np.flatnonzero(classes == y)[0]), len(classes), d, path, rng)
-        for labels, mask, y in zip(maps, scenes.masks, truth, strict=True)
+        _one(labels, mask, true, len(classes), d, path, rng)
+        for labels, mask, true in zip(maps, scenes.masks, scenes.target, strict=True)
     ]
     logits, embeddings, counts, proba = (np.stack(column) for column in zip(*rows, strict=True))
     certain = proba.max(axis=2) >= threshold
@@ -84,7 +80,7 @@ def example_explanation(
         path_counts=counts.astype(np.int32),
         path_proba=proba.astype(np.float32),
     )
-    return Bunch(explanation=exp, y=truth, object_masks=scenes.masks)
+    return Bunch(explanation=exp, y=classes[scenes.target], object_masks=scenes.masks)
 
 
 def _regions(image: np.ndarray, n_segments: int) -> np.ndarray:
@@ -118,7 +114,7 @@ def _one(
     wrong = rng.random() < 0.125
     rival = (true + 1 + rng.integers(n_classes - 1)) % n_classes
     scores = rng.normal(0, 0.4, n_classes) + np.zeros((len(path), n_classes))
-    evidence = (7 + rng.normal()) * visible
+    evidence = (11 + rng.normal()) * visible
     scores[:, true] += evidence * (0.5 if wrong else 1)
     scores[:, rival] += evidence * (0.8 if wrong else 0.4)
     odds = np.exp(scores - scores.max(axis=1, keepdims=True))

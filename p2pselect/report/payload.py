@@ -19,15 +19,17 @@ SHOWN_REGIONS = 1024
 _LOSSLESS_PIXELS = 10_000
 
 
-def image_uri(picture: np.ndarray) -> str:
-    """A picture as a data URI: PNG for small ones, where JPEG would show; else JPEG.
+def image_uri(picture: np.ndarray, small_exact: bool = True) -> str:
+    """A picture as a data URI in JPEG.
 
     Parameters
     ----------
     picture : ndarray of shape (h, w, 3), uint8
+    small_exact : bool, default=True
+        Use PNG for small pictures, which are shown so large that JPEG's blocks show.
     """
     buffer = io.BytesIO()
-    if picture.shape[0] * picture.shape[1] <= _LOSSLESS_PIXELS:
+    if small_exact and picture.shape[0] * picture.shape[1] <= _LOSSLESS_PIXELS:
         kind, options = "png", {}
     else:
         kind, options = "jpeg", {"quality": 88, "subsampling": 0}

@@ -1,0 +1,236 @@
+"""What a model looks at over a whole data set, class by class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from skimage.color import rgb2lab
+from skimage.transform import resize
+from sklearn.cluster import KMeans
+
+from p2pselect.exceptions import InputError
+from p2pselect.explanation import Explanation
+from p2pselect.metrics.object_masks import check_object_masks
+from p2pselect.plots.pixels import to_rgb
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CROP_SIDE = 48
+_MOST_REGIONS = 20_000
+
+
+def explanation_summary(
+    exp: Explanation,
+    y: Any = None,
+    object_masks: Any = None,
+    *,
+    n_clusters: int = 12,
+    n_typical: int = 3,
+    n_crops: int = 3,
+    random_state: int = 0,
+    as_frame: bool = False,
+) -> list[dict[str, Any]] | pd.DataFrame:
+    """Say for every class what the classifier saw when it predicted that class.
+
+    Kept regions of all images are clustered by what they look like (mean colour and
+    contrast) and by their embedding; a class's typical regions are the clusters that
+    make up most of the pixels kept for it.  A model that takes a shortcut shows here: its
+    typical regions are not of the object.
+
+    Parameters
+    ----------
+    exp : Explanation
+    y : array-like of shape (n,), optional
+        True labels.
+    object_masks : array-like of shape (n, h, w), bool, optional
+        Where the object is; resized to the model's grid.
+    n_clusters : int, default=12
+        Number of kinds of regions over the whole data set.
+    n_typical : int, default=3
+        Most frequent kinds that are listed for a class.
+    n_crops : int, default=3
+        Examples of each kind, from different images.
+    random_state : int, default=0
+        Seed of the clustering.
+    as_frame : bool, default=False
+        Return a pandas DataFrame.
+
+    Returns
+    -------
+    list of dict, or DataFrame
+        One row per class in the order of ``exp.classes``:
+
+        ``class`` : the label;
+        ``n_images`` : images for which it was predicted;
+        ``right`` : share of them that are of this class (NaN without ``y``);
+        ``certain`` : share of them whose certainty was reached;
+        ``kept_fraction`` : mean share of the pixels kept;
+        ``outside`` : mean share of the kept pixels outside the object;
+        ``from_outside`` : share of the predictions for which most of what was kept lies
+        outside the object (both NaN without ``object_masks``);
+        ``typical_regions`` : list of dict with ``cluster`` (its number), ``share`` (of the
+        pixels kept for this class), ``outside`` (share of its pixels outside the object)
+        and ``crops`` (uint8 (m, 48, 48, 3), everything but the region darkened).
+
+        A class that is never predicted has ``n_images`` 0 and NaN.
+
+    Raises
+    ------
+    InputError
+        If there is no image, or ``y`` or ``object_masks`` do not fit.
+
+    Examples
+    --------
+    >>> from p2pselect.plots import example_explanation
+    >>> made = example_explanation(n_images=4)
+    >>> rows = explanation_summary(made.explanation, made.y, made.object_masks)
+    >>> sorted(rows[0])[:4]
+    ['certain', 'class', 'from_outside', 'kept_fraction']
+    """
+    if not len(exp):
+        raise InputError("a summary needs at least one image, the explanation has none")
+    truth = None if y is None else np.asarray(y)
+    if truth is not None and truth.shape != (len(exp),):
+        raise InputError(f"y must have shape ({len(exp)},), got {truth.shape}")
+    shape = (exp.regions.shape[1], exp.regions.shape[2])
+    kept_inside = np.full(len(exp), np.nan)
+    inside = np.full(exp.region_masks.shape, np.nan)
+    if object_masks is not None:
+        masks = check_object_masks(object_masks, len(exp), shape, name="object_masks")
+        inside = _region_means(exp, masks[..., None])[..., 0]
+        kept = exp.pixel_masks
+        hit = (kept & masks).sum(axis=(1, 2))
+        kept_inside = hit / np.maximum(kept.sum(axis=(1, 2)), 1)
+    regions = _kept_regions(exp, random_state)
+    kinds, distances = _cluster(exp, regions, n_clusters, random_state)
+    predicted = exp.proba.argmax(axis=1)
+    rows = []
+    for c, name in enumerate(exp.classes.tolist()):
+        chosen = predicted == c
+        own = chosen[regions[:, 0]]
+        row = {
+            "class": name,
+            "n_images": int(chosen.sum()),
+            "right": _mean(truth[chosen] == name) if truth is not None else np.nan,
+            "certain": _mean(exp.certainty_reached[chosen]),
+            "kept_fraction": _mean(exp.kept_fraction[chosen]),
+            "outside": _mean(1 - kept_inside[chosen]),
+            "from_outside": _mean(kept_inside[chosen] < 0.5)
+            if object_masks is not None
+            else np.nan,
+            "typical_regions": _typical(
+                exp, regions[own], kinds[own], distances[own], inside, n_typical, n_crops
+            ),
+        }
+        rows.append(row)
+    if as_frame:
+        import pandas as pd
+
+        return pd.DataFrame(rows)
+    return rows
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(np.mean(values)) if len(values) else float("nan")
+
+
+def _region_means(exp: Explanation, pixels: np.ndarray) -> np.ndarray:
+    """Mean of pixels (n, h, w, c) over every region, (n, d, c); 0 for padding."""
+    n, d = exp.region_masks.shape
+    flat = (exp.regions.reshape(n, -1) + d * np.arange(n)[:, None]).ravel()
+    area = np.maximum(np.bincount(flat, minlength=n * d), 1)
+    means = [
+        np.bincount(flat, weights=pixels[..., c].ravel(), minlength=n * d) / area
+        for c in range(pixels.shape[-1])
+    ]
+    return np.stack(means, axis=-1).reshape(n, d, -1)
+
+
+def _kept_regions(exp: Explanation, random_state: int) -> np.ndarray:
+    """Pairs (image, region) of the kept regions; a random part of them if very many."""
+    found = np.argwhere(exp.region_masks)
+    if len(found) > _MOST_REGIONS:
+        rng = np.random.default_rng(random_state)
+        found = found[np.sort(rng.choice(len(found), _MOST_REGIONS, replace=False))]
+    return found
+
+
+def _cluster(
+    exp: Explanation, regions: np.ndarray, n_clusters: int, random_state: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cluster of every region and its distance to the cluster's centre."""
+    at = tuple(regions.T)
+    rgb = to_rgb(exp.images) / 255
+    mean = _region_means(exp, rgb)
+    grey = rgb.mean(axis=-1, keepdims=True)
+    spread = _region_means(exp, grey**2) - _region_means(exp, grey) ** 2
+    parts = [rgb2lab(mean[at]), 100 * np.sqrt(np.maximum(spread[at], 0))]
+    if exp.region_embeddings is not None:
+        embedding = exp.region_embeddings.transpose(0, 2, 1)[at].astype(float)
+        # As much say as the colours: they have the spread of their own typical length.
+        parts.append(30 * embedding / max(float(np.abs(embedding).max(initial=0)), 1e-12))
+    features = np.hstack(parts)
+    n_clusters = min(n_clusters, len(np.unique(features, axis=0)))
+    if not n_clusters:
+        return np.zeros(0, int), np.zeros(0)
+    model = KMeans(n_clusters, n_init=3, random_state=random_state).fit(features)
+    return model.labels_, np.linalg.norm(
+        features - model.cluster_centers_[model.labels_], axis=1
+    )
+
+
+def _typical(
+    exp: Explanation,
+    regions: np.ndarray,
+    kinds: np.ndarray,
+    distances: np.ndarray,
+    inside: np.ndarray,
+    n_typical: int,
+    n_crops: int,
+) -> list[dict[str, Any]]:
+    """The kinds of regions that make up most of the kept pixels, largest first."""
+    if not len(regions):
+        return []
+    at = tuple(regions.T)
+    areas = exp.region_areas[at].astype(float)
+    total = np.bincount(kinds, weights=areas)
+    found = []
+    for kind in np.argsort(-total, kind="stable")[:n_typical]:
+        if not total[kind]:
+            break
+        own = kinds == kind
+        found.append(
+            {
+                "cluster": int(kind),
+                "share": float(total[kind] / areas.sum()),
+                "outside": float(np.average(1 - inside[at][own], weights=areas[own])),
+                "crops": _crops(exp, regions[own], distances[own], n_crops),
+            }
+        )
+    return found
+
+
+def _crops(
+    exp: Explanation, regions: np.ndarray, distances: np.ndarray, n_crops: int
+) -> np.ndarray:
+    """The regions closest to their cluster's centre, one from an image."""
+    nearest = regions[np.argsort(distances, kind="stable")]
+    first = np.unique(nearest[:, 0], return_index=True)[1]
+    chosen = nearest[np.sort(first)[:n_crops]]
+    return np.stack([_crop(exp, int(image), int(region)) for image, region in chosen])
+
+
+def _crop(exp: Explanation, image: int, region: int) -> np.ndarray:
+    own = exp.regions[image] == region
+    rows, columns = (np.flatnonzero(own.any(axis=axis)) for axis in (1, 0))
+    side = int(1.3 * max(np.ptp(rows), np.ptp(columns))) + 6
+    window = tuple(
+        slice(max(0, int(where.mean()) - side // 2), int(where.mean()) + side // 2 + 1)
+        for where in (rows, columns)
+    )
+    picture = to_rgb(exp.images[image])[window] / 255
+    shown = np.where(own[window][..., None], picture, 0.25 * picture)
+    crop = resize(shown, (CROP_SIDE, CROP_SIDE), order=1, anti_aliasing=False)
+    return (crop * 255).round().astype(np.uint8)

@@ -31,8 +31,8 @@ _SIDE = (0.45, 0.65)
 _MAX_ROTATION = 12.0
 _SMALLEST_IMAGE = 16
 # Chosen by eye: holes of 6, 8 and 9 stay open, and the mask is about 12 % of the image.
-_INK = 0.57  # darkness of the scan at which the stroke begins
-_HALO = 0.025  # blur of the stroke that makes the halo, in image sides
+_INK = 0.5  # darkness of the scan at which the stroke begins
+_HALO = 0.02  # blur of the stroke that makes the halo, in image sides
 
 _DESCR = """Digit scenes
 ------------
@@ -205,7 +205,7 @@ def _draw(
         order=3,
         mode="grid-constant",
     )
-    # Ink rises over about one pixel of the scan; here the edge is to be about that of the image.
+    # Ink rises over about one pixel of the scan; make that about one pixel of the image.
     sharpness = 0.8 * side / len(scan)
     stroke = np.clip(0.5 + sharpness * (ink - _INK), 0, 1)
     halo = np.clip(ndimage.gaussian_filter(stroke, _HALO * size) * 4 - 0.4, 0, 1)

@@ -186,5 +186,5 @@ def read_masks(paths: Sequence[Path], size: int | tuple[int, int] | None = None)
 def _is_object(image: Image.Image) -> np.ndarray:
     if image.mode.startswith("I"):
         # Label maps of 16 bits hold small numbers, which the upper byte would lose.
-        return np.not_equal(np.asarray(image), 0, dtype=bool)
-    return from_pillow(image).any(axis=2)
+        return np.asarray(image).astype(bool)
+    return np.any(from_pillow(image), axis=2)

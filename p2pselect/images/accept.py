@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
@@ -107,7 +108,7 @@ def _recognise(X: Any, channels: str, image_shape: Sequence[int] | None) -> Imag
     values = _as_array(X)
     if values.dtype.kind in "OUST" and (values.ndim == 1 or values.shape[1:] == (1,)):
         return _from_items(values.reshape(len(values)), channels)
-    if values.ndim == 2:
+    if values.ndim == 2 or (values.ndim < 2 and image_shape is not None):
         values = _unflattened(values, image_shape)
     elif image_shape is not None and values.shape[1:] != tuple(image_shape):
         raise InputError(
@@ -118,6 +119,8 @@ def _recognise(X: Any, channels: str, image_shape: Sequence[int] | None) -> Imag
 
 def _as_array(X: Any) -> np.ndarray:
     """X as an array without copying pixels: of numbers, or a 1-D array of objects."""
+    if isinstance(X, np.ma.MaskedArray):
+        raise InputError("X is a masked array: pass X.filled(0), with masked pixels black")
     if isinstance(X, np.ndarray):
         return X
     if _is_tensor(X):
@@ -160,8 +163,8 @@ def _unflattened(rows: np.ndarray, image_shape: Sequence[int] | None) -> np.ndar
             "channels); one single grey image is X[None]"
         )
     shape = tuple(image_shape)
-    if len(shape) not in (2, 3):
-        raise InputError(f"image_shape must be (h, w) or (h, w, c), got {shape}")
+    if len(shape) not in (2, 3) or not all(isinstance(side, Integral) for side in shape):
+        raise InputError(f"image_shape must be (h, w) or (h, w, c) in pixels, got {shape}")
     try:
         rows = check_array(rows, accept_large_sparse=False)
     except ValueError as error:

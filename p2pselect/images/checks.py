@@ -37,7 +37,7 @@ def check_dtype(values: np.ndarray, what: str) -> None:
 
 
 def check_channels(shape: tuple[int, ...], channels: str, what: str) -> None:
-    """Refuse images (..., h, w, c) with other than 1, 3 or 4 channels, or without pixels.
+    """Refuse images (..., h, w, c) with other than 1, 3 or 4 channels.
 
     Parameters
     ----------
@@ -61,8 +61,6 @@ def check_channels(shape: tuple[int, ...], channels: str, what: str) -> None:
             f"{what} has shape {shape}, so with channels={channels!r}, {layout}, it has {last} "
             f"channels; expected 1 (grey), 3 (RGB) or 4 (RGBA){hint}"
         )
-    if 0 in shape[-3:]:
-        raise InputError(f"{what} has shape {shape}: images without a pixel")
 
 
 def _swapped(channels: str) -> str:
@@ -70,7 +68,7 @@ def _swapped(channels: str) -> str:
 
 
 def check_values(images: np.ndarray, what: str, first_index: int = 0) -> None:
-    """Refuse floats that are NaN, infinite, or outside [0, 1].
+    """Refuse images without pixels, and floats that are NaN, infinite, or outside [0, 1].
 
     The array is walked through in chunks, so that neither a copy of it is made nor a
     memory-mapped file loaded as a whole.
@@ -84,20 +82,22 @@ def check_values(images: np.ndarray, what: str, first_index: int = 0) -> None:
     first_index : int, default 0
         Index of the first image, for the message.
     """
+    if 0 in images.shape[1:]:
+        raise InputError(f"{what} has images of shape {images.shape[1:]}: without a pixel")
     if images.dtype == np.uint8:
         return
     step = max(1, _CHUNK_BYTES // max(1, images[:1].nbytes))
     low, high = np.inf, -np.inf
     for start in range(0, len(images), step):
         chunk = images[start : start + step]
-        low, high = min(low, chunk.min()), max(high, chunk.max())
-        # min() hands NaN on; Python's min() would not once low is a number.
-        if not np.isfinite(chunk.min()) or not np.isfinite(chunk.max()):
+        darkest, brightest = chunk.min(), chunk.max()
+        if not (np.isfinite(darkest) and np.isfinite(brightest)):
             bad = ~np.isfinite(chunk).reshape(len(chunk), -1).all(axis=1)
             raise InputError(
                 f"{what} contains NaN or infinity, first in image "
                 f"{first_index + start + int(np.flatnonzero(bad)[0])}"
             )
+        low, high = min(low, darkest), max(high, brightest)
     if low < -_ROUNDING or high > 1 + _ROUNDING:
         remedy = " (pass X / 255 or uint8)" if low >= 0 and 1 < high <= 255 else ""
         raise InputError(

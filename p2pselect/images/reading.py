@@ -96,10 +96,10 @@ def from_pillow(image: Image.Image) -> np.ndarray:
 
     * EXIF orientation is applied: the image stands upright.
     * Of an animated image the frame it stands at is taken: the first, unless moved.
-    * Grey, palette, CMYK, YCbCr and HSV become RGB as ``Image.convert`` does it.
+    * Grey, palette, CMYK, YCbCr, HSV and Lab become RGB as ``Image.convert`` does it.
     * Opacity (an alpha channel, or one transparent colour) is laid over black.
     * Of 16 bits the upper 8 are taken, in grey as in colour.
-    * 32-bit float and Lab images are refused: how bright is 1.0 there?
+    * 32-bit float images are refused: nothing says which value is white.
 
     Parameters
     ----------

@@ -15,6 +15,8 @@ from p2pselect.exceptions import ImageReadError, InputError, P2PSelectWarning
 from p2pselect.images.pixels import resize, to_rgb
 from p2pselect.images.sources import FileImages, Source
 
+_BLOCK = 4096
+
 
 class ImageSequence:
     """Images that are read when asked for; slices of it are views.
@@ -57,6 +59,8 @@ class ImageSequence:
     """
 
     def __init__(self, paths: Iterable[str | os.PathLike[str]]):
+        if isinstance(paths, str | bytes | os.PathLike):
+            raise InputError(f"paths is one path, {os.fsdecode(paths)!r}: pass [path]")
         self._source: Source = FileImages(paths)
         self._index: np.ndarray | None = None
 
@@ -75,7 +79,7 @@ class ImageSequence:
         return len(self._source) if self._index is None else len(self._index)
 
     def __repr__(self) -> str:
-        size = "files" if self.files is not None else "of various sizes"
+        size = "files" if isinstance(self._source, FileImages) else "of various sizes"
         if self.image_shape is not None:
             size = "{} x {}".format(*self.image_shape)
         dtype = "float32" if self.is_float else "uint8"
@@ -195,11 +199,17 @@ class ImageSequence:
             ok = images.readable()
             images, y = images[ok], y[ok]
         """
-        if self.files is None:
-            return np.ones(len(self), dtype=bool)
+        ok = np.ones(len(self), dtype=bool)
+        if not isinstance(self._source, FileImages):
+            return ok
+        bad: list[str] = []
         with ThreadPoolExecutor() as pool:
-            problems = list(pool.map(self._problem, range(len(self))))
-        bad = [problem for problem in problems if problem is not None]
+            # In blocks, for the pool holds an object for every call that it was handed.
+            for start in range(0, len(self), _BLOCK):
+                block = range(start, min(start + _BLOCK, len(self)))
+                problems = list(pool.map(self._problem, block))
+                ok[start : start + _BLOCK] = [problem is None for problem in problems]
+                bad += [problem for problem in problems if problem is not None]
         if bad:
             shown = "".join(f"\n  {problem}" for problem in bad[:10])
             more = f"\n  and {len(bad) - 10} more" if len(bad) > 10 else ""
@@ -208,7 +218,7 @@ class ImageSequence:
                 P2PSelectWarning,
                 stacklevel=2,
             )
-        return np.array([problem is None for problem in problems], dtype=bool)
+        return ok
 
     def _problem(self, number: int) -> str | None:
         try:

@@ -1,0 +1,174 @@
+import pickle
+import tracemalloc
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.model_selection import KFold, train_test_split
+from sklearn.utils import _safe_indexing, indexable
+
+from p2pselect.exceptions import ImageReadError, InputError, P2PSelectWarning
+from p2pselect.images import ImageSequence, as_images
+
+
+@pytest.fixture(params=["array", "files", "PIL", "arrays of unequal size"])
+def images(request, pixels, paths):
+    if request.param == "array":
+        return as_images(pixels)
+    if request.param == "files":
+        return as_images(paths)
+    if request.param == "PIL":
+        return as_images([Image.fromarray(image) for image in pixels])
+    return as_images([image[: 20 - i] for i, image in enumerate(pixels)])
+
+
+KEYS = {
+    "slice": slice(1, 6, 2),
+    "negative step": slice(None, None, -1),
+    "ints": [3, 0, 3],
+    "negative ints": np.array([-1, -7]),
+    "bools": np.array([True, False, True, False, False, False, True]),
+    "bool list": [True] + [False] * 6,
+    "uint8": np.array([2, 1], dtype=np.uint8),
+    "nothing": [],
+    "nobody": np.zeros(7, dtype=bool),
+}
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_views_are_those_images(key, images):
+    expected = np.arange(7)[np.asarray(KEYS[key], dtype=int) if key == "nothing" else KEYS[key]]
+    view = images[KEYS[key]]
+    assert isinstance(view, ImageSequence)
+    assert len(view) == len(expected) and view.shape == (len(expected),)
+    for got, number in zip(view, expected, strict=True):
+        np.testing.assert_array_equal(got, images[int(number)])
+    again = view[::-1]
+    for got, number in zip(again, expected[::-1], strict=True):
+        np.testing.assert_array_equal(got, images[int(number)])
+    np.testing.assert_array_equal(
+        images.batch(KEYS[key], size=8), images.batch(slice(None), size=8)[expected]
+    )
+
+
+def test_pickled_views(images):
+    view = pickle.loads(pickle.dumps(images[[4, 2]]))
+    assert len(view) == 2
+    np.testing.assert_array_equal(view[1], images[2])
+    whole = pickle.loads(pickle.dumps(images))
+    np.testing.assert_array_equal(whole[6], images[6])
+    assert whole.image_shape == images.image_shape
+
+
+def test_a_pickled_view_takes_only_its_images():
+    big = as_images(np.zeros((1000, 16, 16, 3), np.uint8))
+    assert len(pickle.dumps(big[:10])) < 20 * 16 * 16 * 3
+
+
+def test_scikit_learn_can_slice(images):
+    y = np.arange(7)
+    train, test, y_train, y_test = train_test_split(images, y, random_state=0)
+    assert isinstance(train, ImageSequence) and len(test) == len(y_test) == 2
+    np.testing.assert_array_equal(train[0], images[int(y_train[0])])
+    for fold, _ in KFold(3).split(images):
+        assert len(_safe_indexing(images, fold)) == len(fold)
+    assert indexable(images, y)[0] is images
+
+
+@pytest.mark.parametrize("key", [7, -8, [0, 7], [-8], np.array([[1]]), 1.5, [0.5], "a", None])
+def test_impossible_keys(key, images):
+    with pytest.raises(IndexError):
+        images[key]
+
+
+def test_masks_of_other_length_are_refused(images):
+    with pytest.raises(IndexError, match="a mask of 3 chooses from 7"):
+        images[[True, False, True]]
+
+
+def test_one_image(images, pixels):
+    np.testing.assert_array_equal(images[0], pixels[0])
+    np.testing.assert_array_equal(images[np.int64(-7)], pixels[0])
+    assert images[0].dtype == np.uint8
+
+
+def test_batches_are_new_arrays(images):
+    before = images[1].copy()
+    images.batch([1], size=(20, 28))[:] = 0
+    np.testing.assert_array_equal(images[1], before)
+
+
+def test_attributes(pixels, paths):
+    of_array, of_files = as_images(pixels), as_images(paths)
+    assert of_array.image_shape == (20, 28) and of_files.image_shape is None
+    assert of_array.files is None
+    assert of_files[2:4].files.tolist() == [str(path) for path in paths[2:4]]
+    assert repr(of_array) == "ImageSequence(7 images, 20 x 28, 3 channels, uint8)"
+    assert repr(of_files) == "ImageSequence(7 images, files, 3 channels, uint8)"
+
+
+def test_size_of_batches(pixels):
+    images = as_images(pixels)
+    assert images.batch([0], size=5).shape == (1, 5, 5, 3)
+    assert images.batch([0], size=(5, 9)).shape == (1, 5, 9, 3)
+    assert images.batch([], size=5).shape == (0, 5, 5, 3)
+    assert images.batch([]).shape == (0, 20, 28, 3)
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.5, (4,) * 3, (4, 0), "a", [], True])
+def test_impossible_sizes(size, pixels):
+    with pytest.raises(InputError, match="size must be"):
+        as_images(pixels).batch([0], size=size)
+
+
+def test_unequal_images_need_a_size(pixels):
+    images = as_images([pixels[0], pixels[1, :10]])
+    with pytest.raises(InputError, match="pass size="):
+        images.batch([0, 1])
+    assert images.image_shape is None
+    assert images.batch([0, 1], size=6).shape == (2, 6, 6, 3)
+    np.testing.assert_array_equal(images.batch([1]), pixels[1:2, :10])
+
+
+def test_files_of_no_images_have_no_size(paths):
+    with pytest.raises(InputError, match="pass size="):
+        as_images(paths).batch([])
+
+
+def test_one_path_is_no_sequence():
+    with pytest.raises(InputError, match="is one path"):
+        ImageSequence("cat.jpg")
+
+
+def test_paths_are_read_when_asked_for(tmp_path):
+    images = ImageSequence([tmp_path / "later.png"])
+    with pytest.raises(ImageReadError, match="later.png: no such file"):
+        images[0]
+    Image.new("RGB", (3, 2), "red").save(tmp_path / "later.png")
+    assert images[0].tolist() == [[[255, 0, 0]] * 3] * 2
+
+
+def test_readable_says_which(paths, tmp_path, monkeypatch):
+    monkeypatch.setattr("p2pselect.images.sequence._BLOCK", 2)
+    (tmp_path / "broken.png").write_bytes(paths[0].read_bytes()[:100])
+    wanted = [paths[0], tmp_path / "broken.png", tmp_path / "nowhere.png", paths[1]]
+    images = as_images(wanted, on_error="skip")
+    with pytest.warns(P2PSelectWarning, match="2 of 4 (?s:.*)broken.png(?s:.*)nowhere.png"):
+        ok = images.readable()
+    assert ok.tolist() == [True, False, False, True]
+    np.testing.assert_array_equal(images[ok][1], images[3])
+
+
+def test_readable_of_arrays(pixels):
+    assert as_images(pixels).readable().all()
+
+
+def test_no_object_is_kept_per_file():
+    paths = [f"/data/class/{number:06d}.jpg" for number in range(20_000)]
+    tracemalloc.start()
+    images = ImageSequence(paths)[::2]
+    kept = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    # 22 bytes of path, and 8 of index in the view.
+    assert kept < 32 * len(paths)
+    assert len(images) == 10_000

@@ -11,6 +11,7 @@ from PIL import Image
 
 from p2pselect.exceptions import ImageReadError, InputError
 from p2pselect.images import ImageSequence
+from p2pselect.images.pixels import height_width
 from p2pselect.images.reading import from_pillow, read_file
 
 _EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm")
@@ -159,12 +160,12 @@ def read_masks(paths: Sequence[Path], size: int | tuple[int, int] | None = None)
         raise ImageReadError(
             f"{len(missing)} of {len(paths)} masks do not exist; the first is {missing[0]}"
         )
-    shape = None if size is None else (size, size) if isinstance(size, int) else tuple(size)
+    shape = None if size is None else height_width(size)
     masks: np.ndarray | None = None
     for row, path in enumerate(paths):
         mask = read_file(path, _is_object)
         if shape is None:
-            shape = mask.shape
+            shape = (mask.shape[0], mask.shape[1])
         if size is not None:
             resized = Image.fromarray(mask).resize(
                 (shape[1], shape[0]), Image.Resampling.NEAREST

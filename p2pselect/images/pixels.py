@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
+from p2pselect.exceptions import InputError
+
 
 def to_rgb(images: np.ndarray) -> np.ndarray:
     """Turn 1, 3 or 4 channels into red, green and blue.
@@ -71,3 +73,17 @@ def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         small = plane.resize((width, height), Image.Resampling.BILINEAR)
         out[..., channel] = np.asarray(small)
     return np.clip(out, 0, 1, out=out)
+
+
+def height_width(size: int | tuple[int, int]) -> tuple[int, int]:
+    """Height and width in pixels of a size given as one int (a square) or as a pair.
+
+    Raises
+    ------
+    InputError
+        When it is neither, or not positive.
+    """
+    pair = np.atleast_1d(np.asarray(size))
+    if pair.dtype.kind not in "iu" or pair.shape not in {(1,), (2,)} or pair.min() < 1:
+        raise InputError(f"size must be a positive int or a pair (height, width), got {size!r}")
+    return int(pair[0]), int(pair[-1])

@@ -12,7 +12,7 @@ from typing import Any, overload
 import numpy as np
 
 from p2pselect.exceptions import ImageReadError, InputError, P2PSelectWarning
-from p2pselect.images.pixels import resize, to_rgb
+from p2pselect.images.pixels import height_width, resize, to_rgb
 from p2pselect.images.sources import FileImages, Source
 
 _BLOCK = 4096
@@ -163,7 +163,7 @@ class ImageSequence:
             When ``size`` is None and the images differ in size.
         """
         positions = self._positions(indices)
-        wanted = self.image_shape if size is None else _height_width(size)
+        wanted = self.image_shape if size is None else height_width(size)
         images = self._source.read(positions)
         if isinstance(images, np.ndarray) and images.shape[1:3] == wanted:
             return to_rgb(images)
@@ -252,10 +252,3 @@ class ImageSequence:
 
 def _restored(cls: type[ImageSequence], source: Source) -> ImageSequence:
     return cls._from_source(source)
-
-
-def _height_width(size: int | tuple[int, int]) -> tuple[int, int]:
-    pair = np.atleast_1d(np.asarray(size))
-    if pair.dtype.kind not in "iu" or pair.shape not in {(1,), (2,)} or pair.min() < 1:
-        raise InputError(f"size must be a positive int or a pair (height, width), got {size!r}")
-    return int(pair[0]), int(pair[-1])

@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from skimage.color import rgb2lab
-from skimage.transform import resize
 from sklearn.cluster import KMeans
 
 from p2pselect.exceptions import InputError
 from p2pselect.explanation import Explanation
 from p2pselect.metrics.object_masks import check_object_masks
-from p2pselect.plots.pixels import to_rgb
+from p2pselect.plots.display import check_truth
+from p2pselect.plots.pixels import region_crop, to_rgb
 
 if TYPE_CHECKING:
     import pandas as pd
 
-CROP_SIDE = 48
 _MOST_REGIONS = 20_000
 
 
@@ -91,9 +90,7 @@ def explanation_summary(
     """
     if not len(exp):
         raise InputError("a summary needs at least one image, the explanation has none")
-    truth = None if y is None else np.asarray(y)
-    if truth is not None and truth.shape != (len(exp),):
-        raise InputError(f"y must have shape ({len(exp)},), got {truth.shape}")
+    truth = None if y is None else check_truth(exp, y)
     shape = (exp.regions.shape[1], exp.regions.shape[2])
     kept_inside = np.full(len(exp), np.nan)
     inside = np.full(exp.region_masks.shape, np.nan)
@@ -219,18 +216,4 @@ def _crops(
     nearest = regions[np.argsort(distances, kind="stable")]
     first = np.unique(nearest[:, 0], return_index=True)[1]
     chosen = nearest[np.sort(first)[:n_crops]]
-    return np.stack([_crop(exp, int(image), int(region)) for image, region in chosen])
-
-
-def _crop(exp: Explanation, image: int, region: int) -> np.ndarray:
-    own = exp.regions[image] == region
-    rows, columns = (np.flatnonzero(own.any(axis=axis)) for axis in (1, 0))
-    side = int(1.3 * max(np.ptp(rows), np.ptp(columns))) + 6
-    window = tuple(
-        slice(max(0, int(where.mean()) - side // 2), int(where.mean()) + side // 2 + 1)
-        for where in (rows, columns)
-    )
-    picture = to_rgb(exp.images[image])[window] / 255
-    shown = np.where(own[window][..., None], picture, 0.25 * picture)
-    crop = resize(shown, (CROP_SIDE, CROP_SIDE), order=1, anti_aliasing=False)
-    return (crop * 255).round().astype(np.uint8)
+    return np.stack([region_crop(exp, int(image), int(region)) for image, region in chosen])

@@ -1,5 +1,9 @@
 """Figures of explanations, drawn with matplotlib (imported when the first one is drawn)."""
 
+from p2pselect.plots.confusion import ConfusionExamplesDisplay
+from p2pselect.plots.correlation import RegionCorrelationDisplay
+from p2pselect.plots.curves import FidelityCurveDisplay, RiskCoverageDisplay
+from p2pselect.plots.evidence import EvidenceCurveDisplay
 from p2pselect.plots.example import example_explanation
 from p2pselect.plots.images import (
     plot_embedding,
@@ -10,6 +14,11 @@ from p2pselect.plots.images import (
 from p2pselect.plots.panels import plot_explanation, plot_page
 
 __all__ = [
+    "ConfusionExamplesDisplay",
+    "EvidenceCurveDisplay",
+    "FidelityCurveDisplay",
+    "RegionCorrelationDisplay",
+    "RiskCoverageDisplay",
     "example_explanation",
     "plot_embedding",
     "plot_explanation",

@@ -10,6 +10,7 @@ from p2pselect.exceptions import InputError
 from p2pselect.explanation import Explanation
 from p2pselect.metrics.object_masks import check_object_masks
 from p2pselect.plots import pixels
+from p2pselect.plots.display import check_truth
 from p2pselect.plots.images import (
     plot_embedding,
     plot_heat_map,
@@ -99,7 +100,7 @@ def plot_page(
     """
     from p2pselect.plots.figure import new_figure
 
-    truth = check_truth(exp, y)
+    truth = None if y is None else check_truth(exp, y)
     if not len(exp):
         raise InputError("a page needs at least one image, the explanation has none")
     if object_masks is not None:
@@ -131,22 +132,6 @@ def plot_page(
     figure.supxlabel(_foot(exp, truth, object_masks, len(chosen)), fontsize=11)
     figure.set_label(f"{len(chosen)} images, each beside what the classifier saw of it")
     return figure
-
-
-def check_truth(exp: Explanation, y: Any) -> np.ndarray | None:
-    """True labels as an array of shape (n,), or None when there are none.
-
-    Raises
-    ------
-    InputError
-        If the number of labels is not that of the images.
-    """
-    if y is None:
-        return None
-    truth = np.asarray(y)
-    if truth.shape != (len(exp),):
-        raise InputError(f"y must have shape ({len(exp)},), got {truth.shape}")
-    return truth
 
 
 def _draw_pair(ax: Axes, left: np.ndarray, right: np.ndarray) -> None:

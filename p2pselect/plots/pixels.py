@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 from skimage.segmentation import find_boundaries
+from skimage.transform import resize
 
 from p2pselect.explanation import Explanation
 
 # Okabe and Ito's palette: told apart under every common form of colour blindness.
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 SKY, AMBER, YELLOW, GREY = "#56B4E9", "#E69F00", "#F0E442", "#7F7F7F"
+CROP_SIDE = 48
 CYCLE = (BLUE, ORANGE, GREEN, PURPLE, AMBER, SKY, GREY)
 
 
@@ -98,3 +100,23 @@ def embedding_colours(exp: Explanation, image: int) -> np.ndarray:
         rgb[:] = embedding.T
     largest = np.abs(rgb).max(initial=0) or 1.0
     return ((0.5 + 0.5 * rgb / largest) * 255).astype(np.uint8)[exp.regions[image]]
+
+
+def region_crop(exp: Explanation, image: int, region: int) -> np.ndarray:
+    """One region with a little of its surroundings, which are darkened.
+
+    Returns
+    -------
+    ndarray of shape (48, 48, 3), uint8
+    """
+    own = exp.regions[image] == region
+    rows, columns = (np.flatnonzero(own.any(axis=axis)) for axis in (1, 0))
+    side = int(1.3 * max(np.ptp(rows), np.ptp(columns))) + 6
+    window = tuple(
+        slice(max(0, int(where.mean()) - side // 2), int(where.mean()) + side // 2 + 1)
+        for where in (rows, columns)
+    )
+    picture = to_rgb(exp.images[image])[window] / 255
+    shown = np.where(own[window][..., None], picture, 0.25 * picture)
+    crop = resize(shown, (CROP_SIDE, CROP_SIDE), order=1, anti_aliasing=False)
+    return (crop * 255).round().astype(np.uint8)

@@ -17,7 +17,7 @@ import numpy as np
 
 from p2pselect.exceptions import InputError
 from p2pselect.explanation import Explanation
-from p2pselect.plots.panels import check_truth
+from p2pselect.plots.display import check_truth
 from p2pselect.plots.words import percent
 from p2pselect.report.payload import image_payload
 from p2pselect.report.section import summary_section
@@ -76,7 +76,7 @@ def write_html(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_html(made.explanation, f"{folder}/report.html", made.y)
     """
-    truth = check_truth(exp, y)
+    truth = None if y is None else check_truth(exp, y)
     if not len(exp):
         raise InputError("a report needs at least one image, the explanation has none")
     if names is not None and len(names) != len(exp):

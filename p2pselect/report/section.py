@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from p2pselect.explanation import Explanation
+from p2pselect.plots.pixels import CROP_SIDE
 from p2pselect.plots.words import percent
 from p2pselect.report.payload import image_uri
-from p2pselect.summary import CROP_SIDE, explanation_summary
+from p2pselect.summary import explanation_summary
 
 _MOST_CLASSES = 50
 

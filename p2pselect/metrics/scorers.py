@@ -20,7 +20,7 @@ from p2pselect.metrics.scores import NEEDS, SCORES
 _ROUTED = ("masks", "valid")
 
 
-class _RequestsMasks:
+class RequestsMasks:
     """What scikit-learn asks of a scorer that takes metadata."""
 
     _requests: dict[str, bool | str | None]
@@ -58,7 +58,7 @@ class _RequestsMasks:
         return False
 
 
-class ExplanationScorer(_RequestsMasks):
+class ExplanationScorer(RequestsMasks):
     """A score of an estimator's explanations; greater is always better.
 
     Made by :func:`get_scorer` and :func:`make_explanation_scorer`.  Call it as
@@ -114,7 +114,7 @@ class ExplanationScorer(_RequestsMasks):
         return f"<explanation scorer {self.name!r}, {direction}>"
 
 
-class ExplanationScorers(_RequestsMasks):
+class ExplanationScorers(RequestsMasks):
     """Several scores from one pass of explanations, as a dictionary.
 
     Usable wherever scikit-learn takes a callable that returns several scores:

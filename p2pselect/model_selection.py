@@ -1,0 +1,318 @@
+"""Cross-validation of explanations, and the search over what costs no training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+import sklearn
+from scipy.stats import rankdata
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.model_selection import (
+    ParameterGrid,
+    StratifiedGroupKFold,
+    cross_validate,
+)
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from p2pselect.exceptions import InputError, UnknownNameError
+from p2pselect.metrics.object_masks import check_object_masks
+from p2pselect.metrics.scorers import ExplanationScorers, RequestsMasks
+
+PREDICTION_PARAMETERS = ("certainty_threshold", "tau", "selection")
+"""Constructor parameters that only matter at prediction: no training depends on them."""
+
+
+def cross_validate_explanations(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    *,
+    masks: Any = None,
+    valid: Any = None,
+    scoring: Iterable[str] | Mapping[str, Any] | None = None,
+    cv: Any = None,
+    groups: Any = None,
+    n_jobs: int | None = None,
+    verbose: int = 0,
+    return_estimator: bool = False,
+) -> dict[str, Any]:
+    """Cross-validate accuracy and explanations, with one pass of explanations per fold.
+
+    The routing of masks to the scores is done inside; scikit-learn's global configuration
+    is not touched.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Not fitted; with ``explain``, or a Pipeline that ends in one, or a search over one.
+    X : images
+    y : array-like of shape (n,)
+        Labels.
+    masks : array-like of shape (n, h, w), optional
+        Object masks, True where the object is; any size.
+    valid : array-like of shape (n, h, w), optional
+        False where `masks` says nothing.
+    scoring : iterable of str, or dict of str to (str or scorer), optional
+        Names from :func:`p2pselect.metrics.get_scorer_names` and scikit-learn's own.  By
+        default accuracy, neg_kept_fraction, insertion_fidelity and neg_deletion_fidelity;
+        with `masks` localization too.
+    cv : int, splitter or iterable, optional
+        As in scikit-learn; by default 5 stratified folds.
+    groups : array-like of shape (n,), optional
+        Images of one group are never on both sides of a split: an int `cv` then means
+        ``StratifiedGroupKFold``.
+    n_jobs : int, optional
+        Folds to run at the same time.
+    verbose : int, default=0
+        Progress over folds, as in scikit-learn: 1 a line at the end, 3 every fold.
+    return_estimator : bool, default=False
+        Return the fitted estimators too.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (n_splits,)
+        ``test_<score>``, ``fit_time``, ``score_time``; with `masks` also ``random_row`` and
+        ``center_row``, what a random mask and a centred disc of the model's own area score
+        on localization.
+
+    Raises
+    ------
+    InputError
+        Before any training, if masks are missing or do not fit the images.
+    """
+    if scoring is None:
+        scoring = ["accuracy", "neg_kept_fraction", "insertion_fidelity"]
+        scoring += ["neg_deletion_fidelity"] + ["localization"] * (masks is not None)
+    if isinstance(scoring, str):
+        scoring = [scoring]
+    named = dict(scoring) if isinstance(scoring, Mapping) else {s: s for s in scoring}
+    if masks is not None:
+        rows = {"random_row": "random_localization", "center_row": "center_localization"}
+        named.update(rows)
+    scorers = ExplanationScorers(named)
+    results = _cross_validate(
+        estimator,
+        X,
+        y,
+        {"masks": masks, "valid": valid, "groups": groups},
+        scorers,
+        cv=cv,
+        n_jobs=n_jobs,
+        verbose=verbose,
+        return_estimator=return_estimator,
+    )
+    for row in ("random_row", "center_row"):
+        if f"test_{row}" in results:
+            results[row] = results.pop(f"test_{row}")
+    return results
+
+
+class CertaintySearchCV(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+    """Choose certainty_threshold, tau or selection by cross-validation, training once a fold.
+
+    These parameters matter at prediction only.  ``GridSearchCV`` does not know that and
+    trains for every candidate; this search trains once per fold, scores all candidates
+    with what it trained, and trains once more on all images with the best.
+
+    Parameters
+    ----------
+    estimator : estimator
+        With ``explain``, or a Pipeline that ends in one.
+    param_grid : dict of str to list, or list of such, optional
+        Values of the parameters in :data:`PREDICTION_PARAMETERS`, with the step's name in
+        front for a Pipeline.  By default certainty_threshold .8, .9, .95 and .99.
+    scoring : str, iterable of str, or dict of str to (str or scorer), default="accuracy"
+        As in :func:`cross_validate_explanations`.
+    refit : str, optional
+        Which of several scores decides; by default the first.
+    cv : int, splitter or iterable, optional
+        As in scikit-learn; by default 5 stratified folds.
+    n_jobs : int, optional
+        Folds to run at the same time.
+    verbose : int, default=0
+        Progress over folds, as in scikit-learn.
+
+    Attributes
+    ----------
+    best_estimator_ : estimator
+        Trained on all images, with the best parameters.
+    best_params_ : dict
+    best_score_ : float
+        Mean over folds of the deciding score.
+    best_index_ : int
+        Row of ``cv_results_``.
+    cv_results_ : dict of str to array or list
+        ``params``; for each score ``mean_test_<score>``, ``std_test_<score>``,
+        ``rank_test_<score>`` and ``split<i>_test_<score>``; times.
+    classes_ : ndarray of shape (n_classes,)
+
+    Examples
+    --------
+    >>> from p2pselect import P2PClassifier, presets
+    >>> clf = P2PClassifier(**presets.SMALL)
+    >>> search = CertaintySearchCV(clf, {"certainty_threshold": [0.8, 0.95]}, cv=3)
+    >>> search.get_params()["param_grid"]
+    {'certainty_threshold': [0.8, 0.95]}
+    """
+
+    # Wanted by fit for its scores whenever an outer cross-validation routes them.
+    __metadata_request__fit = {"masks": True, "valid": True, "groups": True}
+
+    def __init__(
+        self,
+        estimator: Any,
+        param_grid: Mapping[str, Sequence] | Sequence[Mapping[str, Sequence]] | None = None,
+        *,
+        scoring: str | Iterable[str] | Mapping[str, Any] = "accuracy",
+        refit: str | None = None,
+        cv: Any = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.estimator = estimator
+        self.param_grid = param_grid
+        self.scoring = scoring
+        self.refit = refit
+        self.cv = cv
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def fit(
+        self, X: Any, y: Any, *, masks: Any = None, valid: Any = None, groups: Any = None
+    ) -> Self:
+        """Score all candidates over folds, then train with the best on all images.
+
+        Parameters
+        ----------
+        X : images
+        y : array-like of shape (n,)
+        masks, valid : array-like of shape (n, h, w), optional
+            Object masks and where they hold, for scores that need them.
+        groups : array-like of shape (n,), optional
+            Images of one group are never on both sides of a split.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        UnknownNameError
+            If `param_grid` names a parameter that training depends on.
+        """
+        grid = self.param_grid or {"certainty_threshold": [0.8, 0.9, 0.95, 0.99]}
+        candidates = list(ParameterGrid(grid))
+        trained = {
+            name
+            for params in candidates
+            for name in params
+            if name.rpartition("__")[2] not in PREDICTION_PARAMETERS
+        }
+        if trained:
+            raise UnknownNameError(
+                f"param_grid must be over {PREDICTION_PARAMETERS}, which need no training; "
+                f"got {sorted(trained)}: search over those with GridSearchCV"
+            )
+        scorers = ExplanationScorers(self.scoring)
+        decisive = self.refit or next(iter(scorers.scorers))
+        if decisive not in scorers.scorers:
+            raise UnknownNameError(
+                f"refit must be one of the scores {list(scorers.scorers)}, got {decisive!r}"
+            )
+        results = _cross_validate(
+            self.estimator,
+            X,
+            y,
+            {"masks": masks, "valid": valid, "groups": groups},
+            _EveryCandidate(candidates, scorers),
+            cv=self.cv,
+            n_jobs=self.n_jobs,
+            verbose=self.verbose,
+        )
+        self.cv_results_ = _tabulate(results, candidates, list(scorers.scorers))
+        means = self.cv_results_[f"mean_test_{decisive}"]
+        self.best_index_ = int(np.argmin(self.cv_results_[f"rank_test_{decisive}"]))
+        self.best_score_ = float(means[self.best_index_])
+        self.best_params_ = candidates[self.best_index_]
+        best = clone(self.estimator).set_params(**self.best_params_)
+        self.best_estimator_ = best.fit(X, y)
+        self.classes_ = self.best_estimator_.classes_
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Labels by the best estimator."""
+        check_is_fitted(self)
+        return self.best_estimator_.predict(X)
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Class probabilities by the best estimator."""
+        check_is_fitted(self)
+        return self.best_estimator_.predict_proba(X)
+
+    @available_if(lambda self: hasattr(getattr(self, "best_estimator_", None), "explain"))
+    def explain(self, X: Any, **options: Any) -> Any:
+        """Explanation by the best estimator."""
+        return self.best_estimator_.explain(X, **options)
+
+
+class _EveryCandidate(RequestsMasks):
+    """Scores of one fitted estimator under every candidate, named ``<candidate>_<score>``."""
+
+    def __init__(self, candidates: list[dict[str, Any]], scorers: ExplanationScorers) -> None:
+        self.candidates = candidates
+        self.scorers = scorers.scorers
+        self.needs = scorers.needs
+        self._score = scorers
+        self._requests = scorers._requests
+
+    def __call__(self, estimator: Any, X: Any, y: Any = None, **masks: Any) -> dict[str, float]:
+        return {
+            f"{k}_{name}": score
+            for k, params in enumerate(self.candidates)
+            for name, score in self._score(
+                estimator.set_params(**params), X, y, **masks
+            ).items()
+        }
+
+
+def _cross_validate(
+    estimator: Any, X: Any, y: Any, metadata: dict[str, Any], scorers: Any, **options: Any
+) -> dict[str, Any]:
+    """Cross-validate with routing on, after everything that can be checked before training."""
+    given = {name: values for name, values in metadata.items() if values is not None}
+    needing = [
+        name for name, s in scorers.scorers.items() if "masks" in getattr(s, "needs", ())
+    ]
+    if needing and "masks" not in given:
+        raise InputError(f"scoring: {needing} need object masks, one per image: pass masks=M")
+    for name in {"masks", "valid"} & set(given):
+        check_object_masks(given[name], len(X), (1, 1), name=name)
+        if name not in scorers.needs:
+            del given[name]
+    if "groups" in given and (options["cv"] is None or isinstance(options["cv"], int)):
+        options["cv"] = StratifiedGroupKFold(options["cv"] or 5)
+    with sklearn.config_context(enable_metadata_routing=True):
+        return cross_validate(
+            estimator, X, y, scoring=scorers, params=given, error_score="raise", **options
+        )
+
+
+def _tabulate(
+    results: dict[str, Any], candidates: list[dict[str, Any]], names: list[str]
+) -> dict[str, Any]:
+    """Results by fold and candidate, laid out as in scikit-learn's searches."""
+    table: dict[str, Any] = {"params": candidates}
+    for time in ("fit_time", "score_time"):
+        # Shared by all candidates: one training per fold.
+        table[f"mean_{time}"] = np.full(len(candidates), results[time].mean())
+    for name in names:
+        scores = np.array([results[f"test_{k}_{name}"] for k in range(len(candidates))])
+        table |= {f"split{i}_test_{name}": column for i, column in enumerate(scores.T)}
+        table[f"mean_test_{name}"] = scores.mean(axis=1)
+        table[f"std_test_{name}"] = scores.std(axis=1)
+        filled = np.nan_to_num(scores.mean(axis=1), nan=-np.inf)
+        table[f"rank_test_{name}"] = rankdata(-filled, method="min").astype(np.int32)
+    return table

@@ -17,6 +17,10 @@ class WeightsNotFoundError(P2PSelectError, OSError):
     """Pretrained weights that were asked for and cannot be had."""
 
 
+class ModelFileError(P2PSelectError, ValueError):
+    """A saved model that is damaged, of a newer format or of another class."""
+
+
 class UnknownNameError(P2PSelectError, ValueError):
     """A network, engine or scorer name that does not exist; the message lists near matches."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, fields, replace
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -227,7 +228,7 @@ class Explanation:
                 )
             present["classes"] = present["classes"].astype(str)
         header = np.frombuffer(json.dumps({"format": _FORMAT}).encode(), dtype=np.uint8)
-        with open(path, "wb") as file:
+        with Path(path).open("wb") as file:
             np.savez_compressed(file, header=header, **present)
 
     @classmethod

@@ -87,8 +87,7 @@ def encode_labels(y: Any, n_images: int) -> tuple[LabelEncoder, np.ndarray]:
     check_classification_targets(labels)
     if len(labels) != n_images:
         raise InputError(
-            f"X and y must have the same length: got {n_images} images and "
-            f"{len(labels)} labels"
+            f"X and y must have the same length: got {n_images} images and {len(labels)} labels"
         )
     encoder = LabelEncoder().fit(labels)
     if len(encoder.classes_) < 2:
@@ -105,9 +104,7 @@ def check_sample_weight(sample_weight: Any, n_images: int) -> np.ndarray:
         return np.ones(n_images, dtype=np.float32)
     weight = np.asarray(sample_weight, dtype=np.float64)
     if weight.shape != (n_images,):
-        raise InputError(
-            f"sample_weight must have shape ({n_images},), got {weight.shape}"
-        )
+        raise InputError(f"sample_weight must have shape ({n_images},), got {weight.shape}")
     if not np.isfinite(weight).all() or (weight < 0).any() or weight.sum() == 0:
         raise InputError("sample_weight must be finite, not negative and not all 0")
     return (weight / weight.mean()).astype(np.float32)

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
-from torch import Tensor, nn
+from torch import Tensor
 
 from p2pselect.estimators.base import SelectiveImageClassifier
 from p2pselect.exceptions import InputError, P2PSelectWarning
@@ -223,19 +223,39 @@ class P2PClassifier(SelectiveImageClassifier):
         random_state: Any = None,
         verbose: int = 0,
     ):
-        self.selector = selector
-        self.classifier = classifier
-        self.regions = regions
-        self.image_size = image_size
-        self.pretrained = pretrained
-        self.selector_options = selector_options
-        self.classifier_options = classifier_options
-        self.tau = tau
-        self.certainty_threshold = certainty_threshold
-        self.tau_min = tau_min
-        self.tau_step = tau_step
+        super().__init__(
+            selector=selector,
+            classifier=classifier,
+            regions=regions,
+            image_size=image_size,
+            pretrained=pretrained,
+            selector_options=selector_options,
+            classifier_options=classifier_options,
+            tau=tau,
+            certainty_threshold=certainty_threshold,
+            tau_min=tau_min,
+            tau_step=tau_step,
+            allow_empty=allow_empty,
+            max_epochs=max_epochs,
+            lr=lr,
+            optimizer=optimizer,
+            lr_schedule=lr_schedule,
+            weight_decay=weight_decay,
+            batch_size=batch_size,
+            augment=augment,
+            validation_fraction=validation_fraction,
+            class_weight=class_weight,
+            callbacks=callbacks,
+            channels=channels,
+            image_shape=image_shape,
+            warm_start=warm_start,
+            device=device,
+            num_workers=num_workers,
+            n_jobs=n_jobs,
+            random_state=random_state,
+            verbose=verbose,
+        )
         self.selection = selection
-        self.allow_empty = allow_empty
         self.tau_input = tau_input
         self.embedding_dim = embedding_dim
         self.sparsity_weight = sparsity_weight
@@ -244,25 +264,7 @@ class P2PClassifier(SelectiveImageClassifier):
         self.final_temperature = final_temperature
         self.n_samples_mc = n_samples_mc
         self.straight_through = straight_through
-        self.max_epochs = max_epochs
         self.warmup_epochs = warmup_epochs
-        self.lr = lr
-        self.optimizer = optimizer
-        self.lr_schedule = lr_schedule
-        self.weight_decay = weight_decay
-        self.batch_size = batch_size
-        self.augment = augment
-        self.validation_fraction = validation_fraction
-        self.class_weight = class_weight
-        self.callbacks = callbacks
-        self.channels = channels
-        self.image_shape = image_shape
-        self.warm_start = warm_start
-        self.device = device
-        self.num_workers = num_workers
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
 
     def _build_model(self, n_classes: int) -> SelectiveModel:
         weights = pretrained_per_network(self.pretrained)

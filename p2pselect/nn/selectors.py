@@ -209,8 +209,7 @@ def _torchvision_lraspp(
 
     if weights not in ("segmentation", "imagenet"):
         raise InputError(
-            "selector_options: weights must be 'segmentation' or 'imagenet', "
-            f"got {weights!r}"
+            f"selector_options: weights must be 'segmentation' or 'imagenet', got {weights!r}"
         )
 
     def build(source: bool | Path) -> nn.Module:

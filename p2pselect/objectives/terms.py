@@ -12,7 +12,9 @@ from torch import Tensor
 
 
 def expected_kept_fraction(probs: Tensor, areas: Tensor) -> Tensor:
-    r"""Expected share of kept pixels, :math:`\bar p = \frac{1}{HW} \sum_j p_j |R_j|` (section 3).
+    r"""Expected share of kept pixels (section 3).
+
+    :math:`\bar p = \frac{1}{HW} \sum_j p_j |R_j|`
 
     Parameters
     ----------
@@ -29,7 +31,7 @@ def expected_kept_fraction(probs: Tensor, areas: Tensor) -> Tensor:
 
 
 def sparsity_hinge(p_bar: Tensor, tau: Tensor, eps: float = 1e-6) -> Tensor:
-    r"""Masking loss :math:`-\log\frac{1 - \bar p}{1 - \tau}` where :math:`\bar p > \tau`, else 0.
+    r"""Masking loss: 0 up to tau, :math:`-\log\frac{1 - \bar p}{1 - \tau}` above.
 
     Equation 3 up to the constant :math:`\log(1 - \tau)`, which makes it continuous at tau
     and leaves the gradient as it is.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -74,14 +73,15 @@ def color_jitter(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     """Change brightness, contrast and saturation by up to 40 % and hue by up to .2."""
     from torchvision.transforms import functional as tf
 
-    changes: Sequence[Callable[[Image.Image], Any]] = [
-        lambda im, f=rng.uniform(0.6, 1.4): tf.adjust_brightness(im, f),
-        lambda im, f=rng.uniform(0.6, 1.4): tf.adjust_contrast(im, f),
-        lambda im, f=rng.uniform(0.6, 1.4): tf.adjust_saturation(im, f),
-        lambda im, f=rng.uniform(-0.2, 0.2): tf.adjust_hue(im, f),
+    changes = [
+        (tf.adjust_brightness, 1.0, 0.4),
+        (tf.adjust_contrast, 1.0, 0.4),
+        (tf.adjust_saturation, 1.0, 0.4),
+        (tf.adjust_hue, 0.0, 0.2),
     ]
     for which in rng.permutation(len(changes)):
-        image = changes[which](image)
+        change, middle, reach = changes[which]
+        image = change(image, rng.uniform(middle - reach, middle + reach))
     return image
 
 

@@ -60,20 +60,18 @@ def run_epochs(net: SelectiveNet, data: TrainingData, epochs: int, settings: Any
     # A last batch of one image has no batch statistics: it sits out, another one each epoch.
     one_left = len(train) > net.batch_size and len(train) % net.batch_size == 1
     steps = len(train) // net.batch_size if one_left else -(-len(train) // net.batch_size)
-    net.set_params(iterator_train__drop_last=one_left)
+    net.iterator_train__drop_last = one_left
     extra = lr_callbacks(settings.lr_schedule, settings.lr, max(1, steps * epochs))
     if settings.verbose:
         extra.append(("progress_bar", TrainingBar(epochs)))
-    for name, callback in extra:
+    for _name, callback in extra:
         callback.initialize()
     own = [pair for pair in net.callbacks_ if pair[0] not in ("lr_schedule", "progress_bar")]
     net.callbacks_ = own + extra
     net.partial_fit(train, None, epochs=epochs)
 
 
-def split_validation(
-    data: TrainingData, fraction: float
-) -> tuple[TrainingData, TrainingData]:
+def split_validation(data: TrainingData, fraction: float) -> tuple[TrainingData, TrainingData]:
     """Hold out a share of every class; the held-out part is not augmented.
 
     Raises

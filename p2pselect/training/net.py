@@ -96,6 +96,9 @@ class SelectiveNet(NeuralNet):
         super().on_epoch_begin(net, dataset_train=dataset_train, **kwargs)
         phase, _ = phase_at(self.phases, self.epoch)
         set_training(self.module_, phase)
+        if self.epoch > 0:
+            # Epoch means are kept; batch records would grow with the data.
+            self.history[-2]["batches"] = []
         self.history.record("phase", phase.name)
         self._batches_done = 0
         self._n_batches = -(-len(dataset_train) // self.batch_size)

@@ -6,12 +6,14 @@ from typing import Any
 
 import torch
 from skorch.callbacks import Callback, LRScheduler
+from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
     "sgd": torch.optim.SGD,
 }
+ONECYCLE: dict = {"pct_start": 0.3}
 LR_SCHEDULES = ("constant", "onecycle", "cosine")
 
 
@@ -30,7 +32,7 @@ def lr_callbacks(name: str, lr: float, total_steps: int) -> list[tuple[str, Call
     if name == "constant":
         return []
     if name == "onecycle":
-        options = {"policy": "OneCycleLR", "max_lr": lr, "total_steps": total_steps + 1}
+        options = {"policy": OneCycleLR, "max_lr": lr, "total_steps": total_steps + 1, **ONECYCLE}
     else:
-        options = {"policy": "CosineAnnealingLR", "T_max": total_steps}
+        options = {"policy": CosineAnnealingLR, "T_max": total_steps}
     return [("lr_schedule", LRScheduler(step_every="batch", **options))]

@@ -40,4 +40,7 @@ class TrainingBar(Callback):
         self.bar_.close()
 
 
-_FORMAT = "{desc}: {percentage:3.0f}%|{bar:20}| {n:.1f}/{total} epochs [{elapsed}<{remaining}{postfix}]"
+_FORMAT = (
+    "{desc}: {percentage:3.0f}%|{bar:20}| {n:.1f}/{total} epochs "
+    "[{elapsed}<{remaining}{postfix}]"
+)

@@ -14,7 +14,7 @@ from p2pselect.exceptions import InputError
 
 
 def draw_seed(random_state: Any) -> int:
-    """One seed from scikit-learn's ``random_state``; ``None`` leaves numpy's global RNG alone."""
+    """One seed from a ``random_state``; ``None`` leaves numpy's global generator alone."""
     if random_state is None:
         return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
     return int(check_random_state(random_state).randint(2**31 - 1))

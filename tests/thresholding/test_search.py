@@ -94,7 +94,14 @@ def test_same_decisions_as_the_naive_loop(
             return proba
 
         tau, mask, proba, certain = search_one(
-            logits[i, : len(areas)], areas, offsets, GRID, one, threshold, selection, allow_empty
+            logits[i, : len(areas)],
+            areas,
+            offsets,
+            GRID,
+            one,
+            threshold,
+            selection,
+            allow_empty,
         )
         n_distinct += len(seen)
         assert GRID[result.level[i]] == tau
@@ -105,7 +112,7 @@ def test_same_decisions_as_the_naive_loop(
         assert set(order[: mask.sum()]) == set(np.flatnonzero(mask))
         # The path has every level up to the stop, and only those.
         looked_at = ~np.isnan(result.path_proba[i, :, 0])
-        assert looked_at[: result.level[i] + 1].all() and not looked_at[result.level[i] + 1 :].any()
+        np.testing.assert_array_equal(looked_at, np.arange(len(GRID)) <= result.level[i])
         assert counts[i, result.level[i]] == result.count[i]
     assert result.n_evaluated == n_distinct
 

@@ -1,0 +1,64 @@
+"""Find the command, run it, turn errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib import import_module
+
+from p2pselect import __version__
+from p2pselect.exceptions import P2PSelectError, P2PSelectWarning
+
+COMMANDS = {"demo": "train, predict and explain real images, in a few minutes on a laptop"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        By default those of the process.
+
+    Returns
+    -------
+    int
+        Exit code: 0, 1 for an error, 2 for wrong usage, 130 after an interrupt.
+    """
+    parser = argparse.ArgumentParser(
+        prog="p2pselect", description="Image classifiers that only see what they show you."
+    )
+    parser.add_argument("--version", action="version", version=f"p2pselect {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, summary in COMMANDS.items():
+        module = import_module(f"p2pselect.cli.{name}")
+        command = commands.add_parser(
+            name,
+            help=summary,
+            description=module.__doc__,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_argument("--debug", action="store_true", help="show tracebacks of errors")
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    chosen = parser.parse_args(arguments)
+    # A warning on a terminal is a line for a person, without the place in our source.
+    warnings.showwarning = _show_warning  # type: ignore[assignment]
+    try:
+        chosen.run(chosen)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except (P2PSelectError, OSError) as error:
+        if chosen.debug:
+            raise
+        print(f"p2pselect {chosen.command}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_: object) -> None:
+    if issubclass(category, P2PSelectWarning):
+        print(f"note: {message}", file=sys.stderr)

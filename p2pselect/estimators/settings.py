@@ -1,0 +1,137 @@
+"""The settings that all methods have, and how scikit-learn finds them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+
+from p2pselect.training.optim import LR_SCHEDULES, OPTIMIZERS
+
+
+class SharedSettings(BaseEstimator):
+    """Settings of networks, regions, tau, training and input.
+
+    :class:`~p2pselect.P2PClassifier` documents them.  A method adds its own as keywords of
+    its ``__init__`` and passes ``**shared`` on.
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "selector": [str, callable],
+        "classifier": [str, callable],
+        "regions": [str, callable, HasMethods(["fit", "transform"])],
+        "image_size": [Interval(Integral, 1, None, closed="left")],
+        "pretrained": ["boolean", str, dict, HasMethods(["__fspath__"])],
+        "selector_options": [dict, None],
+        "classifier_options": [dict, None],
+        "tau": [StrOptions({"dynamic"}), Interval(Real, 0, 1, closed="right")],
+        "certainty_threshold": [Interval(Real, 0, 1, closed="right")],
+        "tau_min": [Interval(Real, 0, 1, closed="neither")],
+        "tau_step": [Interval(Real, 0, 1, closed="neither")],
+        "allow_empty": ["boolean"],
+        "max_epochs": [Interval(Integral, 0, None, closed="left")],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
+        "lr_schedule": [StrOptions(set(LR_SCHEDULES))],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "augment": [str, callable, None],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "callbacks": [list, None],
+        "channels": [StrOptions({"first", "last"})],
+        "image_shape": [tuple, None],
+        "warm_start": ["boolean"],
+        "device": [str, torch.device],
+        "num_workers": [Interval(Integral, 0, None, closed="left")],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        *,
+        selector: Any = "lraspp_mobilenet_v3_large",
+        classifier: Any = "vit_tiny_patch16_224",
+        regions: Any = "slic",
+        image_size: int = 224,
+        pretrained: Any = "auto",
+        selector_options: dict[str, Any] | None = None,
+        classifier_options: dict[str, Any] | None = None,
+        tau: float | str = 0.2,
+        certainty_threshold: float = 0.99,
+        tau_min: float = 0.05,
+        tau_step: float = 0.05,
+        allow_empty: bool = False,
+        max_epochs: int = 20,
+        lr: float = 1e-4,
+        optimizer: Any = "adam",
+        lr_schedule: str = "constant",
+        weight_decay: float = 0.0,
+        batch_size: int = 64,
+        augment: Any = "flip",
+        validation_fraction: float | None = None,
+        class_weight: dict | str | None = None,
+        callbacks: list | None = None,
+        channels: str = "last",
+        image_shape: tuple[int, ...] | None = None,
+        warm_start: bool = False,
+        device: str | torch.device = "auto",
+        num_workers: int = 0,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
+    ):
+        self.selector = selector
+        self.classifier = classifier
+        self.regions = regions
+        self.image_size = image_size
+        self.pretrained = pretrained
+        self.selector_options = selector_options
+        self.classifier_options = classifier_options
+        self.tau = tau
+        self.certainty_threshold = certainty_threshold
+        self.tau_min = tau_min
+        self.tau_step = tau_step
+        self.allow_empty = allow_empty
+        self.max_epochs = max_epochs
+        self.lr = lr
+        self.optimizer = optimizer
+        self.lr_schedule = lr_schedule
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.augment = augment
+        self.validation_fraction = validation_fraction
+        self.class_weight = class_weight
+        self.callbacks = callbacks
+        self.channels = channels
+        self.image_shape = image_shape
+        self.warm_start = warm_start
+        self.device = device
+        self.num_workers = num_workers
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @classmethod
+    def _get_param_names(cls) -> list[str]:
+        # A method's __init__ names its own settings and passes **shared on: scikit-learn's
+        # get_params must see both.
+        own = [p for c in cls.__mro__ if "__init__" in vars(c) for p in _keywords(c.__init__)]
+        return sorted(set(own))
+
+    @classmethod
+    def known(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        """Those of some settings that this method has, so that presets fit every method."""
+        return {name: settings[name] for name in cls._get_param_names() if name in settings}
+
+
+def _keywords(function: Callable[..., Any]) -> list[str]:
+    kinds = inspect.signature(function).parameters.values()
+    return [p.name for p in kinds if p.kind is p.KEYWORD_ONLY]

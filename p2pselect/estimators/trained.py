@@ -1,0 +1,197 @@
+"""How an estimator learns: checks, labels, networks, phases."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+import torch
+from sklearn.utils import compute_sample_weight
+from torch import nn
+
+from p2pselect.estimators.inputs import (
+    check_sample_weight,
+    encode_labels,
+    read_images,
+    resolve_regions,
+)
+from p2pselect.estimators.settings import SharedSettings
+from p2pselect.exceptions import InputError
+from p2pselect.images import ImageSequence
+from p2pselect.training.data import REGION_MEMORY, TrainingData
+from p2pselect.training.fitting import new_net, run_epochs
+from p2pselect.training.phases import Phase
+from p2pselect.training.seeding import draw_seed, isolated_rng, resolve_device
+
+
+class TrainedEstimator(SharedSettings):
+    """``fit`` and ``partial_fit`` for whatever networks and phases a method has."""
+
+    @abstractmethod
+    def _build_model(self, n_classes: int) -> nn.Module:
+        """Build the networks; called once per fit, under the estimator's seed."""
+
+    @abstractmethod
+    def _phases(self) -> Sequence[Phase]:
+        """Phases of training, in order."""
+
+    def fit(self, X: Any, y: Any, *, sample_weight: Any = None, regions: Any = None) -> Self:
+        """Train on labelled images.
+
+        Parameters
+        ----------
+        X : images
+            See :func:`p2pselect.images.as_images`: arrays, paths, Pillow images, tensors,
+            or the ``output="images+regions"`` of a ``SuperpixelTransformer``.
+        y : array-like of shape (n,)
+            Labels, at least two different ones.
+        sample_weight : array-like of shape (n,), optional
+            Weight of every image in the loss, not negative.
+        regions : array-like of shape (n, h, w), optional
+            Label maps to use instead of proposing regions.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InputError
+            If images, labels, weights or regions cannot be used; nothing was trained.
+        TrainingError
+            If the loss stops being finite.
+        """
+        self._validate_params()
+        images, given = self._read(X, regions)
+        encoder, target = encode_labels(y, len(images))
+        weight = check_sample_weight(sample_weight, len(images))
+        if self.class_weight is not None:
+            labels = encoder.classes_[target]
+            weight = check_sample_weight(
+                weight * compute_sample_weight(self.class_weight, labels), len(images)
+            )
+        again = self.warm_start and hasattr(self, "net_")
+        if again and not np.array_equal(self.classes_, encoder.classes_):
+            raise InputError(
+                f"warm_start=True continues with the classes {self.classes_.tolist()}, "
+                f"got {encoder.classes_.tolist()}"
+            )
+        self.classes_ = encoder.classes_
+        self.image_shape_in_ = images.image_shape
+        self.n_channels_in_ = images.n_channels
+        if self.image_shape is not None:
+            self.n_features_in_ = int(np.prod(self.image_shape))
+        self._prepare(images, again)
+        self._train(images, target, weight, given, self.max_epochs)
+        return self
+
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, *, sample_weight: Any = None
+    ) -> Self:
+        """Train for one epoch on these images, from where the last call stopped.
+
+        Parameters
+        ----------
+        X : images
+        y : array-like of shape (n,)
+        classes : array-like of shape (n_classes,), optional
+            All labels that will ever come; needed at the first call unless ``y`` has them.
+        sample_weight : array-like of shape (n,), optional
+
+        Returns
+        -------
+        self
+        """
+        self._validate_params()
+        images, given = self._read(X, None)
+        if not hasattr(self, "net_"):
+            known = np.concatenate([np.asarray(y), [] if classes is None else classes])
+            encoder, _ = encode_labels(known.astype(np.asarray(y).dtype), len(known))
+            self.classes_ = encoder.classes_
+            self.image_shape_in_ = images.image_shape
+            self.n_channels_in_ = images.n_channels
+            self._prepare(images, again=False)
+        labels = np.asarray(y)
+        if len(labels) != len(images):
+            raise InputError(
+                f"X and y must have the same length: got {len(images)} images and "
+                f"{len(labels)} labels"
+            )
+        target = np.searchsorted(self.classes_, labels)
+        known_label = self.classes_[np.minimum(target, len(self.classes_) - 1)] == labels
+        if not known_label.all():
+            raise InputError(
+                f"y has labels that the first call did not name: "
+                f"{sorted(set(labels[~known_label].tolist()))[:5]}; "
+                "pass classes= to the first call"
+            )
+        weight = check_sample_weight(sample_weight, len(images))
+        self._train(images, target.astype(np.int64), weight, given, 1)
+        return self
+
+    def _read(self, X: Any, regions: Any) -> tuple[ImageSequence, np.ndarray | None]:
+        return read_images(
+            X,
+            regions,
+            channels=self.channels,
+            image_shape=self.image_shape,
+            image_size=self.image_size,
+        )
+
+    def _prepare(self, images: ImageSequence, again: bool) -> None:
+        """Everything that training needs besides data, unless it is there already."""
+        self.regions_ = resolve_regions(self.regions, self.n_jobs)
+        self.device_ = resolve_device(self.device)
+        if again:
+            return
+        self._seed = draw_seed(self.random_state)
+        with isolated_rng(self._seed, self.device_):
+            self._adopt(self._build_model(len(self.classes_)))
+
+    def _train(
+        self,
+        images: ImageSequence,
+        target: np.ndarray,
+        weight: np.ndarray,
+        regions: np.ndarray | None,
+        epochs: int,
+    ) -> None:
+        small_enough = len(images) * self.image_size**2 * 4 <= REGION_MEMORY
+        own_size = self.augment != "paper" if isinstance(self.augment, str) else True
+        if regions is None and small_enough and own_size:
+            regions = self._propose_all(images)
+        data = TrainingData(
+            images,
+            target,
+            self.regions_.propose_batch,
+            self.image_size,
+            regions,
+            self.augment,
+            weight,
+            self._seed,
+        )
+        # A fit that continues must not repeat the random numbers of the one before.
+        with isolated_rng(self._seed + 1 + len(self.net_.history), self.device_):
+            run_epochs(self.net_, data, epochs, self)
+        self.module_.eval()
+        self.history_ = self.net_.history
+
+    def _propose_all(self, images: ImageSequence) -> np.ndarray:
+        size, step = self.image_size, 256
+        regions = np.empty((len(images), size, size), np.int32)
+        for start in range(0, len(images), step):
+            batch = images.batch(slice(start, start + step), size)
+            regions[start : start + step] = self.regions_.propose_batch(batch)
+        return regions
+
+    def _adopt(self, model: nn.Module, history: Any = None) -> None:
+        """Take a model as the fitted one, with a fresh optimizer."""
+        # Convolutions are about a quarter faster in this layout, also on CPUs.
+        self.module_ = model.to(self.device_, memory_format=torch.channels_last)
+        self.net_ = new_net(self, self.module_, self._phases())
+        if history is not None:
+            self.net_.history = history
+        self.history_ = self.net_.history
+        self.module_.eval()

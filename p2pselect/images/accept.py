@@ -166,7 +166,7 @@ def _unflattened(rows: np.ndarray, image_shape: Sequence[int] | None) -> np.ndar
     if len(shape) not in (2, 3) or not all(isinstance(side, Integral) for side in shape):
         raise InputError(f"image_shape must be (h, w) or (h, w, c) in pixels, got {shape}")
     try:
-        rows = check_array(rows, accept_large_sparse=False)
+        rows = check_array(rows, ensure_all_finite=False)
     except ValueError as error:
         raise InputError(str(error)) from error
     if rows.shape[1] != np.prod(shape):

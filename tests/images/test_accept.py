@@ -173,7 +173,11 @@ BAD = {
     "fraction": (U8.reshape(4, -1), {"image_shape": (8, 24.0)}, "image_shape must be"),
     "other shape": (U8, {"image_shape": (8, 9, 3)}, "image_shape says"),
     "flat, one row": (np.zeros(192), {"image_shape": (8, 8, 3)}, "Reshape your data"),
-    "flat, NaN": (np.full((2, 4), np.nan), {"image_shape": (2, 2)}, "NaN"),
+    "flat, NaN": (
+        np.full((2, 4), np.nan),
+        {"image_shape": (2, 2)},
+        "NaN or infinity, first in image 0",
+    ),
     "channels": (U8, {"channels": "middle"}, "channels must be"),
     "on_error": (U8, {"on_error": "ignore"}, "on_error must be"),
 }

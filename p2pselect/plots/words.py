@@ -20,7 +20,7 @@ def percent(share: float) -> str:
         return "> 99.9 %"
     if 0 < hundred < 0.1:
         return "< 0.1 %"
-    whole = 10 <= hundred <= 99 or hundred in (0, 100)
+    whole = 9.95 <= hundred <= 99 or hundred in (0, 100)
     return f"{hundred:.0f} %" if whole else f"{hundred:.1f} %"
 
 

@@ -1,0 +1,41 @@
+"""Numbers and labels as people read them."""
+
+import pytest
+
+from p2pselect.plots.words import certainty_words, label, percent, sparsity_words
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (0, "0 %"),
+        (0.0004, "< 0.1 %"),
+        (0.004, "0.4 %"),
+        (0.0999, "10 %"),
+        (0.5, "50 %"),
+        (0.993, "99.3 %"),
+        (0.99999, "> 99.9 %"),
+        (1, "100 %"),
+    ],
+)
+def test_percent(share, words):
+    assert percent(share) == words
+
+
+def test_nothing_but_one_is_a_hundred_percent():
+    assert percent(1 - 1e-12) == "> 99.9 %"
+    assert percent(1e-12) == "< 0.1 %"
+
+
+def test_label_is_one_short_line():
+    assert label("a\nb\t c") == "a b c"
+    assert len(label("x" * 100, 10)) == 10
+
+
+def test_words_tell_certain_from_not_certain(made):
+    exp = made.explanation
+    for i, reached in enumerate(exp.certainty_reached):
+        assert certainty_words(exp, i).startswith("certain" if reached else "not certain")
+        assert f"{exp.region_masks[i].sum()} of {exp.n_regions[i]} regions" in sparsity_words(
+            exp, i
+        )

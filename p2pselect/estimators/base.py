@@ -169,6 +169,8 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = self.image_shape is not None
         tags.input_tags.three_d_array = True
+        # transform gives bool masks, whatever the type of the images.
+        tags.transformer_tags.preserves_dtype = []
         tags.non_deterministic = False
         return tags
 

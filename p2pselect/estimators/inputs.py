@@ -37,15 +37,21 @@ def read_images(
     images = as_images(X, channels=channels, image_shape=image_shape)
     if regions is None:
         return images, None
-    return images, _fit_to_grid(regions, len(images), image_size)
+    return images, _fit_to_grid(regions, images, image_size)
 
 
-def _fit_to_grid(regions: Any, n_images: int, size: int) -> np.ndarray:
-    if len(regions) != n_images:
+def _fit_to_grid(regions: Any, images: ImageSequence, size: int) -> np.ndarray:
+    if len(regions) != len(images):
         raise InputError(
             f"regions must be one label map per image: got {len(regions)} label maps "
-            f"for {n_images} images"
+            f"for {len(images)} images"
         )
+    for number, labels in enumerate(regions if images.image_shape is not None else ()):
+        if np.shape(labels) not in (images.image_shape, (size, size)):
+            raise InputError(
+                f"regions of image {number} must have the image's shape "
+                f"{images.image_shape} or the model's {(size, size)}, got {np.shape(labels)}"
+            )
     if isinstance(regions, np.ndarray) and regions.shape[1:] == (size, size):
         return check_label_maps(regions)
     maps = [check_label_maps(np.asarray(labels)[None])[0] for labels in regions]
@@ -106,5 +112,5 @@ def check_sample_weight(sample_weight: Any, n_images: int) -> np.ndarray:
     if weight.shape != (n_images,):
         raise InputError(f"sample_weight must have shape ({n_images},), got {weight.shape}")
     if not np.isfinite(weight).all() or (weight < 0).any() or weight.sum() == 0:
-        raise InputError("sample_weight must be finite, not negative and not all 0")
+        raise InputError("sample_weight must be finite, not negative and not all zero")
     return (weight / weight.mean()).astype(np.float32)

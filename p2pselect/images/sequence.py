@@ -231,7 +231,7 @@ class ImageSequence:
         """Positions in the source of the images that ``key`` selects."""
         n_images = len(self)
         if isinstance(key, slice):
-            chosen = np.arange(*key.indices(n_images))
+            chosen = np.arange(n_images)[key]
         else:
             chosen = np.asarray(key)
             if chosen.size == 0:

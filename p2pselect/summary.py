@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -92,15 +93,15 @@ def explanation_summary(
         raise InputError("a summary needs at least one image, the explanation has none")
     truth = None if y is None else check_truth(exp, y)
     shape = (exp.regions.shape[1], exp.regions.shape[2])
+    regions = _kept_regions(exp, random_state)
     kept_inside = np.full(len(exp), np.nan)
-    inside = np.full(exp.region_masks.shape, np.nan)
+    inside = np.full(len(regions), np.nan)
     if object_masks is not None:
         masks = check_object_masks(object_masks, len(exp), shape, name="object_masks")
-        inside = _region_means(exp, masks[..., None])[..., 0]
+        inside = _region_means(exp, regions, lambda image: masks[image])[:, 0]
         kept = exp.pixel_masks
         hit = (kept & masks).sum(axis=(1, 2))
         kept_inside = hit / np.maximum(kept.sum(axis=(1, 2)), 1)
-    regions = _kept_regions(exp, random_state)
     kinds, distances = _cluster(exp, regions, n_clusters, random_state)
     predicted = exp.proba.argmax(axis=1)
     rows = []
@@ -118,7 +119,7 @@ def explanation_summary(
             if object_masks is not None
             else np.nan,
             "typical_regions": _typical(
-                exp, regions[own], kinds[own], distances[own], inside, n_typical, n_crops
+                exp, regions[own], kinds[own], distances[own], inside[own], n_typical, n_crops
             ),
         }
         rows.append(row)
@@ -133,16 +134,21 @@ def _mean(values: np.ndarray) -> float:
     return float(np.mean(values)) if len(values) else float("nan")
 
 
-def _region_means(exp: Explanation, pixels: np.ndarray) -> np.ndarray:
-    """Mean of pixels (n, h, w, c) over every region, (n, d, c); 0 for padding."""
-    n, d = exp.region_masks.shape
-    flat = (exp.regions.reshape(n, -1) + d * np.arange(n)[:, None]).ravel()
-    area = np.maximum(np.bincount(flat, minlength=n * d), 1)
-    means = [
-        np.bincount(flat, weights=pixels[..., c].ravel(), minlength=n * d) / area
-        for c in range(pixels.shape[-1])
-    ]
-    return np.stack(means, axis=-1).reshape(n, d, -1)
+def _region_means(
+    exp: Explanation, regions: np.ndarray, pixels_of: Callable[[int], np.ndarray]
+) -> np.ndarray:
+    """Mean over every one of ``regions`` of what an image's pixels hold, (m, c).
+
+    Image by image: all pixels of a data set as floats would not fit into memory.
+    """
+    rows = []
+    for image in np.unique(regions[:, 0]).tolist():
+        flat = exp.regions[image].ravel()
+        values = pixels_of(image).reshape(flat.size, -1)
+        own = regions[regions[:, 0] == image, 1]
+        sums = [np.bincount(flat, weights=column)[own] for column in values.T]
+        rows.append(np.stack(sums, axis=1) / np.bincount(flat)[own, None])
+    return np.concatenate(rows) if rows else np.zeros((0, 1))
 
 
 def _kept_regions(exp: Explanation, random_state: int) -> np.ndarray:
@@ -158,20 +164,23 @@ def _cluster(
     exp: Explanation, regions: np.ndarray, n_clusters: int, random_state: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cluster of every region and its distance to the cluster's centre."""
-    at = tuple(regions.T)
-    rgb = to_rgb(exp.images) / 255
-    mean = _region_means(exp, rgb)
-    grey = rgb.mean(axis=-1, keepdims=True)
-    spread = _region_means(exp, grey**2) - _region_means(exp, grey) ** 2
-    parts = [rgb2lab(mean[at]), 100 * np.sqrt(np.maximum(spread[at], 0))]
+    if not len(regions):
+        return np.zeros(0, int), np.zeros(0)
+
+    def look(image: int) -> np.ndarray:
+        rgb = to_rgb(exp.images[image]) / 255
+        grey = rgb.mean(axis=-1, keepdims=True)
+        return np.concatenate([rgb, grey, grey**2], axis=-1)
+
+    means = _region_means(exp, regions, look)
+    contrast = np.sqrt(np.maximum(means[:, 4:] - means[:, 3:4] ** 2, 0))
+    parts = [rgb2lab(means[:, :3]), 100 * contrast]
     if exp.region_embeddings is not None:
-        embedding = exp.region_embeddings.transpose(0, 2, 1)[at].astype(float)
+        embedding = exp.region_embeddings[regions[:, 0], :, regions[:, 1]].astype(float)
         # As much say as the colours: they have the spread of their own typical length.
         parts.append(30 * embedding / max(float(np.abs(embedding).max(initial=0)), 1e-12))
     features = np.hstack(parts)
     n_clusters = min(n_clusters, len(np.unique(features, axis=0)))
-    if not n_clusters:
-        return np.zeros(0, int), np.zeros(0)
     model = KMeans(n_clusters, n_init=3, random_state=random_state).fit(features)
     return model.labels_, np.linalg.norm(
         features - model.cluster_centers_[model.labels_], axis=1
@@ -202,7 +211,7 @@ def _typical(
             {
                 "cluster": int(kind),
                 "share": float(total[kind] / areas.sum()),
-                "outside": float(np.average(1 - inside[at][own], weights=areas[own])),
+                "outside": float(np.average(1 - inside[own], weights=areas[own])),
                 "crops": _crops(exp, regions[own], distances[own], n_crops),
             }
         )

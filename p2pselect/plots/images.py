@@ -13,6 +13,8 @@ from p2pselect.plots import pixels
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_LEAST_REGION = 8
+
 
 def plot_regions(exp: Explanation, image: int = 0, *, ax: Axes | None = None) -> Axes:
     """Draw the original with its region borders, those of the kept part in yellow.
@@ -35,12 +37,14 @@ def plot_regions(exp: Explanation, image: int = 0, *, ax: Axes | None = None) ->
     >>> plot_regions(example_explanation(n_images=1).explanation).get_title()
     'regions'
     """
-    original = pixels.to_rgb(exp.images[image])
-    lines = pixels.draw_borders(original, exp.regions[image], (255, 255, 255))
-    kept = exp.region_masks[image][exp.regions[image]]
-    return _show(
-        pixels.draw_borders(lines, _like(kept, lines), (240, 228, 66), 5), "regions", ax
-    )
+    picture = pixels.to_rgb(exp.images[image])
+    labels = exp.regions[image]
+    # Lines around single pixels would leave nothing of the image.
+    if exp.n_regions[image] * _LEAST_REGION <= labels.size:
+        picture = pixels.draw_borders(picture, labels, (255, 255, 255))
+    kept = exp.region_masks[image][labels]
+    picture = pixels.draw_borders(picture, _like(kept, picture), (240, 228, 66), 5)
+    return _show(picture, "regions", ax)
 
 
 def plot_masked_image(exp: Explanation, image: int = 0, *, ax: Axes | None = None) -> Axes:

@@ -116,13 +116,11 @@ def plot_page(
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for ax in grid[len(chosen) :]:
         ax.set_axis_off()
-    seen = pixels.to_rgb(exp.masked_images)
-    originals = pixels.to_rgb(exp.images)
     for ax, i in zip(grid, chosen, strict=False):
-        left = originals[i]
+        left = pixels.to_rgb(exp.images[i])
         if object_masks is not None:
             left = pixels.draw_borders(left, object_masks[i], (240, 228, 66), 3)
-        _draw_pair(ax, left, seen[i])
+        _draw_pair(ax, left, pixels.to_rgb(exp[int(i)].masked_images[0]))
         _caption(ax, exp, i, None if truth is None else truth[i])
     figure.suptitle(
         "Left: the image.  Right: all that the classifier saw of it.",

@@ -97,12 +97,15 @@ class RegionCorrelationDisplay(ExplanationDisplay):
                 (i - 0.475, i + 0.475, -0.6, -1.55),
             ):
                 ax.imshow(crop, extent=extent, interpolation="nearest", aspect="equal")
-        edge = int(self.kept.sum()) - 0.5
-        if self.kept[: int(edge + 0.5)].all() and 0 < edge < m - 1:
+        title = "Regions chosen together"
+        n_kept = int(self.kept.sum())
+        if self.kept[:n_kept].all() and 0 < n_kept < m:
+            edge = n_kept - 0.5
             ax.plot([-0.5, edge, edge], [edge, edge, -0.5], color="black", lw=2)
+            title += " (inside the line: kept)"
         ax.set(xlim=(-1.6, m - 0.5), ylim=(m - 0.5, -1.6))
         bare(ax)
-        ax.set_title("Regions chosen together", fontsize=12)
+        ax.set_title(title, fontsize=12)
         bar = ax.figure.colorbar(picture, ax=ax, fraction=0.045, pad=0.02, ticks=[-1, 0, 1])
         bar.set_label("learned correlation")
         bar.outline.set_visible(False)

@@ -126,7 +126,8 @@ class EvidenceCurveDisplay(ExplanationDisplay):
         )
         # Room on the right for the names of the classes.
         ax.set(xlim=(0, 1.3 * self.tau[-1]), ylim=(-0.02, 1.08))
-        ax.set(xlabel="fraction of the image allowed, τ", ylabel="class probability")
+        ax.set(xlabel="fraction of the image asked for, τ", ylabel="class probability")
+        ax.set_xticks([tick for tick in ax.get_xticks() if tick <= self.tau[-1] + 1e-9])
         ax.spines[["top", "right"]].set_visible(False)
         return self
 

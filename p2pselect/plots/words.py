@@ -38,9 +38,14 @@ def certainty_words(exp: Explanation, image: int) -> str:
 
 
 def sparsity_words(exp: Explanation, image: int) -> str:
-    """What was allowed and what was kept, for example ``kept 12 %: 8 of 64 regions``."""
+    """What was asked for and what was kept, with regions and pixels.
+
+    The paper's cut at probability one half asks for at most ``tau`` without making sure of
+    it, so that more may be kept.
+    """
     regions = f"{exp.region_masks[image].sum()} of {exp.n_regions[image]} regions"
+    tau = exp.tau[image]
     return (
-        f"allowed {percent(exp.tau[image])} of the pixels (τ = {exp.tau[image]:.2f}), "
+        f"asked for at most {percent(tau)} of the pixels (τ = {tau:.2f}), "
         f"kept {percent(exp.kept_fraction[image])}: {regions}"
     )

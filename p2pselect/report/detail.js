@@ -124,7 +124,7 @@ function draw() {
   const shownNow = `${percent(fraction)} of the pixels, ` +
     `${item.steps.regions[step]} of ${item.regions} regions`;
   const tau = item.steps.tau ? item.steps.tau[step] : null;
-  const allowed = tau === null ? "Shown: " : `Allowed: τ = ${tau.toFixed(2)} · shown: `;
+  const allowed = tau === null ? "Shown: " : `Asked for at most τ = ${tau.toFixed(2)} · shown: `;
   byId("tau-label").textContent = allowed + shownNow;
   byId("tau").setAttribute("aria-valuetext", allowed + shownNow);
   const state = byId("state");

@@ -14,6 +14,7 @@ from p2pselect.plots.pixels import to_rgb
 
 SHOWN_CLASSES = 8
 SHOWN_STEPS = 20
+SHOWN_ALONE = 8
 # More regions than this (methods that choose single pixels) are shown in groups.
 SHOWN_REGIONS = 1024
 _LOSSLESS_PIXELS = 10_000
@@ -110,11 +111,15 @@ def _steps(exp: Explanation, image: int, top: np.ndarray) -> dict[str, Any]:
                     for row in along
                 ]
             proba[stop] = final
+            # The first tau may show many regions at once: before it, a few at a time.
+            first = int(exp.path_counts[image, 0])
+            alone = np.unique(np.linspace(1, first, min(first, SHOWN_ALONE) + 1).astype(int))
+            before = alone[alone < first].tolist()
             return {
-                "tau": np.round(exp.path_tau.astype(float), 4).tolist(),
-                "regions": exp.path_counts[image].tolist(),
-                "proba": proba,
-                "stop": stop,
+                "tau": [None] * len(before) + np.round(exp.path_tau.astype(float), 4).tolist(),
+                "regions": before + exp.path_counts[image].tolist(),
+                "proba": [None] * len(before) + proba,
+                "stop": len(before) + stop,
             }
     # No search was recorded: the order is known, probabilities only for what was kept.
     n_regions = int(exp.n_regions[image])

@@ -79,6 +79,10 @@ class Report:
         self.wait(f"picture && current === report.images[{image}]")
         self.wait("byId('state').textContent !== ''")
 
+    def step(self, tau):
+        """Position of the slider for the open image at one ``tau``."""
+        return self.js("return current.steps.tau.indexOf(arguments[0])", float(tau))
+
     def text(self, selector):
         return self.js("return arguments[0].textContent", self.find(selector))
 
@@ -131,10 +135,10 @@ def test_slider_lights_up_the_regions_in_their_order(report):
     exp = report.exp
     report.open(1)
     stop = int(np.flatnonzero(exp.path_tau == exp.tau[1])[0])
-    assert report.js("return Number(byId('tau').value)") == stop
+    assert report.js("return Number(byId('tau').value)") == report.step(exp.tau[1])
     np.testing.assert_array_equal(report.pixels(report.find("#seen")), exp.masked_images[1])
     for t in range(stop + 1):
-        report.set("#tau", t)
+        report.set("#tau", report.step(exp.path_tau[t]))
         visible = np.isin(exp.regions[1], exp.ranking[1, : exp.path_counts[1, t]])
         expected = exp.images[1] * visible[..., None]
         np.testing.assert_array_equal(report.pixels(report.find("#seen")), expected)
@@ -148,8 +152,7 @@ def test_beyond_the_stop_regions_are_faint_and_bars_stand_still(report):
     before = report.js(
         "return [...document.querySelectorAll('.value')].map(v => v.textContent)"
     )
-    last = len(exp.path_tau) - 1
-    report.set("#tau", last)
+    report.set("#tau", report.step(exp.path_tau[-1]))
     seen = report.pixels(report.find("#seen")).astype(int)
     kept = exp.pixel_masks[1]
     np.testing.assert_array_equal(seen[kept], exp.images[1][kept])
@@ -166,7 +169,7 @@ def test_bars_follow_the_slider(report):
     stop = int(np.flatnonzero(exp.path_tau == exp.tau[image])[0])
     top = np.argsort(-exp.proba[image], kind="stable")[:8]
     for t in (0, stop // 2, stop):
-        report.set("#tau", t)
+        report.set("#tau", report.step(exp.path_tau[t]))
         fills = report.browser.find_elements("css selector", "#bars .fill")
         widths = [
             float(report.js("return parseFloat(arguments[0].style.width)", f)) for f in fills
@@ -189,8 +192,19 @@ def test_the_stop_says_that_this_was_enough(report):
 
 def test_before_the_stop_it_was_not_certain(report):
     report.open(int(report.exp.tau.argmax()))
-    report.set("#tau", 0)
+    report.set("#tau", report.step(report.exp.path_tau[0]))
     assert "Not certain yet" in report.text("#state")
+
+
+def test_before_the_first_tau_nobody_asked(report):
+    image = int(report.exp.path_counts[:, 0].argmax())
+    assert report.exp.path_counts[image, 0] > 1
+    report.open(image)
+    report.set("#tau", 0)
+    assert "was not asked" in report.text("#state")
+    best = report.exp.regions[image] == report.exp.ranking[image, 0]
+    expected = report.exp.images[image] * best[..., None]
+    np.testing.assert_array_equal(report.pixels(report.find("#seen")), expected)
 
 
 def test_play_ends_at_the_stop(report):

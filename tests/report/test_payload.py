@@ -55,9 +55,26 @@ def test_every_step_shows_the_first_regions_of_the_ranking(made):
     exp = made.explanation
     item = image_payload(exp, 1)
     cells = decode_runs(item, exp.regions.shape[1:])
-    for count, groups in zip(exp.path_counts[1], item["steps"]["groups"], strict=True):
+    steps = item["steps"]
+    assert steps["regions"][-len(exp.path_tau) :] == exp.path_counts[1].tolist()
+    assert (np.diff(steps["regions"]) >= 0).all()
+    for count, groups in zip(steps["regions"], steps["groups"], strict=True):
         expected = np.isin(exp.regions[1], exp.ranking[1, :count])
         np.testing.assert_array_equal(cells < groups, expected)
+
+
+@pytest.mark.parametrize(("first", "before"), [(1, 0), (2, 1), (5, 4), (30, 8)])
+def test_before_the_first_tau_regions_come_a_few_at_a_time(made, first, before):
+    exp = made.explanation
+    more = np.maximum(exp.path_counts, first)
+    kept = np.maximum(exp.region_masks.sum(axis=1), first)
+    rank = np.argsort(exp.ranking, axis=1)
+    exp = replace(exp, path_counts=more, region_masks=rank < kept[:, None])
+    steps = image_payload(exp, 1)["steps"]
+    counts = steps["regions"][: -len(exp.path_tau)]
+    assert len(counts) == before and steps["tau"][:before] == [None] * before
+    assert len(set(counts)) == before and all(0 < count < first for count in counts)
+    assert len({len(values) for values in steps.values() if isinstance(values, list)}) == 1
 
 
 def test_probabilities_along_the_path(made):
@@ -65,10 +82,10 @@ def test_probabilities_along_the_path(made):
     for i in range(len(exp)):
         item = image_payload(exp, i)
         steps = item["steps"]
-        stop = steps["stop"]
-        assert steps["tau"][stop] == pytest.approx(exp.tau[i])
-        for t, row in enumerate(steps["proba"]):
-            if t > stop:
+        before = len(steps["tau"]) - len(exp.path_tau)
+        assert steps["tau"][steps["stop"]] == pytest.approx(exp.tau[i])
+        for t, row in enumerate(steps["proba"], start=-before):
+            if t < 0 or t > steps["stop"] - before:
                 assert row is None
             else:
                 np.testing.assert_allclose(row, exp.path_proba[i, t, item["top"]], atol=1e-4)
@@ -158,7 +175,7 @@ def test_single_pixels_are_shown_in_groups_that_keep_every_step_exact(made):
     item = image_payload(exp, 1)
     cells = decode_runs(item, exp.regions.shape[1:])
     assert len(item["probs"]) < 300
-    for count, groups in zip(exp.path_counts[1], item["steps"]["groups"], strict=True):
+    for count, groups in zip(item["steps"]["regions"], item["steps"]["groups"], strict=True):
         expected = np.isin(exp.regions[1], exp.ranking[1, :count])
         np.testing.assert_array_equal(cells < groups, expected)
 

@@ -32,7 +32,8 @@ def lr_callbacks(name: str, lr: float, total_steps: int) -> list[tuple[str, Call
     if name == "constant":
         return []
     if name == "onecycle":
-        options = {"policy": OneCycleLR, "max_lr": lr, "total_steps": total_steps + 1, **ONECYCLE}
+        steps = total_steps + 1
+        options = {"policy": OneCycleLR, "max_lr": lr, "total_steps": steps, **ONECYCLE}
     else:
         options = {"policy": CosineAnnealingLR, "T_max": total_steps}
     return [("lr_schedule", LRScheduler(step_every="batch", **options))]

@@ -1,0 +1,42 @@
+"""A tiny fitted classifier on real digit scenes, shared by the tests of this folder."""
+
+import warnings
+
+import pytest
+
+from p2pselect import P2PClassifier, datasets, presets
+
+SETTINGS = {
+    **presets.SMALL,
+    "max_epochs": 2,
+    "warmup_epochs": 1,
+    "image_size": 32,
+    "random_state": 0,
+}
+
+
+@pytest.fixture(scope="package")
+def scenes():
+    return datasets.make_digit_scenes(40, image_size=32, random_state=0)
+
+
+@pytest.fixture(scope="package")
+def X(scenes):
+    return scenes.images
+
+
+@pytest.fixture(scope="package")
+def y(scenes):
+    return scenes.target % 2
+
+
+@pytest.fixture(scope="package")
+def settings():
+    return dict(SETTINGS)
+
+
+@pytest.fixture(scope="package")
+def clf(X, y):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return P2PClassifier(**SETTINGS).fit(X, y)

@@ -85,7 +85,9 @@ function update() {
   byId("nothing").hidden = shown.length > 0;
   const right = report.hasTruth && shown.length
     ? `, ${percent(shown.filter(isRight).length / shown.length)} right` : "";
-  byId("count").textContent = `${shown.length} of ${items.length} images${right}`;
+  const sample = items.length < report.total
+    ? `; an even sample of all ${report.total.toLocaleString("en")}` : "";
+  byId("count").textContent = `${shown.length} of ${items.length} images${right}${sample}`;
 }
 
 function startGallery() {

@@ -126,6 +126,7 @@ def _data(
         "classes": len(exp.classes),
         "hasTruth": truth is not None,
         "named": names is not None,
+        "total": len(exp),
         "images": images,
     }
 

@@ -389,6 +389,12 @@ def test_print_leaves_out_what_cannot_be_used_on_paper(report):
     assert report.find("#seen").is_displayed() and report.find("#bars").is_displayed()
 
 
+def test_a_sample_says_that_it_is_one(open_report, made):
+    report = open_report(made.explanation, made.y, max_images=4)
+    assert report.text("#count").startswith("4 of 4 images")
+    assert report.text("#count").endswith("an even sample of all 12")
+
+
 def test_without_labels_there_is_no_filter_for_answers(open_report, made):
     report = open_report(made.explanation)
     assert not report.find("#by-answer").is_displayed()

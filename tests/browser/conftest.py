@@ -1,18 +1,114 @@
-"""A headless browser, where there is one."""
+"""A headless browser, where there is one, and a report that is open in it."""
 
+import json
 import shutil
+import time
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from sklearn.utils import Bunch
 
 from p2pselect.plots import example_explanation
+from p2pselect.report import write_html
 
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "
     "--disable-background-networking --disable-component-update --force-device-scale-factor=1"
 )
+
+# Colours at the middle of every image pixel of a canvas, as a flat list.
+PIXELS = """
+const [canvas, h, w] = arguments;
+const step = canvas.width / w;
+const own = newCanvas(canvas.width, canvas.height);
+const copy = own.getContext('2d', {willReadFrequently: true});
+copy.drawImage(canvas, 0, 0);
+const all = copy.getImageData(0, 0, canvas.width, canvas.height).data;
+const out = [];
+for (let y = 0; y < h; y++) for (let x = 0; x < w; x++) {
+  const at = 4 * (Math.floor((y + .5) * step) * canvas.width + Math.floor((x + .5) * step));
+  out.push(all[at], all[at + 1], all[at + 2]);
+}
+return out;
+"""
+
+# Number of pixels in the colour that outlines related regions.
+BLUE = """
+const [canvas] = arguments;
+const own = newCanvas(canvas.width, canvas.height);
+const copy = own.getContext('2d', {willReadFrequently: true});
+copy.drawImage(canvas, 0, 0);
+const all = copy.getImageData(0, 0, canvas.width, canvas.height).data;
+let found = 0;
+for (let i = 0; i < all.length; i += 4) {
+  if (all[i] === 90 && all[i + 1] === 190 && all[i + 2] === 245) found++;
+}
+return found;
+"""
+
+
+class Report:
+    """A report that is open in the browser."""
+
+    def __init__(self, browser, exp, path, *args, **options):
+        self.browser, self.exp = browser, exp
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+        self.resize(1280, 900)
+        for kind in ("browser", "performance"):
+            browser.get_log(kind)
+        write_html(exp, path, *args, **options)
+        browser.get(path.as_uri())
+        self.wait("document.documentElement.dataset.ready === 'yes'")
+
+    def js(self, code, *args):
+        return self.browser.execute_script(code, *args)
+
+    def wait(self, condition):
+        end = time.monotonic() + 15
+        while not self.js(f"return Boolean({condition})"):
+            assert time.monotonic() < end, f"waited in vain for {condition}"
+            time.sleep(0.03)
+
+    def find(self, selector):
+        return self.browser.find_element("css selector", selector)
+
+    def resize(self, width, height):
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+    def set(self, field, value):
+        event = "arguments[0].dispatchEvent(new Event('input', {bubbles: true}))"
+        self.js(f"arguments[0].value = arguments[1]; {event}", self.find(field), str(value))
+
+    def open(self, image):
+        self.js("openDetail(report.images[arguments[0]])", image)
+        self.wait(f"picture && current === report.images[{image}]")
+        self.wait("byId('state').textContent !== ''")
+
+    def step(self, tau):
+        """Position of the slider for the open image at one ``tau``."""
+        return self.js("return current.steps.tau.indexOf(arguments[0])", float(tau))
+
+    def text(self, selector):
+        return self.js("return arguments[0].textContent", self.find(selector))
+
+    def pixels(self, canvas):
+        h, w = self.exp.regions.shape[1:]
+        return np.array(self.js(PIXELS, canvas, h, w), np.uint8).reshape(h, w, 3)
+
+    def blue_pixels(self, canvas):
+        """Number of pixels in the colour that outlines related regions."""
+        return self.js(BLUE, canvas)
+
+    def shown(self):
+        return self.js("return shown.map((item) => report.images.indexOf(item))")
+
+    def press(self, *keys):
+        from selenium.webdriver import ActionChains
+
+        ActionChains(self.browser).send_keys(*keys).perform()
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +136,27 @@ def browser(tmp_path_factory) -> Iterator[Any]:
     chromium.set_script_timeout(20)
     yield chromium
     chromium.quit()
+
+
+@pytest.fixture()
+def open_report(browser, tmp_path):
+    """Open a report; at the end the console must be silent and nothing requested."""
+    yield lambda exp, *args, **options: Report(
+        browser, exp, tmp_path / "report.html", *args, **options
+    )
+    assert [entry["message"] for entry in browser.get_log("browser")] == []
+    events = [
+        json.loads(entry["message"])["message"] for entry in browser.get_log("performance")
+    ]
+    urls = [
+        event["params"]["request"]["url"]
+        for event in events
+        if event["method"] == "Network.requestWillBeSent"
+    ]
+    assert urls and all(url.startswith(("file://", "data:")) for url in urls)
+    assert sum(url.startswith("file://") for url in urls) == 1
+
+
+@pytest.fixture()
+def report(open_report, made):
+    return open_report(made.explanation, made.y, object_masks=made.object_masks)

@@ -1,0 +1,167 @@
+"""The page in a real browser: gallery, filters, keyboard, hostile text, screens and paper."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+
+def test_cards_show_exactly_what_the_classifier_saw(report):
+    cards = report.browser.find_elements("css selector", ".card")
+    assert len(cards) == len(report.exp)
+    for i, card in enumerate(cards):
+        seen = report.pixels(card.find_element("css selector", "canvas"))
+        np.testing.assert_array_equal(seen, report.exp.masked_images[i])
+
+
+def test_filters(report, made):
+    exp = report.exp
+    everything = np.arange(len(exp))
+    right = exp.predicted == made.y
+    named = str(exp.predicted[~right][0])
+    place = exp.classes.tolist().index(named)
+    cases = [
+        ("#by-class", place, (exp.predicted == named) | (made.y == named)),
+        ("#by-answer", "right", right),
+        ("#by-answer", "wrong", ~right),
+        ("#by-certain", "yes", exp.certainty_reached),
+        ("#by-certain", "no", ~exp.certainty_reached),
+        ("#by-kept", 10, exp.kept_fraction <= 0.1),
+        ("#by-kept", 0, exp.kept_fraction < 0),
+    ]
+    for field, value, expected in cases:
+        report.set(field, value)
+        assert report.shown() == everything[expected].tolist(), (field, value)
+        assert len(report.browser.find_elements("css selector", ".card")) == expected.sum()
+        assert f"{expected.sum()} of {len(exp)} images" in report.text("#count")
+        assert report.find("#nothing").is_displayed() == (not expected.any())
+        report.find("#filters [type=reset]").click()
+        report.wait(f"shown.length === {len(exp)}")
+
+
+def test_sorting(report):
+    exp = report.exp
+    for order, values in [
+        ("certainty", exp.certainty),
+        ("-certainty", -exp.certainty),
+        ("kept", exp.kept_fraction),
+        ("-kept", -exp.kept_fraction),
+        ("predicted", exp.proba.argmax(axis=1)),
+    ]:
+        report.set("#sort", order)
+        assert (np.diff(values[report.shown()]) >= -1e-3).all(), order
+    report.set("#sort", "given")
+    assert report.shown() == list(range(len(exp)))
+
+
+def test_everything_works_with_the_keyboard(report):
+    from selenium.webdriver import Keys
+
+    card = report.browser.find_elements("css selector", ".card")[1]
+    report.js("arguments[0].focus()", card)
+    report.press(Keys.ENTER)
+    report.wait("dialog.open && current === report.images[1]")
+    report.wait("byId('state').textContent !== ''")
+    report.press("n")
+    report.wait("current === report.images[2]")
+    report.press("p")
+    report.wait("current === report.images[1]")
+    report.js("byId('tau').focus()")
+    value = report.js("return Number(byId('tau').value)")
+    report.press(Keys.ARROW_RIGHT)
+    assert report.js("return Number(byId('tau').value)") == value + 1
+    report.js("byId('seen').focus()")
+    report.press(Keys.ARROW_RIGHT)
+    assert report.text("#region").startswith("Region 1 ")
+    report.press(Keys.ARROW_RIGHT)
+    assert report.text("#region").startswith("Region 2 ")
+    report.press(Keys.ARROW_LEFT, Keys.ARROW_LEFT)
+    assert report.text("#region").startswith("Region 1 ")
+    report.press(Keys.ESCAPE)
+    report.wait("!dialog.open")
+    assert report.js("return document.activeElement") == card
+
+
+def test_tab_reaches_filters_and_cards_and_stays_in_the_dialog(report):
+    from selenium.webdriver import Keys
+
+    reached = []
+    for _ in range(9):
+        report.press(Keys.TAB)
+        reached.append(
+            report.js("return document.activeElement.id || document.activeElement.className")
+        )
+    assert reached[:5] == ["by-class", "by-answer", "by-certain", "by-kept", "sort"]
+    assert "card" in reached
+    report.open(0)
+    for _ in range(12):
+        report.press(Keys.TAB)
+        focus = report.js("return document.activeElement")
+        assert report.js("return arguments[0].matches('body, #detail, #detail *')", focus)
+
+
+def test_everything_has_a_name(report):
+    report.open(0)
+    missing = report.js("""
+      const named = (e) => e.alt || e.getAttribute('aria-label') || e.labels?.length ||
+        e.textContent.trim();
+      return [...document.querySelectorAll('img, canvas, button, select, input')]
+        .filter((e) => !named(e)).map((e) => e.outerHTML);
+    """)
+    assert missing == []
+
+
+def test_hostile_labels_and_names_stay_text(open_report, made):
+    label = "</script><img src=x onerror=alert(1)>"
+    classes = np.array([label, "<b>digit 1</b>", *map(str, range(8))])
+    exp = replace(made.explanation, classes=classes)
+    report = open_report(exp, exp.predicted, names=[label] * 12, title=label)
+    assert report.browser.title == label
+    assert report.text("h1") == label
+    report.open(0)
+    assert report.text("#detail-title") == label
+    assert report.js("return document.querySelectorAll('b, [onerror]').length") == 0
+    options = report.js("return [...byId('by-class').options].map((o) => o.textContent)")
+    used = {str(value) for value in exp.predicted}
+    assert set(options[1:]) == used
+
+
+@pytest.mark.parametrize("width", [320, 400])
+def test_narrow_screens_need_no_sideways_scrolling(report, width):
+    report.resize(width, 800)
+    assert report.js("return document.documentElement.scrollWidth") <= width
+    report.open(0)
+    assert report.js("return dialog.scrollWidth <= dialog.clientWidth")
+    tops = [report.js("return byId(arguments[0]).offsetTop", name) for name in ("walk", "bars")]
+    assert tops[0] < tops[1]
+
+
+def test_dark_mode(report):
+    ground = "return getComputedStyle(document.body).backgroundColor"
+    light = report.js(ground)
+    feature = {"name": "prefers-color-scheme", "value": "dark"}
+    report.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    dark = report.js(ground)
+    levels = [sum(map(int, colour[4:-1].split(","))) for colour in (light, dark)]
+    assert levels[0] > 600 and levels[1] < 150
+
+
+def test_print_leaves_out_what_cannot_be_used_on_paper(report):
+    report.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert not report.find("#filters").is_displayed()
+    assert report.find("#gallery").is_displayed() and report.find("table").is_displayed()
+    report.open(0)
+    assert not report.find("main").is_displayed() and not report.find("#play").is_displayed()
+    assert report.find("#seen").is_displayed() and report.find("#bars").is_displayed()
+
+
+def test_a_sample_says_that_it_is_one(open_report, made):
+    report = open_report(made.explanation, made.y, max_images=4)
+    assert report.text("#count").startswith("4 of 4 images")
+    assert report.text("#count").endswith("an even sample of all 12")
+
+
+def test_without_labels_there_is_no_filter_for_answers(open_report, made):
+    report = open_report(made.explanation)
+    assert not report.find("#by-answer").is_displayed()
+    assert report.find("#by-certain").is_displayed()

@@ -219,7 +219,7 @@ class Explanation:
             If the class labels are neither numbers, booleans nor strings.
         """
         arrays = {f.name: getattr(self, f.name) for f in fields(self)}
-        present = {k: np.asarray(v) for k, v in arrays.items() if v is not None}
+        present: dict[str, Any] = {k: np.asarray(v) for k, v in arrays.items() if v is not None}
         if present["classes"].dtype == object:
             if not all(isinstance(label, str) for label in present["classes"]):
                 raise InputError(

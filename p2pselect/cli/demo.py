@@ -21,6 +21,8 @@ import numpy as np
 
 from p2pselect.exceptions import InputError
 
+#: Digit scenes that the demo makes, by split.
+SIZES = ((2000, "train"), (500, "test"))
 #: How many test images the HTML page shows.
 HTML_IMAGES = 40
 
@@ -93,12 +95,13 @@ def load(root: Path | None, target: str, seed: int) -> tuple[Split, Split]:
     if root is None:
         kwargs: dict[str, Any] = {"image_size": 64, "target": target, "random_state": seed}
         made = [
-            datasets.make_digit_scenes(n, split=split, **kwargs)
-            for n, split in ((2000, "train"), (500, "test"))
+            datasets.make_digit_scenes(n, **{"split": split, **kwargs})
+            for n, split in SIZES
         ]
     elif (root / "labels.csv").is_file():
+        kwargs = {"target": target}
         made = [
-            datasets.load_emoji_scenes(root, split, target=target)
+            datasets.load_emoji_scenes(root, split, **kwargs)
             for split in ("train", "test")
         ]
     else:

@@ -176,7 +176,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
 
 
 def _in_unit_interval(name: str, value: Any, *words: str) -> Any:
-    number = isinstance(value, Real) and not isinstance(value, bool) and 0 < value <= 1
+    number = isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) <= 1
     if not (number or (isinstance(value, str) and value in words)):
         allowed = " or ".join([*map(repr, words), "a number in (0, 1]"])
         raise InputError(f"{name} must be {allowed}, got {value!r}")

@@ -21,7 +21,7 @@ def read_images(
     X: Any,
     regions: Any,
     *,
-    channels: str,
+    channels: Any,
     image_shape: tuple[int, ...] | None,
     image_size: int,
 ) -> tuple[ImageSequence, np.ndarray | None]:

@@ -22,12 +22,17 @@ from p2pselect.exceptions import InputError
 from p2pselect.images import ImageSequence
 from p2pselect.training.data import REGION_MEMORY, TrainingData
 from p2pselect.training.fitting import new_net, run_epochs
+from p2pselect.training.net import SelectiveNet
 from p2pselect.training.phases import Phase
 from p2pselect.training.seeding import draw_seed, isolated_rng, resolve_device
 
 
 class TrainedEstimator(SharedSettings):
     """``fit`` and ``partial_fit`` for whatever networks and phases a method has."""
+
+    classes_: np.ndarray
+    module_: Any
+    net_: SelectiveNet
 
     @abstractmethod
     def _build_model(self, n_classes: int) -> nn.Module:
@@ -189,7 +194,7 @@ class TrainedEstimator(SharedSettings):
     def _adopt(self, model: nn.Module, history: Any = None) -> None:
         """Take a model as the fitted one, with a fresh optimizer."""
         # Convolutions are about a quarter faster in this layout, also on CPUs.
-        self.module_ = model.to(self.device_, memory_format=torch.channels_last)
+        self.module_ = model.to(self.device_).to(memory_format=torch.channels_last)
         self.net_ = new_net(self, self.module_, self._phases())
         if history is not None:
             self.net_.history = history

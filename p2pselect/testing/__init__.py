@@ -1,0 +1,16 @@
+"""Checks for image classifiers, of this package and of others that keep its contract."""
+
+from p2pselect.testing.contract import (
+    check_image_classifier,
+    image_classifier_checks,
+    make_check_images,
+)
+from p2pselect.testing.flat_rows import FLAT_SETTINGS, FlatRows
+
+__all__ = [
+    "FLAT_SETTINGS",
+    "FlatRows",
+    "check_image_classifier",
+    "image_classifier_checks",
+    "make_check_images",
+]

@@ -66,7 +66,7 @@ class Report:
         return self.browser.execute_script(code, *args)
 
     def wait(self, condition):
-        end = time.monotonic() + 15
+        end = time.monotonic() + 60
         while not self.js(f"return Boolean({condition})"):
             assert time.monotonic() < end, f"waited in vain for {condition}"
             time.sleep(0.03)

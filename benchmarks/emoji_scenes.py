@@ -31,10 +31,17 @@ DELTAS = (0.8, 0.95, 0.99)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name, variable in (("data", "P2PSELECT_EMOJI_SCENES"), ("weights", "P2PSELECT_WEIGHTS")):
+    for name, variable in (
+        ("data", "P2PSELECT_EMOJI_SCENES"),
+        ("weights", "P2PSELECT_WEIGHTS"),
+    ):
         default = os.environ.get(variable)
         parser.add_argument(
-            f"--{name}", type=Path, default=default, required=default is None, help=f"or {variable}"
+            f"--{name}",
+            type=Path,
+            default=default,
+            required=default is None,
+            help=f"or {variable}",
         )
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--epochs", type=int, default=SETTINGS["max_epochs"])

@@ -95,14 +95,12 @@ def load(root: Path | None, target: str, seed: int) -> tuple[Split, Split]:
     if root is None:
         kwargs: dict[str, Any] = {"image_size": 64, "target": target, "random_state": seed}
         made = [
-            datasets.make_digit_scenes(n, **{"split": split, **kwargs})
-            for n, split in SIZES
+            datasets.make_digit_scenes(n, **{"split": split, **kwargs}) for n, split in SIZES
         ]
     elif (root / "labels.csv").is_file():
         kwargs = {"target": target}
         made = [
-            datasets.load_emoji_scenes(root, split, **kwargs)
-            for split in ("train", "test")
+            datasets.load_emoji_scenes(root, split, **kwargs) for split in ("train", "test")
         ]
     else:
         images, labels = datasets.load_image_folder(root)

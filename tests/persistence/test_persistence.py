@@ -1,0 +1,126 @@
+"""Saved models: exact, without pickle, refused where they are not what they claim."""
+
+import json
+import pickle
+import random
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+from p2pselect import P2PClassifier
+from p2pselect.baselines import BlackboxClassifier
+from p2pselect.exceptions import InputError, ModelFileError
+from p2pselect.persistence import CONFIG, FORMAT, WEIGHTS, _config_digest, load, save
+
+
+@pytest.fixture
+def saved(clf, tmp_path):
+    clf.save(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def _rewrite(folder, **changes):
+    """Change the config and make its checksum fit, as someone with intent would."""
+    config = json.loads((folder / CONFIG).read_text())
+    config.update(changes)
+    config["config_sha256"] = _config_digest(config)
+    (folder / CONFIG).write_text(json.dumps(config))
+
+
+def test_exact_and_only_two_files(clf, saved, X):
+    assert sorted(p.name for p in saved.iterdir()) == [CONFIG, WEIGHTS]
+    again = P2PClassifier.load(saved)
+    np.testing.assert_array_equal(again.predict_proba(X), clf.predict_proba(X))
+    assert again.classes_.tolist() == ["<b>a</b>", "ü"]
+    np.testing.assert_array_equal(load(saved).transform(X), clf.transform(X))
+    assert again.partial_fit(X, ["ü", "<b>a</b>"] * 12).predict(X).shape == (24,)
+
+
+def test_saving_again_replaces_a_model_and_nothing_else(clf, saved, tmp_path):
+    clf.save(saved)
+    (tmp_path / "letters").mkdir()
+    with pytest.raises(InputError, match="not overwritten"):
+        clf.save(tmp_path / "letters")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["letters", "model"]
+
+
+def test_not_fitted(tmp_path):
+    with pytest.raises(NotFittedError):
+        P2PClassifier().save(tmp_path / "m")
+    assert not list(tmp_path.iterdir())
+
+
+def test_functions_cannot_be_saved_and_nothing_is_left(clf, tmp_path):
+    other = pickle.loads(pickle.dumps(clf)).set_params(augment=np.fliplr)
+    with pytest.raises(InputError, match="augment=.*joblib"):
+        save(other, tmp_path / "m")
+    assert not list(tmp_path.iterdir())
+
+
+def test_another_class(saved):
+    with pytest.raises(ModelFileError, match="holds a P2PClassifier, not a Blackbox"):
+        BlackboxClassifier.load(saved)
+
+
+@pytest.mark.parametrize("change", [{"class": "os.system"}, {"format": FORMAT + 1}])
+def test_unknown_class_and_newer_format(saved, change):
+    _rewrite(saved, **change)
+    with pytest.raises(ModelFileError, match="must be one of|newer p2pselect"):
+        load(saved)
+
+
+def test_settings_that_do_not_fit_the_weights(saved):
+    config = json.loads((saved / CONFIG).read_text())
+    _rewrite(saved, params={**config["params"], "embedding_dim": 10**9})
+    with pytest.raises(ModelFileError, match="do not fit the settings"):
+        load(saved)
+
+
+def test_weights_of_another_model(saved, clf, tmp_path):
+    other = pickle.loads(pickle.dumps(clf))
+    other.module_.selector.raw_slope.data.add_(1)
+    other.save(tmp_path / "other")
+    shutil.copy(tmp_path / "other" / WEIGHTS, saved / WEIGHTS)
+    with pytest.raises(ModelFileError, match="wrong checksum"):
+        load(saved)
+
+
+@pytest.mark.parametrize("missing", [CONFIG, WEIGHTS])
+def test_missing_files(saved, missing):
+    (saved / missing).unlink()
+    with pytest.raises(ModelFileError, match=f"has no {missing}"):
+        load(saved)
+
+
+def test_mutated_files_are_refused(saved, tmp_path):
+    rng = random.Random(0)
+    for _ in range(60):
+        copy = tmp_path / "copy"
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(saved, copy)
+        file = copy / rng.choice([CONFIG, WEIGHTS])
+        content = bytearray(file.read_bytes())
+        kind = rng.randrange(3)
+        if kind == 0:
+            content = content[: rng.randrange(len(content))]
+        elif kind == 1:
+            content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+        else:
+            content[:8] = bytes(rng.randrange(256) for _ in range(8))
+        file.write_bytes(content)
+        with pytest.raises(ModelFileError):
+            load(copy)
+
+
+def test_pickle_is_exact_small_and_on_the_cpu(clf, X):
+    content = pickle.dumps(clf)
+    state = clf.module_.state_dict()
+    assert len(content) < 1.1 * sum(v.numel() * v.element_size() for v in state.values())
+    again = pickle.loads(content)
+    np.testing.assert_array_equal(again.predict_proba(X), clf.predict_proba(X))
+    assert all(p.device == torch.device("cpu") for p in again.module_.parameters())
+    assert not hasattr(clone(again), "net_")

@@ -1,0 +1,117 @@
+"""Explanation: its arrays, slices, files."""
+
+import numpy as np
+import pytest
+
+from p2pselect import Explanation
+from p2pselect.exceptions import InputError
+
+
+@pytest.fixture
+def exp():
+    regions = np.zeros((3, 4, 4), np.int32)
+    regions[0, :, 2:] = 1
+    regions[1, 2:] = 1
+    regions[1, 3:] = 2  # the second image has three regions, the last one a single one
+    masks = np.array([[True, False, False], [False, True, True], [True, False, False]])
+    logits = np.array([[1, -1, -np.inf], [-2, 0.5, 0.5], [3, -np.inf, -np.inf]], np.float32)
+    return Explanation(
+        images=np.full((3, 4, 4, 3), 200, np.uint8),
+        regions=regions,
+        region_masks=masks,
+        selection_logits=logits,
+        selection_probs=np.where(np.isfinite(logits), 1 / (1 + np.exp(-logits)), 0).astype(
+            "f4"
+        ),
+        tau=np.array([0.5, 0.55, 1.0]),
+        proba=np.array([[0.9, 0.1], [0.2, 0.8], [0.5, 0.5]], np.float32),
+        classes=np.array(["cat", "dog"]),
+        certainty_reached=np.array([True, True, False]),
+        certainty_threshold=0.8,
+        region_embeddings=np.ones((3, 2, 3), np.float32),
+        path_tau=np.array([0.5, 1.0]),
+        path_counts=np.array([[1, 2], [2, 3], [1, 1]], np.int32),
+    )
+
+
+def test_derived_arrays(exp):
+    assert exp.n_regions.tolist() == [2, 3, 1]
+    assert exp.region_areas.tolist() == [[8, 8, 0], [8, 4, 4], [16, 0, 0]]
+    assert exp.kept_fraction.tolist() == [0.5, 0.5, 1.0]
+    assert exp.predicted.tolist() == ["cat", "dog", "cat"]
+    assert exp.certainty.tolist() == pytest.approx([0.9, 0.8, 0.5])
+    assert exp.ranking.tolist() == [[0, 1, 2], [1, 2, 0], [0, 1, 2]]
+    p = 1 / (1 + np.exp([-1, 1]))
+    assert exp.expected_kept_fraction[0] == pytest.approx(p.mean())
+    np.testing.assert_array_equal(exp.pixel_masks[0], exp.regions[0] == 0)
+    assert exp.pixel_masks[2].all()
+    masked = exp.masked_images
+    assert (
+        masked.dtype == np.uint8 and (masked[0, :, 2:] == 0).all() and masked[0, 0, 0, 0] == 200
+    )
+    assert exp.covariance(1).tolist() == np.full((3, 3), 2.0).tolist()
+    assert exp.covariance(0).shape == (2, 2)
+
+
+def test_soft_masks_dim(exp):
+    from dataclasses import replace
+
+    soft = replace(exp, soft_region_masks=np.full((3, 3), 0.5, np.float32))
+    assert soft.masked_images.dtype == np.float32
+    np.testing.assert_allclose(soft.masked_images, 200 / 255 / 2, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("key", "rows"),
+    [
+        (1, [1]),
+        (-1, [2]),
+        (slice(0, 2), [0, 1]),
+        (np.array([True, False, True]), [0, 2]),
+        ([2, 0], [2, 0]),
+    ],
+)
+def test_slices_are_explanations(exp, key, rows):
+    part = exp[key]
+    assert len(part) == len(rows)
+    np.testing.assert_array_equal(part.proba, exp.proba[rows])
+    np.testing.assert_array_equal(part.path_counts, exp.path_counts[rows])
+    assert part.path_tau is exp.path_tau and part.classes is exp.classes
+    with pytest.raises(IndexError):
+        exp[3]
+
+
+def test_save_and_load(exp, tmp_path):
+    exp.save(tmp_path / "e.npz")
+    again = Explanation.load(tmp_path / "e.npz")
+    for name, value in vars(exp).items():
+        if value is None:
+            assert getattr(again, name) is None
+        else:
+            np.testing.assert_array_equal(getattr(again, name), value)
+    assert isinstance(again.certainty_threshold, float)
+
+
+def test_load_refuses_other_files(exp, tmp_path):
+    (tmp_path / "text").write_text("no")
+    np.savez(tmp_path / "other.npz", a=1)
+    np.save(tmp_path / "objects.npy", np.array([{}], dtype=object))
+    for name in ("text", "other.npz", "objects.npy"):
+        with pytest.raises(InputError, match=name):
+            Explanation.load(tmp_path / name)
+    with pytest.raises(FileNotFoundError):
+        Explanation.load(tmp_path / "nowhere.npz")
+
+
+def test_save_refuses_labels_that_need_pickle(exp, tmp_path):
+    from dataclasses import replace
+
+    with pytest.raises(InputError, match="class labels"):
+        replace(exp, classes=np.array([None, 1], dtype=object)).save(tmp_path / "e.npz")
+
+
+def test_no_embeddings_no_covariance(exp):
+    from dataclasses import replace
+
+    with pytest.raises(InputError, match="no region embeddings"):
+        replace(exp, region_embeddings=None).covariance(0)

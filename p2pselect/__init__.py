@@ -9,11 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from p2pselect import datasets, metrics, plots, presets
+    from p2pselect import baselines, datasets, metrics, model_selection, plots, presets, report
     from p2pselect.estimators.p2p import P2PClassifier
     from p2pselect.explanation import Explanation
     from p2pselect.images import ImageSequence
+    from p2pselect.persistence import load
     from p2pselect.regions.transformer import SuperpixelTransformer
+    from p2pselect.summary import explanation_summary
 
 __version__ = "0.1.0"
 
@@ -22,10 +24,15 @@ _HOME = {
     "ImageSequence": "p2pselect.images",
     "P2PClassifier": "p2pselect.estimators.p2p",
     "SuperpixelTransformer": "p2pselect.regions.transformer",
+    "baselines": "p2pselect.baselines",
     "datasets": "p2pselect.datasets",
+    "explanation_summary": "p2pselect.summary",
+    "load": "p2pselect.persistence",
     "metrics": "p2pselect.metrics",
+    "model_selection": "p2pselect.model_selection",
     "plots": "p2pselect.plots",
     "presets": "p2pselect.presets",
+    "report": "p2pselect.report",
 }
 
 __all__ = [
@@ -34,10 +41,15 @@ __all__ = [
     "P2PClassifier",
     "SuperpixelTransformer",
     "__version__",
+    "baselines",
     "datasets",
+    "explanation_summary",
+    "load",
     "metrics",
+    "model_selection",
     "plots",
     "presets",
+    "report",
 ]
 
 

@@ -210,6 +210,11 @@ class Explanation:
 
         write_html(self, path, y=y, **options)
 
+    def _repr_html_(self) -> str:
+        from p2pselect.report import repr_html
+
+        return repr_html(self)
+
     def save(self, path: str | PathLike[str]) -> None:
         """Write all arrays to one ``.npz`` file, without pickle.
 

@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--target", choices=("object", "scene"), default="object", help="what to predict"
     )
-    parser.add_argument("--epochs", type=int, metavar="N", help="epochs (default: 18)")
+    parser.add_argument("--epochs", type=int, metavar="N", help="epochs (default: 20)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
     parser.add_argument(
         "--out", type=Path, default=Path("p2pselect_demo"), metavar="DIR", help="for PNG, HTML"
@@ -147,8 +147,13 @@ def draw(exp: Any, test: Split, folder: Path, seed: int) -> tuple[Path, Path]:
     png, html = folder / "explanations.png", folder / "explanations.html"
     page = plot_page(exp, test.target, random_state=seed, object_masks=test.masks)
     page.savefig(png, dpi=120)
-    rows = np.sort(np.random.default_rng(seed).permutation(len(exp))[:HTML_IMAGES])
-    exp[rows].to_html(html, y=np.asarray(test.target)[rows], title="p2pselect demo")
+    exp.to_html(
+        html,
+        y=test.target,
+        object_masks=test.masks,
+        max_images=HTML_IMAGES,
+        title="p2pselect demo",
+    )
     return png, html
 
 

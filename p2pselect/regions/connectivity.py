@@ -1,8 +1,9 @@
 """Connected components of a label map, merged until none is too small or too many.
 
 Works on runs (maximal horizontal stretches of one label), of which there are ten times
-fewer than pixels: union-find over the runs gives the components, a second one over the
-components merges those below the minimum size.
+fewer than pixels, with one union-find: runs that touch and have one label are joined into
+regions, then regions below the minimum size are joined to neighbours.  The root of a region
+is its first run in raster order.
 """
 
 import numba
@@ -10,18 +11,23 @@ import numpy as np
 
 from p2pselect.regions.compiled import compiled
 
+_EPSILON = 10.0  # a difference of colour that is hardly seen, squared
+
 
 @compiled
-def connect(labels, min_size, max_regions):
-    """Split labels into 4-connected regions, merge the small ones, number what is left.
+def connect(labels: np.ndarray, colours: np.ndarray, min_size: int, max_regions: int):
+    r"""Split labels into 4-connected regions, merge the small ones, number what is left.
 
-    A region below the minimum size joins the neighbour with which it shares the longest
-    border (the first in raster order among equals).
+    A region below the minimum size joins the neighbour with the lowest
+    :math:`(\epsilon + \lVert\Delta\rVert^2) / b^2`, of the difference of their mean colours
+    and the length :math:`b` of their common border; among equals the first in raster order.
 
     Parameters
     ----------
-    labels : ndarray of shape (h, w), integer
+    labels : ndarray of shape (h, w), int32
         Any label map; equal labels need not touch.
+    colours : ndarray of shape (h, w, 3), uint8
+        CIELAB that merging compares; if empty, the longest border decides.
     min_size : int
         Fewest pixels of a region; only a whole image may be smaller.
     max_regions : int
@@ -32,32 +38,30 @@ def connect(labels, min_size, max_regions):
     ndarray of shape (h, w), int32
         Labels ``0 .. d - 1`` in raster order of first appearance, each 4-connected.
     """
+    h, w = labels.shape
     starts, rows = _find_runs(labels)
-    owner, sizes, borders = _find_components(labels, starts, rows)
-    parent = np.arange(len(sizes))
-    count = len(sizes)
-    while True:
-        count = _merge(parent, sizes, borders, count, min_size)
-        if count <= max(max_regions, 1):
-            break
+    parent, borders = _join_runs(labels, starts, rows)
+    sizes, totals = _add_up(colours, starts, rows, parent, w)
+    while _merge(parent, sizes, totals, borders, min_size) > max_regions:
         min_size += 1 + min_size // 16
 
-    out = np.empty(labels.shape, np.int32)
-    number = np.full(len(sizes), -1, np.int32)
+    out = np.empty((h, w), np.int32)
+    number = np.empty(len(starts), np.int32)
     found = 0
-    for y in range(labels.shape[0]):
+    for y in range(h):
         for run in range(rows[y], rows[y + 1]):
-            root = _find(parent, owner[run])
-            if number[root] < 0:
-                number[root] = found
+            root = _find(parent, run)
+            if root == run:
+                number[run] = found
                 found += 1
-            stop = starts[run + 1] if run + 1 < rows[y + 1] else labels.shape[1]
-            out[y, starts[run] : stop] = number[root]
+            label = number[root]
+            for x in range(starts[run], _stop(run, y, starts, rows, w)):
+                out[y, x] = label
     return out
 
 
 @numba.njit
-def _find(parent, i):
+def _find(parent: np.ndarray, i: int):
     while parent[i] != i:
         parent[i] = parent[parent[i]]
         i = parent[i]
@@ -65,11 +69,17 @@ def _find(parent, i):
 
 
 @numba.njit
-def _find_runs(labels):
+def _stop(run: int, y: int, starts: np.ndarray, rows: np.ndarray, w: int):
+    """One past the last column of a run."""
+    return starts[run + 1] if run + 1 < rows[y + 1] else w
+
+
+@numba.njit
+def _find_runs(labels: np.ndarray):
     """First column of every run, and the first run of every row."""
     h, w = labels.shape
     starts = np.empty(h * w + 1, np.int32)
-    rows = np.empty(h + 1, np.int64)
+    rows = np.empty(h + 1, np.int32)
     n = 0
     for y in range(h):
         rows[y] = n
@@ -83,106 +93,125 @@ def _find_runs(labels):
 
 
 @numba.njit
-def _find_components(labels, starts, rows):
-    """Component of every run in raster order, component sizes, and their borders.
-
-    A border is (component, component, pixels); one pair may have several.
-    """
+def _join_runs(labels: np.ndarray, starts: np.ndarray, rows: np.ndarray):
+    """Union-find of the runs, and the borders: (run, run with another label, pixels)."""
     h, w = labels.shape
     n = len(starts)
-    parent = np.arange(n)
-    touching = np.empty((3 * n, 3), np.int32)
+    parent = np.empty(n, np.int32)
+    for run in range(n):
+        parent[run] = run
+    borders = np.empty((3 * n, 3), np.int32)
     m = 0
     for y in range(h):
         for run in range(rows[y] + 1, rows[y + 1]):
-            touching[m, 0], touching[m, 1], touching[m, 2] = run - 1, run, 1
+            borders[m, 0], borders[m, 1], borders[m, 2] = run - 1, run, 1
             m += 1
-        above, below = rows[max(y - 1, 0)], rows[y]
-        while above < rows[y] and below < rows[y + 1]:
-            above_stop = starts[above + 1] if above + 1 < rows[y] else w
-            below_stop = starts[below + 1] if below + 1 < rows[y + 1] else w
+        if y == 0:
+            continue
+        above, below = rows[y - 1], rows[y]
+        while below < rows[y + 1]:
+            above_stop = _stop(above, y - 1, starts, rows, w)
+            below_stop = _stop(below, y, starts, rows, w)
             if labels[y - 1, starts[above]] == labels[y, starts[below]]:
                 i, j = _find(parent, above), _find(parent, below)
-                parent[max(i, j)] = min(i, j)  # so that roots come first in raster order
+                parent[max(i, j)] = min(i, j)
             else:
-                touching[m, 0], touching[m, 1] = above, below
                 overlap = min(above_stop, below_stop) - max(starts[above], starts[below])
-                touching[m, 2] = overlap
+                borders[m, 0], borders[m, 1], borders[m, 2] = above, below, overlap
                 m += 1
-            if above_stop <= below_stop:
-                above += 1
-            if below_stop <= above_stop:
-                below += 1
-
-    owner = np.empty(n, np.int32)
-    sizes = np.zeros(n, np.int64)
-    count = 0
-    for y in range(h):
-        for run in range(rows[y], rows[y + 1]):
-            if parent[run] == run:
-                owner[run] = count
-                count += 1
-            else:
-                owner[run] = owner[parent[run]]
-            stop = starts[run + 1] if run + 1 < rows[y + 1] else w
-            sizes[owner[run]] += stop - starts[run]
-    for i in range(m):
-        touching[i, 0] = owner[touching[i, 0]]
-        touching[i, 1] = owner[touching[i, 1]]
-    return owner, sizes[:count], touching[:m]
+            above += above_stop <= below_stop
+            below += below_stop <= above_stop
+    return parent, borders[:m]
 
 
 @numba.njit
-def _merge(parent, sizes, borders, count, min_size):
-    """Merge every component below ``min_size`` in place; returns how many remain.
+def _add_up(
+    colours: np.ndarray, starts: np.ndarray, rows: np.ndarray, parent: np.ndarray, w: int
+):
+    """Size and sum of the colours of every region, at its root."""
+    sizes = np.zeros(len(starts), np.int32)
+    totals = np.zeros((len(starts), 3))
+    for y in range(len(rows) - 1):
+        for run in range(rows[y], rows[y + 1]):
+            root = _find(parent, run)
+            stop = _stop(run, y, starts, rows, w)
+            sizes[root] += stop - starts[run]
+            if colours.size:
+                lightness, a, b = 0, 0, 0
+                for x in range(starts[run], stop):
+                    lightness += colours[y, x, 0]
+                    a += colours[y, x, 1]
+                    b += colours[y, x, 2]
+                totals[root, 0] += lightness
+                totals[root, 1] += a
+                totals[root, 2] += b
+    return sizes, totals
 
-    In rounds: every component that is small at the start of a round, and still is at its
-    turn, joins a neighbour; so a round at least halves the number of small ones.
+
+@numba.njit
+def _merge(
+    parent: np.ndarray,
+    sizes: np.ndarray,
+    totals: np.ndarray,
+    borders: np.ndarray,
+    min_size: int,
+):
+    """Merge every region below the minimum size, in place; returns how many remain.
+
+    In rounds: every small region joins a neighbour, unless one has joined it before its
+    turn; so a round at least halves their number.
     """
     n = len(parent)
     live = borders.copy()
     n_live = len(borders)
-    shared = np.zeros(n, np.int64)
-    first = np.empty(n + 1, np.int64)
+    first = np.empty(n, np.int32)
+    following = np.empty((len(borders), 2), np.int32)
+    shared = np.zeros(n, np.int32)
     while True:
-        # Keep the borders of small components, and count them per component.
-        first[:] = 0
+        count = 0
+        for i in range(n):
+            parent[i] = parent[parent[i]]  # all roots, as no parent comes after its child
+            count += parent[i] == i
+            first[i] = -1
+        # Keep the borders of small regions, without a branch to mispredict ...
         kept = 0
         for e in range(n_live):
-            a, b = _find(parent, live[e, 0]), _find(parent, live[e, 1])
-            small_a, small_b = sizes[a] < min_size, sizes[b] < min_size
-            if a != b and (small_a or small_b):
-                live[kept, 0], live[kept, 1], live[kept, 2] = a, b, live[e, 2]
-                kept += 1
-                first[a] += small_a
-                first[b] += small_b
+            a, b = parent[live[e, 0]], parent[live[e, 1]]
+            live[kept, 0], live[kept, 1], live[kept, 2] = a, b, live[e, 2]
+            kept += (a != b) & ((sizes[a] < min_size) | (sizes[b] < min_size))
         n_live = kept
         if n_live == 0:
             return count
-        # Group them by component (a counting sort).
-        for i in range(n):
-            first[i + 1] += first[i]
-        total = first[n]
-        neighbour = np.empty((total, 2), np.int32)
+        # ... and link those of every region; 2 * border + side is a border seen from a side.
         for e in range(n_live):
-            for side in range(2):
-                i, j = live[e, side], live[e, 1 - side]
-                if sizes[i] < min_size:
-                    first[i] -= 1
-                    neighbour[first[i], 0], neighbour[first[i], 1] = j, live[e, 2]
+            a, b = live[e, 0], live[e, 1]
+            following[e, 0], first[a] = first[a], 2 * e
+            following[e, 1], first[b] = first[b], 2 * e + 1
         for i in range(n):
-            if first[i] == first[i + 1] or sizes[_find(parent, i)] >= min_size:
+            if first[i] < 0 or sizes[i] >= min_size:
                 continue
-            best = neighbour[first[i], 0]
-            for k in range(first[i], first[i + 1]):
-                j = neighbour[k, 0]
-                shared[j] += neighbour[k, 1]
-                if shared[j] > shared[best] or (shared[j] == shared[best] and j < best):
-                    best = j
-            for k in range(first[i], first[i + 1]):
-                shared[neighbour[k, 0]] = 0
-            a, b = _find(parent, i), _find(parent, best)
-            if a != b:
-                parent[max(a, b)] = min(a, b)
-                sizes[min(a, b)] = sizes[a] + sizes[b]
-                count -= 1
+            e = first[i]
+            while e >= 0:
+                shared[live[e >> 1, 1 - (e & 1)]] += live[e >> 1, 2]
+                e = following[e >> 1, e & 1]
+            best, least = i, np.inf
+            e = first[i]
+            while e >= 0:
+                j = live[e >> 1, 1 - (e & 1)]
+                if shared[j] > 0:
+                    other = _find(parent, j)
+                    cost = _EPSILON
+                    for c in range(3):
+                        difference = totals[i, c] / sizes[i] - totals[other, c] / sizes[other]
+                        cost += difference * difference
+                    cost /= np.float64(shared[j]) * shared[j]
+                    if cost < least or (cost == least and other < best):
+                        best, least = other, cost
+                    shared[j] = 0
+                e = following[e >> 1, e & 1]
+            first[i] = first[best] = -1  # both have had their turn in this round
+            a, b = min(i, best), max(i, best)
+            parent[b] = a
+            sizes[a] += sizes[b]
+            for c in range(3):
+                totals[a, c] += totals[b, c]

@@ -40,7 +40,8 @@ def relabel(labels: np.ndarray) -> np.ndarray:
     if labels.dtype.itemsize > 4 and (labels.min() < -_LIMIT or labels.max() > _LIMIT):
         labels = np.unique(labels, return_inverse=True)[1].reshape(labels.shape)
     # One type of array, for every other would be compiled anew.
-    return connect(np.require(labels, np.int32, ["C", "W"]), 1, _LIMIT)
+    labels = np.require(labels, np.int32, ["C", "W"])
+    return connect(labels, np.empty((0, 0, 3), np.uint8), 1, _LIMIT)
 
 
 def n_regions(labels: np.ndarray) -> np.ndarray:

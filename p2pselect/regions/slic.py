@@ -22,9 +22,8 @@ import numpy as np
 from p2pselect.regions.compiled import compiled
 from p2pselect.regions.connectivity import connect
 
-_BLOCK = 512  # pixels whose sums are kept in single precision before they are added up
-_LANES = 16  # cells are padded to whole vectors
-_THIRDS_FROM = 8  # smallest side of a cell whose every third diagonal has the cell's centroid
+_SAMPLES = 64  # pixels of a cell that the iterations look at
+_LANES = 8  # samples are padded to whole vectors
 
 
 def slic(
@@ -68,10 +67,13 @@ def slic(
     """
     h, w = image.shape[:2]
     rows, columns = grid_shape(h, w, n_segments)
-    spacing = sqrt(h * w / (rows * columns))
-    stride = 3 if min(h // rows, w // columns) >= _THIRDS_FROM else 1
-    labels = _cluster(_features(image), rows, columns, compactness / spacing, n_iter, stride)
-    return connect(labels, min_size(h, w, n_segments, min_size_factor), max_regions(n_segments))
+    tops, lefts = np.arange(rows + 1) * h // rows, np.arange(columns + 1) * w // columns
+    height, width = -(-h // rows), -(-w // columns)
+    weight = compactness / sqrt(h * w / (rows * columns))
+    features, colours = _features(image, tops, lefts, height, width)
+    labels = _cluster(features, tops, lefts, height, width, weight, n_iter)
+    smallest = min_size(h, w, n_segments, min_size_factor)
+    return connect(labels, colours, smallest, max_regions(n_segments))
 
 
 def grid_shape(h: int, w: int, n_segments: int) -> tuple[int, int]:
@@ -119,177 +121,209 @@ def _lab_tables() -> tuple[np.ndarray, np.ndarray]:
 _XYZ_PARTS, _ROOT = _lab_tables()
 
 
-def _features(image: np.ndarray) -> np.ndarray:
-    """Three colour coordinates per pixel, float32 (h, w, 3), on the scale of CIELAB."""
+def _features(
+    image: np.ndarray, tops: np.ndarray, lefts: np.ndarray, height: int, width: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """CIELAB of every pixel, or the three coordinates that stand for it.
+
+    Returns
+    -------
+    features : ndarray of shape (3, n_cells * area), float32
+        Stored cell by cell; every cell has room for the largest.
+    colours : ndarray of shape (h, w, 3), uint8
+        The same, rounded, a and b plus 128.
+    """
+    if image.shape[2] == 3:
+        return _lab(image, tops, lefts, height, width, _XYZ_PARTS, _ROOT)
+    components = _principal_components(image)
+    cells = np.zeros((3, len(tops) - 1, len(lefts) - 1, height, width), np.float32)
+    for row, column in np.ndindex(cells.shape[1:3]):
+        cell = components[tops[row] : tops[row + 1], lefts[column] : lefts[column + 1]]
+        cells[:, row, column, : cell.shape[0], : cell.shape[1]] = cell.transpose(2, 0, 1)
+    return cells.reshape(3, -1), np.clip(np.rint(components + 128), 0, 255).astype(np.uint8)
+
+
+def _principal_components(image: np.ndarray) -> np.ndarray:
+    """The first three components of the channels, (h, w, 3); white is 100 from black."""
     h, w, channels = image.shape
-    if channels == 1:
-        image = np.repeat(image, 3, axis=2)
-    if channels in (1, 3):
-        return _lab(image, _XYZ_PARTS, _ROOT)
     # Integer sums, so that the components do not depend on the order of summation.
     flat = image.reshape(-1, channels).astype(np.int64)
     total = flat.sum(axis=0)
     covariance = len(flat) * (flat.T @ flat) - np.outer(total, total)
-    axes = np.linalg.eigh(covariance.astype(float))[1][:, ::-1][:, :3] * (100 / 255)
-    out = np.zeros((h * w, 3), np.float32)
-    for k in range(axes.shape[1]):
+    axes = np.linalg.eigh(covariance.astype(float))[1][:, ::-1] * (100 / 255)
+    centred = flat - total / len(flat)
+    out = np.zeros((h * w, 3))
+    for k in range(min(channels, 3)):
         for channel in range(channels):
-            out[:, k] += (flat[:, channel] * axes[channel, k]).astype(np.float32)
+            out[:, k] += centred[:, channel] * axes[channel, k]
     return out.reshape(h, w, 3)
 
 
 @compiled
-def _lab(image, parts, root):
-    h, w = image.shape[:2]
-    out = np.empty((h, w, 3), np.float32)
-    for y in range(h):
-        for x in range(w):
-            xyz = parts[0, image[y, x, 0]] + parts[1, image[y, x, 1]] + parts[2, image[y, x, 2]]
-            fx = root[((xyz & 0xFFFFF) + 8) >> 4]
-            fy = root[((xyz >> 20 & 0xFFFFF) + 8) >> 4]
-            fz = root[((xyz >> 40) + 8) >> 4]
-            out[y, x, 0] = np.float32(116) * fy - np.float32(16)
-            out[y, x, 1] = np.float32(500) * (fx - fy)
-            out[y, x, 2] = np.float32(200) * (fy - fz)
-    return out
+def _lab(image, tops, lefts, height, width, parts, root):
+    """CIELAB of an sRGB image, as :func:`_features` returns it."""
+    rows, columns = len(tops) - 1, len(lefts) - 1
+    features = np.empty((3, rows * columns * height * width), np.float32)
+    colours = np.empty((tops[-1], lefts[-1], 3), np.uint8)
+    for cell in range(rows * columns):
+        row, column = divmod(cell, columns)
+        top, left = tops[row], lefts[column]
+        for y in range(tops[row + 1] - top):
+            start = (cell * height + y) * width
+            stop, right = start + width, lefts[column + 1]
+            source, rounded = image[top + y, left:right], colours[top + y, left:right]
+            ls, as_ = features[0, start:stop], features[1, start:stop]
+            bs = features[2, start:stop]
+            for x in range(right - left):
+                xyz = parts[0, source[x, 0]] + parts[1, source[x, 1]] + parts[2, source[x, 2]]
+                fx = root[((xyz & 0xFFFFF) + 8) >> 4]
+                fy = root[((xyz >> 20 & 0xFFFFF) + 8) >> 4]
+                fz = root[((xyz >> 40) + 8) >> 4]
+                lightness = np.float32(116) * fy - np.float32(16)
+                a, b = np.float32(500) * (fx - fy), np.float32(200) * (fy - fz)
+                ls[x], as_[x], bs[x] = lightness, a, b
+                rounded[x, 0] = np.uint8(lightness + np.float32(0.5))
+                rounded[x, 1] = np.uint8(a + np.float32(128.5))
+                rounded[x, 2] = np.uint8(b + np.float32(128.5))
+    return features, colours
 
 
 @compiled
-def _cluster(features, rows, columns, weight, n_iter, stride):
-    """Number of the nearest centre of every pixel, int32 (h, w).
+def _cluster(features, tops, lefts, height, width, weight, n_iter):
+    """Number of the nearest centre of every pixel, int32 (h, w); ``weight`` is m / S.
 
-    ``weight`` is m / S.  The pixels of a cell are kept as ``stride`` parts, part ``q`` being
-    the diagonals ``(x + y) % stride == q``.
+    ``tops`` and ``lefts`` are the first rows and columns of the cells, and the ends.
     """
-    h, w = features.shape[:2]
+    rows, columns = len(tops) - 1, len(lefts) - 1
     n_cells = rows * columns
-    # A pixel is (x, y, L, a, b), with x and y relative to the middle of its cell, weighted.
-    pixels = np.empty((5, h * w + n_cells * stride * _LANES), np.float32)
-    parts = np.empty((n_cells * stride + 1, 2), np.int64)
-    centres = np.empty((n_cells, 5))
-    n = longest = 0
+    area = height * width
+    stride = max(1, min(area // _SAMPLES, min(height, width) // 3))
+    # A pixel is (x, y, L, a, b), with x and y from the corner of its cell, weighted.
+    room = (area // stride + height + _LANES) * n_cells
+    samples = np.zeros((5, room), np.float32)
+    spans = np.empty((n_cells, 2), np.int32)
+    centres = np.zeros((n_cells, 5))
+    n = 0
     for cell in range(n_cells):
-        y0, y1, x0, x1, middle_y, middle_x = _bounds(cell, rows, columns, h, w)
-        centres[cell, 0], centres[cell, 1] = weight * middle_x, weight * middle_y
-        centres[cell, 2:] = 0
-        for q in range(stride):
-            start = n
-            skip = (q - x0 - y0) % stride
-            for y in range(y0, y1):
-                for x in range(x0 + skip, x1, stride):
-                    pixels[0, n] = weight * (x - middle_x)
-                    pixels[1, n] = weight * (y - middle_y)
-                    for c in range(3):
-                        pixels[2 + c, n] = features[y, x, c]
-                        centres[cell, 2 + c] += features[y, x, c]
-                    n += 1
-                skip = skip - 1 if skip > 0 else stride - 1
-            parts[cell * stride + q] = start, n
-            stop = n + -n % _LANES
-            pixels[:, n:stop] = 0
-            longest = max(longest, stop - start)
-            n = stop
-        centres[cell, 2:] /= (y1 - y0) * (x1 - x0)
+        row, column = divmod(cell, columns)
+        top, left = tops[row], lefts[column]
+        start = n
+        for y in range(tops[row + 1] - top):
+            for x in range(-y % stride, lefts[column + 1] - left, stride):
+                samples[0, n], samples[1, n] = weight * x, weight * y
+                for c in range(3):
+                    samples[2 + c, n] = features[c, cell * area + y * width + x]
+                    centres[cell, 2 + c] += samples[2 + c, n]
+                n += 1
+        spans[cell, 0], spans[cell, 1] = start, n
+        for c in range(2, 5):
+            centres[cell, c] /= n - start
+        centres[cell, 0] = weight * 0.5 * (left + lefts[column + 1] - 1)
+        centres[cell, 1] = weight * 0.5 * (top + tops[row + 1] - 1)
+        n += -n % _LANES
 
-    near = np.empty(9, np.int64)
+    near = np.empty(9, np.int32)
     planes = np.empty((9, 6), np.float32)
-    choice = np.empty(longest, np.int32)
+    choice = np.empty(area + _LANES, np.int32)
     sums = np.empty((n_cells, 6))
-    own_sums = np.empty((9, 6))
-    for iteration in range(n_iter):
-        sums[:] = 0
+    own = np.empty((9, 6))
+    for _ in range(n_iter):
         for cell in range(n_cells):
-            y0, y1, x0, x1, middle_y, middle_x = _bounds(cell, rows, columns, h, w)
-            _candidates(
-                cell, rows, columns, weight * middle_y, weight * middle_x, centres, near, planes
-            )
-            start, stop = parts[cell * stride + iteration % stride]
-            _nearest(pixels, start, stop, planes, choice)
-            own_sums[:] = 0
-            for i in range(start, stop):
-                k = choice[i - start]
-                for c in range(5):
-                    own_sums[k, c] += pixels[c, i]
-                own_sums[k, 5] += 1
+            for c in range(6):
+                sums[cell, c] = 0
+        for cell in range(n_cells):
+            _find_planes(cell, tops, lefts, weight, centres, near, planes)
+            start, stop = spans[cell, 0], spans[cell, 1]
+            end = stop + (start - stop) % _LANES
+            x, y = samples[0, start:end], samples[1, start:end]
+            lightness, a, b = samples[2, start:end], samples[3, start:end], samples[4, start:end]
+            _choose(x, y, lightness, a, b, planes, (0, 1, 2, 3, 4, 5, 6, 7, 8), choice)
             for k in range(9):
-                if own_sums[k, 5] > 0:
-                    own_sums[k, 0] += own_sums[k, 5] * weight * middle_x
-                    own_sums[k, 1] += own_sums[k, 5] * weight * middle_y
+                for c in range(6):
+                    own[k, c] = 0
+            for i in range(stop - start):
+                k = choice[i]
+                own[k, 0] += x[i]
+                own[k, 1] += y[i]
+                own[k, 2] += lightness[i]
+                own[k, 3] += a[i]
+                own[k, 4] += b[i]
+                own[k, 5] += 1
+            for k in range(9):
+                if own[k, 5] > 0:
+                    own[k, 0] += own[k, 5] * weight * lefts[cell % columns]
+                    own[k, 1] += own[k, 5] * weight * tops[cell // columns]
                     for c in range(6):
-                        sums[near[k], c] += own_sums[k, c]
+                        sums[near[k], c] += own[k, c]
         for cell in range(n_cells):
             if sums[cell, 5] > 0:
                 for c in range(5):
                     centres[cell, c] = sums[cell, c] / sums[cell, 5]
 
-    out = np.empty((h, w), np.int32)
+    x, y = np.empty(area, np.float32), np.empty(area, np.float32)
+    for i in range(area):
+        x[i], y[i] = weight * (i % width), weight * (i // width)
+    out = np.empty((tops[-1], lefts[-1]), np.int32)
     for cell in range(n_cells):
-        y0, y1, x0, x1, middle_y, middle_x = _bounds(cell, rows, columns, h, w)
-        _candidates(
-            cell, rows, columns, weight * middle_y, weight * middle_x, centres, near, planes
+        _find_planes(cell, tops, lefts, weight, centres, near, planes)
+        start, end = cell * area, cell * area + area
+        lightness, a, b = features[0, start:end], features[1, start:end], features[2, start:end]
+        names = (
+            near[0],
+            near[1],
+            near[2],
+            near[3],
+            near[4],
+            near[5],
+            near[6],
+            near[7],
+            near[8],
         )
-        for q in range(stride):
-            start, stop = parts[cell * stride + q]
-            _nearest(pixels, start, stop, planes, choice)
-            i = 0
-            skip = (q - x0 - y0) % stride
-            for y in range(y0, y1):
-                for x in range(x0 + skip, x1, stride):
-                    out[y, x] = near[choice[i]]
-                    i += 1
-                skip = skip - 1 if skip > 0 else stride - 1
+        _choose(x, y, lightness, a, b, planes, names, choice)
+        row, column = divmod(cell, columns)
+        top, left, right = tops[row], lefts[column], lefts[column + 1]
+        for line in range(tops[row + 1] - top):
+            for i in range(right - left):
+                out[top + line, left + i] = choice[line * width + i]
     return out
 
 
 @numba.njit
-def _bounds(cell, rows, columns, h, w):
-    """Rows, columns and middle of a cell."""
-    row, column = divmod(cell, columns)
-    y0, y1 = row * h // rows, (row + 1) * h // rows
-    x0, x1 = column * w // columns, (column + 1) * w // columns
-    return y0, y1, x0, x1, 0.5 * (y0 + y1 - 1), 0.5 * (x0 + x1 - 1)
-
-
-@numba.njit
-def _candidates(cell, rows, columns, origin_y, origin_x, centres, near, planes):
+def _find_planes(cell, tops, lefts, weight, centres, near, planes):
     r"""Write the centres around a cell, and their squared distances as planes.
 
     The squared distance of pixel p to centre c, less :math:`\lVert p \rVert^2` which all
     share, is linear in p: :math:`\lVert c \rVert^2 - 2 c \cdot p`.
     """
+    rows, columns = len(tops) - 1, len(lefts) - 1
     row, column = divmod(cell, columns)
     for k in range(9):
         r, c = row + k // 3 - 1, column + k % 3 - 1
+        near[k] = cell
+        for i in range(5):
+            planes[k, i] = 0
+        planes[k, 5] = np.inf
         if 0 <= r < rows and 0 <= c < columns:
             near[k] = r * columns + c
-            centre = centres[near[k]]
-            x, y = centre[0] - origin_x, centre[1] - origin_y
-            planes[k, 0], planes[k, 1] = -2 * x, -2 * y
+            x = centres[near[k], 0] - weight * lefts[column]
+            y = centres[near[k], 1] - weight * tops[row]
             norm = x * x + y * y
+            planes[k, 0], planes[k, 1] = -2 * x, -2 * y
             for i in range(2, 5):
-                planes[k, i] = -2 * centre[i]
-                norm += centre[i] * centre[i]
+                norm += centres[near[k], i] * centres[near[k], i]
+                planes[k, i] = -2 * centres[near[k], i]
             planes[k, 5] = norm
-        else:
-            near[k] = cell
-            planes[k, :5] = 0
-            planes[k, 5] = np.inf
 
 
 @numba.njit
-def _nearest(pixels, start, stop, planes, choice):
-    """Which of the nine planes is lowest at every pixel; rounds up to whole vectors."""
-    n = stop - start + (start - stop) % _LANES
-    xs, ys = pixels[0, start : start + n], pixels[1, start : start + n]
-    ls, as_ = pixels[2, start : start + n], pixels[3, start : start + n]
-    bs = pixels[4, start : start + n]
-    for i in range(n):
+def _choose(xs, ys, ls, as_, bs, planes, names, choice):
+    """Name of the plane that is lowest at every pixel."""
+    for i in range(len(xs)):
         x, y, lightness, a, b = xs[i], ys[i], ls[i], as_[i], bs[i]
-        least, best = np.float32(np.inf), np.int32(0)
+        least, best = np.float32(np.inf), names[0]
         for k in range(9):  # unrolled by the compiler, and the loop around it vectorised
             d = planes[k, 0] * x + planes[k, 1] * y + planes[k, 2] * lightness
             d += planes[k, 3] * a + planes[k, 4] * b + planes[k, 5]
             if d < least:
-                least = d
-                best = np.int32(k)
+                least, best = d, names[k]
         choice[i] = best

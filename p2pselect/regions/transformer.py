@@ -201,9 +201,8 @@ class SuperpixelTransformer(TransformerMixin, BaseEstimator):
         h, w = image.shape[:2]
         image = np.require(image, requirements=["C", "W"])  # the one type that is compiled
         factor = shrink_factor(h, w, self.resolution)
-        if factor > 1:
-            image = shrink(image, factor)
-        labels = resolve_engine(self.engine)(image, self._settings())
+        small = shrink(image, factor) if factor > 1 else image
+        labels = resolve_engine(self.engine)(small, self._settings())
         if self.engine != "slic":
             labels = relabel(labels)
         if factor > 1:
@@ -211,7 +210,7 @@ class SuperpixelTransformer(TransformerMixin, BaseEstimator):
             if self.engine == "slic" and (h % factor or w % factor):
                 # Blocks that the edge cuts may have left a region below the minimum size.
                 smallest = min_size(h, w, self.n_segments, self.min_size_factor)
-                labels = connect(labels, smallest, max_regions(self.n_segments))
+                labels = connect(labels, image, smallest, max_regions(self.n_segments))
         return labels
 
     def propose_batch(self, images: np.ndarray) -> np.ndarray:

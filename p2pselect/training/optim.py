@@ -13,7 +13,8 @@ OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "adamw": torch.optim.AdamW,
     "sgd": torch.optim.SGD,
 }
-ONECYCLE: dict = {"pct_start": 0.3}
+#: Share of the steps in which the one-cycle schedule rises.
+RISE = 0.2
 LR_SCHEDULES = ("constant", "onecycle", "cosine")
 
 
@@ -23,7 +24,7 @@ def lr_callbacks(name: str, lr: float, total_steps: int) -> list[tuple[str, Call
     Parameters
     ----------
     name : {"constant", "onecycle", "cosine"}
-        ``"onecycle"`` rises to ``lr`` in the first 30 % of the steps and falls to almost 0
+        ``"onecycle"`` rises to ``lr`` in the first 20 % of the steps and falls to almost 0
         (Smith & Topin, 2019); ``"cosine"`` falls from ``lr`` to 0.
     lr : float
     total_steps : int
@@ -33,7 +34,7 @@ def lr_callbacks(name: str, lr: float, total_steps: int) -> list[tuple[str, Call
         return []
     if name == "onecycle":
         steps = total_steps + 1
-        options = {"policy": OneCycleLR, "max_lr": lr, "total_steps": steps, **ONECYCLE}
+        options = {"policy": OneCycleLR, "max_lr": lr, "total_steps": steps, "pct_start": RISE}
     else:
         options = {"policy": CosineAnnealingLR, "T_max": total_steps}
     return [("lr_schedule", LRScheduler(step_every="batch", **options))]

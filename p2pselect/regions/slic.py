@@ -236,7 +236,11 @@ def _cluster(features, tops, lefts, height, width, weight, n_iter):
             start, stop = spans[cell, 0], spans[cell, 1]
             end = stop + (start - stop) % _LANES
             x, y = samples[0, start:end], samples[1, start:end]
-            lightness, a, b = samples[2, start:end], samples[3, start:end], samples[4, start:end]
+            lightness, a, b = (
+                samples[2, start:end],
+                samples[3, start:end],
+                samples[4, start:end],
+            )
             _choose(x, y, lightness, a, b, planes, (0, 1, 2, 3, 4, 5, 6, 7, 8), choice)
             for k in range(9):
                 for c in range(6):

@@ -11,7 +11,15 @@ from importlib import import_module
 from p2pselect import __version__
 from p2pselect.exceptions import P2PSelectError, P2PSelectWarning
 
-COMMANDS = {"demo": "train, predict and explain real images, in a few minutes on a laptop"}
+COMMANDS = {
+    "demo": "train, predict and explain real images, in a few minutes on a laptop",
+    "fit": "train a model on a folder of images",
+    "evaluate": "score a model on a folder of labelled images",
+    "predict": "predict the classes of images",
+    "explain": "show what a model looked at",
+    "regions": "look at the regions that images are divided into",
+    "info": "say what a saved model is",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

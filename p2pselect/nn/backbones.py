@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from p2pselect.exceptions import UnknownNameError
-from p2pselect.nn.weights import Pretrained, with_pretrained
+from p2pselect.nn.weights import Pretrained, read_state_dict, with_pretrained
 
 
 class Normalized(nn.Module):
@@ -77,6 +77,7 @@ def create_timm(
 
     def build(source: bool | Path) -> nn.Module:
         if isinstance(source, Path):
+            read_state_dict(source)  # timm's own errors do not name the file
             options["pretrained_cfg_overlay"] = {"file": os.fspath(source)}
         return timm.create_model(name, pretrained=bool(source), **options)
 

@@ -46,7 +46,24 @@ class Shift:
         return images[which, rows, columns], regions[which, rows, columns]
 
 
-AUGMENTATIONS: dict[str, Augmentation] = {"flip": flip, "shift": Shift()}
+def shift_and_tint(
+    images: np.ndarray, regions: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Shift, and change the contrast of every channel and its brightness by up to 30 %."""
+    images, regions = Shift()(images, regions, rng)
+    white = 255 if images.dtype == np.uint8 else 1
+    gain = rng.uniform(0.7, 1.3, (len(images), 1, 1, images.shape[-1])).astype(np.float32)
+    lift = rng.uniform(-0.15, 0.15, gain.shape).astype(np.float32) * white
+    middle = images.mean(axis=(1, 2), keepdims=True, dtype=np.float32)
+    tinted = np.clip((images - middle) * gain + (middle + lift), 0, white)
+    return tinted.astype(images.dtype), regions
+
+
+AUGMENTATIONS: dict[str, Augmentation] = {
+    "flip": flip,
+    "shift": Shift(),
+    "shift+tint": shift_and_tint,
+}
 
 
 def random_resized_crop(

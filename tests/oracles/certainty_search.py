@@ -1,4 +1,4 @@
-"""The certainty search as the paper tells it: one image, every tau, one classifier call each."""
+"""The certainty search as the paper tells it: one image, every tau, a classifier call each."""
 
 import numpy as np
 

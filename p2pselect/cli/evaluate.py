@@ -1,0 +1,76 @@
+"""Score a model on a folder of labelled images, and of object masks where there are any.
+
+p2pselect evaluate leaves.model leaves/test
+p2pselect evaluate leaves.model leaves/test/images --masks-dir leaves/test/masks --json f.json
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from p2pselect.cli.files import (
+    add_certainty,
+    add_on_error,
+    drop_unreadable,
+    load_model,
+    write_json,
+)
+from p2pselect.exceptions import InputError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``p2pselect evaluate``."""
+    parser.add_argument("model", type=Path, metavar="MODEL")
+    parser.add_argument("folder", type=Path, metavar="DIR", help="holds CLASS/IMAGE files")
+    parser.add_argument(
+        "--masks-dir", type=Path, metavar="DIR", help="holds CLASS/IMAGE.png, object not black"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
+    add_certainty(parser)
+    add_on_error(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Do what ``p2pselect evaluate`` says."""
+    from p2pselect import datasets, metrics
+
+    model = load_model(options.model, options.certainty)
+    images, labels = datasets.load_image_folder(options.folder)
+    images, labels = drop_unreadable(images, labels, options.on_error)
+    unknown = sorted(set(labels.tolist()) - {str(label) for label in model.classes_})
+    if unknown:
+        raise InputError(
+            f"{options.folder} has classes that the model does not know: {unknown[:5]}; "
+            f"it knows {[str(label) for label in model.classes_[:10]]}"
+        )
+    exp = model.explain(images)
+    correct = exp.predicted.astype(str) == labels
+    figures = {
+        "n_images": len(labels),
+        "accuracy": float(correct.mean()),
+        "kept_fraction": float(exp.kept_fraction.mean()),
+        "certain": float(exp.certainty_reached.mean()),
+        "calibration_error": float(metrics.expected_calibration_error(correct, exp.certainty)),
+        "insertion_fidelity": float(
+            metrics.insertion_fidelity_curve(exp, model.predict_proba_masked).area
+        ),
+        "deletion_fidelity": float(
+            metrics.deletion_fidelity_curve(exp, model.predict_proba_masked).area
+        ),
+    }
+    if options.masks_dir is not None:
+        masks = datasets.load_mask_folder(options.masks_dir, images, model.image_size)
+        kept = exp.pixel_masks
+        figures["localization"] = float(metrics.localization_score(kept, masks))
+        figures["random_row"] = float(metrics.random_localization(masks))
+        figures["center_row"] = float(metrics.center_localization(kept, masks))
+    for name, value in figures.items():
+        print(f"{name:20s} {value:.4f}" if isinstance(value, float) else f"{name:20s} {value}")
+    print(f"{'':20s} per class: accuracy, kept")
+    for label in np.unique(labels):
+        own = labels == label
+        print(f"{label:20.20s} {correct[own].mean():.4f}, {exp.kept_fraction[own].mean():.4f}")
+    write_json(options.json, figures)

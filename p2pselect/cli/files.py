@@ -1,0 +1,109 @@
+"""Image files named on the command line, and figures written for other programs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from p2pselect.exceptions import InputError
+from p2pselect.images import ImageSequence, as_images
+
+ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+
+
+def add_on_error(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--on-error``."""
+    parser.add_argument(
+        "--on-error",
+        choices=("raise", "skip"),
+        default="raise",
+        help="an image that cannot be read ends the command, or is named and left out "
+        "(default: raise)",
+    )
+
+
+def find_images(places: Sequence[str], on_error: str) -> ImageSequence:
+    """Images at these places: files as they are, folders with all images below them."""
+    files: list[str] = []
+    for place in map(Path, places):
+        if place.is_dir():
+            below = [Path(at, name) for at, _, names in os.walk(place) for name in names]
+            hidden = [f for f in below if f.name.startswith(".")]
+            found = sorted(
+                str(f) for f in below if f.suffix.lower() in ENDINGS and f not in hidden
+            )
+            if not found:
+                raise InputError(f"{place} holds no images ({', '.join(ENDINGS)})")
+            files += found
+        else:
+            files.append(str(place))
+    images = as_images(files, on_error=on_error)
+    return images if on_error == "raise" else images[_readable(images)]
+
+
+def drop_unreadable(
+    images: ImageSequence, labels: np.ndarray, on_error: str
+) -> tuple[ImageSequence, np.ndarray]:
+    """Leave out, with their labels, images that cannot be read, where that is wanted."""
+    if on_error == "raise":
+        return images, labels
+    readable = _readable(images)
+    return images[readable], labels[readable]
+
+
+def _readable(images: ImageSequence) -> np.ndarray:
+    readable = images.readable()
+    if not readable.any():
+        raise InputError("none of the images can be read")
+    return readable
+
+
+def file_names(images: ImageSequence) -> list[str]:
+    """The files of a sequence that came from files."""
+    if images.files is None:
+        raise InputError("these images are not files")
+    return [str(file) for file in images.files]
+
+
+def unique_stems(files: Sequence[str]) -> list[str]:
+    """A name without ending for every file, numbered where two would be the same."""
+    stems: list[str] = []
+    seen: dict[str, int] = {}
+    for file in files:
+        stem = Path(file).stem
+        seen[stem] = seen.get(stem, 0) + 1
+        stems.append(stem if seen[stem] == 1 else f"{stem}-{seen[stem]}")
+    return stems
+
+
+def write_json(path: Path | None, figures: Any) -> None:
+    """Write figures as JSON, where a file was named."""
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+def load_model(path: Path, certainty: float | None) -> Any:
+    """A saved model, with another certainty threshold where one is given."""
+    from p2pselect.persistence import load
+
+    if certainty is not None and not 0 < certainty <= 1:
+        raise InputError(f"--certainty must be in (0, 1], got {certainty}")
+    model = load(path)
+    return model if certainty is None else model.set_params(certainty_threshold=certainty)
+
+
+def add_certainty(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--certainty``."""
+    parser.add_argument(
+        "--certainty",
+        type=float,
+        metavar="P",
+        help="show regions until the largest class probability is P (default: the model's)",
+    )

@@ -1,0 +1,74 @@
+"""Train a model on a folder of images, one sub-folder per class.
+
+p2pselect fit leaves/train --out leaves.model
+p2pselect fit leaves/train --out leaves.model --epochs 40 --image-size 96 --flip
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from p2pselect.cli.files import add_on_error, drop_unreadable, write_json
+from p2pselect.exceptions import InputError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``p2pselect fit``."""
+    parser.add_argument("folder", type=Path, metavar="DIR", help="holds CLASS/IMAGE files")
+    parser.add_argument("--out", type=Path, required=True, metavar="MODEL", help="a new folder")
+    parser.add_argument(
+        "--preset",
+        choices=("small", "paper"),
+        default="small",
+        help="small networks for CPUs, or the paper's for GPUs (default: small)",
+    )
+    parser.add_argument("--epochs", type=int, metavar="N", help="default: the preset's")
+    parser.add_argument(
+        "--image-size", type=int, metavar="PIXELS", help="default: the preset's"
+    )
+    parser.add_argument("--segments", type=int, metavar="N", help="regions per image")
+    parser.add_argument(
+        "--flip", action="store_true", help="mirror images at random instead of shifting them"
+    )
+    parser.add_argument("--workers", type=int, default=0, help="processes that read images")
+    parser.add_argument("--seed", type=int, metavar="N", help="makes training reproducible")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the history as JSON")
+    add_on_error(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Do what ``p2pselect fit`` says."""
+    from p2pselect import P2PClassifier, SuperpixelTransformer, datasets, presets
+
+    if options.out.exists() and not (options.out / "config.json").is_file():
+        raise InputError(f"--out: {options.out} exists and is not a saved model")
+    settings: dict[str, Any] = {
+        **(presets.SMALL if options.preset == "small" else {}),
+        "random_state": options.seed,
+        "num_workers": options.workers,
+        "verbose": 1,
+    }
+    if options.epochs is not None:
+        settings["max_epochs"] = options.epochs
+    if options.image_size is not None:
+        settings["image_size"] = options.image_size
+    if options.segments is not None:
+        settings["regions"] = SuperpixelTransformer(n_segments=options.segments)
+    if options.flip:
+        settings["augment"] = "flip"
+    images, labels = datasets.load_image_folder(options.folder)
+    images, labels = drop_unreadable(images, labels, options.on_error)
+    counts = Counter(labels.tolist())
+    named = ", ".join(f"{label} {count}" for label, count in sorted(counts.items()))
+    print(f"{len(labels)} images, {len(counts)} classes: {named[:200]}")
+    clf = P2PClassifier(**settings).fit(images, labels)
+    clf.save(options.out)
+    rows = [
+        {k: v for k, v in row.items() if isinstance(v, (int, float, str))}
+        for row in clf.history_.to_list()
+    ]
+    write_json(options.json, rows)
+    print(f"saved {options.out}; next: p2pselect evaluate {options.out} DIR")

@@ -1,0 +1,118 @@
+"""From a folder of photographs to a report, on the command line."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from p2pselect import datasets
+from p2pselect.cli import main
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """24 images of two classes and of different sizes, and their masks."""
+    root = tmp_path_factory.mktemp("data")
+    scenes = datasets.make_digit_scenes(24, image_size=40, random_state=0)
+    for i, (image, mask) in enumerate(zip(scenes.images, scenes.masks, strict=True)):
+        name = "evén" if i % 2 else "odd"
+        for kind, pixels, ending in (("images", image, "jpg"), ("masks", mask, "png")):
+            (root / kind / name).mkdir(parents=True, exist_ok=True)
+            picture = Image.fromarray(pixels).resize((40 + i, 40))
+            picture.save(root / kind / name / f"{i}.{ending}")
+    return root
+
+
+@pytest.fixture(scope="module")
+def model(folder):
+    out = folder / "m.model"
+    arguments = ["fit", str(folder / "images"), "--out", str(out), "--epochs", "1"]
+    assert main([*arguments, "--image-size", "32", "--seed", "0", "--segments", "20"]) == 0
+    return out
+
+
+def test_predict_csv_and_json(folder, model, capsys, tmp_path):
+    assert main(["predict", str(model), str(folder / "images")]) == 0
+    rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    assert len(rows) == 24 and {r["prediction"] for r in rows} <= {"evén", "odd"}
+    out = tmp_path / "p.json"
+    one = str(folder / "images" / "odd" / "0.jpg")
+    assert main(["predict", str(model), one, "--format", "json", "--out", str(out)]) == 0
+    (row,) = json.loads(out.read_text())
+    assert row["image"] == one and row["p(odd)"] + row["p(evén)"] == pytest.approx(1, abs=1e-5)
+
+
+def test_explain_writes_page_figures_and_masks(folder, model, tmp_path, capsys):
+    places = [str(folder / "images" / "odd"), str(folder / "images" / "evén" / "1.jpg")]
+    arguments = ["explain", str(model), *places, "--html", str(tmp_path / "r.html")]
+    arguments += ["--png", str(tmp_path / "png"), "--masks", str(tmp_path / "masks")]
+    assert main([*arguments, "--json", str(tmp_path / "f.json")]) == 0
+    assert "0.jpg" in (tmp_path / "r.html").read_text()
+    assert len(list((tmp_path / "png").iterdir())) == 13
+    mask = np.asarray(Image.open(tmp_path / "masks" / "0.png"))
+    assert mask.shape == (32, 32) and set(np.unique(mask)) <= {0, 255} and mask.any()
+    rows = json.loads((tmp_path / "f.json").read_text())
+    assert rows[0]["kept_fraction"] == pytest.approx((mask > 0).mean())
+
+
+def test_evaluate_with_masks(folder, model, tmp_path, capsys):
+    arguments = ["evaluate", str(model), str(folder / "images")]
+    arguments += ["--masks-dir", str(folder / "masks"), "--json", str(tmp_path / "f.json")]
+    assert main(arguments) == 0
+    figures = json.loads((tmp_path / "f.json").read_text())
+    assert {"accuracy", "localization", "random_row", "center_row"} <= set(figures)
+    assert "localization" in capsys.readouterr().out
+
+
+def test_regions_and_info(folder, model, tmp_path, capsys):
+    out = tmp_path / "borders"
+    places = str(folder / "images" / "odd")
+    assert main(["regions", places, "--out", str(out), "--segments", "9"]) == 0
+    assert len(list(out.iterdir())) == 12
+    assert main(["info", str(model), "--json", str(tmp_path / "i.json")]) == 0
+    assert json.loads((tmp_path / "i.json").read_text())["image_size"] == 32
+
+
+def test_an_unreadable_file_is_named_and_left_out_or_refused(folder, model, tmp_path, capsys):
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).write_text("not an image")
+    Image.new("RGB", (9, 70), "red").save(tmp_path / "c.png")
+    assert main(["predict", str(model), str(tmp_path)]) == 1
+    error = capsys.readouterr().err
+    assert "a.jpg" in error and "Traceback" not in error
+    assert main(["predict", str(model), str(tmp_path), "--on-error", "skip"]) == 0
+    printed = capsys.readouterr()
+    assert len(printed.out.splitlines()) == 2 and "b.jpg" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["info", "nowhere"], "nowhere is not a saved model"),
+        (["predict", "MODEL", "nowhere.jpg"], "nowhere.jpg"),
+        (["explain", "MODEL", "x.jpg"], "say what to write"),
+        (["predict", "MODEL", "x.jpg", "--certainty", "2"], r"(0, 1], got 2.0"),
+        (["fit", "nowhere", "--out", "m"], "nowhere is not a folder"),
+        (["regions", "FOLDER", "--out", "o", "--engine", "slik"], "slic"),
+        (["evaluate", "MODEL", "FOLDER"], "does not know: ['images', 'masks']"),
+    ],
+)
+def test_errors_are_one_line(folder, model, capsys, arguments, words, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    named = {"MODEL": str(model), "FOLDER": str(folder)}
+    if arguments[-1] == "FOLDER":  # folders of folders hold no images themselves
+        named["FOLDER"] = str(tmp_path / "in")
+        for kind in ("images", "masks"):
+            (tmp_path / "in" / kind).mkdir(parents=True)
+            Image.new("L", (8, 8)).save(tmp_path / "in" / kind / "1.png")
+    assert main([named.get(word, word) for word in arguments]) == 1
+    error = capsys.readouterr().err
+    assert words in error and "Traceback" not in error
+    assert error.startswith(f"p2pselect {arguments[0]}: ")
+
+
+def test_debug_shows_the_traceback():
+    with pytest.raises(Exception, match="nowhere"):
+        main(["info", "nowhere", "--debug"])

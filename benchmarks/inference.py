@@ -60,8 +60,9 @@ def main() -> None:
     if options.model:
         clf = P2PClassifier.load(options.model)
     else:
-        train = datasets.make_digit_scenes(2000, image_size=64, random_state=0)
-        clf = P2PClassifier(**presets.SMALL, random_state=0, verbose=1)
+        train = datasets.make_digit_scenes(4000, image_size=64, random_state=0)
+        settings = {**presets.SMALL, "max_epochs": 10, "warmup_epochs": 1}
+        clf = P2PClassifier(**settings, random_state=0, verbose=1)
         clf.fit(train.images, train.target)
     clf.set_params(batch_size=64)
     test = datasets.make_digit_scenes(512, image_size=64, split="test", random_state=0)

@@ -105,7 +105,8 @@ class P2PClassifier(SelectiveImageClassifier):
     augment : {"flip", "shift", "shift+tint", "paper"}, callable or None, default="flip"
         Random views of the training images; the regions follow the image.  ``"shift"``
         moves by up to a tenth of the side, ``"shift+tint"`` changes colours too, ``"paper"``
-        is resized crop, flip and colour jitter.  A callable maps ``(images, regions, rng)`` to new images and regions.
+        is resized crop, flip and colour jitter.  A callable maps ``(images, regions, rng)``
+        to new images and regions.
     validation_fraction : float in (0, 1), optional
         Share of the images held out; the terms of their loss go into ``history_``.
     class_weight : dict or "balanced", optional

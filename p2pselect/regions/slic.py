@@ -79,11 +79,14 @@ def slic(
 def grid_shape(h: int, w: int, n_segments: int) -> tuple[int, int]:
     """Rows and columns of nearly square cells that number as close to n_segments as can be."""
     ideal = sqrt(n_segments * h / w)
-    shapes = []
-    for rows in {min(max(int(ideal), 1), h), min(max(ceil(ideal), 1), h)}:
-        columns = min(max(round(n_segments / rows), 1), w)
-        shapes.append((abs(rows * columns - n_segments), abs(rows - ideal), rows, columns))
-    return min(shapes)[2:]
+    shapes = set()
+    for rows in (int(ideal), ceil(ideal)):
+        rows = min(max(rows, 1), h)
+        shapes.add((rows, min(max(round(n_segments / rows), 1), w)))
+    for columns in (int(n_segments / ideal), ceil(n_segments / ideal)):
+        columns = min(max(columns, 1), w)
+        shapes.add((min(max(round(n_segments / columns), 1), h), columns))
+    return min(shapes, key=lambda s: (abs(s[0] * s[1] - n_segments), abs(s[0] - ideal), s))
 
 
 def min_size(h: int, w: int, n_segments: int, factor: float) -> int:
@@ -202,6 +205,7 @@ def _cluster(features, tops, lefts, height, width, weight, n_iter):
     room = (area // stride + height + _LANES) * n_cells
     samples = np.zeros((5, room), np.float32)
     spans = np.empty((n_cells, 2), np.int32)
+    corners = np.empty((n_cells, 2))  # moved by what the samples' centroid is off the cell's
     centres = np.zeros((n_cells, 5))
     n = 0
     for cell in range(n_cells):
@@ -213,13 +217,16 @@ def _cluster(features, tops, lefts, height, width, weight, n_iter):
                 samples[0, n], samples[1, n] = weight * x, weight * y
                 for c in range(3):
                     samples[2 + c, n] = features[c, cell * area + y * width + x]
-                    centres[cell, 2 + c] += samples[2 + c, n]
+                for c in range(5):
+                    centres[cell, c] += samples[c, n]
                 n += 1
         spans[cell, 0], spans[cell, 1] = start, n
-        for c in range(2, 5):
+        for c in range(5):
             centres[cell, c] /= n - start
-        centres[cell, 0] = weight * 0.5 * (left + lefts[column + 1] - 1)
-        centres[cell, 1] = weight * 0.5 * (top + tops[row + 1] - 1)
+        corners[cell, 0] = weight * 0.5 * (left + lefts[column + 1] - 1) - centres[cell, 0]
+        corners[cell, 1] = weight * 0.5 * (top + tops[row + 1] - 1) - centres[cell, 1]
+        centres[cell, 0] += corners[cell, 0]
+        centres[cell, 1] += corners[cell, 1]
         n += -n % _LANES
 
     near = np.empty(9, np.int32)
@@ -255,8 +262,8 @@ def _cluster(features, tops, lefts, height, width, weight, n_iter):
                 own[k, 5] += 1
             for k in range(9):
                 if own[k, 5] > 0:
-                    own[k, 0] += own[k, 5] * weight * lefts[cell % columns]
-                    own[k, 1] += own[k, 5] * weight * tops[cell // columns]
+                    own[k, 0] += own[k, 5] * corners[cell, 0]
+                    own[k, 1] += own[k, 5] * corners[cell, 1]
                     for c in range(6):
                         sums[near[k], c] += own[k, c]
         for cell in range(n_cells):

@@ -38,7 +38,7 @@ class FlatRows:
 
     def fit(self, X: Any, y: Any, *, sample_weight: Any = None) -> Self:
         """Fit on a table of shape (n, f)."""
-        self._width = _n_columns(X)
+        self._width = n_columns(X)
         super().fit(X, y, sample_weight=sample_weight)  # type: ignore[misc]
         self.n_features_in_ = self._width
         return self
@@ -48,20 +48,14 @@ class FlatRows:
     ) -> Self:
         """Fit one more epoch on a table of shape (n, f)."""
         if not hasattr(self, "n_features_in_"):
-            self._width = _n_columns(X)
+            self._width = n_columns(X)
         super().partial_fit(X, y, classes, sample_weight=sample_weight)  # type: ignore[misc]
         self.n_features_in_ = self._width
         return self
 
     def _read(self, X: Any, regions: Any) -> Any:
-        rows = _squash(X)
-        if getattr(rows, "ndim", 0) == 2 and rows.shape[1] != self._width:
-            raise InputError(
-                f"X has {rows.shape[1]} features, but {type(self).__name__} is expecting "
-                f"{self._width} features as input"
-            )
         return read_images(
-            rows,
+            squash_rows(self, X, self._width),
             regions,
             channels=self.channels,  # type: ignore[attr-defined]
             image_shape=(1, self._width),
@@ -75,12 +69,20 @@ class FlatRows:
         return tags
 
 
-def _n_columns(X: Any) -> int:
+def n_columns(X: Any) -> int:
+    """Width of a table of any kind; 1 for what has no columns."""
     shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
     return shape[1] if len(shape) > 1 else 1
 
 
-def _squash(X: Any) -> Any:
+def squash_rows(estimator: Any, X: Any, width: int) -> Any:
+    """Tables of finite real numbers into (0, 1), float32; anything else as it came.
+
+    Raises
+    ------
+    InputError
+        If the table has another width.
+    """
     try:
         rows = np.asarray(X)
         if rows.dtype == object:
@@ -89,6 +91,11 @@ def _squash(X: Any) -> Any:
         return X
     if rows.dtype.kind not in "fiub" or not np.isfinite(rows).all():
         return X
+    if rows.ndim == 2 and rows.shape[1] != width:
+        raise InputError(
+            f"X has {rows.shape[1]} features, but {type(estimator).__name__} is expecting "
+            f"{width} features as input"
+        )
     return (1 / (1 + np.exp(-rows.astype(np.float64)))).astype(np.float32)
 
 

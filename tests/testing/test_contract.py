@@ -22,7 +22,7 @@ SMALL = P2PClassifier(
 TINY = P2PClassifier(**{**FLAT_SETTINGS, "max_epochs": 1})
 
 
-@pytest.mark.parametrize(("name", "check"), image_classifier_checks(SMALL))
+@pytest.mark.parametrize(("name", "check"), [*image_classifier_checks(SMALL)])
 def test_p2p_keeps_the_contract(name, check):
     check(clone(SMALL))
 

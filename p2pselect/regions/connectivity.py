@@ -15,7 +15,9 @@ _EPSILON = 10.0  # a difference of colour that is hardly seen, squared
 
 
 @compiled
-def connect(labels: np.ndarray, colours: np.ndarray, min_size: int, max_regions: int):
+def connect(
+    labels: np.ndarray, colours: np.ndarray, min_size: int, max_regions: int
+) -> np.ndarray:
     r"""Split labels into 4-connected regions, merge the small ones, number what is left.
 
     A region below the minimum size joins the neighbour with the lowest
@@ -61,7 +63,7 @@ def connect(labels: np.ndarray, colours: np.ndarray, min_size: int, max_regions:
 
 
 @numba.njit
-def _find(parent: np.ndarray, i: int):
+def _find(parent: np.ndarray, i: int) -> int:
     while parent[i] != i:
         parent[i] = parent[parent[i]]
         i = parent[i]
@@ -69,13 +71,13 @@ def _find(parent: np.ndarray, i: int):
 
 
 @numba.njit
-def _stop(run: int, y: int, starts: np.ndarray, rows: np.ndarray, w: int):
+def _stop(run: int, y: int, starts: np.ndarray, rows: np.ndarray, w: int) -> int:
     """One past the last column of a run."""
     return starts[run + 1] if run + 1 < rows[y + 1] else w
 
 
 @numba.njit
-def _find_runs(labels: np.ndarray):
+def _find_runs(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """First column of every run, and the first run of every row."""
     h, w = labels.shape
     starts = np.empty(h * w + 1, np.int32)
@@ -93,7 +95,9 @@ def _find_runs(labels: np.ndarray):
 
 
 @numba.njit
-def _join_runs(labels: np.ndarray, starts: np.ndarray, rows: np.ndarray):
+def _join_runs(
+    labels: np.ndarray, starts: np.ndarray, rows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Union-find of the runs, and the borders: (run, run with another label, pixels)."""
     h, w = labels.shape
     n = len(starts)
@@ -127,7 +131,7 @@ def _join_runs(labels: np.ndarray, starts: np.ndarray, rows: np.ndarray):
 @numba.njit
 def _add_up(
     colours: np.ndarray, starts: np.ndarray, rows: np.ndarray, parent: np.ndarray, w: int
-):
+) -> tuple[np.ndarray, np.ndarray]:
     """Size and sum of the colours of every region, at its root."""
     sizes = np.zeros(len(starts), np.int32)
     totals = np.zeros((len(starts), 3))
@@ -155,7 +159,7 @@ def _merge(
     totals: np.ndarray,
     borders: np.ndarray,
     min_size: int,
-):
+) -> int:
     """Merge every region below the minimum size, in place; returns how many remain.
 
     In rounds: every small region joins a neighbour, unless one has joined it before its

@@ -24,6 +24,9 @@ _FAST_SLIC_RECIPE = (
     "or use the default engine='slic', which needs nothing"
 )
 
+#: Raised whenever an engine's labels change, so that cached ones are not mistaken for them.
+REVISION = 1
+
 
 class Settings(NamedTuple):
     """What all engines are asked for; each takes what it knows."""
@@ -72,7 +75,8 @@ def felzenszwalb(image: np.ndarray, settings: Settings) -> np.ndarray:
     """Felzenszwalb's graph merging; the number of regions follows the image."""
     from skimage.segmentation import felzenszwalb as merge
 
-    smallest = min_size(*image.shape[:2], settings.n_segments, settings.min_size_factor)
+    h, w = image.shape[:2]
+    smallest = min_size(h, w, settings.n_segments, settings.min_size_factor)
     return merge(image, scale=100, sigma=0.5, min_size=smallest, channel_axis=-1)
 
 

@@ -15,13 +15,20 @@ from p2pselect.regions.connectivity import connect
 _LIMIT = np.iinfo(np.int32).max
 
 
-def relabel(labels: np.ndarray) -> np.ndarray:
+def relabel(
+    labels: np.ndarray, min_size: int = 1, max_regions: int | None = None
+) -> np.ndarray:
     """Bring label maps to canonical form; a label in several pieces becomes several regions.
 
     Parameters
     ----------
     labels : ndarray of shape (h, w) or (n, h, w), integer
         Any numbers.
+    min_size : int, default=1
+        Fewest pixels of a region; smaller ones join the neighbour with the longest common
+        border.
+    max_regions : int, default=None
+        Most regions; while there are more, the smallest are merged.
 
     Returns
     -------
@@ -36,12 +43,13 @@ def relabel(labels: np.ndarray) -> np.ndarray:
            [2, 0, 1]], dtype=int32)
     """
     if labels.ndim == 3:
-        return np.stack([relabel(one) for one in labels]) if len(labels) else labels
-    if labels.dtype.itemsize > 4 and (labels.min() < -_LIMIT or labels.max() > _LIMIT):
+        return np.stack([relabel(one, min_size, max_regions) for one in labels])
+    if not np.can_cast(labels.dtype, np.int32) and np.abs(labels).max() > _LIMIT:
         labels = np.unique(labels, return_inverse=True)[1].reshape(labels.shape)
     # One type of array, for every other would be compiled anew.
     labels = np.require(labels, np.int32, ["C", "W"])
-    return connect(labels, np.empty((0, 0, 3), np.uint8), 1, _LIMIT)
+    no_colours = np.empty((0, 0, 3), np.uint8)
+    return connect(labels, no_colours, min_size, max_regions or _LIMIT)
 
 
 def n_regions(labels: np.ndarray) -> np.ndarray:

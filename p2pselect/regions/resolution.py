@@ -11,7 +11,7 @@ def shrink_factor(h: int, w: int, resolution: int | None) -> int:
 
 
 @compiled
-def shrink(image, factor):
+def shrink(image: np.ndarray, factor: int) -> np.ndarray:
     """Means of blocks, uint8 (ceil(h / factor), ceil(w / factor), c); edge blocks are cut."""
     h, w, channels = image.shape
     rows, columns = -(-h // factor), -(-w // factor)

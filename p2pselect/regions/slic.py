@@ -21,6 +21,7 @@ import numpy as np
 
 from p2pselect.regions.compiled import compiled
 from p2pselect.regions.connectivity import connect
+from p2pselect.regions.features import image_features
 
 _SAMPLES = 64  # pixels of a cell that the iterations look at
 _LANES = 8  # samples are padded to whole vectors
@@ -70,7 +71,7 @@ def slic(
     tops, lefts = np.arange(rows + 1) * h // rows, np.arange(columns + 1) * w // columns
     height, width = -(-h // rows), -(-w // columns)
     weight = compactness / sqrt(h * w / (rows * columns))
-    features, colours = _features(image, tops, lefts, height, width)
+    features, colours = image_features(image, tops, lefts, height, width)
     labels = _cluster(features, tops, lefts, height, width, weight, n_iter)
     smallest = min_size(h, w, n_segments, min_size_factor)
     return connect(labels, colours, smallest, max_regions(n_segments))
@@ -99,100 +100,16 @@ def max_regions(n_segments: int) -> int:
     return ceil(1.5 * n_segments)
 
 
-def _lab_tables() -> tuple[np.ndarray, np.ndarray]:
-    """Lookup tables of the way from sRGB to CIELAB (D65).
-
-    The first, (3, 256), holds for every channel and value its part of X, Y and Z relative
-    to white, as three fields of one integer; the second the cube root of CIELAB.
-    """
-    srgb = np.arange(256) / 255
-    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
-    to_xyz = np.array(
-        [
-            [0.412453, 0.357580, 0.180423],
-            [0.212671, 0.715160, 0.072169],
-            [0.019334, 0.119193, 0.950227],
-        ]
-    )
-    to_xyz /= to_xyz.sum(axis=1, keepdims=True)
-    parts = np.rint(to_xyz[:, :, None] * linear * 65536).astype(np.int64)
-    t = np.arange(4097) / 4096
-    root = np.where(t > (6 / 29) ** 3, np.cbrt(t), t * (29 / 6) ** 2 / 3 + 4 / 29)
-    return parts[0] | parts[1] << 20 | parts[2] << 40, root.astype(np.float32)
-
-
-_XYZ_PARTS, _ROOT = _lab_tables()
-
-
-def _features(
-    image: np.ndarray, tops: np.ndarray, lefts: np.ndarray, height: int, width: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """CIELAB of every pixel, or the three coordinates that stand for it.
-
-    Returns
-    -------
-    features : ndarray of shape (3, n_cells * area), float32
-        Stored cell by cell; every cell has room for the largest.
-    colours : ndarray of shape (h, w, 3), uint8
-        The same, rounded, a and b plus 128.
-    """
-    if image.shape[2] == 3:
-        return _lab(image, tops, lefts, height, width, _XYZ_PARTS, _ROOT)
-    components = _principal_components(image)
-    cells = np.zeros((3, len(tops) - 1, len(lefts) - 1, height, width), np.float32)
-    for row, column in np.ndindex(cells.shape[1:3]):
-        cell = components[tops[row] : tops[row + 1], lefts[column] : lefts[column + 1]]
-        cells[:, row, column, : cell.shape[0], : cell.shape[1]] = cell.transpose(2, 0, 1)
-    return cells.reshape(3, -1), np.clip(np.rint(components + 128), 0, 255).astype(np.uint8)
-
-
-def _principal_components(image: np.ndarray) -> np.ndarray:
-    """The first three components of the channels, (h, w, 3); white is 100 from black."""
-    h, w, channels = image.shape
-    # Integer sums, so that the components do not depend on the order of summation.
-    flat = image.reshape(-1, channels).astype(np.int64)
-    total = flat.sum(axis=0)
-    covariance = len(flat) * (flat.T @ flat) - np.outer(total, total)
-    axes = np.linalg.eigh(covariance.astype(float))[1][:, ::-1] * (100 / 255)
-    centred = flat - total / len(flat)
-    out = np.zeros((h * w, 3))
-    for k in range(min(channels, 3)):
-        for channel in range(channels):
-            out[:, k] += centred[:, channel] * axes[channel, k]
-    return out.reshape(h, w, 3)
-
-
 @compiled
-def _lab(image, tops, lefts, height, width, parts, root):
-    """CIELAB of an sRGB image, as :func:`_features` returns it."""
-    rows, columns = len(tops) - 1, len(lefts) - 1
-    features = np.empty((3, rows * columns * height * width), np.float32)
-    colours = np.empty((tops[-1], lefts[-1], 3), np.uint8)
-    for cell in range(rows * columns):
-        row, column = divmod(cell, columns)
-        top, left = tops[row], lefts[column]
-        for y in range(tops[row + 1] - top):
-            start = (cell * height + y) * width
-            stop, right = start + width, lefts[column + 1]
-            source, rounded = image[top + y, left:right], colours[top + y, left:right]
-            ls, as_ = features[0, start:stop], features[1, start:stop]
-            bs = features[2, start:stop]
-            for x in range(right - left):
-                xyz = parts[0, source[x, 0]] + parts[1, source[x, 1]] + parts[2, source[x, 2]]
-                fx = root[((xyz & 0xFFFFF) + 8) >> 4]
-                fy = root[((xyz >> 20 & 0xFFFFF) + 8) >> 4]
-                fz = root[((xyz >> 40) + 8) >> 4]
-                lightness = np.float32(116) * fy - np.float32(16)
-                a, b = np.float32(500) * (fx - fy), np.float32(200) * (fy - fz)
-                ls[x], as_[x], bs[x] = lightness, a, b
-                rounded[x, 0] = np.uint8(lightness + np.float32(0.5))
-                rounded[x, 1] = np.uint8(a + np.float32(128.5))
-                rounded[x, 2] = np.uint8(b + np.float32(128.5))
-    return features, colours
-
-
-@compiled
-def _cluster(features, tops, lefts, height, width, weight, n_iter):
+def _cluster(
+    features: np.ndarray,
+    tops: np.ndarray,
+    lefts: np.ndarray,
+    height: int,
+    width: int,
+    weight: float,
+    n_iter: int,
+) -> np.ndarray:
     """Number of the nearest centre of every pixel, int32 (h, w); ``weight`` is m / S.
 
     ``tops`` and ``lefts`` are the first rows and columns of the cells, and the ends.
@@ -242,23 +159,19 @@ def _cluster(features, tops, lefts, height, width, weight, n_iter):
             _find_planes(cell, tops, lefts, weight, centres, near, planes)
             start, stop = spans[cell, 0], spans[cell, 1]
             end = stop + (start - stop) % _LANES
-            x, y = samples[0, start:end], samples[1, start:end]
-            lightness, a, b = (
-                samples[2, start:end],
-                samples[3, start:end],
-                samples[4, start:end],
-            )
-            _choose(x, y, lightness, a, b, planes, (0, 1, 2, 3, 4, 5, 6, 7, 8), choice)
+            xs, ys, ls = samples[0, start:end], samples[1, start:end], samples[2, start:end]
+            as_, bs = samples[3, start:end], samples[4, start:end]
+            _choose(xs, ys, ls, as_, bs, planes, (0, 1, 2, 3, 4, 5, 6, 7, 8), choice)
             for k in range(9):
                 for c in range(6):
                     own[k, c] = 0
             for i in range(stop - start):
                 k = choice[i]
-                own[k, 0] += x[i]
-                own[k, 1] += y[i]
-                own[k, 2] += lightness[i]
-                own[k, 3] += a[i]
-                own[k, 4] += b[i]
+                own[k, 0] += xs[i]
+                own[k, 1] += ys[i]
+                own[k, 2] += ls[i]
+                own[k, 3] += as_[i]
+                own[k, 4] += bs[i]
                 own[k, 5] += 1
             for k in range(9):
                 if own[k, 5] > 0:
@@ -271,14 +184,14 @@ def _cluster(features, tops, lefts, height, width, weight, n_iter):
                 for c in range(5):
                     centres[cell, c] = sums[cell, c] / sums[cell, 5]
 
-    x, y = np.empty(area, np.float32), np.empty(area, np.float32)
+    xs, ys = np.empty(area, np.float32), np.empty(area, np.float32)
     for i in range(area):
-        x[i], y[i] = weight * (i % width), weight * (i // width)
+        xs[i], ys[i] = weight * (i % width), weight * (i // width)
     out = np.empty((tops[-1], lefts[-1]), np.int32)
     for cell in range(n_cells):
         _find_planes(cell, tops, lefts, weight, centres, near, planes)
         start, end = cell * area, cell * area + area
-        lightness, a, b = features[0, start:end], features[1, start:end], features[2, start:end]
+        ls, as_, bs = features[0, start:end], features[1, start:end], features[2, start:end]
         names = (
             near[0],
             near[1],
@@ -290,7 +203,7 @@ def _cluster(features, tops, lefts, height, width, weight, n_iter):
             near[7],
             near[8],
         )
-        _choose(x, y, lightness, a, b, planes, names, choice)
+        _choose(xs, ys, ls, as_, bs, planes, names, choice)
         row, column = divmod(cell, columns)
         top, left, right = tops[row], lefts[column], lefts[column + 1]
         for line in range(tops[row + 1] - top):
@@ -300,7 +213,15 @@ def _cluster(features, tops, lefts, height, width, weight, n_iter):
 
 
 @numba.njit
-def _find_planes(cell, tops, lefts, weight, centres, near, planes):
+def _find_planes(
+    cell: int,
+    tops: np.ndarray,
+    lefts: np.ndarray,
+    weight: float,
+    centres: np.ndarray,
+    near: np.ndarray,
+    planes: np.ndarray,
+) -> None:
     r"""Write the centres around a cell, and their squared distances as planes.
 
     The squared distance of pixel p to centre c, less :math:`\lVert p \rVert^2` which all
@@ -327,7 +248,16 @@ def _find_planes(cell, tops, lefts, weight, centres, near, planes):
 
 
 @numba.njit
-def _choose(xs, ys, ls, as_, bs, planes, names, choice):
+def _choose(
+    xs: np.ndarray,
+    ys: np.ndarray,
+    ls: np.ndarray,
+    as_: np.ndarray,
+    bs: np.ndarray,
+    planes: np.ndarray,
+    names: tuple[int, ...],
+    choice: np.ndarray,
+) -> None:
     """Name of the plane that is lowest at every pixel."""
     for i in range(len(xs)):
         x, y, lightness, a, b = xs[i], ys[i], ls[i], as_[i], bs[i]

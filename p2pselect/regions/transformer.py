@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from numbers import Integral, Real
@@ -16,9 +17,9 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from p2pselect.exceptions import InputError
 from p2pselect.images import ImageSequence, as_images
 from p2pselect.images.pixels import to_rgb
-from p2pselect.regions.connectivity import connect
+from p2pselect.regions.cache import CacheInfo, cache_key, open_cache
 from p2pselect.regions.container import ImagesWithRegions
-from p2pselect.regions.engines import Settings, resolve_engine
+from p2pselect.regions.engines import REVISION, Settings, resolve_engine
 from p2pselect.regions.labels import relabel
 from p2pselect.regions.resolution import enlarge, shrink, shrink_factor
 from p2pselect.regions.slic import max_regions, min_size
@@ -61,6 +62,11 @@ class SuperpixelTransformer(TransformerMixin, BaseEstimator):
         pipeline passes them on to a classifier of this package.
     channels : {"last", "first"}, default="last"
         Where arrays have their channel axis.
+    cache_dir : str or path-like, default=None
+        Folder where label maps are kept, compressed, for images that come again; safe under
+        several processes.  Worth it for slow engines, and for data that are not augmented.
+        A callable engine needs an attribute ``cache_key``: a text to be changed whenever its
+        results change.
     n_jobs : int, default=None
         Threads, over images; the compiled engine releases the GIL.
 
@@ -72,6 +78,9 @@ class SuperpixelTransformer(TransformerMixin, BaseEstimator):
         Number of channels seen in ``fit``.
     engine_ : callable
         The engine that the name stands for.
+    cache_info_ : CacheInfo
+        ``hits`` and ``misses`` of ``cache_dir`` in this process, ``n_maps`` and ``n_bytes``
+        that it holds; works without ``fit``.
 
     Notes
     -----
@@ -96,6 +105,7 @@ class SuperpixelTransformer(TransformerMixin, BaseEstimator):
         "resolution": [Interval(Integral, 1, None, closed="left"), None],
         "output": [StrOptions({"labels", "images+regions"})],
         "channels": [StrOptions({"last", "first"})],
+        "cache_dir": [str, os.PathLike, None],
         "n_jobs": [Integral, None],
     }
 
@@ -110,6 +120,7 @@ class SuperpixelTransformer(TransformerMixin, BaseEstimator):
         resolution: int | None = None,
         output: Literal["labels", "images+regions"] = "labels",
         channels: Literal["last", "first"] = "last",
+        cache_dir: str | os.PathLike[str] | None = None,
         n_jobs: int | None = None,
     ):
         self.engine = engine
@@ -120,6 +131,7 @@ class SuperpixelTransformer(TransformerMixin, BaseEstimator):
         self.resolution = resolution
         self.output = output
         self.channels = channels
+        self.cache_dir = cache_dir
         self.n_jobs = n_jobs
 
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -172,9 +184,8 @@ class SuperpixelTransformer(TransformerMixin, BaseEstimator):
         """
         self._validate_params()
         images = as_images(X, channels=self.channels)
-        regions = self._propose_all(images)
-        if len({labels.shape for labels in regions}) == 1:
-            regions = np.stack(regions)
+        maps = self._propose_all(images)
+        regions = np.stack(maps) if len({labels.shape for labels in maps}) == 1 else maps
         return ImagesWithRegions(images, regions) if self.output != "labels" else regions
 
     def propose(self, image: np.ndarray) -> np.ndarray:
@@ -198,8 +209,19 @@ class SuperpixelTransformer(TransformerMixin, BaseEstimator):
             image = np.rint(image * 255).astype(np.uint8)
         if image.shape[2] in (1, 4):
             image = to_rgb(image)
-        h, w = image.shape[:2]
         image = np.require(image, requirements=["C", "W"])  # the one type that is compiled
+        if self.cache_dir is None:
+            return self._divide(image)
+        stored = open_cache(os.fspath(self.cache_dir))
+        key = cache_key(image, self._maker())
+        labels = stored.get(key)
+        if labels is None:
+            labels = self._divide(image)
+            stored.put(key, labels)
+        return labels
+
+    def _divide(self, image: np.ndarray) -> np.ndarray:
+        h, w = image.shape[:2]
         factor = shrink_factor(h, w, self.resolution)
         small = shrink(image, factor) if factor > 1 else image
         labels = resolve_engine(self.engine)(small, self._settings())
@@ -210,7 +232,7 @@ class SuperpixelTransformer(TransformerMixin, BaseEstimator):
             if self.engine == "slic" and (h % factor or w % factor):
                 # Blocks that the edge cuts may have left a region below the minimum size.
                 smallest = min_size(h, w, self.n_segments, self.min_size_factor)
-                labels = connect(labels, image, smallest, max_regions(self.n_segments))
+                labels = relabel(labels, smallest, max_regions(self.n_segments))
         return labels
 
     def propose_batch(self, images: np.ndarray) -> np.ndarray:
@@ -232,6 +254,27 @@ class SuperpixelTransformer(TransformerMixin, BaseEstimator):
             return [self.propose(images[i]) for i in range(len(images))]
         with ThreadPoolExecutor(threads) as pool:
             return list(pool.map(lambda i: self.propose(images[i]), range(len(images))))
+
+    @property
+    def cache_info_(self) -> CacheInfo:
+        """Hits and misses of ``cache_dir`` in this process, and maps and bytes it holds."""
+        if self.cache_dir is None:
+            return CacheInfo(0, 0, 0, 0)
+        return open_cache(os.fspath(self.cache_dir)).info()
+
+    def _maker(self) -> str:
+        """All that the labels of an image depend on, as a text."""
+        name = self.engine if isinstance(self.engine, str) else self._name_of_callable()
+        return f"{name}|{REVISION}|{tuple(self._settings())}|{self.resolution}"
+
+    def _name_of_callable(self) -> str:
+        name = getattr(self.engine, "cache_key", None)
+        if not isinstance(name, str):
+            raise InputError(
+                "cache_dir: results of a callable engine can be kept only if it has an "
+                "attribute cache_key, a text to be changed whenever its results change"
+            )
+        return f"callable {name}"
 
     def _settings(self) -> Settings:
         return Settings(self.n_segments, self.compactness, self.n_iter, self.min_size_factor)

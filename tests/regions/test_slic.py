@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles.regions import is_canonical, kmeans
 
-from p2pselect.regions.slic import grid_shape, max_regions, min_size, slic
-from p2pselect.regions.slic import _cluster, _features
+from p2pselect.regions.features import image_features
+from p2pselect.regions.slic import _cluster, grid_shape, max_regions, min_size, slic
 
 SIDES = st.integers(1, 70)
 
@@ -83,7 +83,7 @@ def test_kmeans_is_that_of_the_plain_version(photographs):
     # Cells of 8 x 8 are looked at whole, so the two differ by rounding alone.
     edges = np.arange(13) * 8
     for image in photographs:
-        features, _ = _features(image, edges, edges, 8, 8)
+        features, _ = image_features(image, edges, edges, 8, 8)
         labels = _cluster(features, edges, edges, 8, 8, 14 / 8, 5)
         assert (labels == kmeans(image, 12, 12, 14.0, 5)).mean() > 0.99
 
@@ -92,7 +92,7 @@ def test_sampling_changes_little(photographs):
     # Cells of 24 x 24 are sampled; the plain version looks at every pixel.
     edges = np.arange(5) * 24
     image = photographs[0]
-    features, _ = _features(image, edges, edges, 24, 24)
+    features, _ = image_features(image, edges, edges, 24, 24)
     labels = _cluster(features, edges, edges, 24, 24, 14 / 24, 10)
     assert (labels == kmeans(image, 4, 4, 14.0, 10)).mean() > 0.85
 

@@ -1,0 +1,103 @@
+"""
+How much it has to see
+======================
+
+Some images need more evidence than others.  ``tau`` is the largest fraction of an image that
+may be kept, and by default it is searched for image by image: shown a little more at every
+step, the classifier stops as soon as it is certain enough.
+"""
+
+# %%
+# A model
+# -------
+# Three handwritten digits on photographs, as in the first example.
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from p2pselect import P2PClassifier, datasets, presets
+from p2pselect.plots import EvidenceCurveDisplay, RiskCoverageDisplay
+
+
+def digits(split, n):
+    scenes = datasets.make_digit_scenes(n, image_size=48, split=split, random_state=0)
+    chosen = np.isin(scenes.objects, ["0", "1", "7"])
+    return scenes.images[chosen], scenes.objects[chosen]
+
+
+X, y = digits("train", 1300)
+X_test, y_test = digits("test", 400)
+settings = {**presets.SMALL, "image_size": 48, "warmup_epochs": 6, "random_state": 0}
+clf = P2PClassifier(**settings).fit(X, y)
+
+# %%
+# Evidence, step by step
+# ----------------------
+# The search path of two images that were decided rightly: the one that needed the fewest
+# looks and the one that needed the most.  The search sees how large the largest probability
+# is, never which class has it nor which would be right: it can end in certain error as well.
+
+exp = clf.explain(X_test, certainty_threshold=0.95)
+looked = np.isfinite(exp.path_proba).all(axis=2)
+looks = ((np.diff(exp.path_counts, axis=1, prepend=0) > 0) & looked).sum(axis=1)
+decided = np.flatnonzero(exp.certainty_reached & (exp.predicted == y_test))
+easy = int(decided[looks[decided].argmin()])
+hard = int(decided[looks[decided].argmax()])
+
+figure, axes = plt.subplots(2, 2, figsize=(9, 7), width_ratios=(1, 2), layout="constrained")
+for (left, right), image in zip(axes, (easy, hard), strict=True):
+    left.imshow(exp.images[image])
+    left.set_axis_off()
+    EvidenceCurveDisplay.from_explanation(exp, image, n_classes=3, ax=right)
+
+# %%
+# What the classifier saw at each step of the harder one.  The masks are nested: a region
+# that is shown stays shown.
+
+steps = np.flatnonzero(looked[hard] & (np.diff(exp.path_counts[hard], prepend=0) > 0))
+steps = steps[np.linspace(0, len(steps) - 1, min(5, len(steps))).round().astype(int)]
+reveal, axes = plt.subplots(1, len(steps), figsize=(2.4 * len(steps), 2.8))
+for ax, step in zip(np.atleast_1d(axes), steps, strict=True):
+    first = exp.ranking[hard][: exp.path_counts[hard, step]]
+    visible = np.isin(exp.regions[hard], first)
+    ax.imshow(exp.images[hard] * visible[..., None])
+    ax.set_title(f"τ = {exp.path_tau[step]:.2f}, {exp.path_proba[hard, step].max():.0%} sure")
+    ax.set_axis_off()
+
+# %%
+# Certainty costs pixels
+# ----------------------
+# The certainty that is asked for is a setting of prediction, not of training: one model
+# serves them all.  More certainty means that more has to be shown.
+
+thresholds = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
+runs = [clf.explain(X_test, certainty_threshold=threshold) for threshold in thresholds]
+kept = [run.kept_fraction.mean() for run in runs]
+right = [np.mean(run.predicted == y_test) for run in runs]
+reached = [run.certainty_reached.mean() for run in runs]
+
+cost, ax = plt.subplots(figsize=(6.4, 4), layout="constrained")
+ax.plot(thresholds, right, "o-", label="accuracy", color="#0072B2")
+ax.plot(thresholds, reached, "^-", label="share that became certain", color="#009E73")
+ax.plot(thresholds, kept, "s-", label="share of the pixels kept", color="#D55E00")
+ax.set(xlabel="certainty asked for", ylim=(0, 1.02))
+ax.spines[["top", "right"]].set_visible(False)
+ax.legend(frameon=False, loc="center left")
+
+# %%
+# Images that never became certain were shown whole in the end, and can be handed to a person
+# instead.  Answering the most certain ones only makes fewer errors:
+
+risk = RiskCoverageDisplay.from_explanation(exp, y_test)
+
+# %%
+# A budget instead of a search
+# ----------------------------
+# ``tau`` can be fixed.  With ``selection="budget"`` the most probable regions are kept while
+# they fit, so that "at most 10 % of the image" is a guarantee.
+
+strict = clf.set_params(selection="budget").explain(X_test, tau=0.1)
+print(f"largest kept fraction {strict.kept_fraction.max():.3f}")
+print(f"accuracy {np.mean(strict.predicted == y_test):.3f}")
+
+# sphinx_gallery_thumbnail_number = 1

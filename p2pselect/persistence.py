@@ -30,11 +30,22 @@ MAX_CONFIG_BYTES = 64 * 2**20
 _CLASSES = {
     "P2PClassifier": "p2pselect.estimators.p2p",
     "BlackboxClassifier": "p2pselect.baselines.blackbox",
+    "BlackboxPixelClassifier": "p2pselect.baselines.blackbox_pixel",
+    "COMET1Classifier": "p2pselect.baselines.comet",
+    "COMETClassifier": "p2pselect.baselines.comet",
+    "InfoMaskClassifier": "p2pselect.baselines.infomask",
+    "RealXClassifier": "p2pselect.baselines.realx",
 }
 _TRANSFORMER = "SuperpixelTransformer"
 #: What a saved model does not keep: where and how it was trained, not what it is.
-_FORGOTTEN = {"callbacks": None, "device": "auto", "warm_start": False, "pretrained": False}
-_FITTED = ("image_shape_in_", "n_channels_in_", "n_features_in_")
+_FORGOTTEN = {
+    "blackbox": None,
+    "callbacks": None,
+    "device": "auto",
+    "pretrained": False,
+    "warm_start": False,
+}
+_FITTED = ("image_shape_in_", "n_channels_in_", "n_features_in_", "score_cuts_")
 
 
 def save(estimator: Any, path: str | os.PathLike[str]) -> None:
@@ -181,7 +192,8 @@ def _describe(estimator: Any) -> dict[str, Any]:
         raise InputError(
             f"{name} is not one of {sorted(_CLASSES)}: use joblib.dump for classes of your own"
         )
-    params = {**estimator.get_params(deep=False), **_FORGOTTEN}
+    params = estimator.get_params(deep=False)
+    params |= {name: value for name, value in _FORGOTTEN.items() if name in params}
     if not isinstance(params["random_state"], int):
         params["random_state"] = None
     classes = estimator.classes_

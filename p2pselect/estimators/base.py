@@ -24,8 +24,9 @@ from p2pselect.training.data import as_float_images
 class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimator):
     """Base of all methods: a method says how its networks are built and what they learn.
 
-    A subclass gives three hooks: :meth:`_build_model`, :meth:`_phases` and, where its
-    masks are not "the most probable regions within tau's budget", :meth:`_mask_counts`.
+    A subclass gives two hooks: :meth:`_build_model` and :meth:`_phases`; :meth:`_mask_counts`
+    where its masks are not "the most probable regions within tau's budget"; and
+    :meth:`_soft_masks` where its classifier sees continuous masks.
     """
 
     # -- hooks ---------------------------------------------------------------------------
@@ -43,6 +44,10 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
     ) -> Tensor:
         """Regions kept at every tau, (n, t), given logits and areas in ranking order."""
         return budget_counts(areas, tau_grid)
+
+    def _soft_masks(self, scores: RegionScores) -> Tensor | None:
+        """What the classifier sees of every region, (n, d) in [0, 1]; None: kept or not."""
+        return None
 
     # -- prediction ----------------------------------------------------------------------
 

@@ -10,9 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from p2pselect.exceptions import InputError
 from p2pselect.explanation import Explanation
 from p2pselect.images import ImageSequence
 from p2pselect.nn.masking import apply_mask
+from p2pselect.nn.model import RegionScores
+from p2pselect.nn.pooling import to_pixels
 from p2pselect.thresholding import Chunk, SearchResult, search_certainty
 from p2pselect.training.data import as_float_images
 
@@ -51,6 +54,7 @@ class Selections:
         self.certainty_threshold = certainty_threshold
         self.keep = keep
         self.kept: list[dict[str, np.ndarray]] = []
+        self.soft = False
         with torch.inference_mode():
             self.offsets = estimator._tau_offsets(tau_grid)
 
@@ -68,7 +72,8 @@ class Selections:
             )
 
     def _classify(self, images: Tensor, pixel_masks: Tensor) -> Tensor:
-        return self.estimator.module_(apply_mask(images, pixel_masks)).softmax(dim=1)
+        shown = images if self.soft else apply_mask(images, pixel_masks)
+        return self.estimator.module_(shown).softmax(dim=1)
 
     def _read(self, start: int) -> tuple[np.ndarray, np.ndarray]:
         estimator = self.estimator
@@ -89,11 +94,21 @@ class Selections:
                 following = reader.submit(self._read, after) if after in starts else None
                 yield current.result()
 
+    def scores(self) -> Iterator[RegionScores]:
+        """Scores of the regions, batch by batch, without a search."""
+        with torch.inference_mode():
+            for raw, labels in self._batches():
+                yield self.estimator._score(*self._to_device(raw, labels))
+
+    def _to_device(self, images: np.ndarray, regions: np.ndarray) -> tuple[Tensor, Tensor]:
+        device = self.estimator.device_
+        labels = torch.from_numpy(regions.astype(np.int64)).to(device)
+        return as_float_images(torch.from_numpy(images), device), labels
+
     def _chunks(self) -> Iterator[Chunk]:
         estimator = self.estimator
         for raw, labels in self._batches():
-            images = as_float_images(torch.from_numpy(raw), estimator.device_)
-            regions = torch.from_numpy(labels.astype(np.int64)).to(estimator.device_)
+            images, regions = self._to_device(raw, labels)
             scores = estimator._score(images, regions)
             logits = scores.maps[:, 0].masked_fill(scores.areas == 0, -torch.inf)
             sorted_logits, ranking = logits.sort(dim=1, descending=True, stable=True)
@@ -108,6 +123,18 @@ class Selections:
             pixel_ranks = ranks.gather(1, regions.flatten(1)).view(regions.shape)
             counts_np = counts.cpu().numpy()
             self._remember(raw, labels, logits, scores.maps[:, 1:], pixel_ranks, counts_np)
+            soft = estimator._soft_masks(scores)
+            if soft is not None:
+                # Shown as it is: the binary mask is what to look at, not what was seen.
+                if len(self.tau_grid) > 1:
+                    raise InputError(
+                        "tau='dynamic' needs a classifier that sees binary masks; this one "
+                        "is shown continuous ones, in which no tau hides anything: tau must "
+                        "be a number in (0, 1]"
+                    )
+                images, self.soft = apply_mask(images, to_pixels(soft, regions)), True
+                if self.keep == "all":
+                    self.kept[-1]["soft"] = soft.cpu().numpy()
             yield Chunk(images, pixel_ranks, counts_np)
 
     def _remember(
@@ -184,6 +211,7 @@ def explain_selections(
         certainty_reached=result.reached,
         certainty_threshold=selections.certainty_threshold,
         region_embeddings=embeddings if embeddings.shape[1] else None,
+        soft_region_masks=_padded([p["soft"] for p in kept], 0.0) if selections.soft else None,
         path_tau=selections.tau_grid,
         path_counts=np.concatenate([part["counts"] for part in kept]),
         path_proba=result.path_proba,

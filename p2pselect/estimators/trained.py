@@ -42,6 +42,17 @@ class TrainedEstimator(SharedSettings):
     def _phases(self) -> Sequence[Phase]:
         """Phases of training, in order."""
 
+    def _cycles(self) -> Sequence[int]:
+        """Epochs of a first ``fit``, one learning-rate schedule after the other."""
+        return [self.max_epochs]
+
+    def _views(self) -> Any:
+        """Augmentation of the training images."""
+        return self.augment
+
+    def _after_training(self, images: ImageSequence, regions: np.ndarray | None) -> None:
+        """Whatever a method measures on its training images at the end."""
+
     def fit(self, X: Any, y: Any, *, sample_weight: Any = None, regions: Any = None) -> Self:
         """Train on labelled images.
 
@@ -89,7 +100,8 @@ class TrainedEstimator(SharedSettings):
         if self.image_shape is not None:
             self.n_features_in_ = int(np.prod(self.image_shape))
         self._prepare(images, again)
-        self._train(images, target, weight, given, self.max_epochs)
+        cycles = [self.max_epochs] if again else self._cycles()
+        self._train(images, target, weight, given, cycles)
         return self
 
     def partial_fit(
@@ -133,7 +145,7 @@ class TrainedEstimator(SharedSettings):
                 "pass classes= to the first call"
             )
         weight = check_sample_weight(sample_weight, len(images))
-        self._train(images, target.astype(np.int64), weight, given, 1)
+        self._train(images, target.astype(np.int64), weight, given, [1])
         return self
 
     def _read(self, X: Any, regions: Any) -> tuple[ImageSequence, np.ndarray | None]:
@@ -161,10 +173,11 @@ class TrainedEstimator(SharedSettings):
         target: np.ndarray,
         weight: np.ndarray,
         regions: np.ndarray | None,
-        epochs: int,
+        cycles: Sequence[int],
     ) -> None:
+        augment = self._views()
         small_enough = len(images) * self.image_size**2 * 4 <= REGION_MEMORY
-        own_size = self.augment != "paper" if isinstance(self.augment, str) else True
+        own_size = augment != "paper" if isinstance(augment, str) else True
         if regions is None and small_enough and own_size:
             regions = self._propose_all(images)
         data = TrainingData(
@@ -173,15 +186,20 @@ class TrainedEstimator(SharedSettings):
             self.regions_.propose_batch,
             self.image_size,
             regions,
-            self.augment,
+            augment,
             weight,
             self._seed,
         )
         # A fit that continues must not repeat the random numbers of the one before.
         with isolated_rng(self._seed + 1 + len(self.net_.history), self.device_):
-            run_epochs(self.net_, data, epochs, self)
+            for epochs in cycles:
+                before = len(self.net_.history)
+                run_epochs(self.net_, data, epochs, self)
+                if len(self.net_.history) < before + epochs:
+                    break  # interrupted: what comes after builds on what was not learned
         self.module_.eval()
         self.history_ = self.net_.history
+        self._after_training(images, regions)
 
     def _propose_all(self, images: ImageSequence) -> np.ndarray:
         size, step = self.image_size, 256

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from p2pselect.nn.masking import apply_mask
 from p2pselect.nn.pooling import region_areas, region_mean, to_pixels
-from p2pselect.nn.selectors import Selector
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class RegionScores:
 class SelectiveModel(nn.Module):
     """A selector that scores regions and a classifier that sees the kept ones alone."""
 
-    def __init__(self, selector: Selector, classifier: nn.Module):
+    def __init__(self, selector: nn.Module, classifier: nn.Module):
         super().__init__()
         self.selector = selector
         self.classifier = classifier

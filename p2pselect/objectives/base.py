@@ -36,5 +36,6 @@ class Step:
     progress: float
 
 
-#: Terms are per image, shape (n,), already weighted; their sum is minimised.
+#: Terms are per image, shape (n,), already weighted; their sum is minimised.  The gradient
+#: of a term named "module/term" reaches the parameters of that sub-module only.
 Objective = Callable[[Step], LossTerms]

@@ -20,7 +20,9 @@ class SelectiveNet(NeuralNet):
     """Train a model by the objective of the current phase.
 
     The loss of a batch is the weighted mean over its images of the sum of the objective's
-    terms; the epoch's mean of every term goes into ``history``.
+    terms; the epoch's mean of every term goes into ``history``.  A term named
+    ``"selector/area"`` is a loss of the sub-module ``selector`` alone: its gradient reaches
+    no other parameters, so that modules can learn different things from one forward pass.
 
     Parameters
     ----------
@@ -60,29 +62,43 @@ class SelectiveNet(NeuralNet):
             progress=min(1.0, done / phase.epochs) if phase.epochs else 1.0,
         )
 
-    def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
+    def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Forward, backward; called by skorch inside its optimizer step."""
-        loss, terms = self._loss(batch)
+        losses, terms = self._losses(batch)
+        loss = torch.stack(list(losses.values())).sum()
         if not torch.isfinite(loss):
             self._stop_on(terms)
-        loss.backward()
-        return {"loss": loss, "y_pred": loss.detach(), "terms": terms}
+        for done, (module, own) in enumerate(losses.items(), start=1):
+            own.backward(inputs=self._parameters_of(module), retain_graph=done < len(losses))
+        return {"loss": loss.detach(), "y_pred": loss.detach(), "terms": terms}
 
-    def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
+    def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """The same terms on held-out images, without gradients, in eval mode."""
         self.module_.eval()
         with torch.no_grad():
-            loss, terms = self._loss(batch)
+            losses, terms = self._losses(batch)
+            loss = torch.stack(list(losses.values())).sum()
         set_training(self.module_, phase_at(self.phases, self.epoch)[0])
         return {"loss": loss, "y_pred": loss, "terms": terms}
 
-    def _loss(self, batch: Batch) -> tuple[Tensor, LossTerms]:
+    def _losses(self, batch: Batch) -> tuple[dict[str, Tensor], LossTerms]:
+        """The loss of every module that has one of its own, "" for all; and the terms."""
         phase, _ = phase_at(self.phases, self.epoch)
         terms = phase.objective(self.step_of(batch))
         weight = batch[0]["weight"].to(self.device, non_blocking=True)
-        per_image = torch.stack(list(terms.values())).sum(dim=0)
+        groups: dict[str, list[Tensor]] = {}
+        for name, value in terms.items():
+            groups.setdefault(name.rpartition("/")[0], []).append(value)
+        losses = {
+            module: (torch.stack(values).sum(dim=0) * weight).mean()
+            for module, values in groups.items()
+        }
         means = {name: (value.detach() * weight).mean() for name, value in terms.items()}
-        return (per_image * weight).mean(), means
+        return losses, means
+
+    def _parameters_of(self, module: str) -> list[nn.Parameter]:
+        part = self.module_.get_submodule(module)
+        return [p for p in part.parameters() if p.requires_grad]
 
     def _stop_on(self, terms: LossTerms) -> None:
         bad = [name for name, value in terms.items() if not torch.isfinite(value)]
@@ -94,7 +110,9 @@ class SelectiveNet(NeuralNet):
 
     def on_epoch_begin(self, net: Any, dataset_train: Any = None, **kwargs: Any) -> None:
         super().on_epoch_begin(net, dataset_train=dataset_train, **kwargs)
-        phase, _ = phase_at(self.phases, self.epoch)
+        phase, first = phase_at(self.phases, self.epoch)
+        if phase.begin is not None and self.epoch == first:
+            phase.begin(self.module_, dataset_train)
         set_training(self.module_, phase)
         if self.epoch > 0:
             # Epoch means are kept; batch records would grow with the data.

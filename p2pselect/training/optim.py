@@ -34,7 +34,9 @@ def lr_callbacks(name: str, lr: float, total_steps: int) -> list[tuple[str, Call
         return []
     if name == "onecycle":
         steps = total_steps + 1
-        options = {"policy": OneCycleLR, "max_lr": lr, "total_steps": steps, "pct_start": RISE}
+        # A rise that ends at step 0 exactly would divide by zero in torch.
+        rise = RISE if RISE * steps != 1 else RISE + 1e-6
+        options = {"policy": OneCycleLR, "max_lr": lr, "total_steps": steps, "pct_start": rise}
     else:
         options = {"policy": CosineAnnealingLR, "T_max": total_steps}
     return [("lr_schedule", LRScheduler(step_every="batch", **options))]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch import nn
 
@@ -23,12 +24,15 @@ class Phase:
     trainable : tuple of str
         Sub-modules of the model that learn; all others are frozen and in eval mode, so
         that their batch statistics stay as they are too.
+    begin : callable, optional
+        ``(model, training data) -> None``, called before the first epoch of the phase.
     """
 
     name: str
     epochs: int
     objective: Objective
     trainable: tuple[str, ...]
+    begin: Callable[[Any, Any], None] | None = None
 
 
 def phase_at(phases: Sequence[Phase], epoch: int) -> tuple[Phase, int]:

@@ -1,0 +1,78 @@
+"""Gradients through binary masks: of E[reward(s)], s ~ Bernoulli(sigmoid(l)), in l."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+#: Maps masks (n, d) in [0, 1] to a reward (n,) per image.
+Reward = Callable[[Tensor], Tensor]
+
+
+def bernoulli_log_prob(logits: Tensor, masks: Tensor, present: Tensor) -> Tensor:
+    """Log-probability of binary masks under independent Bernoullis, (n, d) -> (n,)."""
+    log_prob = masks * F.logsigmoid(logits) + (1 - masks) * F.logsigmoid(-logits)
+    return (log_prob * present).sum(dim=1)
+
+
+def sample_bernoulli(logits: Tensor) -> Tensor:
+    """Binary masks of probability sigmoid(logits), without a gradient."""
+    return (torch.rand_like(logits) < logits.detach().sigmoid()).to(logits.dtype)
+
+
+def reinforce(logits: Tensor, masks: Tensor, reward: Tensor, present: Tensor) -> Tensor:
+    r"""Surrogate to maximise: reward times the log-probability of the sampled masks.
+
+    Parameters
+    ----------
+    logits, masks : Tensor of shape (n, d)
+        ``masks`` binary, sampled from the logits.
+    reward : Tensor of shape (n,)
+        Of the masks, less whatever does not depend on them; treated as a constant.
+    present : Tensor of shape (n, d)
+        0 for padding.
+    """
+    return reward.detach() * bernoulli_log_prob(logits, masks, present)
+
+
+def rebar(logits: Tensor, reward: Reward, present: Tensor, temperature: float = 0.1) -> Tensor:
+    r"""Surrogate to maximise, whose gradient is REBAR's (Tucker et al., 2017).
+
+    With :math:`u, v` uniform, :math:`z = l + \operatorname{logit}(u)`, the mask
+    :math:`s = 1[z > 0]`, :math:`\tilde z` a draw of z given s, and the relaxed rewards
+    :math:`c = F(\sigma(z / T))`, :math:`\tilde c = F(\sigma(\tilde z / T))`:
+
+    .. math:: (F(s) - \tilde c)\, \log q(s) + c - \tilde c
+
+    where the bracket is a constant and gradients flow through :math:`z` and
+    :math:`\tilde z`.  Unbiased for every temperature; control-variate weight 1.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (n, d)
+    reward : callable
+        Maps masks (n, d) to (n,); called three times.
+    present : Tensor of shape (n, d)
+        0 for padding.
+    temperature : float, default=0.1
+
+    Returns
+    -------
+    Tensor of shape (n,)
+        Only its gradient means something.
+    """
+    u, v = torch.rand(2, *logits.shape, device=logits.device).clamp(1e-6, 1 - 1e-6)
+    z = logits + torch.logit(u)
+    masks = (z > 0).to(logits.dtype).detach()
+    q = torch.sigmoid(-logits)
+    given = masks * (q + v * (1 - q)) + (1 - masks) * v * q
+    z_given = logits + torch.logit(given.clamp(1e-6, 1 - 1e-6))
+    with torch.no_grad():
+        hard = reward(masks)
+    relaxed = reward(torch.sigmoid(z / temperature))
+    relaxed_given = reward(torch.sigmoid(z_given / temperature))
+    log_prob = bernoulli_log_prob(logits, masks, present)
+    return (hard - relaxed_given).detach() * log_prob + relaxed - relaxed_given

@@ -1,0 +1,32 @@
+"""Terms that refer to a black box: what it learns, and how far another classifier is off."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from p2pselect.objectives.base import LossTerms, Step
+
+
+def blackbox_objective(step: Step) -> LossTerms:
+    """Cross-entropy of the sub-module ``blackbox`` on whole images."""
+    logits = step.model.blackbox(step.images)
+    return {"cross_entropy": F.cross_entropy(logits, step.target, reduction="none")}
+
+
+def ask(teacher: torch.nn.Module, images: Tensor) -> Tensor:
+    """Logits of a frozen network on images, without a gradient."""
+    with torch.no_grad():
+        return teacher(images)
+
+
+def kl_to_teacher(teacher_logits: Tensor, logits: Tensor) -> Tensor:
+    r"""Kullback-Leibler divergence :math:`KL(g \,\|\, f)` from a teacher's softmax, (n,)."""
+    log_teacher = teacher_logits.log_softmax(dim=1)
+    return (log_teacher.exp() * (log_teacher - logits.log_softmax(dim=1))).sum(dim=1)
+
+
+def l1_distance(logits: Tensor, other_logits: Tensor) -> Tensor:
+    """Sum over classes of absolute differences of probabilities, in [0, 2], shape (n,)."""
+    return (logits.softmax(dim=1) - other_logits.softmax(dim=1)).abs().sum(dim=1)

@@ -102,10 +102,11 @@ class P2PClassifier(SelectiveImageClassifier):
     weight_decay : float, default=0
     batch_size : int, default=64
         Images per step of training and per batch of prediction.
-    augment : {"flip", "shift", "shift+tint", "paper"}, callable or None, default="flip"
-        Random views of the training images; the regions follow the image.  ``"shift"``
-        moves by up to a tenth of the side, ``"shift+tint"`` changes colours too, ``"paper"``
-        is resized crop, flip and colour jitter.  A callable maps ``(images, regions, rng)``
+    augment : str, callable or None, default="flip"
+        Random views of the training images; the regions follow the image.  ``"flip"``
+        mirrors, ``"shift"`` moves by up to a tenth of the side, ``"affine"`` also turns,
+        scales and shears a little, ``"affine+tint"`` changes colours too, ``"paper"`` is
+        resized crop, flip and colour jitter.  A callable maps ``(images, regions, rng)``
         to new images and regions.
     validation_fraction : float in (0, 1), optional
         Share of the images held out; the terms of their loss go into ``history_``.

@@ -75,6 +75,9 @@ class LabelCache:
         if key not in self._places:
             self._read_index()
         labels = self._read_map(key) if key in self._places else None
+        if labels is None and key in self._places:
+            # Damaged, or of files that are there no more: forget all, to look anew next time.
+            self._places, self._n_read = {}, 0
         with self._counting:
             self._hits += labels is not None
             self._misses += labels is None

@@ -89,9 +89,9 @@ def region_areas(labels: np.ndarray, n_columns: int | None = None) -> np.ndarray
     array([[2, 1, 0],
            [1, 1, 1]])
     """
-    n = len(labels)
+    n, h, w = labels.shape
     d = (int(labels.max()) + 1 if labels.size else 0) if n_columns is None else n_columns
-    flat = labels.reshape(n, -1) + d * np.arange(n)[:, None]
+    flat = labels.reshape(n, h * w) + d * np.arange(n)[:, None]
     return np.bincount(flat.ravel(), minlength=n * d).reshape(n, d)
 
 

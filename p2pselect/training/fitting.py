@@ -62,6 +62,8 @@ def run_epochs(net: SelectiveNet, data: TrainingData, epochs: int, settings: Any
     steps = len(train) // net.batch_size if one_left else -(-len(train) // net.batch_size)
     net.iterator_train__drop_last = one_left
     extra = lr_callbacks(settings.lr_schedule, settings.lr, max(1, steps * epochs))
+    for group in net.optimizer_.param_groups if extra else ():
+        group["lr"] = settings.lr  # the schedule of a run before has ended near 0
     if settings.verbose:
         extra.append(("progress_bar", TrainingBar(epochs)))
     for _name, callback in extra:

@@ -39,4 +39,5 @@ def lr_callbacks(name: str, lr: float, total_steps: int) -> list[tuple[str, Call
         options = {"policy": OneCycleLR, "max_lr": lr, "total_steps": steps, "pct_start": rise}
     else:
         options = {"policy": CosineAnnealingLR, "T_max": total_steps}
-    return [("lr_schedule", LRScheduler(step_every="batch", **options))]
+    # Every run has a schedule of its own: skorch would go on counting from the last one.
+    return [("lr_schedule", LRScheduler(step_every="batch", last_epoch=-1, **options))]

@@ -1,0 +1,134 @@
+"""COMET: two losses from one forward pass, and a detector that never changes."""
+
+import pytest
+import torch
+from oracles.baselines import comet_losses, toy_classifier
+from sklearn.frozen import FrozenEstimator
+from torch import nn
+
+from p2pselect.baselines import COMET1Classifier, COMETClassifier
+from p2pselect.baselines.comet import COMETObjective
+from p2pselect.baselines.taught import TaughtModel
+from p2pselect.exceptions import InputError
+from p2pselect.nn.masking import apply_mask
+from p2pselect.nn.pooling import to_pixels
+from p2pselect.training.net import SelectiveNet
+from p2pselect.training.phases import Phase
+
+
+def toy_model():
+    torch.manual_seed(3)
+    return TaughtModel(nn.Conv2d(3, 1, 1), toy_classifier(), toy_classifier())
+
+
+def gradients(objective, step):
+    """What the net would give every parameter of the step's model."""
+    model = step.model
+    model.blackbox.requires_grad_(False)
+    net = SelectiveNet(model, phases=[Phase("joint", 1, objective, ())], device="cpu")
+    net.initialize()
+    net.step_of = lambda batch: step
+    net.history.new_epoch()
+    net._batches_done, net._n_batches = 0, 1
+    model.zero_grad()
+    net.train_step_single(({"weight": torch.ones(5)}, step.target))
+    return {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+
+
+def test_losses_and_gradients_are_those_of_the_formula(toy_step):
+    step = toy_step(toy_model())
+    objective = COMETObjective(tau=0.3, margin_weight=4.0, margin=2.0, area_weight=10.0)
+    found = gradients(objective, step)
+    model = step.model
+    masks = to_pixels(model.score(step.images, step.regions).maps[:, 0].sigmoid(), step.regions)
+    loss_p, loss_s = comet_losses(
+        model.classifier, model.blackbox, step.images, masks, step.target, 0.3, 4.0, 2.0, 10.0
+    )
+    for module, loss in ((model.classifier, loss_p), (model.selector, loss_s)):
+        names = [
+            n for n, p in model.named_parameters() if any(p is q for q in module.parameters())
+        ]
+        wanted = torch.autograd.grad(loss, list(module.parameters()), retain_graph=True)
+        for name, gradient in zip(names, wanted, strict=True):
+            torch.testing.assert_close(found[name], gradient)
+    assert not any(name.startswith("blackbox") for name in found)
+
+
+def test_the_classifier_ignores_what_only_the_selector_learns(toy_step):
+    step = toy_step(toy_model())
+    plain = gradients(COMETObjective(0.2, 0.0, 0.0, 0.0), step)
+    heavy = gradients(COMETObjective(0.2, 40.0, 9.0, 500.0), step)
+    for name in plain:
+        same = torch.allclose(plain[name], heavy[name])
+        assert same == name.startswith("classifier")
+
+
+def test_no_margin_once_the_detector_is_lost(toy_step):
+    step = toy_step(toy_model())
+    with_margin = gradients(COMETObjective(0.2, 5.0, -100.0, 0.0), step)
+    without = gradients(COMETObjective(0.2, 0.0, 0.0, 0.0), step)
+    for name, gradient in with_margin.items():
+        torch.testing.assert_close(gradient, without[name])
+
+
+def test_inverted_shows_what_the_mask_removes(toy_step):
+    step, seen = toy_step(toy_model()), []
+    step.model.classifier.register_forward_pre_hook(lambda m, inputs: seen.append(inputs[0]))
+    COMETObjective(0.2, inverted=True)(step)
+    mask = step.model.score(step.images, step.regions).maps[:, 0].sigmoid()
+    torch.testing.assert_close(
+        seen[0], apply_mask(step.images, to_pixels(1 - mask, step.regions))
+    )
+
+
+def test_detector_stays_as_it_was_to_the_last_buffer(make, X, y, blackbox):
+    clf = make(COMETClassifier, blackbox=blackbox, max_epochs=2).fit(X, y)
+    before = blackbox.module_.classifier.state_dict()
+    after = clf.module_.blackbox.state_dict()
+    assert any("running_mean" in name for name in before)
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert [row["phase"] for row in clf.history_] == ["joint", "joint"]
+
+
+def test_black_box_of_its_own_where_none_is_given(make, X, y):
+    clf = make(COMETClassifier).fit(X, y)
+    assert [row["phase"] for row in clf.history_] == ["blackbox", "joint"]
+
+
+def test_shared_black_box_must_fit(make, X, y, blackbox):
+    with pytest.raises(InputError, match="classes"):
+        make(COMETClassifier, blackbox=blackbox).fit(X, y + 5)
+    with pytest.raises(InputError, match="classifier network"):
+        make(
+            COMETClassifier,
+            blackbox=blackbox,
+            classifier="test_byobnet",
+        ).fit(X, y)
+
+
+def test_frozen_black_box_survives_a_clone(make, X, y, blackbox):
+    from sklearn.base import clone
+
+    shared = clone(make(COMETClassifier, blackbox=FrozenEstimator(blackbox))).fit(X, y)
+    assert len(shared.history_) == 1
+    lost = clone(make(COMETClassifier, blackbox=blackbox)).fit(X, y)
+    assert len(lost.history_) == 2
+
+
+def test_soft_is_what_was_seen_and_hard_is_what_counts(make, X, y, blackbox):
+    clf = make(COMETClassifier, blackbox=blackbox, regions="pixel", tau=0.25).fit(X, y)
+    soft = clf.explain(X)
+    assert soft.soft_region_masks.min() > 0  # nothing is hidden for good
+    assert (soft.kept_fraction == 0.25).all()
+    hard = clf.set_params(mask="hard").explain(X)
+    assert hard.soft_region_masks is None
+    assert (hard.pixel_masks == soft.pixel_masks).all()
+    assert abs(hard.proba - soft.proba).max() > 1e-4
+
+
+def test_comet_1_ranks_the_other_way_round(make, X, y, blackbox):
+    clf = make(COMETClassifier, blackbox=blackbox, regions="pixel").fit(X, y)
+    upright = clf.explain(X).selection_logits
+    inverse = clf.set_params(inverted=True).explain(X).selection_logits
+    torch.testing.assert_close(torch.tensor(inverse), torch.tensor(-upright))
+    assert COMET1Classifier().inverted

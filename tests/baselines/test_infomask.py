@@ -1,0 +1,52 @@
+"""InfoMask: the bottleneck's terms and the range of its masks."""
+
+import pytest
+import torch
+from oracles.baselines import kl_normal
+
+from p2pselect.baselines import InfoMaskClassifier
+from p2pselect.baselines.infomask import (
+    InfoMaskObjective,
+    kl_to_standard_normal,
+    semi_hard_mask,
+)
+
+
+def test_divergence_is_zero_at_the_prior_and_as_integrated_elsewhere():
+    assert kl_to_standard_normal(torch.zeros(1), torch.zeros(1)).item() == 0
+    for mean, log_variance in ((1.0, 0.0), (-0.5, 1.2), (2.0, -3.0)):
+        found = kl_to_standard_normal(torch.tensor(mean), torch.tensor(log_variance))
+        assert found.item() == pytest.approx(
+            kl_normal(mean, torch.tensor(log_variance).exp().item()), rel=1e-4
+        )
+
+
+def test_masks_are_zero_or_up_to_one_less_the_threshold():
+    values = semi_hard_mask(torch.linspace(-20, 20, 1001), 0.2)
+    assert values.min() == 0 and values.max() == pytest.approx(0.8)
+    assert (values[values > 0] < 0.8 + 1e-6).all()
+    # The collapsed posterior: 8.3 % zeros and a mean of .305.
+    torch.manual_seed(0)
+    noise = semi_hard_mask(torch.randn(1_000_000), 0.2)
+    assert (noise == 0).float().mean() == pytest.approx(0.083, abs=2e-3)
+    assert noise.mean() == pytest.approx(0.305, abs=2e-3)
+
+
+def test_sum_and_mean_over_regions(toy_step):
+    terms = {r: InfoMaskObjective(kl_reduction=r)(toy_step(n_maps=2)) for r in ("sum", "mean")}
+    torch.testing.assert_close(terms["sum"]["kl"], 16 * terms["mean"]["kl"])
+    assert "area" not in terms["sum"]
+    assert "area" in InfoMaskObjective(tau=0.2)(toy_step(n_maps=2))
+
+
+def test_everything_learns(toy_step):
+    step = toy_step(n_maps=2)
+    sum(value.sum() for value in InfoMaskObjective()(step).values()).backward()
+    assert all(p.grad.abs().sum() > 0 for p in step.model.parameters())
+
+
+def test_shown_mask_is_that_of_the_mean(make, X, y):
+    exp = make(InfoMaskClassifier, regions="pixel").fit(X, y).explain(X)
+    wanted = semi_hard_mask(torch.tensor(exp.selection_logits), 0.2)
+    torch.testing.assert_close(torch.tensor(exp.soft_region_masks), wanted)
+    assert exp.region_embeddings is None

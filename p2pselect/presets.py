@@ -29,7 +29,7 @@ SMALL: dict[str, Any] = {
     "optimizer": "adamw",
     "lr_schedule": "onecycle",
     "weight_decay": 0.01,
-    "augment": "affine+tint",
+    "augment": "shift+tint",
     "certainty_threshold": 0.95,
 }
 

@@ -104,8 +104,8 @@ class P2PClassifier(SelectiveImageClassifier):
         Images per step of training and per batch of prediction.
     augment : str, callable or None, default="flip"
         Random views of the training images; the regions follow the image.  ``"flip"``
-        mirrors, ``"shift"`` moves by up to a tenth of the side, ``"affine"`` also turns,
-        scales and shears a little, ``"affine+tint"`` changes colours too, ``"paper"`` is
+        mirrors, ``"shift"`` moves by up to a tenth of the side, ``"shift+tint"`` changes
+        colours too, ``"affine"`` moves, turns, scales and shears a little, ``"paper"`` is
         resized crop, flip and colour jitter.  A callable maps ``(images, regions, rng)``
         to new images and regions.
     validation_fraction : float in (0, 1), optional

@@ -26,8 +26,8 @@ def lr_callbacks(name: str, lr: float, total_steps: int) -> list[tuple[str, Call
     Parameters
     ----------
     name : {"constant", "onecycle", "cosine"}
-        ``"onecycle"`` rises from a fifth of ``lr`` to it in a tenth of the steps, and falls to almost 0
-        (Smith & Topin, 2019); ``"cosine"`` falls from ``lr`` to 0.
+        ``"onecycle"`` rises from a fifth of ``lr`` to it in a tenth of the steps, then falls to
+        almost 0 (Smith & Topin, 2019); ``"cosine"`` falls from ``lr`` to 0.
     lr : float
     total_steps : int
     """

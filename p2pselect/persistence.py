@@ -33,7 +33,10 @@ _CLASSES = {
     "BlackboxPixelClassifier": "p2pselect.baselines.blackbox_pixel",
     "COMET1Classifier": "p2pselect.baselines.comet",
     "COMETClassifier": "p2pselect.baselines.comet",
+    "INVASEClassifier": "p2pselect.baselines.invase",
     "InfoMaskClassifier": "p2pselect.baselines.infomask",
+    "L2XClassifier": "p2pselect.baselines.l2x",
+    "RBAEMClassifier": "p2pselect.baselines.rbaem",
     "RealXClassifier": "p2pselect.baselines.realx",
 }
 _TRANSFORMER = "SuperpixelTransformer"

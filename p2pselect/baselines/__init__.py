@@ -4,6 +4,9 @@ from p2pselect.baselines.blackbox import BlackboxClassifier
 from p2pselect.baselines.blackbox_pixel import BlackboxPixelClassifier
 from p2pselect.baselines.comet import COMET1Classifier, COMETClassifier
 from p2pselect.baselines.infomask import InfoMaskClassifier
+from p2pselect.baselines.invase import INVASEClassifier
+from p2pselect.baselines.l2x import L2XClassifier
+from p2pselect.baselines.rbaem import RBAEMClassifier
 from p2pselect.baselines.realx import RealXClassifier
 from p2pselect.estimators.base import SelectiveImageClassifier
 
@@ -12,9 +15,12 @@ BASELINES: dict[str, type[SelectiveImageClassifier]] = {
     "blackbox": BlackboxClassifier,
     "blackbox_pixel": BlackboxPixelClassifier,
     "realx": RealXClassifier,
+    "rbaem": RBAEMClassifier,
     "comet": COMETClassifier,
     "comet1": COMET1Classifier,
     "infomask": InfoMaskClassifier,
+    "l2x": L2XClassifier,
+    "invase": INVASEClassifier,
 }
 
 __all__ = [
@@ -23,6 +29,9 @@ __all__ = [
     "BlackboxPixelClassifier",
     "COMET1Classifier",
     "COMETClassifier",
+    "INVASEClassifier",
     "InfoMaskClassifier",
+    "L2XClassifier",
+    "RBAEMClassifier",
     "RealXClassifier",
 ]

@@ -53,3 +53,28 @@ def comet_losses(classifier, detector, images, masks, target, tau, k, g, weight)
 def toy_classifier(n_classes=3):
     """A linear classifier of four mean colours."""
     return nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(12, n_classes))
+
+
+def rbf_map(row, column, sigma, size):
+    """exp(-r^2 / 2 sigma^2) pixel by pixel."""
+    values = [
+        math.exp(-((i + 0.5 - row) ** 2 + (j + 0.5 - column) ** 2) / (2 * sigma**2))
+        for i in range(size)
+        for j in range(size)
+    ]
+    return torch.tensor(values, dtype=torch.float64).view(size, size)
+
+
+def roughness(mask):
+    """Half of squared differences down and across, and .3 of the squared border values."""
+    h, w = mask.shape
+    total = 0.0
+    for i in range(h):
+        for j in range(w):
+            if i + 1 < h:
+                total += (mask[i + 1, j] - mask[i, j]).item() ** 2
+            if j + 1 < w:
+                total += (mask[i, j + 1] - mask[i, j]).item() ** 2
+    for edge in (mask[0], mask[-1], mask[:, 0], mask[:, -1]):
+        total += 0.3 * (edge**2).sum().item()
+    return total / 2

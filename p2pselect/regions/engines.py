@@ -82,9 +82,10 @@ def felzenszwalb(image: np.ndarray, settings: Settings) -> np.ndarray:
     """Felzenszwalb's graph merging; the number of regions follows the image."""
     from skimage.segmentation import felzenszwalb as merge
 
-    h, w = image.shape[:2]
-    smallest = min_size(h, w, settings.n_segments, settings.min_size_factor)
-    return merge(image, scale=100, sigma=0.5, min_size=smallest, channel_axis=-1)
+    smallest = _smallest(image, settings)
+    scale = _spacing(image, settings) ** 2 / 10
+    labels = merge(image, scale=scale, sigma=0.5, min_size=smallest, channel_axis=-1)
+    return relabel(labels, smallest)
 
 
 def quickshift(image: np.ndarray, settings: Settings) -> np.ndarray:
@@ -92,8 +93,9 @@ def quickshift(image: np.ndarray, settings: Settings) -> np.ndarray:
     from skimage.segmentation import quickshift as climb
 
     _require_rgb(image, "quickshift")
-    spacing = sqrt(image.shape[0] * image.shape[1] / settings.n_segments)
-    return climb(image, kernel_size=max(spacing / 6, 1), max_dist=spacing, rng=0)
+    spacing = _spacing(image, settings)
+    labels = climb(image, kernel_size=max(spacing / 8, 1), max_dist=spacing, rng=0)
+    return relabel(labels, _smallest(image, settings))
 
 
 def grid(image: np.ndarray, settings: Settings) -> np.ndarray:
@@ -176,6 +178,17 @@ class _UserEngine:
                 f"{image.shape[:2]}, got shape {labels.shape} and dtype {labels.dtype}"
             )
         return labels.astype(np.int64, copy=False)
+
+
+def _spacing(image: np.ndarray, settings: Settings) -> float:
+    """Side of a square region of the mean size."""
+    return sqrt(image.shape[0] * image.shape[1] / settings.n_segments)
+
+
+def _smallest(image: np.ndarray, settings: Settings) -> int:
+    """Fewest pixels of a region; below, it is a crumb of a region in many pieces."""
+    h, w = image.shape[:2]
+    return min_size(h, w, settings.n_segments, settings.min_size_factor)
 
 
 def _require_rgb(image: np.ndarray, name: str) -> None:

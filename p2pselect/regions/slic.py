@@ -23,7 +23,7 @@ from p2pselect.regions.compiled import compiled
 from p2pselect.regions.connectivity import connect
 from p2pselect.regions.features import image_features
 
-_SAMPLES = 64  # pixels of a cell that the iterations look at
+_SAMPLES = 64  # about so many pixels of a cell are looked at by the iterations
 _LANES = 8  # samples are padded to whole vectors
 
 
@@ -117,7 +117,7 @@ def _cluster(
     rows, columns = len(tops) - 1, len(lefts) - 1
     n_cells = rows * columns
     area = height * width
-    stride = max(1, min(area // _SAMPLES, min(height, width) // 3))
+    stride = max(1, min((area + _SAMPLES // 2) // _SAMPLES, min(height, width) // 3))
     # A pixel is (x, y, L, a, b), with x and y from the corner of its cell, weighted.
     room = (area // stride + height + _LANES) * n_cells
     samples = np.zeros((5, room), np.float32)

@@ -53,10 +53,11 @@ class SuperpixelTransformer(TransformerMixin, BaseEstimator):
     n_iter : int, default=10
         Iterations of the SLIC engines.
     min_size_factor : float, default=0.25
-        Smallest region of ``"slic"``, as a fraction of ``h * w / n_segments``.
+        Smallest region, as a fraction of ``h * w / n_segments``: of ``"slic"``,
+        ``"felzenszwalb"``, ``"quickshift"`` and ``"fast_slic"``.
     resolution : int, default=None
         Compute on block means of at most so many pixels a side, and enlarge the labels:
-        112 for images of 224 is three times faster and slightly coarser.
+        112 for images of 224 halves the time and is slightly coarser.
     output : {"labels", "images+regions"}, default="labels"
         What ``transform`` returns: label maps, or images and label maps together, as a
         pipeline passes them on to a classifier of this package.

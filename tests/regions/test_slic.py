@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles.regions import is_canonical, kmeans
 
+from p2pselect.regions.engines import REVISION
 from p2pselect.regions.features import image_features
 from p2pselect.regions.slic import _cluster, grid_shape, max_regions, min_size, slic
 
@@ -114,3 +115,30 @@ def test_principal_components_ignore_the_order_of_channels(photographs):
     image = np.concatenate([photographs[0], photographs[1]], axis=2)
     labels = slic(image, 30)
     assert np.array_equal(slic(np.ascontiguousarray(image[..., ::-1]), 30), labels)
+
+
+# The labels of REVISION 1: if they change on purpose, raise REVISION in engines.py, or caches
+# on people's disks will be taken for the new ones.
+FIRST_REVISION = """
+000000000011111122
+000000000011111122
+000000003331111122
+444444333333311122
+444444333333311122
+444443333333331122
+444445555333331166
+777775555555531166
+777777555555566166
+777777555555566666
+777777775556666666
+777777777666666666
+"""
+
+
+def test_labels_of_this_revision():
+    y, x = np.mgrid[:12, :18]
+    disc = (x - 9) ** 2 + (y - 6) ** 2 < 20
+    image = np.stack([(x * x + 3 * y) % 256, 20 * y % 256, disc * 180], axis=2)
+    expected = [[int(label) for label in line] for line in FIRST_REVISION.split()]
+    assert REVISION == 1
+    assert np.array_equal(slic(image.astype(np.uint8), 8), expected)

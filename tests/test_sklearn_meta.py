@@ -202,11 +202,13 @@ def test_groups_and_weights_are_routed_beside_masks(clf, scenes):
     groups = np.arange(24) // 4
     weighted = clone(clf).set_fit_request(sample_weight=True)
     params = {"masks": M, "groups": groups, "sample_weight": np.arange(24) + 1.0}
-    options = {"cv": GroupKFold(3), "scoring": LOCALIZATION, "error_score": "raise"}
-    scores = cross_val_score(weighted, X, y, params=params, **options)
-    assert len(scores) == 3
+    scoring = ExplanationScorers(["localization", "neg_log_loss"])
+    options = {"cv": GroupKFold(3), "scoring": scoring, "error_score": "raise"}
+    with_weights = cross_validate(weighted, X, y, params=params, **options)
+    assert np.isfinite(with_weights["test_localization"]).all()
     del params["sample_weight"]
-    assert not np.array_equal(scores, cross_val_score(clf, X, y, params=params, **options))
+    without = cross_validate(clf, X, y, params=params, **options)
+    assert (with_weights["test_neg_log_loss"] != without["test_neg_log_loss"]).all()
 
 
 def test_certainty_search_needs_one_training_per_fold(clf, scenes, monkeypatch):

@@ -28,7 +28,7 @@ def add_on_error(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def find_images(places: Sequence[str], on_error: str) -> ImageSequence:
+def find_images(places: Sequence[str], on_error: Any) -> ImageSequence:
     """Images at these places: files as they are, folders with all images below them."""
     files: list[str] = []
     for place in map(Path, places):

@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> None:
     counts = []
     for number, stem in enumerate(stems):
         image = images.batch([number], options.image_size)
-        labels = transformer.fit(image).transform(image)[0]
+        labels = transformer.fit(image).propose_batch(image)[0]
         counts.append(int(labels.max()) + 1)
         drawn = mark_boundaries(image[0], labels, color=(1, 1, 0))
         picture = np.round(drawn * 255).astype(np.uint8)

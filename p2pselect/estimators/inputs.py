@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
@@ -67,10 +68,10 @@ def _nearest(labels: np.ndarray, size: int) -> np.ndarray:
 
 def resolve_regions(regions: Any, n_jobs: int | None) -> SuperpixelTransformer:
     """The transformer behind the ``regions`` parameter: a name, a callable or a transformer."""
-    from sklearn.base import clone
-
     if isinstance(regions, SuperpixelTransformer):
-        return clone(regions).set_params(output="labels")
+        own = clone(regions).set_params(output="labels")
+        own._validate_params()
+        return own
     if callable(regions) or regions in ENGINES:
         return SuperpixelTransformer(engine=regions, n_jobs=n_jobs)
     raise UnknownNameError(

@@ -123,7 +123,12 @@ class SharedSettings(BaseEstimator):
     def _get_param_names(cls) -> list[str]:
         # A method's __init__ names its own settings and passes **shared on: scikit-learn's
         # get_params must see both.
-        own = [p for c in cls.__mro__ if "__init__" in vars(c) for p in _keywords(c.__init__)]
+        own = [
+            p
+            for c in cls.__mro__
+            if "__init__" in vars(c)
+            for p in _keywords(vars(c)["__init__"])
+        ]
         return sorted(set(own))
 
     @classmethod

@@ -72,7 +72,8 @@ def create_timm(
     import timm
 
     check_network_name(name)
-    if image_size is not None and timm.get_pretrained_cfg(name).fixed_input_size:
+    config: Any = timm.get_pretrained_cfg(name)
+    if image_size is not None and config is not None and config.fixed_input_size:
         options["img_size"] = image_size
 
     def build(source: bool | Path) -> nn.Module:
@@ -117,6 +118,17 @@ def build_classifier(
         options = {**(options or {}), "num_classes": n_classes}
         network = create_timm(classifier, pretrained, image_size, **options)
     return normalized(network)
+
+
+def mean_and_std(name: str) -> tuple[Sequence[float], Sequence[float]]:
+    """The constants that a timm model's pretrained weights expect; ImageNet's without any."""
+    import timm
+    from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+
+    config: Any = timm.get_pretrained_cfg(name)
+    if config is None:
+        return IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+    return config.mean, config.std
 
 
 def normalized(network: nn.Module) -> Normalized:

@@ -12,7 +12,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from p2pselect.exceptions import InputError, WeightsNotFoundError
-from p2pselect.nn.backbones import Normalized, check_network_name, create_timm, normalized
+from p2pselect.nn.backbones import (
+    Normalized,
+    check_network_name,
+    create_timm,
+    mean_and_std,
+    normalized,
+)
 from p2pselect.nn.weights import Pretrained, read_state_dict, with_pretrained
 
 TORCHVISION_LRASPP = "lraspp_mobilenet_v3_large"
@@ -182,19 +188,18 @@ def _timm_lraspp(
 ) -> Normalized:
     import timm
 
-    info = timm.create_model(name, features_only=True).feature_info
-    reductions = info.reduction()
+    trunk: Any = timm.create_model(name, features_only=True)
+    reductions = trunk.feature_info.reduction()
     if len(strides) != 2 or not set(strides) <= set(reductions):
         raise InputError(
             f"selector_options: {name!r} has feature maps of strides {reductions}, "
             f"got strides={strides}"
         )
     indices = tuple(reductions.index(stride) for stride in strides)
-    backbone = create_timm(name, pretrained, features_only=True, out_indices=indices)
+    backbone: Any = create_timm(name, pretrained, features_only=True, out_indices=indices)
     low, high = backbone.feature_info.channels()
     network = PixelScorer(backbone, LRASPPHead(low, high, n_maps, head_channels))
-    config = timm.get_pretrained_cfg(name)
-    return Normalized(network, config.mean, config.std)
+    return Normalized(network, *mean_and_std(name))
 
 
 def _torchvision_lraspp(
@@ -226,7 +231,7 @@ def _torchvision_lraspp(
                 ) from error
         return network
 
-    network = with_pretrained(name, pretrained, build)
+    network: Any = with_pretrained(name, pretrained, build)
     low, high = (network.classifier.low_classifier, network.classifier.cbr[0])
     head = LRASPPHead(low.in_channels, high.in_channels, n_maps, head_channels)
     if head_channels == high.out_channels:

@@ -102,7 +102,10 @@ def _may_load(name: str) -> bool:
 
     if not timm.is_model(name):
         return True  # torchvision's downloads fail at once by themselves
-    hub_id = timm.get_pretrained_cfg(name).hf_hub_id
+    config: Any = timm.get_pretrained_cfg(name)
+    if config is None:
+        return False
+    hub_id = config.hf_hub_id
     cached = hub_id and any(
         isinstance(huggingface_hub.try_to_load_from_cache(hub_id, file), str)
         for file in ("model.safetensors", "pytorch_model.bin")

@@ -101,7 +101,8 @@ class TrainingData(Dataset):
     def _paper_views(
         self, index: np.ndarray, given: np.ndarray | None, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
-        views, regions = [], []
+        views: list[np.ndarray] = []
+        regions: list[Any] = []
         for position, row in enumerate(index):
             image = self.images.batch(np.array([row]))[0]
             if image.dtype != np.uint8:  # colour jitter works on 8 bits

@@ -145,3 +145,10 @@ def test_a_loss_that_is_not_finite_names_the_step(X, y, settings):
     broken = P2PClassifier(**{**settings, "lr": 1e20, "optimizer": "sgd", "max_epochs": 6})
     with pytest.raises(TrainingError, match=r"epoch \d+, step \d+ \(terms"):
         broken.fit(X, y)
+
+
+def test_nested_region_settings_are_checked_before_training(X, y, settings):
+    from p2pselect import SuperpixelTransformer
+
+    with pytest.raises(ValueError, match="'n_segments' parameter of SuperpixelTransformer"):
+        _never_trains(settings, regions=SuperpixelTransformer(n_segments=0)).fit(X, y)

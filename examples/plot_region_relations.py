@@ -27,8 +27,8 @@ def digits(split, n):
 
 X, y, _ = digits("train", 1300)
 X_test, y_test, masks = digits("test", 400)
-settings = {**presets.SMALL, "image_size": 48, "warmup_epochs": 6, "random_state": 0}
-clf = P2PClassifier(**settings).fit(X, y)
+own = {"image_size": 48, "max_epochs": 20, "warmup_epochs": 6, "augment": "shift"}
+clf = P2PClassifier(**{**presets.SMALL, **own}, random_state=0).fit(X, y)
 exp = clf.explain(X_test[:40])
 
 # %%

@@ -7,8 +7,8 @@ on photographs that scikit-image ships.  Quality, against annotated segmentation
 * undersegmentation error (Neubert & Protzel): pixels that regions leak over true borders;
 * achievable segmentation accuracy: pixels right if every region got its best true segment;
 * contour density: share of pixels on a region boundary.  Recall is bought with it, so
-  "slic at equal density" is our SLIC with the compactness at which its density equals that
-  of scikit-image's SLIC.
+  "slic at equal density" is our SLIC with so few segments that its density equals that of
+  scikit-image's SLIC.
 
 The truth is BSDS500 (--bsds: a folder with images/test and groundTruth/test somewhere below,
 centre square at 224 pixels, all annotators averaged) or the object masks of emoji_scenes
@@ -51,8 +51,8 @@ Propose = Callable[[np.ndarray], np.ndarray]
 
 # Compactness is each engine's own scale; 20 is scikit-image's and fast-slic's customary one.
 PARAMETERS = {"skimage-slic": {"compactness": 20.0}, "fast_slic": {"compactness": 20.0}}
-MATCHING = (14.0, 20.0, 28.0, 40.0, 80.0)
-FEW = {"quickshift": 40, "felzenszwalb": 100}  # images that slow engines are judged on
+MATCHING = (60, 70, 80, 90, 100)  # segments among which equal density is looked for
+FEW = {"quickshift": 20, "felzenszwalb": 100}  # images that slow engines are judged on
 
 
 def main() -> None:
@@ -186,18 +186,17 @@ def quality(
     print(f"{'':24s}" + "".join(f"{measure:>25s}" for measure in MEASURES))
     rows = {name: judge(transformer(name).propose, pairs[: FEW.get(name)]) for name in engines}
     curve = [
-        judge(SuperpixelTransformer(compactness=compactness).propose, pairs)
-        for compactness in MATCHING
+        judge(SuperpixelTransformer(n_segments=n_segments).propose, pairs)
+        for n_segments in MATCHING
     ]
     rows["slic at equal density"] = at_density(np.array(curve), rows["skimage-slic"][3])
     for name, row in rows.items():
         print(f"{name:24s}" + "".join(f"{value:25.4f}" for value in row))
     print()
-    named = {**rows, "slic_equal_density": rows.pop("slic at equal density")}
-    named.pop("slic at equal density", None)
+    rows["slic_equal_density"] = rows.pop("slic at equal density")
     return {
         f"{measure}_{name}{suffix}": float(value)
-        for name, row in named.items()
+        for name, row in rows.items()
         for measure, value in zip(MEASURES, row, strict=True)
     }
 
@@ -208,7 +207,7 @@ def judge(propose: Propose, pairs: list[tuple[np.ndarray, Truths]]) -> np.ndarra
 
 
 def at_density(curve: np.ndarray, density: float) -> np.ndarray:
-    """Measures at a contour density, between those of two neighbouring compactnesses."""
+    """Measures at a contour density, between those of two neighbours on the curve."""
     order = np.argsort(curve[:, 3])
     return np.array([np.interp(density, curve[order, 3], column[order]) for column in curve.T])
 

@@ -76,12 +76,9 @@ for name in ("accuracy", "localization", "insertion_fidelity"):
     ax.errorbar(thresholds, mean, std, marker="o", capsize=3, label=name.replace("_", " "))
 kept = -search.cv_results_["mean_test_neg_kept_fraction"]
 ax.plot(thresholds, kept, "s--", color="black", label="share of pixels kept")
-for name, label in zip(rows, ("random mask", "centred disc"), strict=True):
+for name, line, label in zip(rows, ":-", ("random mask", "centred disc"), strict=True):
     mean = search.cv_results_[f"mean_test_{name}"]
-    ax.plot(thresholds, mean, ":", color="grey")
-    ax.annotate(
-        f"localization of a {label}", (thresholds[1], mean[1]), size=8, va="bottom", ha="center"
-    )
+    ax.plot(thresholds, mean, line, color="silver", label=f"localization of a {label}")
 ax.set(xlabel="certainty_threshold", xticks=thresholds, ylabel="mean over folds", ylim=(0, 1))
 ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 

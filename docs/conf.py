@@ -44,7 +44,11 @@ html_title = "p2pselect"
 html_static_path = ["_static"]
 html_css_files = ["page.css"]
 html_show_sourcelink = False
+html_sidebars = {
+    page: [] for page in ("getting-started", "benchmarks", "glossary", "changelog")
+}
 html_theme_options = {
+    "header_links_before_dropdown": 8,
     "show_prev_next": False,
     "navbar_end": ["theme-switcher"],
     "secondary_sidebar_items": ["page-toc"],
@@ -67,7 +71,8 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "remove_config_comments": True,
     "show_memory": False,
-    "min_reported_time": 0,
+    "write_computation_times": False,  # they tell about the machine
+    "min_reported_time": float("inf"),
 }
 
 

@@ -58,7 +58,7 @@ print("masks", clf.transform(X_test[:5]).shape)
 # kept, and the learned embedding of the regions as colours.
 
 exp = clf.explain(X_test)
-panels = exp.plot(0)
+panels = exp.plot(1)
 
 # %%
 # A page of images drawn at random, the object outlined.  Random ones, not chosen ones: a

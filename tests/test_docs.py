@@ -50,13 +50,12 @@ def small(tmp_path, monkeypatch):
 
     few = datasets.make_digit_scenes
 
-    def fewer(n_samples=60, image_size=32, **options):
-        return few(min(n_samples, 60), 32, **options)
+    def fewer(n_samples=2000, *size, **options):
+        return few(min(n_samples, 36), *size, **options)
 
     monkeypatch.setattr(datasets, "make_digit_scenes", fewer)
-    tiny = {"max_epochs": 1, "warmup_epochs": 0, "image_size": 32}
-    tiny["regions"] = SuperpixelTransformer(n_segments=16)
-    for name, value in tiny.items():
+    regions = SuperpixelTransformer(n_segments=16)
+    for name, value in {"max_epochs": 1, "warmup_epochs": 0, "regions": regions}.items():
         monkeypatch.setitem(presets.SMALL, name, value)
     monkeypatch.chdir(tmp_path)
     scenes = few(24, 32, random_state=0)
@@ -90,8 +89,8 @@ def test_readme_code_runs(small):
 def test_code_of_a_page_runs(page, small):
     from p2pselect import P2PClassifier, datasets, presets
 
-    scenes = datasets.make_digit_scenes(random_state=0)
-    clf = P2PClassifier(**presets.SMALL, random_state=0)
+    scenes = datasets.make_digit_scenes(36, 32, random_state=0)
+    clf = P2PClassifier(**{**presets.SMALL, "image_size": 32}, random_state=0)
     names = {"X": scenes.images, "y": scenes.target % 2, "M": scenes.masks}
     run(page, {**names, "image": scenes.images[0], "clf": clf, "np": np})
 
@@ -148,7 +147,8 @@ def public_names() -> Iterator[tuple[str, str, Any]]:
         names = getattr(module, "__all__", None) or [
             name
             for name, value in vars(module).items()
-            if not name.startswith("_") and getattr(value, "__module__", None) == where
+            if not name.startswith("_")
+            and (getattr(value, "__module__", None) == where or isinstance(value, dict))
         ]
         for name in names:
             if not name.startswith("__") and not inspect.ismodule(getattr(module, name)):
@@ -161,8 +161,9 @@ NAMES = list(public_names())
 def referenced() -> set[str]:
     """Names that the reference lists, or that a module it documents as a whole has."""
     text = "\n".join(p.read_text() for p in sorted((ROOT / "docs/reference").glob("*.rst")))
-    whole = re.findall(r"automodule:: (\S+)", text)
+    whole = re.findall(r"automodule:: (\S+)\n   :members:", text)
     listed = set(re.findall(r"^   (\w+)$", text.replace("   baselines\n", ""), re.MULTILINE))
+    listed |= set(re.findall(r"autodata:: \S+\.(\w+)", text))
     return listed | {name for where, name, _ in NAMES if where in whole}
 
 

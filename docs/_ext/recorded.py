@@ -46,6 +46,8 @@ class Recorded(SphinxDirective):
 def by_file(found: dict[str, dict]) -> list[list[str]]:
     """One row per figure, one column per file."""
     keys = list(dict.fromkeys(key for figures in found.values() for key in figures))
+    # Seconds tell about the machine, and what else ran on it, more than about the program.
+    keys = [key for key in keys if key != "seconds"]
     head = ["", *found] if len(found) > 1 else ["", "value"]
     return [head] + [[k, *(shown(figures.get(k)) for figures in found.values())] for k in keys]
 

@@ -48,7 +48,7 @@ html_sidebars = {
     page: [] for page in ("getting-started", "benchmarks", "glossary", "changelog")
 }
 html_theme_options = {
-    "header_links_before_dropdown": 8,
+    "header_links_before_dropdown": 6,
     "show_prev_next": False,
     "navbar_end": ["theme-switcher"],
     "secondary_sidebar_items": ["page-toc"],

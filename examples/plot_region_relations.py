@@ -52,10 +52,10 @@ for ax, words in zip(axes[:, 0], ("image", "what was seen", "embedding"), strict
 # %%
 # The correlation matrix
 # ----------------------
-# The same relation in numbers, for the dozen most probable regions of one image.  Inside the
-# line: those that were kept.
+# The same relation in numbers, for the dozen most probable regions of the first image above.
+# Inside the line: those that were kept.
 
-matrix = RegionCorrelationDisplay.from_explanation(exp, 0)
+matrix = RegionCorrelationDisplay.from_explanation(exp, 5)
 
 # %%
 # Do regions of the object go together?

@@ -29,10 +29,12 @@ MAX_CONFIG_BYTES = 64 * 2**20
 
 _CLASSES = {
     "P2PClassifier": "p2pselect.estimators.p2p",
+    "BcosClassifier": "p2pselect.baselines.bcos",
     "BlackboxClassifier": "p2pselect.baselines.blackbox",
     "BlackboxPixelClassifier": "p2pselect.baselines.blackbox_pixel",
     "COMET1Classifier": "p2pselect.baselines.comet",
     "COMETClassifier": "p2pselect.baselines.comet",
+    "DiETClassifier": "p2pselect.baselines.diet",
     "INVASEClassifier": "p2pselect.baselines.invase",
     "InfoMaskClassifier": "p2pselect.baselines.infomask",
     "L2XClassifier": "p2pselect.baselines.l2x",

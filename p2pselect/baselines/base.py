@@ -15,7 +15,7 @@ from p2pselect.estimators.base import SelectiveImageClassifier
 from p2pselect.estimators.p2p import pretrained_per_network
 from p2pselect.estimators.selection import Selections
 from p2pselect.images import ImageSequence
-from p2pselect.nn.backbones import build_classifier
+from p2pselect.nn.backbones import Normalized, build_classifier
 from p2pselect.nn.model import RegionScores, SelectiveModel
 from p2pselect.nn.selectors import build_pixel_scorer
 from p2pselect.nn.ties import break_ties
@@ -67,13 +67,13 @@ class BaselineClassifier(SelectiveImageClassifier):
         """The tau of a training penalty on the kept area; None for the method's own."""
         return float(self.tau) if self.sparsity == "hinge" else None
 
-    def _build_classifier(self, n_classes: int) -> nn.Module:
+    def _build_classifier(self, n_classes: int) -> Normalized:
         weights = pretrained_per_network(self.pretrained)["classifier"]
         return build_classifier(
             self.classifier, n_classes, self.image_size, weights, self.classifier_options
         )
 
-    def _build_scorer(self, n_maps: int) -> nn.Module:
+    def _build_scorer(self, n_maps: int) -> Normalized:
         weights = pretrained_per_network(self.pretrained)["selector"]
         return build_pixel_scorer(self.selector, n_maps, weights, self.selector_options)
 

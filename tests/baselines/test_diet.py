@@ -1,0 +1,181 @@
+"""DiET: masks that stay in range and belong to their row, loops that end."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from oracles.baselines import toy_classifier
+from torch import nn
+
+from p2pselect.baselines import DiETClassifier
+from p2pselect.baselines.taught import TaughtModel
+from p2pselect.exceptions import P2PSelectWarning
+from p2pselect.objectives.diet import AmortizedDiETObjective, DiETStage, MaskTable
+from p2pselect.objectives.instance_masks import InstanceMasks, cell_grid, random_colours
+
+
+def search(**settings):
+    defaults = {
+        "area_weight": 1.0,
+        "tau": None,
+        "step": 0.05,
+        "max_steps": 30,
+        "convergence": "mask",
+        "random": False,
+    }
+    return InstanceMasks(**{**defaults, **settings})
+
+
+class CountingClassifier(nn.Module):
+    """A classifier that counts its calls, and is certain of whatever it sees."""
+
+    def __init__(self, network=None):
+        super().__init__()
+        self.network = network
+        self.calls = 0
+
+    def forward(self, images):
+        self.calls += 1
+        if self.network is not None:
+            return self.network(images)
+        return images.sum(dim=(1, 2, 3))[:, None] * torch.tensor([[0.0, 0.0]])
+
+
+def test_area_alone_moves_every_cell_by_the_step(toy_step):
+    step = toy_step()
+    cells = cell_grid(5, 8, 2, torch.device("cpu"))
+    assert cells.shape == (5, 4, 4) and (cells == 1).all()
+    moved = search(max_steps=3).fit(CountingClassifier(), step.images, step.regions, cells)
+    torch.testing.assert_close(moved, torch.full_like(moved, 1 - 3 * 0.05))
+
+
+def test_masks_stay_in_range_and_stand_still_in_the_end(toy_step):
+    step, blind = toy_step(), CountingClassifier()
+    cells = cell_grid(5, 8, 2, torch.device("cpu"))
+    found = search(max_steps=500).fit(blind, step.images, step.regions, cells)
+    assert (found == 0).all()
+    assert 20 <= blind.calls <= 25  # gone after 20 steps, and noticed
+    torch.manual_seed(0)
+    network = toy_classifier()
+    found = search(step=0.4).fit(network, step.images, step.regions, cells)
+    assert found.min() >= 0 and found.max() <= 1
+
+
+@pytest.mark.parametrize("convergence", ["mask", "loss"])
+def test_loops_end_at_the_cap(toy_step, convergence):
+    step = toy_step()
+    counting = CountingClassifier(toy_classifier())
+    settings = {"convergence": convergence, "max_steps": 7, "random": True}
+    cells = cell_grid(5, 8, 2, torch.device("cpu"))
+    search(**settings).fit(counting, step.images, step.regions, cells)
+    assert counting.calls <= 8  # one on the full images
+
+
+def test_small_steps_and_the_released_rule_stop_where_they_began(toy_step):
+    step, blind = toy_step(), CountingClassifier()
+    cells = cell_grid(5, 8, 2, torch.device("cpu"))
+    released = search(convergence="loss", step=0.002, max_steps=500)
+    found = released.fit(blind, step.images, step.regions, cells)
+    assert found.mean() > 0.9 and blind.calls < 10
+
+
+def test_an_image_s_mask_is_its_own(toy_step):
+    step = toy_step()
+    network = toy_classifier()
+    cells = cell_grid(5, 8, 2, torch.device("cpu"))
+    together = search().fit(network, step.images, step.regions, cells)
+    alone = search().fit(network, step.images[2:3], step.regions[2:3], cells[2:3])
+    torch.testing.assert_close(alone, together[2:3], atol=1e-5, rtol=0)
+
+
+def test_stopping_at_tau(toy_step):
+    step = toy_step()
+    cells = cell_grid(5, 8, 2, torch.device("cpu"))
+    found = search(tau=0.4, max_steps=100).fit(
+        CountingClassifier(), step.images, step.regions, cells
+    )
+    torch.testing.assert_close(
+        found.mean(dim=(1, 2)), torch.full((5,), 0.4), atol=0.051, rtol=0
+    )
+
+
+class FakeData:
+    """Training images of a step as the data set that a stage begins with."""
+
+    image_size = 8
+
+    def __init__(self, step):
+        self.step = step
+
+    def __len__(self):
+        return len(self.step.images)
+
+    def __getitems__(self, rows):
+        images = self.step.images[rows].permute(0, 2, 3, 1)
+        return {"images": images, "regions": self.step.regions[rows]}, self.step.target[rows]
+
+
+def taught_step(toy_step):
+    torch.manual_seed(1)
+    return toy_step(TaughtModel(nn.Conv2d(3, 1, 1), toy_classifier(), toy_classifier()))
+
+
+def test_a_stage_copies_the_black_box_finds_masks_and_rounds_them(toy_step):
+    step = taught_step(toy_step)
+    table = MaskTable(2)
+    stage = DiETStage(table, search(), 0.1, first=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        stage.begin(step.model, FakeData(step))
+    for own, given in zip(
+        step.model.classifier.parameters(), step.model.blackbox.parameters(), strict=True
+    ):
+        assert torch.equal(own, given)
+    assert table.cells.shape == (5, 4, 4)
+    assert set(table.cells.unique().tolist()) <= {0.0, 1.0}
+    step.model.classifier.train()
+    stage(step)["distillation"].sum().backward()
+    assert all(p.grad is None for p in step.model.blackbox.parameters())
+    assert all(p.grad is not None for p in step.model.classifier.parameters())
+
+
+def test_masks_that_hardly_moved_are_told(toy_step):
+    step = taught_step(toy_step)
+    lazy = search(step=1e-4, max_steps=2)
+    with pytest.warns(P2PSelectWarning, match="hardly moved"):
+        MaskTable(2).improve(step.model, FakeData(step), lazy, 0.1)
+
+
+def test_colours_are_constant_per_image_and_in_range():
+    torch.manual_seed(0)
+    colours = random_colours(2000, torch.device("cpu"))
+    assert colours.shape == (2000, 3, 1, 1)
+    assert colours.min() >= 0 and colours.max() <= 1
+    wanted = torch.tensor([0.527, 0.447, 0.403])
+    torch.testing.assert_close(colours.mean(dim=(0, 2, 3)), wanted, atol=0.02, rtol=0)
+
+
+def test_amortized_teaches_each_network_its_own_loss(toy_step):
+    step = taught_step(toy_step)
+    terms = AmortizedDiETObjective()(step)
+    assert {name.split("/")[0] for name in terms} == {"selector", "classifier"}
+    terms["selector/area"].sum().backward()
+    assert all(p.grad is None for p in step.model.classifier.parameters())
+
+
+def test_prediction_optimises_masks_and_keeps_exactly_tau(make, X, y, blackbox):
+    settings = {"n_stages": 2, "max_steps": 5, "cell_size": 4, "tau": 0.25}
+    clf = make(DiETClassifier, blackbox=blackbox, regions="pixel", **settings).fit(X, y)
+    assert [row["phase"] for row in clf.history_] == ["stage 1", "stage 2"]
+    assert (clf.transform(X).mean(axis=(1, 2)) == 0.25).all()
+    # All cells at 1: the area is kept nevertheless.
+    still = clf.set_params(mask_step=1e-9).explain(X)
+    assert np.ptp(still.selection_probs) < 1e-4
+    assert (still.kept_fraction == 0.25).all()
+
+
+def test_epochs_are_divided_among_the_stages(make):
+    for epochs, wanted in ((0, [0] * 5), (1, [1] * 5), (7, [2, 2, 1, 1, 1]), (10, [2] * 5)):
+        phases = make(DiETClassifier, max_epochs=epochs)._phases()
+        assert [phase.epochs for phase in phases][1:] == wanted

@@ -52,7 +52,11 @@ def run(options: argparse.Namespace) -> None:
         "verbose": 1,
     }
     if options.epochs is not None:
-        settings["max_epochs"] = options.epochs
+        # A short training keeps the preset's share of warm-up, or the selector learns nothing.
+        whole = settings.get("max_epochs", 1)
+        share = settings.get("warmup_epochs", 0) / whole
+        settings |= {"max_epochs": options.epochs}
+        settings["warmup_epochs"] = round(share * options.epochs)
     if options.image_size is not None:
         settings["image_size"] = options.image_size
     if options.segments is not None:

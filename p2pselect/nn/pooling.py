@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -31,13 +33,30 @@ def region_mean(maps: Tensor, regions: Tensor, areas: Tensor) -> Tensor:
         0 for absent regions.
     """
     if maps.shape[-2:] != regions.shape[-2:]:
-        maps = F.interpolate(
-            maps, size=regions.shape[-2:], mode="bilinear", align_corners=False
-        )
+        maps = upsample(maps, regions.shape[-2], regions.shape[-1])
     n, k = maps.shape[:2]
     index = regions.flatten(1)[:, None].expand(-1, k, -1)
     sums = maps.new_zeros(n, k, areas.shape[1]).scatter_add(2, index, maps.flatten(2))
     return sums / areas[:, None].clamp(min=1)
+
+
+def upsample(maps: Tensor, height: int, width: int) -> Tensor:
+    """Bilinear interpolation to (height, width), as ``F.interpolate`` with aligned edges off.
+
+    Two products with interpolation matrices: for the few maps of a selector several times
+    faster on a CPU, forward and backward.
+    """
+    rows = _interpolation(maps.shape[-2], height, maps.device)
+    columns = _interpolation(maps.shape[-1], width, maps.device)
+    return rows.T @ (maps @ columns)
+
+
+@lru_cache(maxsize=32)
+def _interpolation(n_in: int, n_out: int, device: torch.device) -> Tensor:
+    # Kept between calls, so it must not be born as an inference tensor.
+    with torch.inference_mode(False):
+        identity = torch.eye(n_in, device=device)[None]
+        return F.interpolate(identity, size=n_out, mode="linear", align_corners=False)[0]
 
 
 def to_pixels(values: Tensor, regions: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from oracles.objectives import region_means
 
 from p2pselect.nn.masking import apply_mask
-from p2pselect.nn.pooling import region_areas, region_mean, to_pixels
+from p2pselect.nn.pooling import region_areas, region_mean, to_pixels, upsample
 from p2pselect.nn.sampling import relaxed_bernoulli, sample_logits
 
 RNG = np.random.default_rng(0)
@@ -30,6 +30,25 @@ def test_absent_regions_are_zero_and_coarse_maps_are_upsampled():
     areas = region_areas(regions, 3)
     mean = region_mean(torch.ones(1, 2, 4, 4), regions, areas)
     assert mean.tolist() == [[[1, 0, 0], [1, 0, 0]]]
+
+
+@pytest.mark.parametrize(
+    "shape", [(16, 16, 64, 64), (7, 5, 30, 41), (1, 1, 9, 9), (8, 8, 4, 5)]
+)
+def test_upsampling_is_torchs_bilinear_interpolation(shape):
+    h, w, height, width = shape
+    with torch.inference_mode():  # what is kept from here must still serve a backward pass
+        upsample(torch.rand(1, 1, h, w), height, width)
+    maps = torch.rand(2, 3, h, w, requires_grad=True)
+    expected = torch.nn.functional.interpolate(
+        maps, size=(height, width), mode="bilinear", align_corners=False
+    )
+    got = upsample(maps, height, width)
+    torch.testing.assert_close(got, expected)
+    weight = torch.rand_like(expected)
+    (mine,) = torch.autograd.grad((got * weight).sum(), maps)
+    (theirs,) = torch.autograd.grad((expected * weight).sum(), maps)
+    torch.testing.assert_close(mine, theirs)
 
 
 def test_to_pixels_inverts_the_labels():

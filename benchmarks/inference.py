@@ -61,7 +61,7 @@ def main() -> None:
         clf = P2PClassifier.load(options.model)
     else:
         train = datasets.make_digit_scenes(4000, image_size=64, random_state=0)
-        settings = {**presets.SMALL, "max_epochs": 12, "warmup_epochs": 1}
+        settings = {**presets.SMALL, "max_epochs": 14, "warmup_epochs": 1}
         clf = P2PClassifier(**settings, random_state=0, verbose=1)
         clf.fit(train.images, train.target)
     clf.set_params(batch_size=64)

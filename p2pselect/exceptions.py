@@ -1,6 +1,15 @@
 """The errors and warnings of p2pselect: one family, so that one ``except`` catches all."""
 
 
+#: The line to write where object masks have to reach a scorer.
+HOW_TO_ROUTE = (
+    "with sklearn.config_context(enable_metadata_routing=True): "
+    'cross_val_score(estimator, X, y, scoring=get_scorer("localization"), '
+    'params={"masks": M})\nor\n  '
+    "p2pselect.model_selection.cross_validate_explanations(estimator, X, y, masks=M)"
+)
+
+
 class P2PSelectError(Exception):
     """Base class of every error that p2pselect raises on purpose."""
 

@@ -17,6 +17,7 @@ from sklearn.model_selection import (
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from p2pselect.doclinks import DocumentedEstimator
 from p2pselect.exceptions import InputError, UnknownNameError
 from p2pselect.metrics.object_masks import check_object_masks
 from p2pselect.metrics.scorers import ExplanationScorers, RequestsMasks
@@ -110,7 +111,9 @@ def cross_validate_explanations(
     return results
 
 
-class CertaintySearchCV(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+class CertaintySearchCV(
+    DocumentedEstimator, MetaEstimatorMixin, ClassifierMixin, BaseEstimator
+):
     """Choose certainty_threshold, tau or selection by cross-validation, training once a fold.
 
     These parameters matter at prediction only.  ``GridSearchCV`` does not know that and

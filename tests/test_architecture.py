@@ -15,7 +15,7 @@ FACE = "p2pselect"
 
 #: Low to high: a room imports from rooms to its left only.
 ROOMS = """
-    exceptions images explanation regions datasets
+    exceptions doclinks images explanation regions datasets
     nn objectives training thresholding estimators baselines
     metrics model_selection testing plots summary report
     presets persistence benchmark p2pselect cli __main__
@@ -31,7 +31,7 @@ UPWARDS_INSIDE_FUNCTIONS = {
 
 #: Arrays in, arrays or pictures out: these work on a machine without the networks' libraries.
 WITHOUT_NETWORKS = (
-    "exceptions images explanation regions datasets metrics model_selection plots summary "
+    "exceptions doclinks images explanation regions datasets metrics model_selection plots summary "
     "report presets"
 ).split()
 HEAVY = ("torch", "torchvision", "timm", "matplotlib", "skorch")

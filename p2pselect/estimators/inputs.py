@@ -10,7 +10,7 @@ from sklearn.preprocessing import LabelEncoder
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from p2pselect.exceptions import InputError, UnknownNameError
+from p2pselect.exceptions import HOW_TO_ROUTE, InputError, UnknownNameError
 from p2pselect.images import ImageSequence, as_images
 from p2pselect.regions.container import ImagesWithRegions
 from p2pselect.regions.engines import ENGINES
@@ -39,6 +39,25 @@ def read_images(
     if regions is None:
         return images, None
     return images, _fit_to_grid(regions, images, image_size)
+
+
+def refuse_metadata(metadata: dict[str, Any]) -> None:
+    """Say where it belongs what fit cannot use.
+
+    Raises
+    ------
+    InputError
+        If there is any metadata.
+    """
+    if not metadata:
+        return
+    names = ", ".join(metadata)
+    if {"masks", "valid"} & set(metadata):
+        raise InputError(
+            f"fit does not learn from {names}: object masks are for scoring, and reach a "
+            f"scorer only while metadata routing is switched on; write\n  {HOW_TO_ROUTE}"
+        )
+    raise InputError(f"fit takes sample_weight and regions beside X and y; got {names} too")
 
 
 def _fit_to_grid(regions: Any, images: ImageSequence, size: int) -> np.ndarray:

@@ -11,10 +11,11 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
+from p2pselect.doclinks import DocumentedEstimator
 from p2pselect.training.optim import LR_SCHEDULES, OPTIMIZERS
 
 
-class SharedSettings(BaseEstimator):
+class SharedSettings(DocumentedEstimator, BaseEstimator):
     """Settings of networks, regions, tau, training and input.
 
     :class:`~p2pselect.P2PClassifier` documents them.  A method adds its own as keywords of

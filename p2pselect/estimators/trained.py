@@ -9,14 +9,17 @@ from typing import Any, Self
 import numpy as np
 import torch
 from sklearn.utils import compute_sample_weight
+from skorch.callbacks import Callback
 from torch import nn
 
 from p2pselect.estimators.inputs import (
     check_sample_weight,
     encode_labels,
     read_images,
+    refuse_metadata,
     resolve_regions,
 )
+from p2pselect.estimators.progress import CallbackSupportMixin, FitTask, with_callbacks
 from p2pselect.estimators.settings import SharedSettings
 from p2pselect.exceptions import InputError
 from p2pselect.images import ImageSequence
@@ -27,7 +30,7 @@ from p2pselect.training.phases import Phase
 from p2pselect.training.seeding import draw_seed, isolated_rng, resolve_device
 
 
-class TrainedEstimator(SharedSettings):
+class TrainedEstimator(CallbackSupportMixin, SharedSettings):
     """``fit`` and ``partial_fit`` for whatever networks and phases a method has."""
 
     classes_: np.ndarray
@@ -53,7 +56,16 @@ class TrainedEstimator(SharedSettings):
     def _after_training(self, images: ImageSequence, regions: np.ndarray | None) -> None:
         """Whatever a method measures on its training images at the end."""
 
-    def fit(self, X: Any, y: Any, *, sample_weight: Any = None, regions: Any = None) -> Self:
+    @with_callbacks
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_weight: Any = None,
+        regions: Any = None,
+        **metadata: Any,
+    ) -> Self:
         """Train on labelled images.
 
         Parameters
@@ -67,6 +79,8 @@ class TrainedEstimator(SharedSettings):
             Weight of every image in the loss, not negative.
         regions : array-like of shape (n, h, w), optional
             Label maps to use instead of proposing regions.
+        **metadata
+            Nothing else is learned from: object masks, for example, are for scoring.
 
         Returns
         -------
@@ -75,11 +89,13 @@ class TrainedEstimator(SharedSettings):
         Raises
         ------
         InputError
-            If images, labels, weights or regions cannot be used; nothing was trained.
+            If images, labels, weights or regions cannot be used, or there is metadata;
+            nothing was trained.
         TrainingError
             If the loss stops being finite.
         """
         self._validate_params()
+        refuse_metadata(metadata)
         images, given = self._read(X, regions)
         encoder, target = encode_labels(y, len(images))
         weight = check_sample_weight(sample_weight, len(images))
@@ -101,7 +117,9 @@ class TrainedEstimator(SharedSettings):
             self.n_features_in_ = int(np.prod(self.image_shape))
         self._prepare(images, again)
         cycles = [self.max_epochs] if again else self._cycles()
-        self._train(images, target, weight, given, cycles)
+        task = FitTask(self, X, y, sum(cycles))
+        self._train(images, target, weight, given, cycles, [("fit_task", task)])
+        task.end()
         return self
 
     def partial_fit(
@@ -174,6 +192,7 @@ class TrainedEstimator(SharedSettings):
         weight: np.ndarray,
         regions: np.ndarray | None,
         cycles: Sequence[int],
+        watchers: Sequence[tuple[str, Callback]] = (),
     ) -> None:
         augment = self._views()
         small_enough = len(images) * self.image_size**2 * 4 <= REGION_MEMORY
@@ -194,7 +213,7 @@ class TrainedEstimator(SharedSettings):
         with isolated_rng(self._seed + 1 + len(self.net_.history), self.device_):
             for epochs in cycles:
                 before = len(self.net_.history)
-                run_epochs(self.net_, data, epochs, self)
+                run_epochs(self.net_, data, epochs, self, watchers)
                 if len(self.net_.history) < before + epochs:
                     break  # interrupted: what comes after builds on what was not learned
         self.module_.eval()

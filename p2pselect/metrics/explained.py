@@ -10,19 +10,10 @@ import sklearn
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.pipeline import Pipeline
 
-from p2pselect.exceptions import InputError
+from p2pselect.exceptions import HOW_TO_ROUTE, InputError
 from p2pselect.explanation import Explanation
 from p2pselect.metrics.object_masks import check_object_masks
 from p2pselect.metrics.reveal import RememberingClassifier
-
-_HOW_TO_ROUTE = (
-    "with sklearn.config_context(enable_metadata_routing=True): "
-    'cross_val_score(estimator, X, y, scoring=get_scorer("localization"), '
-    'params={"masks": M})'
-)
-_WITHOUT_ROUTING = (
-    "p2pselect.model_selection.cross_validate_explanations(estimator, X, y, masks=M)"
-)
 
 
 class ExplainedImages:
@@ -80,7 +71,7 @@ class ExplainedImages:
             off = "" if routing else "metadata routing is switched off, so none arrived; "
             raise InputError(
                 f"{self._asked_by} needs masks, one object mask per image; {off}"
-                f"write\n  {_HOW_TO_ROUTE}\nor\n  {_WITHOUT_ROUTING}"
+                f"write\n  {HOW_TO_ROUTE}"
             )
         if "y" in needs and self._y is None:
             raise InputError(f"{self._asked_by} needs y, the labels of the images; got None")

@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from p2pselect.doclinks import DocumentedEstimator
 from p2pselect.exceptions import InputError
 from p2pselect.images import ImageSequence, as_images
 from p2pselect.images.pixels import to_rgb
@@ -25,7 +26,7 @@ from p2pselect.regions.resolution import enlarge, shrink, shrink_factor
 from p2pselect.regions.slic import max_regions, min_size
 
 
-class SuperpixelTransformer(TransformerMixin, BaseEstimator):
+class SuperpixelTransformer(DocumentedEstimator, TransformerMixin, BaseEstimator):
     """Divide images into regions of similar colour.
 
     The labels of an image depend on the image and the parameters alone: not on the other
@@ -285,4 +286,6 @@ class SuperpixelTransformer(TransformerMixin, BaseEstimator):
         tags.requires_fit = False
         tags.input_tags.two_d_array = False
         tags.input_tags.three_d_array = True
+        # Labels are integers, whatever the type of the images.
+        tags.transformer_tags.preserves_dtype = []
         return tags

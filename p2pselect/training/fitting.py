@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.model_selection import train_test_split
+from skorch.callbacks import Callback
 from skorch.helper import predefined_split
 from torch import nn
 
@@ -51,8 +52,24 @@ def new_net(settings: Any, module: nn.Module, phases: Sequence[Phase]) -> Select
     return net.initialize()
 
 
-def run_epochs(net: SelectiveNet, data: TrainingData, epochs: int, settings: Any) -> None:
-    """Train for so many epochs, on all data or on what ``validation_fraction`` leaves."""
+def run_epochs(
+    net: SelectiveNet,
+    data: TrainingData,
+    epochs: int,
+    settings: Any,
+    watchers: Sequence[tuple[str, Callback]] = (),
+) -> None:
+    """Train for so many epochs, on all data or on what ``validation_fraction`` leaves.
+
+    Parameters
+    ----------
+    net : SelectiveNet
+    data : TrainingData
+    epochs : int
+    settings : estimator
+    watchers : sequence of (str, Callback)
+        Callbacks of this run alone.
+    """
     train, valid = data, None
     if settings.validation_fraction:
         train, valid = split_validation(data, settings.validation_fraction)
@@ -66,11 +83,15 @@ def run_epochs(net: SelectiveNet, data: TrainingData, epochs: int, settings: Any
         group["lr"] = settings.lr  # the schedule of a run before has ended near 0
     if settings.verbose:
         extra.append(("progress_bar", TrainingBar(epochs)))
+    extra.extend(watchers)
     for _name, callback in extra:
         callback.initialize()
-    own = [pair for pair in net.callbacks_ if pair[0] not in ("lr_schedule", "progress_bar")]
+    own = net.callbacks_
     net.callbacks_ = own + extra
-    net.partial_fit(train, None, epochs=epochs)
+    try:
+        net.partial_fit(train, None, epochs=epochs)
+    finally:
+        net.callbacks_ = own
 
 
 def split_validation(data: TrainingData, fraction: float) -> tuple[TrainingData, TrainingData]:

@@ -29,6 +29,6 @@ def weights_dir() -> Path:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _two_torch_threads() -> None:
+def _one_torch_thread() -> None:
     # The networks of the tests are tiny: more threads only add overhead.
-    torch.set_num_threads(min(2, os.cpu_count() or 1))
+    torch.set_num_threads(1)

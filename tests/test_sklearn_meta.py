@@ -230,9 +230,20 @@ def test_certainty_search_needs_one_training_per_fold(clf, scenes, monkeypatch):
 
 
 def test_masks_without_routing_get_an_error_that_helps(clf, scenes):
-    X, y, _ = scenes
+    X, y, M = scenes
     clf.fit(X, y)
     with sklearn.config_context(enable_metadata_routing=False):
         with pytest.raises(ValueError, match="metadata routing is switched off") as error:
             LOCALIZATION(clf, X, y)
-    assert 'params={"masks": M}' in str(error.value)
+        with pytest.raises(ValueError, match="fit does not learn from masks") as unrouted:
+            cross_validate(clf, X, y, cv=2, params={"masks": M}, error_score="raise")
+    for message in (str(error.value), str(unrouted.value)):
+        assert 'params={"masks": M}' in message
+
+
+def test_masks_stay_arrays_whatever_output_is_asked_for(clf, scenes):
+    X, y, _ = scenes
+    clf.fit(X, y)
+    with sklearn.config_context(transform_output="pandas"):
+        assert clf.transform(X).dtype == bool
+    assert not hasattr(clf, "set_output")  # a table has no place for masks

@@ -132,6 +132,11 @@ def test_bad_sample_weight(X, y, settings, weight):
         _never_trains(settings).fit(X, y, sample_weight=weight)
 
 
+def test_metadata_that_fit_has_no_use_for(X, y, settings):
+    with pytest.raises(InputError, match="takes sample_weight and regions .* got groups"):
+        _never_trains(settings).fit(X, y, groups=y)
+
+
 def test_unknown_device_and_augmentation(X, y, settings):
     with pytest.raises(InputError, match="device='abacus'"):
         P2PClassifier(**{**settings, "device": "abacus"}).fit(X, y)

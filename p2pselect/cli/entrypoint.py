@@ -18,6 +18,7 @@ COMMANDS = {
     "predict": "predict the classes of images",
     "explain": "show what a model looked at",
     "regions": "look at the regions that images are divided into",
+    "bench": "run the paper's experiments, and write their tables and figures",
     "info": "say what a saved model is",
 }
 

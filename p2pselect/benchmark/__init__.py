@@ -1,0 +1,23 @@
+"""The paper's tables and figures as a program: cells, a runner, records, tables, figures."""
+
+from p2pselect.benchmark.cells import Cell
+from p2pselect.benchmark.experiments import METHODS, Plan, Scale, Training
+from p2pselect.benchmark.longform import read_csv, write_csv
+from p2pselect.benchmark.records import Record, Records, Row
+from p2pselect.benchmark.runner import run
+from p2pselect.benchmark.scales import SCALES
+
+__all__ = [
+    "METHODS",
+    "SCALES",
+    "Cell",
+    "Plan",
+    "Record",
+    "Records",
+    "Row",
+    "Scale",
+    "Training",
+    "read_csv",
+    "run",
+    "write_csv",
+]

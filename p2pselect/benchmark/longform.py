@@ -1,0 +1,66 @@
+"""Results as one table of values: what is committed, and what tables and figures read."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from p2pselect.benchmark.records import Row
+from p2pselect.exceptions import InputError
+
+
+def write_csv(rows: Iterable[Row], path: str | os.PathLike[str]) -> None:
+    """Write values in long form, with six digits.
+
+    Parameters
+    ----------
+    rows : iterable of Row
+    path : path-like
+        Columns ``dataset, method, seed, setting, metric, value``.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with beside.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(Row._fields)
+        writer.writerows((*row[:-1], f"{row.value:.6g}") for row in rows)
+    beside.replace(path)
+
+
+def read_csv(path: str | os.PathLike[str]) -> list[Row]:
+    """Read what :func:`write_csv` wrote.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    list of Row
+
+    Raises
+    ------
+    InputError
+        If the file has other columns.
+    """
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        if tuple(reader.fieldnames or ()) != Row._fields:
+            raise InputError(
+                f"{path} must have the columns {', '.join(Row._fields)}, "
+                f"got {', '.join(reader.fieldnames or ())}"
+            )
+        return [
+            Row(
+                line["dataset"],
+                line["method"],
+                int(line["seed"]),
+                line["setting"],
+                line["metric"],
+                float(line["value"]),
+            )
+            for line in reader
+        ]

@@ -98,8 +98,10 @@ def tint(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     gain = rng.uniform(0.7, 1.3, (len(images), 1, 1, images.shape[-1])).astype(np.float32)
     lift = rng.uniform(-0.15, 0.15, gain.shape).astype(np.float32) * white
     middle = images.mean(axis=(1, 2), keepdims=True, dtype=np.float32)
-    tinted = np.clip((images - middle) * gain + (middle + lift), 0, white)
-    return tinted.astype(images.dtype)
+    tinted = images - middle
+    tinted *= gain
+    tinted += middle + lift
+    return np.clip(tinted, 0, white, out=tinted).astype(images.dtype)
 
 
 def shift_and_tint(

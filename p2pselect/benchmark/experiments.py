@@ -230,6 +230,8 @@ class Scale:
         }
         for dataset, plan in self.plans.items():
             plain[f"plan of {dataset}"] = _plain(asdict(plan))
+        for training in (*self.variants, *self.trainings):
+            plain[f"training of {training.name}"] = _plain(training.changes)
         return plain
 
 

@@ -146,7 +146,8 @@ class Records:
         Parameters
         ----------
         facts : dict
-            With the key ``"scale"``: what must not change within a run.
+            With the key ``"scale"``: what must not change within a run, though more may
+            be added to it.
 
         Raises
         ------
@@ -156,16 +157,14 @@ class Records:
         path = self.folder / "run.json"
         if path.is_file():
             before = json.loads(path.read_text(encoding="utf-8"))
-            now = json.loads(json.dumps(facts["scale"]))
-            if before["scale"] != now:
-                different = sorted(
-                    k for k in {*before["scale"], *now} if before["scale"].get(k) != now.get(k)
-                )
+            now, then = json.loads(json.dumps(facts["scale"])), before["scale"]
+            different = sorted(k for k in {*then} & {*now} if then[k] != now[k])
+            if different:
                 raise InputError(
                     f"{self.folder} holds a run with other settings (different: "
                     f"{', '.join(different)}): name another folder"
                 )
-            facts = {**facts, "started": before["started"]}
+            facts = {**facts, "scale": {**then, **now}, "started": before["started"]}
         write_json(path, {"format": FORMAT, **facts})
 
     def about(self) -> dict[str, Any]:

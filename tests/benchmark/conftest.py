@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from p2pselect import SuperpixelTransformer, datasets, presets
-from p2pselect.benchmark import Plan, Scale, Training
+from p2pselect.benchmark import Plan, Scale
 
 SETTINGS = {
     **presets.SMALL,
@@ -14,8 +14,6 @@ SETTINGS = {
     "warmup_epochs": 0,
     "regions": SuperpixelTransformer(engine="grid", n_segments=16),
 }
-P2P = Training("p2p", group="p2p")
-BLACKBOX = Training("blackbox", group="blackbox")
 
 
 @dataclass(frozen=True)
@@ -46,6 +44,11 @@ def _one_torch_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def tiny_scenes():
+    return TinyScenes
 
 
 @pytest.fixture

@@ -1,0 +1,172 @@
+"""The data sets that a benchmark knows by name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sklearn.utils import Bunch
+
+from p2pselect.datasets.digit_scenes import make_digit_scenes
+from p2pselect.datasets.labelled_scenes import load_emoji_scenes
+from p2pselect.exceptions import InputError
+
+_N_DIGIT_SCENES = {"train": 4000, "test": 1000}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set that can be loaded by split, and looked for.
+
+    Parameters
+    ----------
+    loader : callable
+        ``loader(folder, split, random_state)`` returns a Bunch with ``images``, ``target``,
+        ``target_names``, ``masks`` (or None) and ``groups`` (or None).  ``folder`` is where
+        the set lies, None for one that is generated.  Give a function of a module rather
+        than a lambda, so that worker processes can be sent it.
+    image_size : int
+        Side in pixels at which the set is used.
+    folder : str, default None
+        Name of the set's folder; None for one that is generated.
+    tree : str, default ""
+        What the folder holds, as text for people.
+    needs : tuple of str, default ()
+        Files and folders, relative to the set's folder, without which it is not there.
+    paper : bool, default False
+        Whether results may stand beside the paper's.
+
+    Examples
+    --------
+    A data set of one's own:
+
+    >>> from p2pselect.datasets import Dataset, make_digit_scenes
+    >>> def load(folder, split, random_state):
+    ...     return make_digit_scenes(20, 32, split=split, random_state=random_state)
+    >>> tiny = Dataset(load, image_size=32)
+    >>> tiny.is_present(None), len(tiny.load(None, "test", 0).images)
+    (True, 20)
+    """
+
+    loader: Callable[[Path | None, str, Any], Bunch]
+    image_size: int
+    folder: str | None = None
+    tree: str = ""
+    needs: tuple[str, ...] = ()
+    paper: bool = False
+
+    def is_present(self, root: str | os.PathLike[str] | None) -> bool:
+        """Whether the set lies under ``root``.
+
+        Parameters
+        ----------
+        root : str, path-like or None
+            Folder that holds the folders of the sets.
+
+        Returns
+        -------
+        bool
+            Always True for a set that is generated.
+        """
+        if self.folder is None:
+            return True
+        if root is None:
+            return False
+        return all(Path(root, self.folder, name).exists() for name in self.needs or (".",))
+
+    def load(
+        self,
+        root: str | os.PathLike[str] | None = None,
+        split: str = "train",
+        random_state: Any = None,
+    ) -> Bunch:
+        """Load one split.
+
+        Parameters
+        ----------
+        root : str, path-like or None, default None
+            Folder that holds the folders of the sets; of no use to one that is generated.
+        split : str, default "train"
+            "train" or "test", and what else the set has.
+        random_state : int, RandomState or None, default None
+            For what is drawn at random: a set that is generated, or a sample of a set.
+
+        Returns
+        -------
+        Bunch
+            ``images``, ``target`` (n,), ``target_names``, ``masks`` (True where the
+            evidence for ``target`` is) or None, ``groups`` (n,) or None.
+
+        Raises
+        ------
+        InputError
+            When the set is not there; the message shows what was expected.
+        """
+        folder = None
+        if self.folder is not None:
+            if not self.is_present(root):
+                where = "ROOT" if root is None else os.fspath(root)
+                raise InputError(f"{where}/{self.folder} is not there or not complete; {self}")
+            folder = Path(str(root), self.folder)
+        data = self.loader(folder, split, random_state)
+        return Bunch(**{"masks": None, "groups": None, **data})
+
+    def __str__(self) -> str:
+        """The tree that is expected under ``root``."""
+        if self.folder is None:
+            return "generated, needs no files"
+        lines = [f"    {line}" for line in self.tree.strip("\n").splitlines()]
+        return "\n".join(["expected under root:", f"  {self.folder}/", *lines])
+
+
+def _digits(split: Any, random_state: Any, **options: Any) -> Bunch:
+    n_images = _N_DIGIT_SCENES.get(split, 1)  # a wrong split is refused by the maker
+    return make_digit_scenes(n_images, split=split, random_state=random_state, **options)
+
+
+def _digit_scenes(folder: Path | None, split: str, random_state: Any) -> Bunch:
+    return _digits(split, random_state)
+
+
+def _digit_scenes_scene(folder: Path | None, split: str, random_state: Any) -> Bunch:
+    return _scene_as_evidence(_digits(split, random_state, target="scene"))
+
+
+def _emoji_object(folder: Path | None, split: str, random_state: Any) -> Bunch:
+    return load_emoji_scenes(folder or ".", split)
+
+
+def _emoji_scene(folder: Path | None, split: str, random_state: Any) -> Bunch:
+    return _scene_as_evidence(load_emoji_scenes(folder or ".", split, target="scene"))
+
+
+def _scene_as_evidence(data: Bunch) -> Bunch:
+    """Where the scene is the class, the evidence is all that the object leaves visible."""
+    data.masks = ~data.masks
+    return data
+
+
+_EMOJI_TREE = """
+labels.csv          split,image,mask,object,scene
+train/
+  images/CLASS/*.png
+  masks/CLASS/*.png
+test/               and any other split of labels.csv
+  images/CLASS/*.png
+  masks/CLASS/*.png
+"""
+
+#: Data sets by name.
+DATASETS: dict[str, Dataset] = {
+    "digit_scenes": Dataset(_digit_scenes, image_size=64),
+    "digit_scenes_scene": Dataset(_digit_scenes_scene, image_size=64),
+    "emoji_object": Dataset(
+        _emoji_object, 96, "emoji_scenes", _EMOJI_TREE, needs=("labels.csv",)
+    ),
+    "emoji_scene": Dataset(
+        _emoji_scene, 96, "emoji_scenes", _EMOJI_TREE, needs=("labels.csv",)
+    ),
+}

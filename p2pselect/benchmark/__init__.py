@@ -3,6 +3,7 @@
 from p2pselect.benchmark.cells import Cell
 from p2pselect.benchmark.experiments import METHODS, Plan, Scale, Training
 from p2pselect.benchmark.longform import read_csv, write_csv
+from p2pselect.benchmark.page import write_report
 from p2pselect.benchmark.records import Record, Records, Row
 from p2pselect.benchmark.runner import run
 from p2pselect.benchmark.scales import SCALES
@@ -20,4 +21,5 @@ __all__ = [
     "read_csv",
     "run",
     "write_csv",
+    "write_report",
 ]

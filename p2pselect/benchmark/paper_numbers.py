@@ -205,9 +205,11 @@ def _collect() -> dict[_Key, PaperNumber]:
             for method, (mean, sd) in methods.items():
                 found[dataset, method, "default", metric] = PaperNumber(mean, sd, table)
     for dataset, lines in _SWEEP_4.items():
-        for delta, *values in lines:
-            for metric, value in zip(
-                ("accuracy", "localization", "expected_kept_fraction"), values, strict=True
+        for delta, accuracy, localization, kept in lines:
+            for metric, value in (
+                ("accuracy", accuracy),
+                ("localization", localization),
+                ("expected_kept_fraction", kept),
             ):
                 if value is not None:
                     key = dataset, "p2p", f"delta={delta:03d}", metric

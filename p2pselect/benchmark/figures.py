@@ -55,8 +55,8 @@ def curve_figure(results: Results, dataset: str, curve: str) -> Figure | None:
         own = method == "p2p"
         style: dict[str, Any] = {
             "lw": 1.4,
-            "ls": _LINES[number // 10],
-            "color": f"C{number % 10}",
+            "ls": _LINES[number // 9],
+            "color": f"C{1 + number % 9}",
         }
         if own:
             style = {"lw": 2.6, "color": BLUE, "ls": "-" if setting == DEFAULT else "--"}

@@ -3,7 +3,8 @@ Cross-validate accuracy and explanations
 ========================================
 
 Is the model right, is it right because of the object, and how much does it have to see?  All
-three are scores, and go through cross-validation and searches like any other.  Runs for about a minute.
+three are scores, and go through cross-validation and searches like any other.  Runs for about
+a minute.
 """
 
 # %%

@@ -1,6 +1,5 @@
 """The errors and warnings of p2pselect: one family, so that one ``except`` catches all."""
 
-
 #: The line to write where object masks have to reach a scorer.
 HOW_TO_ROUTE = (
     "with sklearn.config_context(enable_metadata_routing=True): "

@@ -61,6 +61,15 @@ class Explanation:
         ``ranking``.
     path_proba : ndarray of shape (n, t, n_classes), float32, optional
         Class probabilities at every ``path_tau`` that was looked at; NaN after the stop.
+
+    Examples
+    --------
+    >>> from p2pselect.plots import example_explanation
+    >>> exp = example_explanation(n_images=3).explanation
+    >>> exp.masked_images.shape, exp.kept_fraction.shape
+    ((3, 64, 64, 3), (3,))
+    >>> exp[exp.certainty_reached].certainty.min() >= exp.certainty_threshold
+    np.True_
     """
 
     images: np.ndarray

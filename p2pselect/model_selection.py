@@ -83,6 +83,17 @@ def cross_validate_explanations(
     ------
     InputError
         Before any training, if masks are missing or do not fit the images.
+
+    Examples
+    --------
+    >>> from p2pselect import P2PClassifier, datasets, presets
+    >>> scenes = datasets.make_digit_scenes(24, image_size=32, random_state=0)
+    >>> clf = P2PClassifier(**{**presets.SMALL, "image_size": 32, "max_epochs": 1})
+    >>> results = cross_validate_explanations(
+    ...     clf, scenes.images, scenes.target % 2, masks=scenes.masks, cv=2
+    ... )
+    >>> results["test_localization"].shape, results["random_row"].shape
+    ((2,), (2,))
     """
     if scoring is None:
         scoring = ["accuracy", "neg_kept_fraction", "insertion_fidelity"]

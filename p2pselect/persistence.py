@@ -68,6 +68,20 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
         If a setting is a function, which a file cannot hold, or ``path`` is something else.
     sklearn.exceptions.NotFittedError
         If the estimator is not fitted.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from p2pselect import P2PClassifier, datasets, load, presets
+    >>> scenes = datasets.make_digit_scenes(24, image_size=32, random_state=0)
+    >>> settings = {**presets.SMALL, "image_size": 32, "max_epochs": 1}
+    >>> clf = P2PClassifier(**settings).fit(scenes.images, scenes.target % 2)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     clf.save(Path(folder, "digits.model"))
+    ...     again = load(Path(folder, "digits.model"))
+    >>> bool((again.predict(scenes.images) == clf.predict(scenes.images)).all())
+    True
     """
     from safetensors.torch import save_file
     from sklearn.utils.validation import check_is_fitted
@@ -92,7 +106,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
 
 
 def load(path: str | os.PathLike[str], expected: type | None = None) -> Any:
-    """Read what :func:`save` wrote.
+    """Read a model that ``estimator.save(path)`` or :func:`save` wrote.
 
     Parameters
     ----------
@@ -108,6 +122,12 @@ def load(path: str | os.PathLike[str], expected: type | None = None) -> Any:
     ------
     ModelFileError
         If the folder is missing, damaged, of a newer format or of another class.
+
+    Examples
+    --------
+    >>> load("digits.model")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    p2pselect.exceptions.ModelFileError: digits.model is not a saved model: ...
     """
     path = Path(path)
     try:

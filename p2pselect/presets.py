@@ -12,6 +12,8 @@ from typing import Any
 
 from p2pselect.regions.transformer import SuperpixelTransformer
 
+__all__ = ["PAPER", "PAPER_TAU", "SMALL"]
+
 #: For a few hundred to some ten thousand images, on a CPU: small timm networks from random
 #: weights at 64 pixels.  Source: our own trials on the training split of
 #: :func:`p2pselect.datasets.make_digit_scenes`.

@@ -31,8 +31,8 @@ UPWARDS_INSIDE_FUNCTIONS = {
 
 #: Arrays in, arrays or pictures out: these work on a machine without the networks' libraries.
 WITHOUT_NETWORKS = (
-    "exceptions doclinks images explanation regions datasets metrics model_selection plots summary "
-    "report presets"
+    "exceptions doclinks images explanation regions datasets metrics model_selection plots "
+    "summary report presets"
 ).split()
 HEAVY = ("torch", "torchvision", "timm", "matplotlib", "skorch")
 MAX_LINES = 350

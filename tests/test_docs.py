@@ -240,6 +240,14 @@ def test_docstrings_name_the_parameters():
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
 
 
+def test_every_public_name_has_an_example():
+    named = {f"{where}.{name}": value for where, name, value in NAMES if callable(value)}
+    errors = {
+        k for k, v in named.items() if isinstance(v, type) and issubclass(v, BaseException)
+    }
+    assert {k for k, v in named.items() if ">>>" not in inspect.getdoc(v)} - errors == set()
+
+
 def test_a_wrong_docstring_is_found():
     def scale(x, factor, *rest):
         """Scale.

@@ -148,6 +148,11 @@ class COMET1Classifier(COMETClassifier):
     ----------
     **shared
         As for :class:`COMETClassifier`, with ``inverted=True`` as the default.
+
+    Examples
+    --------
+    >>> COMET1Classifier().inverted
+    True
     """
 
     def __init__(self, *, inverted: bool = True, **shared: Any):

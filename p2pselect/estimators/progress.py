@@ -18,6 +18,9 @@ except ImportError:  # scikit-learn before 1.9 has no callbacks, and nobody can 
         return method
 
 
+__all__ = ["CallbackSupportMixin", "FitTask", "with_callbacks"]
+
+
 class FitTask(Callback):
     """Tells an estimator's callbacks of its fit and of every epoch.
 

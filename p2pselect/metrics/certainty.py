@@ -18,6 +18,13 @@ class RiskCoverageCurve(NamedTuple):
         Share of the images that is answered, most certain first: 1/n, 2/n ... 1.
     risk : ndarray of shape (n,)
         Error rate among them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> curve = risk_coverage_curve(np.array([True, False]), np.array([0.9, 0.6]))
+    >>> curve.coverage.tolist(), curve.risk.tolist()
+    ([0.5, 1.0], [0.0, 0.5])
     """
 
     coverage: np.ndarray

@@ -85,24 +85,7 @@ class ExplainedImages:
 
     @cached_property
     def _final(self) -> tuple[Any, Any]:
-        """The estimator that explains, and the images as they reach it."""
-        estimator, X = self._estimator, self._X
-        while True:
-            if hasattr(estimator, "best_estimator_"):
-                estimator = estimator.best_estimator_
-            elif isinstance(estimator, Pipeline):
-                if len(estimator) > 1:
-                    X = estimator[:-1].transform(X)
-                estimator = estimator[-1]
-            else:
-                break
-        if not hasattr(estimator, "explain"):
-            raise InputError(
-                f"{self._asked_by} needs an estimator with explain(X), such as P2PClassifier, "
-                "a Pipeline that ends in one, or a fitted search over one; "
-                f"got {type(estimator).__name__}"
-            )
-        return estimator, X
+        return find_explainer(self._estimator, self._X, asked_by=self._asked_by)
 
     @cached_property
     def explanation(self) -> Explanation:
@@ -150,6 +133,40 @@ class ExplainedImages:
     def _on_grid(self, masks: Any, name: str) -> np.ndarray:
         h, w = self.explanation.regions.shape[1:]
         return check_object_masks(masks, len(self.explanation), (h, w), name=name)
+
+
+def find_explainer(estimator: Any, X: Any, *, asked_by: str) -> tuple[Any, Any]:
+    """The estimator that explains, and the images as they reach it.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+        With ``explain``; a Pipeline that ends in one; or a fitted search over one.
+    X : images
+    asked_by : str
+        What the error message calls the caller.
+
+    Raises
+    ------
+    InputError
+        If there is no such estimator inside.
+    """
+    while True:
+        if hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        elif isinstance(estimator, Pipeline):
+            if len(estimator) > 1:
+                X = estimator[:-1].transform(X)
+            estimator = estimator[-1]
+        else:
+            break
+    if not hasattr(estimator, "explain"):
+        raise InputError(
+            f"{asked_by} needs an estimator with explain(X), such as P2PClassifier, "
+            "a Pipeline that ends in one, or a fitted search over one; "
+            f"got {type(estimator).__name__}"
+        )
+    return estimator, X
 
 
 class _Answers(ClassifierMixin, BaseEstimator):

@@ -49,6 +49,13 @@ class FidelityCurve:
     n_classifier_images : int
         Number of images that the classifier was given for it: less than `n_calls`, since
         different masks can give one masked image (the black one, above all).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> values = np.array([0.0, 0.5, 1.0])
+    >>> FidelityCurve(np.array([0.0, 0.5, 1.0]), values, values[None], 3, 3).area
+    0.5
     """
 
     fractions: np.ndarray
@@ -108,6 +115,17 @@ def insertion_fidelity_curve(
     References
     ----------
     Vandenhirtz & Vogt, "From Pixels to Perception", ICML 2025, section 4 (3).
+
+    Examples
+    --------
+    >>> from p2pselect.plots import example_explanation
+    >>> exp = example_explanation(n_images=4).explanation
+    >>> def predict_proba(images):  # is the upper half brighter than the lower?
+    ...     light = images.reshape(len(images), 2, -1).mean(axis=2)
+    ...     return (light + 1) / (light + 1).sum(axis=1, keepdims=True)
+    >>> curve = insertion_fidelity_curve(exp, predict_proba)
+    >>> float(curve.values[-1])  # all that was kept is there again
+    1.0
     """
     return _fidelity_curve(exp, predict_proba, grid, protocol, random_state, insert=True)
 
@@ -153,6 +171,17 @@ def deletion_fidelity_curve(
     References
     ----------
     Vandenhirtz & Vogt, "From Pixels to Perception", ICML 2025, section 4 (3).
+
+    Examples
+    --------
+    >>> from p2pselect.plots import example_explanation
+    >>> exp = example_explanation(n_images=4).explanation
+    >>> def predict_proba(images):  # is the upper half brighter than the lower?
+    ...     light = images.reshape(len(images), 2, -1).mean(axis=2)
+    ...     return (light + 1) / (light + 1).sum(axis=1, keepdims=True)
+    >>> curve = deletion_fidelity_curve(exp, predict_proba)
+    >>> float(curve.values[0])  # nothing is removed yet
+    1.0
     """
     return _fidelity_curve(exp, predict_proba, grid, protocol, random_state, insert=False)
 

@@ -53,6 +53,16 @@ def insertion_auc(
     References
     ----------
     Petsiuk, Das & Saenko, "RISE", BMVC 2018.
+
+    Examples
+    --------
+    >>> from p2pselect.plots import example_explanation
+    >>> exp = example_explanation(n_images=4).explanation
+    >>> def predict_proba(images):  # is the upper half brighter than the lower?
+    ...     light = images.reshape(len(images), 2, -1).mean(axis=2)
+    ...     return (light + 1) / (light + 1).sum(axis=1, keepdims=True)
+    >>> 0.5 <= insertion_auc(exp, predict_proba).area <= 1
+    True
     """
     return _auc_curve(exp, predict_proba, grid, random_state, insert=True)
 
@@ -85,6 +95,16 @@ def deletion_auc(
     References
     ----------
     Petsiuk, Das & Saenko, "RISE", BMVC 2018.
+
+    Examples
+    --------
+    >>> from p2pselect.plots import example_explanation
+    >>> exp = example_explanation(n_images=4).explanation
+    >>> def predict_proba(images):  # is the upper half brighter than the lower?
+    ...     light = images.reshape(len(images), 2, -1).mean(axis=2)
+    ...     return (light + 1) / (light + 1).sum(axis=1, keepdims=True)
+    >>> 0 <= deletion_auc(exp, predict_proba).area <= 1
+    True
     """
     return _auc_curve(exp, predict_proba, grid, random_state, insert=False)
 
@@ -103,6 +123,16 @@ def sufficiency(exp: Explanation, predict_proba: PredictProba) -> float:
     -------
     float
         In [0, 1], better when greater.
+
+    Examples
+    --------
+    >>> from p2pselect.plots import example_explanation
+    >>> exp = example_explanation(n_images=4).explanation
+    >>> def predict_proba(images):  # is the upper half brighter than the lower?
+    ...     light = images.reshape(len(images), 2, -1).mean(axis=2)
+    ...     return (light + 1) / (light + 1).sum(axis=1, keepdims=True)
+    >>> sufficiency(exp, predict_proba) in (0, 0.25, 0.5, 0.75, 1)  # of four images
+    True
     """
     classifier = remembering(predict_proba)
     same = [
@@ -127,6 +157,16 @@ def comprehensiveness(exp: Explanation, predict_proba: PredictProba) -> float:
     -------
     float
         In [0, 1], better when greater: what was kept is all that there was to see.
+
+    Examples
+    --------
+    >>> from p2pselect.plots import example_explanation
+    >>> exp = example_explanation(n_images=4).explanation
+    >>> def predict_proba(images):  # is the upper half brighter than the lower?
+    ...     light = images.reshape(len(images), 2, -1).mean(axis=2)
+    ...     return (light + 1) / (light + 1).sum(axis=1, keepdims=True)
+    >>> comprehensiveness(exp, predict_proba) in (0, 0.25, 0.5, 0.75, 1)  # of four images
+    True
     """
     classifier = remembering(predict_proba)
     changed = [

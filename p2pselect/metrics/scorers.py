@@ -64,6 +64,12 @@ class ExplanationScorer(RequestsMasks):
     Made by :func:`get_scorer` and :func:`make_explanation_scorer`.  Call it as
     ``scorer(estimator, X, y, masks=M)``, or hand it as ``scoring=`` to scikit-learn with
     ``sklearn.set_config(enable_metadata_routing=True)`` and ``params={"masks": M}``.
+
+    Examples
+    --------
+    >>> from p2pselect.metrics import get_scorer
+    >>> get_scorer("localization")
+    <explanation scorer 'localization', greater is better>
     """
 
     def __init__(

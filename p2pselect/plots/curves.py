@@ -10,6 +10,7 @@ import numpy as np
 
 from p2pselect.explanation import Explanation
 from p2pselect.metrics.certainty import risk_coverage_curve
+from p2pselect.metrics.explained import find_explainer
 from p2pselect.metrics.fidelity import (
     FidelityCurve,
     deletion_fidelity_curve,
@@ -82,7 +83,9 @@ class FidelityCurveDisplay(ExplanationDisplay):
 
         Parameters
         ----------
-        estimator : estimator with ``explain`` and ``predict_proba_masked``
+        estimator : fitted estimator
+            With ``explain`` and ``predict_proba_masked``; a Pipeline that ends in one; or a
+            fitted search over one.
         X : images
         ax : matplotlib.axes.Axes, optional
             Drawn on; by default those of a new figure.
@@ -91,7 +94,9 @@ class FidelityCurveDisplay(ExplanationDisplay):
         -------
         FidelityCurveDisplay
         """
-        return cls.from_explanation(estimator.explain(X), estimator.predict_proba_masked, ax=ax)
+        explainer, images = find_explainer(estimator, X, asked_by=cls.__name__)
+        exp = explainer.explain(images)
+        return cls.from_explanation(exp, explainer.predict_proba_masked, ax=ax)
 
     def plot(self, ax: Any = None) -> Self:
         """Draw both curves.

@@ -8,6 +8,7 @@ import numpy as np
 
 from p2pselect.exceptions import InputError
 from p2pselect.explanation import Explanation
+from p2pselect.metrics.explained import find_explainer
 
 
 class ExplanationDisplay:
@@ -31,7 +32,8 @@ class ExplanationDisplay:
 
         Parameters
         ----------
-        estimator : estimator with ``explain``
+        estimator : fitted estimator
+            With ``explain``; a Pipeline that ends in one; or a fitted search over one.
         X : images
             Anything that the estimator takes.
         *args, **kw
@@ -39,7 +41,8 @@ class ExplanationDisplay:
         ax : matplotlib.axes.Axes, optional
             Drawn on; by default those of a new figure.
         """
-        exp = estimator.explain(X)
+        explainer, images = find_explainer(estimator, X, asked_by=cls.__name__)
+        exp = explainer.explain(images)
         # Every display defines its own, with the parameters that it needs.
         return cls.from_explanation(exp, *args, ax=ax, **kw)  # type: ignore[attr-defined]
 

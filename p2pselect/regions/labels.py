@@ -63,6 +63,11 @@ def n_regions(labels: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n,), int
+
+    Examples
+    --------
+    >>> n_regions(np.array([[[0, 1, 1]], [[0, 1, 2]]])).tolist()
+    [2, 3]
     """
     return labels.max(axis=(1, 2)).astype(np.intp) + 1
 
@@ -109,6 +114,11 @@ def flip_labels(labels: np.ndarray, axis: int = -1) -> np.ndarray:
     -------
     ndarray of the same shape, int32
         In canonical form.
+
+    Examples
+    --------
+    >>> flip_labels(np.array([[0, 1, 1]])).tolist()
+    [[0, 0, 1]]
     """
     return relabel(np.flip(labels, axis=axis))
 

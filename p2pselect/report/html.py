@@ -22,6 +22,16 @@ from p2pselect.plots.words import percent
 from p2pselect.report.payload import image_payload
 from p2pselect.report.section import summary_section
 
+_LEAD = (
+    "Each pair shows an image and, beside it, <strong>all that the classifier saw of it"
+    "</strong>: everything black was removed before it looked, so nothing there can have "
+    "influenced the answer."
+)
+_LEAD_OF_SOFT_MASKS = (
+    "Each pair shows an image and, beside it, <strong>what the classifier saw of it</strong>: "
+    "this method shows every region at a brightness of its own, and only what is fully black "
+    "cannot have influenced the answer."
+)
 _SCRIPTS = ("picture.js", "gallery.js", "detail.js")
 
 
@@ -93,6 +103,7 @@ def write_html(
         TITLE=escape(title),
         STYLE=style,
         SCRIPT=script,
+        LEAD=_LEAD if exp.soft_region_masks is None else _LEAD_OF_SOFT_MASKS,
         FACTS=_facts(exp, truth),
         SUMMARY=summary_section(exp, truth, object_masks),
         FOOT=_foot(len(exp), count),

@@ -2,6 +2,9 @@
 
 import csv
 import json
+import shlex
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -111,6 +114,15 @@ def test_errors_are_one_line(folder, model, capsys, arguments, words, monkeypatc
     error = capsys.readouterr().err
     assert words in error and "Traceback" not in error
     assert error.startswith(f"p2pselect {arguments[0]}: ")
+
+
+def test_a_reader_that_stops_early_is_no_error(folder, model):
+    program = (sys.executable, "-m", "p2pselect", "predict", model, folder / "images")
+    line = shlex.join(map(str, program))
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", f"{line} | true"], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_debug_shows_the_traceback():

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from p2pselect.exceptions import InputError
 from p2pselect.metrics import aurc, insertion_fidelity_curve
@@ -98,6 +100,15 @@ def test_risk_coverage_agrees_with_the_metric(made):
     right = exp.predicted == made.y
     assert display.risk.mean() == pytest.approx(aurc(right, exp.certainty))
     assert display.risk[-1] == pytest.approx(1 - right.mean())
+
+
+@pytest.mark.parametrize("display", [FidelityCurveDisplay, RiskCoverageDisplay])
+def test_a_pipeline_explains_through_its_last_step(made, display):
+    pipeline = make_pipeline(FunctionTransformer(np.asarray), Explainer(made.explanation))
+    y = () if display is FidelityCurveDisplay else (made.y,)
+    assert display.from_estimator(pipeline, range(12), *y).ax_.get_lines()
+    with pytest.raises(InputError, match=f"{display.__name__} needs an estimator with explain"):
+        display.from_estimator(FunctionTransformer(), range(12), *y)
 
 
 def test_confusion_counts_and_shows_the_most_certain_example(made):

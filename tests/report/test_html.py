@@ -175,6 +175,15 @@ def test_what_does_not_fit_is_refused(made, tmp_path, change, message):
         write_html(made.explanation, tmp_path / "a.html", **change)
 
 
+def test_a_continuous_mask_is_not_said_to_remove(made, tmp_path):
+    exp, path = made.explanation, tmp_path / "r.html"
+    write_html(exp, path)
+    assert "everything black was removed" in path.read_text()
+    write_html(replace(exp, soft_region_masks=exp.selection_probs), path)
+    text = path.read_text()
+    assert "everything black was removed" not in text and "brightness of its own" in text
+
+
 def test_no_image(made, tmp_path):
     with pytest.raises(InputError, match="at least one image"):
         write_html(made.explanation[:0], tmp_path / "a.html")

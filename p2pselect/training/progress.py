@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from skorch.callbacks import Callback
@@ -21,7 +22,11 @@ class TrainingBar(Callback):
         self.epochs = epochs
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
-        self.bar_ = tqdm(total=self.epochs, unit="epoch", desc="fit", bar_format=_FORMAT)
+        # In a log file every refresh is one more piece of a very long line.
+        pause = 0.1 if sys.stderr.isatty() else 30
+        self.bar_ = tqdm(
+            total=self.epochs, unit="epoch", desc="fit", bar_format=_FORMAT, mininterval=pause
+        )
 
     def on_batch_end(self, net: Any, training: bool = False, **kwargs: Any) -> None:
         if training:

@@ -1,0 +1,78 @@
+"""``p2pselect bench`` with a scale of seconds."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from p2pselect import benchmark, datasets, presets
+from p2pselect.benchmark import experiments, runner
+from p2pselect.cli import main
+
+SETTINGS = {**presets.SMALL, "image_size": 32, "warmup_epochs": 0, "regions": "grid"}
+PIXEL = experiments.Training("blackbox_pixel", group="blackbox")
+
+
+@dataclass(frozen=True)
+class Tiny:
+    present: bool = True
+
+    def load(self, root, split, random_state):
+        made = datasets.make_digit_scenes(16, 32, split=split, random_state=random_state)
+        made.target = made.target % 2
+        return made
+
+    def is_present(self, root):
+        return self.present
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """``--scale small`` is this one."""
+    plan = experiments.Plan(SETTINGS, {"blackbox": 1}, tau=0.3)
+    scale = experiments.Scale("small", {"tiny": plan}, (PIXEL,), seeds=(0, 1), n_curve_images=4)
+    monkeypatch.setitem(benchmark.SCALES, "small", scale)
+    monkeypatch.setattr(runner.datasets_room, "DATASETS", {"tiny": Tiny()})
+    return scale
+
+
+def test_run_continue_and_report(small, tmp_path, capsys):
+    out = tmp_path / "run"
+    arguments = ["bench", "paper", "--out", str(out), "--csv", str(tmp_path / "all.csv")]
+    assert main([*arguments, "--seeds", "0"]) == 0
+    assert "1 cells, 0 of them done before" in capsys.readouterr().out
+    assert main(arguments) == 0
+    said = capsys.readouterr().out
+    assert "2 cells, 1 of them done before" in said and "tiny.blackbox_pixel.default.1:" in said
+    assert f"next: p2pselect bench report {out}" in said
+    assert {row.seed for row in benchmark.read_csv(tmp_path / "all.csv")} == {0, 1}
+    assert main(["bench", "report", str(out), "--csv", str(tmp_path / "again.csv")]) == 0
+    assert capsys.readouterr().out.strip() == str(out / "report" / "index.html")
+    assert (tmp_path / "again.csv").read_text() == (tmp_path / "all.csv").read_text()
+
+
+def test_a_failed_cell_is_said_and_ends_with_an_error(small, tmp_path, capsys, monkeypatch):
+    broken = experiments.Plan(SETTINGS, {}, tau=0.3, changes={"blackbox_pixel": {"lr": -1}})
+    scale = experiments.Scale("small", {"tiny": broken}, (PIXEL,), seeds=(0,))
+    monkeypatch.setitem(benchmark.SCALES, "small", scale)
+    assert main(["bench", "paper", "--out", str(tmp_path)]) == 1
+    said = capsys.readouterr()
+    assert "tiny.blackbox_pixel.default.0 FAILED: InvalidParameterError" in said.out
+    assert "1 of 1 cells failed" in said.err and "--retry-failed" in said.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--methods", "comett"], "no method is called 'comett'; did you mean 'comet'"),
+        (["--datasets", "digits"], "no data set is called 'digits'"),
+    ],
+)
+def test_unknown_names(arguments, said, tmp_path, capsys):
+    assert main(["bench", "paper", "--out", str(tmp_path / "x"), *arguments]) == 1
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
+
+
+def test_report_of_no_run(tmp_path, capsys):
+    assert main(["bench", "report", str(tmp_path)]) == 1
+    assert "holds no run" in capsys.readouterr().err

@@ -27,6 +27,7 @@ extensions = [
     "myst_parser",
     "sphinx_gallery.gen_gallery",
     "recorded",
+    "paper_tables",
 ]
 exclude_patterns = ["_build"]
 templates_path = ["_templates"]

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from p2pselect.benchmark.measure import FIXED, MATCHED
-from p2pselect.benchmark.tables import LABELS, Entry, Results
+from p2pselect.benchmark.results import LABELS, Entry, Results
 
 
 class Claim(NamedTuple):

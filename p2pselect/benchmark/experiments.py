@@ -81,6 +81,13 @@ class Plan:
         test images of the same seed, rounded to whole per cent.
     changes : dict of str to dict, default={}
         More constructor arguments by method: of methods too slow as they come.
+
+    Examples
+    --------
+    >>> from p2pselect import presets
+    >>> plan = Plan(presets.SMALL, epochs={"p2p": 14, "method": 7}, n_train=500)
+    >>> plan.estimator(Training("comet"), tau=0.1).max_epochs
+    7
     """
 
     settings: Mapping[str, Any]
@@ -135,6 +142,13 @@ class Scale:
     n_curve_images : int
         Insertion, deletion and the other scores that need many predictions come from so
         many random test images.
+
+    Examples
+    --------
+    >>> plan = Plan({"image_size": 64}, epochs={"p2p": 1, "method": 1})
+    >>> scale = Scale("mine", {"digit_scenes": plan}, (Training("realx"),), seeds=(0,))
+    >>> [cell.key for cell in scale.cells()]
+    ['digit_scenes.realx.default.0', 'digit_scenes.p2p.default.0']
     """
 
     name: str

@@ -10,7 +10,7 @@ import numpy as np
 from p2pselect.benchmark.cells import DEFAULT, Cell
 from p2pselect.benchmark.measure import FIXED, at_tau
 from p2pselect.benchmark.records import Records
-from p2pselect.benchmark.tables import LABELS, Entry, Results, threshold_of
+from p2pselect.benchmark.results import LABELS, Entry, Results, threshold_of
 from p2pselect.benchmark.tally import GRID, curve_point
 from p2pselect.explanation import Explanation
 from p2pselect.plots.images import plot_embedding, plot_masked_image, plot_regions

@@ -19,6 +19,15 @@ def write_csv(rows: Iterable[Row], path: str | os.PathLike[str]) -> None:
     rows : iterable of Row
     path : path-like
         Columns ``dataset, method, seed, setting, metric, value``.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> rows = [Row("digit_scenes", "p2p", 0, "default", "accuracy", 0.5)]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_csv(rows, f"{folder}/values.csv")
+    ...     read_csv(f"{folder}/values.csv") == rows
+    True
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,6 +54,10 @@ def read_csv(path: str | os.PathLike[str]) -> list[Row]:
     ------
     InputError
         If the file has other columns.
+
+    Examples
+    --------
+    >>> rows = read_csv("benchmarks/results/small.csv")  # doctest: +SKIP
     """
     with Path(path).open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)

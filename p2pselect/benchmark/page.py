@@ -13,7 +13,8 @@ from p2pselect.benchmark import claims, rendering
 from p2pselect.benchmark.figures import figures
 from p2pselect.benchmark.longform import write_csv
 from p2pselect.benchmark.records import Record, Records
-from p2pselect.benchmark.tables import Results, tables
+from p2pselect.benchmark.results import Results
+from p2pselect.benchmark.tables import tables
 from p2pselect.exceptions import InputError
 
 if TYPE_CHECKING:
@@ -54,6 +55,10 @@ def write_report(records: Records, folder: str | os.PathLike[str]) -> Path:
     ------
     InputError
         If there is no result yet.
+
+    Examples
+    --------
+    >>> write_report(Records("small-run"), "small-run/report")  # doctest: +SKIP
     """
     all_records, about = records.all(), records.about()
     rows = records.rows()

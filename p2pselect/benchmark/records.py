@@ -22,7 +22,22 @@ FORMAT = 1
 
 
 class Row(NamedTuple):
-    """One value in long form."""
+    """One value in long form.
+
+    Attributes
+    ----------
+    dataset, method : str
+    seed : int
+    setting : str
+        What of the method was measured.
+    metric : str
+    value : float
+
+    Examples
+    --------
+    >>> Row("digit_scenes", "p2p", 0, "default", "accuracy", 0.5)._asdict()["metric"]
+    'accuracy'
+    """
 
     dataset: str
     method: str
@@ -45,6 +60,12 @@ class Record:
         Settings, versions, seconds, memory: for a person to read.
     error : str
         The traceback; empty where the cell succeeded.
+
+    Examples
+    --------
+    >>> record = Record(Cell("d", "p2p", "default", 0), {"default": {"accuracy": 0.5}})
+    >>> [row.metric for row in record.rows()], record.failed
+    (['accuracy'], False)
     """
 
     cell: Cell

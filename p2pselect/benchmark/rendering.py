@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from html import escape
 
 from p2pselect.benchmark.paper_numbers import PaperNumber
-from p2pselect.benchmark.tables import Entry, Table
+from p2pselect.benchmark.results import Entry
+from p2pselect.benchmark.tables import Table
 
 _LATEX = {"%": r"\%", "&": r"\&", "_": r"\_", "#": r"\#", "±": r"$\pm$", "δ": r"$\delta$"}
 _LATEX |= {"τ": r"$\tau$", "p̄": r"$\bar p$"}

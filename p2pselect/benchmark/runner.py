@@ -100,7 +100,14 @@ def run(
     Raises
     ------
     InputError
-        If `out` holds a run with other settings, or a data set that was named is not there.
+        If `out` holds a run with other settings.
+    UnknownNameError
+        If a data set or a method that was named does not exist.
+
+    Examples
+    --------
+    >>> from p2pselect.benchmark import SCALES
+    >>> run(SCALES["small"], "small-run", n_jobs=2, tell=print)  # doctest: +SKIP
     """
     table = datasets_room.DATASETS if table is None else table
     records = Records(out)

@@ -7,51 +7,16 @@ shows its classifier everything that COMET hides.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
-
-import numpy as np
 
 from p2pselect.benchmark.measure import FIXED, MATCHED, STRONG_TAU, at_tau
 from p2pselect.benchmark.paper_numbers import PAPER_NUMBERS, PaperNumber
 from p2pselect.benchmark.records import Row
+from p2pselect.benchmark.results import LABELS, Entry, Results, threshold_of
 
-#: Names in print, in the paper's order; other methods come before P2P.
-LABELS = {
-    "blackbox": "Blackbox",
-    "blackbox_pixel": "Blackbox Pixel",
-    "comet1": "COMET-1",
-    "diet": "DiET",
-    "rbaem": "RB-AEM",
-    "realx": "REAL-X",
-    "bcos": "B-cos",
-    "comet": "COMET",
-    "infomask": "InfoMask",
-    "l2x": "L2X",
-    "invase": "INVASE",
-    "p2p": "P2P",
-}
 #: Upper bounds and controls, which do not compete.
 CONTROLS = ("blackbox", "blackbox_pixel", "comet1")
 REGIONS = {"default": "SLIC regions (default)", "watershed": "watershed regions"}
-
-
-class Entry(NamedTuple):
-    """Mean and standard deviation over seeds.
-
-    Attributes
-    ----------
-    mean : float
-    sd : float or None
-        With n - 1 in the denominator; None for one seed.
-    n : int
-        Number of seeds.
-    """
-
-    mean: float
-    sd: float | None
-    n: int
 
 
 @dataclass(frozen=True)
@@ -126,51 +91,6 @@ class Table:
             for line in self.lines
         ]
         return Table(self.key, self.title, [self.columns[k] for k in full], lines, self.note)
-
-
-class Results:
-    """Results in long form, ready to be asked.
-
-    Parameters
-    ----------
-    rows : iterable of Row
-
-    Examples
-    --------
-    >>> rows = [Row("d", "p2p", seed, "default", "accuracy", 0.5 + seed) for seed in (0, 1)]
-    >>> Results(rows).entry("d", "p2p", "default", "accuracy").mean
-    1.0
-    """
-
-    def __init__(self, rows: Iterable[Row]):
-        self.values: dict[tuple[str, str, str, str], dict[int, float]] = {}
-        for row in rows:
-            key = (row.dataset, row.method, row.setting, row.metric)
-            self.values.setdefault(key, {})[row.seed] = row.value
-        self.datasets = sorted({key[0] for key in self.values})
-
-    def methods(self, dataset: str) -> list[str]:
-        """Methods that a data set has results of, in the order of the paper."""
-        there = {key[1] for key in self.values if key[0] == dataset}
-        order = list(LABELS)
-        place = {m: order.index(m) if m in order else len(order) - 1.5 for m in there}
-        return sorted(there, key=lambda m: (place[m], m))
-
-    def settings(self, dataset: str, method: str) -> list[str]:
-        """Settings that a method has results of."""
-        return sorted({key[2] for key in self.values if key[:2] == (dataset, method)})
-
-    def by_seed(self, dataset: str, method: str, setting: str, metric: str) -> dict[int, float]:
-        """Value of every seed; empty where there is none."""
-        return self.values.get((dataset, method, setting, metric), {})
-
-    def entry(self, dataset: str, method: str, setting: str, metric: str) -> Entry | None:
-        """Mean and standard deviation over the seeds; None where there is no result."""
-        values = list(self.by_seed(dataset, method, setting, metric).values())
-        if not values:
-            return None
-        sd = float(np.std(values, ddof=1)) if len(values) > 1 else None
-        return Entry(float(np.mean(values)), sd, len(values))
 
 
 def tables(results: Results) -> list[Table]:
@@ -280,11 +200,6 @@ def threshold_table(results: Results, dataset: str) -> Table:
             entries += [PAPER_NUMBERS.get((dataset, "p2p", setting, m)) for _, m in papers]
             table.lines.append(Line(f"δ = {threshold_of(setting):.2f}", entries))
     return table
-
-
-def threshold_of(setting: str) -> float:
-    """The number in the name of a setting: 0.8 of ``delta=080``."""
-    return int(setting.rpartition("=")[2]) / 100
 
 
 def fixed_table(results: Results, dataset: str) -> Table:

@@ -3,7 +3,7 @@
 import pytest
 
 from p2pselect.benchmark.paper_numbers import PAPER_NUMBERS, PaperNumber
-from p2pselect.benchmark.tables import LABELS
+from p2pselect.benchmark.results import LABELS
 
 #: As the paper prints them: model, then mean and standard deviation; * for none.
 TABLE_1 = """

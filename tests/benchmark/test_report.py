@@ -9,7 +9,7 @@ from PIL import Image
 from p2pselect.benchmark import Cell, Record, Records, Row, read_csv, run, write_report
 from p2pselect.benchmark.experiments import P2P, Training
 from p2pselect.benchmark.figures import curve_figure, examples, fixed_figure
-from p2pselect.benchmark.tables import Results
+from p2pselect.benchmark.results import Results
 from p2pselect.benchmark.tally import GRID, curve_point
 from p2pselect.exceptions import InputError
 

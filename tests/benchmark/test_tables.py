@@ -6,11 +6,10 @@ import io
 import pytest
 
 from p2pselect.benchmark import Row, claims, rendering
+from p2pselect.benchmark.results import Entry, Results
 from p2pselect.benchmark.tables import (
     Column,
-    Entry,
     Line,
-    Results,
     Table,
     ablation_table,
     fixed_table,

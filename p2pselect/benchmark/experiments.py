@@ -81,6 +81,8 @@ class Plan:
         test images of the same seed, rounded to whole per cent.
     changes : dict of str to dict, default={}
         More constructor arguments by method: of methods too slow as they come.
+    ablations : tuple of str, optional
+        Settings of the ablations that are run; None for all of the scale.
 
     Examples
     --------
@@ -96,6 +98,7 @@ class Plan:
     n_test: int | None = None
     tau: float | None = None
     changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    ablations: tuple[str, ...] | None = None
 
     def estimator(self, training: Training, **more: Any) -> SelectiveImageClassifier:
         """The unfitted estimator of a training.
@@ -191,8 +194,11 @@ class Scale:
             check_name("data set", name, self.plans)
         found: dict[Cell, Training] = {}
         for dataset in datasets:
+            wanted = self.plans[dataset].ablations
             for training in self._chosen(methods):
                 few = training.group == "ablation"
+                if few and wanted is not None and training.setting not in wanted:
+                    continue
                 for seed in seeds[: self.n_ablation_seeds] if few else seeds:
                     cell = Cell(dataset, training.method, training.setting, seed)
                     found[cell] = training

@@ -42,7 +42,8 @@ def test_names_and_settings_of_a_scale_are_real(scale):
 
 def test_ablations_are_those_of_the_paper_and_more():
     for scale, tau_input in (("small", "additive"), ("paper", "logit")):
-        names = {t.setting for t in SCALES[scale].trainings if t.group == "ablation"}
+        known = (*SCALES[scale].trainings, *SCALES[scale].variants)
+        names = {t.setting for t in known if t.group == "ablation"}
         assert names >= {
             "watershed", "grid", "pixel", "no_covariance", "straight_through", tau_input,
         }  # fmt: skip
@@ -89,6 +90,12 @@ def test_ablations_run_with_the_first_seeds(make_scale):
     ablation = Training("p2p", "grid", {"regions": "grid"}, "ablation")
     scale = make_scale(Training("p2p", group="p2p"), ablation, seeds=(3, 4), n_ablation_seeds=1)
     assert [c.seed for c in scale.cells() if c.setting == "grid"] == [3]
+
+
+def test_a_plan_can_leave_ablations_out():
+    cells = SCALES["small"].cells(seeds=[0])
+    assert "emoji_object.p2p.watershed.0" in {cell.key for cell in cells}
+    assert "emoji_object.p2p.grid.0" not in {cell.key for cell in cells}
 
 
 @pytest.mark.parametrize(

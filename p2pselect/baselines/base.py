@@ -12,12 +12,9 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
 from p2pselect.estimators.base import SelectiveImageClassifier
-from p2pselect.estimators.p2p import pretrained_per_network
 from p2pselect.estimators.selection import Selections
 from p2pselect.images import ImageSequence
-from p2pselect.nn.backbones import Normalized, build_classifier
 from p2pselect.nn.model import RegionScores, SelectiveModel
-from p2pselect.nn.selectors import build_pixel_scorer
 from p2pselect.nn.ties import break_ties
 from p2pselect.thresholding import threshold_counts
 
@@ -66,16 +63,6 @@ class BaselineClassifier(SelectiveImageClassifier):
     def _hinge(self) -> float | None:
         """The tau of a training penalty on the kept area; None for the method's own."""
         return float(self.tau) if self.sparsity == "hinge" else None
-
-    def _build_classifier(self, n_classes: int) -> Normalized:
-        weights = pretrained_per_network(self.pretrained)["classifier"]
-        return build_classifier(
-            self.classifier, n_classes, self.image_size, weights, self.classifier_options
-        )
-
-    def _build_scorer(self, n_maps: int) -> Normalized:
-        weights = pretrained_per_network(self.pretrained)["selector"]
-        return build_pixel_scorer(self.selector, n_maps, weights, self.selector_options)
 
     def _build_model(self, n_classes: int) -> nn.Module:
         return SelectiveModel(self._build_scorer(1), self._build_classifier(n_classes))

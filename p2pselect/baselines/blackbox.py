@@ -14,8 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from p2pselect.estimators.base import SelectiveImageClassifier
-from p2pselect.estimators.p2p import pretrained_per_network
-from p2pselect.nn.backbones import build_classifier
 from p2pselect.nn.model import RegionScores
 from p2pselect.nn.pooling import region_areas
 from p2pselect.objectives.p2p import full_image_objective
@@ -55,12 +53,7 @@ class BlackboxClassifier(SelectiveImageClassifier):
     """
 
     def _build_model(self, n_classes: int) -> FullImageModel:
-        weights = pretrained_per_network(self.pretrained)["classifier"]
-        return FullImageModel(
-            build_classifier(
-                self.classifier, n_classes, self.image_size, weights, self.classifier_options
-            )
-        )
+        return FullImageModel(self._build_classifier(n_classes))
 
     def _phases(self) -> Sequence[Phase]:
         return [Phase("fit", self.max_epochs, full_image_objective, ("classifier",))]

@@ -65,9 +65,9 @@ _FAST_DIET = {"n_stages": 1, "max_steps": 12, "mask_step": 0.1}
 #: The other methods get about two thirds of P2P's CPU time, so that all of it takes an hour:
 #: an epoch costs from half of P2P's (the black boxes) to three times that (DiET).
 _DIGIT_EPOCHS = {
-    "p2p": 12,
-    "ablation": 12,
-    "blackbox": 12,
+    "p2p": 14,
+    "ablation": 14,
+    "blackbox": 14,
     "comet": 5,
     "comet1": 5,
     "diet": 1,

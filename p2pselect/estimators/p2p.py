@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Sequence
 from numbers import Integral, Real
@@ -14,11 +13,10 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor
 
 from p2pselect.estimators.base import SelectiveImageClassifier
-from p2pselect.exceptions import InputError, P2PSelectWarning
+from p2pselect.exceptions import P2PSelectWarning
 from p2pselect.images import ImageSequence
-from p2pselect.nn.backbones import build_classifier
 from p2pselect.nn.model import SelectiveModel
-from p2pselect.nn.selectors import Selector, build_pixel_scorer
+from p2pselect.nn.selectors import Selector
 from p2pselect.objectives.p2p import P2PObjective, RandomMaskObjective
 from p2pselect.thresholding import threshold_counts
 from p2pselect.training.phases import Phase
@@ -56,6 +54,9 @@ class P2PClassifier(SelectiveImageClassifier):
         ``head_channels``, ``weights``.
     classifier_options : dict, optional
         More arguments for ``timm.create_model``.
+    selector_image_size : int, optional
+        Side in pixels of the copy that the selector sees; ``image_size`` by default.  Its
+        maps are coarse anyway: half the side makes its passes about four times cheaper.
     tau : "dynamic" or float in (0, 1], default="dynamic"
         Largest fraction of pixels kept: found per image (eq. 4), or fixed.  Used at
         prediction only.
@@ -122,6 +123,12 @@ class P2PClassifier(SelectiveImageClassifier):
         Let ``fit`` continue from where the last one ended.
     device : str or torch.device, default="auto"
         ``"auto"`` takes a GPU where there is one.
+    precision : {"32", "bf16-mixed"}, default="32"
+        ``"bf16-mixed"`` runs the networks in bfloat16 where torch's autocast does; all
+        else stays in 32 bits.
+    compile : bool, default=False
+        Compile the networks (:func:`torch.compile`); with a warning, run them as they are
+        where this machine cannot.
     num_workers : int, default=0
         Processes that read and augment training images.
     n_jobs : int, optional
@@ -191,6 +198,7 @@ class P2PClassifier(SelectiveImageClassifier):
         pretrained: Any = "auto",
         selector_options: dict[str, Any] | None = None,
         classifier_options: dict[str, Any] | None = None,
+        selector_image_size: int | None = None,
         tau: float | str = "dynamic",
         certainty_threshold: float = 0.99,
         tau_min: float = 0.05,
@@ -220,6 +228,8 @@ class P2PClassifier(SelectiveImageClassifier):
         image_shape: tuple[int, ...] | None = None,
         warm_start: bool = False,
         device: str | torch.device = "auto",
+        precision: str = "32",
+        compile: bool = False,
         num_workers: int = 0,
         n_jobs: int | None = None,
         random_state: Any = None,
@@ -233,6 +243,7 @@ class P2PClassifier(SelectiveImageClassifier):
             pretrained=pretrained,
             selector_options=selector_options,
             classifier_options=classifier_options,
+            selector_image_size=selector_image_size,
             tau=tau,
             certainty_threshold=certainty_threshold,
             tau_min=tau_min,
@@ -252,6 +263,8 @@ class P2PClassifier(SelectiveImageClassifier):
             image_shape=image_shape,
             warm_start=warm_start,
             device=device,
+            precision=precision,
+            compile=compile,
             num_workers=num_workers,
             n_jobs=n_jobs,
             random_state=random_state,
@@ -269,18 +282,10 @@ class P2PClassifier(SelectiveImageClassifier):
         self.warmup_epochs = warmup_epochs
 
     def _build_model(self, n_classes: int) -> SelectiveModel:
-        weights = pretrained_per_network(self.pretrained)
-        scorer = build_pixel_scorer(
-            self.selector, 1 + self.embedding_dim, weights["selector"], self.selector_options
+        scorer = Selector(
+            self._build_scorer(1 + self.embedding_dim), self.embedding_dim, self.tau_input
         )
-        classifier = build_classifier(
-            self.classifier,
-            n_classes,
-            self.image_size,
-            weights["classifier"],
-            self.classifier_options,
-        )
-        return SelectiveModel(Selector(scorer, self.embedding_dim, self.tau_input), classifier)
+        return SelectiveModel(scorer, self._build_classifier(n_classes))
 
     def _phases(self) -> Sequence[Phase]:
         warmup = min(self.warmup_epochs, self.max_epochs)
@@ -319,20 +324,3 @@ class P2PClassifier(SelectiveImageClassifier):
         if self.selection == "budget":
             return super()._mask_counts(logits, areas, offsets, tau_grid)
         return threshold_counts(logits, offsets)
-
-
-def pretrained_per_network(pretrained: Any) -> dict[str, Any]:
-    """The ``pretrained`` setting of selector and classifier."""
-    if not isinstance(pretrained, dict):
-        if isinstance(pretrained, (str, os.PathLike)) and pretrained != "auto":
-            raise InputError(
-                "pretrained: two networks cannot share one file; pass "
-                f"pretrained={{'selector': ..., 'classifier': ...}}, got {pretrained!r}"
-            )
-        return {"selector": pretrained, "classifier": pretrained}
-    if set(pretrained) - {"selector", "classifier"}:
-        raise InputError(
-            "pretrained: a dict has the keys 'selector' and 'classifier', "
-            f"got {sorted(pretrained)}"
-        )
-    return {"selector": "auto", "classifier": "auto", **pretrained}

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from p2pselect.doclinks import DocumentedEstimator
+from p2pselect.nn.image_network import PRECISIONS
 from p2pselect.training.optim import LR_SCHEDULES, OPTIMIZERS
 
 
@@ -30,6 +31,7 @@ class SharedSettings(DocumentedEstimator, BaseEstimator):
         "pretrained": ["boolean", str, dict, HasMethods(["__fspath__"])],
         "selector_options": [dict, None],
         "classifier_options": [dict, None],
+        "selector_image_size": [Interval(Integral, 1, None, closed="left"), None],
         "tau": [StrOptions({"dynamic"}), Interval(Real, 0, 1, closed="right")],
         "certainty_threshold": [Interval(Real, 0, 1, closed="right")],
         "tau_min": [Interval(Real, 0, 1, closed="neither")],
@@ -49,6 +51,8 @@ class SharedSettings(DocumentedEstimator, BaseEstimator):
         "image_shape": [tuple, None],
         "warm_start": ["boolean"],
         "device": [str, torch.device],
+        "precision": [StrOptions(set(PRECISIONS))],
+        "compile": ["boolean"],
         "num_workers": [Interval(Integral, 0, None, closed="left")],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
@@ -65,6 +69,7 @@ class SharedSettings(DocumentedEstimator, BaseEstimator):
         pretrained: Any = "auto",
         selector_options: dict[str, Any] | None = None,
         classifier_options: dict[str, Any] | None = None,
+        selector_image_size: int | None = None,
         tau: float | str = 0.2,
         certainty_threshold: float = 0.99,
         tau_min: float = 0.05,
@@ -84,6 +89,8 @@ class SharedSettings(DocumentedEstimator, BaseEstimator):
         image_shape: tuple[int, ...] | None = None,
         warm_start: bool = False,
         device: str | torch.device = "auto",
+        precision: str = "32",
+        compile: bool = False,
         num_workers: int = 0,
         n_jobs: int | None = None,
         random_state: Any = None,
@@ -96,6 +103,7 @@ class SharedSettings(DocumentedEstimator, BaseEstimator):
         self.pretrained = pretrained
         self.selector_options = selector_options
         self.classifier_options = classifier_options
+        self.selector_image_size = selector_image_size
         self.tau = tau
         self.certainty_threshold = certainty_threshold
         self.tau_min = tau_min
@@ -115,6 +123,8 @@ class SharedSettings(DocumentedEstimator, BaseEstimator):
         self.image_shape = image_shape
         self.warm_start = warm_start
         self.device = device
+        self.precision = precision
+        self.compile = compile
         self.num_workers = num_workers
         self.n_jobs = n_jobs
         self.random_state = random_state

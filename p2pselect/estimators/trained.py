@@ -19,8 +19,8 @@ from p2pselect.estimators.inputs import (
     refuse_metadata,
     resolve_regions,
 )
+from p2pselect.estimators.networks import NetworkBuilder
 from p2pselect.estimators.progress import CallbackSupportMixin, FitTask, with_callbacks
-from p2pselect.estimators.settings import SharedSettings
 from p2pselect.exceptions import InputError
 from p2pselect.images import ImageSequence
 from p2pselect.training.data import REGION_MEMORY, TrainingData
@@ -30,7 +30,7 @@ from p2pselect.training.phases import Phase
 from p2pselect.training.seeding import draw_seed, isolated_rng, resolve_device
 
 
-class TrainedEstimator(CallbackSupportMixin, SharedSettings):
+class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
     """``fit`` and ``partial_fit`` for whatever networks and phases a method has."""
 
     classes_: np.ndarray
@@ -232,6 +232,7 @@ class TrainedEstimator(CallbackSupportMixin, SharedSettings):
         """Take a model as the fitted one, with a fresh optimizer."""
         # Convolutions are about a quarter faster in this layout, also on CPUs.
         self.module_ = model.to(self.device_).to(memory_format=torch.channels_last)
+        self._ready(self.module_)
         self.net_ = new_net(self, self.module_, self._phases())
         if history is not None:
             self.net_.history = history

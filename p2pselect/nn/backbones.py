@@ -8,35 +8,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from p2pselect.exceptions import UnknownNameError
+from p2pselect.nn.image_network import ImageNetwork
 from p2pselect.nn.weights import Pretrained, read_state_dict, with_pretrained
-
-
-class Normalized(nn.Module):
-    """A network behind the normalisation it was trained with, so that black stays 0 outside.
-
-    Parameters
-    ----------
-    network : Module
-    mean, std : sequence of 3 floats
-        Per channel, in units of the [0, 1] pixel range.
-    """
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, network: nn.Module, mean: Sequence[float], std: Sequence[float]):
-        super().__init__()
-        self.network = network
-        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(-1, 1, 1), persistent=False)
-
-    def forward(self, images: Tensor) -> Any:
-        """Map images (n, 3, h, w) in [0, 1] to whatever the network returns."""
-        return self.network((images - self.mean) / self.std)
 
 
 def check_network_name(name: str, known: Sequence[str] = ()) -> None:
@@ -91,7 +67,7 @@ def build_classifier(
     image_size: int,
     pretrained: Pretrained = False,
     options: dict[str, Any] | None = None,
-) -> Normalized:
+) -> ImageNetwork:
     """Build the classifier that will see the masked images.
 
     Parameters
@@ -117,7 +93,7 @@ def build_classifier(
     else:
         options = {**(options or {}), "num_classes": n_classes}
         network = create_timm(classifier, pretrained, image_size, **options)
-    return normalized(network)
+    return as_image_network(network)
 
 
 def mean_and_std(name: str) -> tuple[Sequence[float], Sequence[float]]:
@@ -131,7 +107,7 @@ def mean_and_std(name: str) -> tuple[Sequence[float], Sequence[float]]:
     return config.mean, config.std
 
 
-def normalized(network: nn.Module) -> Normalized:
+def as_image_network(network: nn.Module) -> ImageNetwork:
     """Put a network behind the mean and std of its own ``pretrained_cfg``."""
     config = getattr(network, "pretrained_cfg", None) or {}
-    return Normalized(network, config.get("mean", (0.0,) * 3), config.get("std", (1.0,) * 3))
+    return ImageNetwork(network, config.get("mean", (0.0,) * 3), config.get("std", (1.0,) * 3))

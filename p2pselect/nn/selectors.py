@@ -13,16 +13,17 @@ from torch import Tensor, nn
 
 from p2pselect.exceptions import InputError, WeightsNotFoundError
 from p2pselect.nn.backbones import (
-    Normalized,
+    as_image_network,
     check_network_name,
     create_timm,
     mean_and_std,
-    normalized,
 )
+from p2pselect.nn.image_network import ImageNetwork
 from p2pselect.nn.weights import Pretrained, read_state_dict, with_pretrained
 
 TORCHVISION_LRASPP = "lraspp_mobilenet_v3_large"
-_IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+#: Mean and standard deviation of ImageNet, per channel.
+_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 class LRASPPHead(nn.Module):
@@ -141,7 +142,7 @@ def build_pixel_scorer(
     n_maps: int,
     pretrained: Pretrained = False,
     options: dict[str, Any] | None = None,
-) -> Normalized:
+) -> ImageNetwork:
     """Build the network that maps images to ``n_maps`` pixel maps.
 
     Parameters
@@ -168,7 +169,7 @@ def build_pixel_scorer(
         If ``options`` has an unknown key, or the backbone has no such strides.
     """
     if callable(selector):
-        return normalized(selector(n_maps))
+        return as_image_network(selector(n_maps))
     options = dict(options or {})
     check_network_name(selector, known=[TORCHVISION_LRASPP])
     build = _torchvision_lraspp if selector == TORCHVISION_LRASPP else _timm_lraspp
@@ -185,7 +186,7 @@ def _timm_lraspp(
     *,
     strides: tuple[int, int] = (8, 16),
     head_channels: int = 128,
-) -> Normalized:
+) -> ImageNetwork:
     import timm
 
     trunk: Any = timm.create_model(name, features_only=True)
@@ -199,7 +200,7 @@ def _timm_lraspp(
     backbone: Any = create_timm(name, pretrained, features_only=True, out_indices=indices)
     low, high = backbone.feature_info.channels()
     network = PixelScorer(backbone, LRASPPHead(low, high, n_maps, head_channels))
-    return Normalized(network, *mean_and_std(name))
+    return ImageNetwork(network, *mean_and_std(name))
 
 
 def _torchvision_lraspp(
@@ -209,7 +210,7 @@ def _torchvision_lraspp(
     *,
     head_channels: int = 128,
     weights: str = "segmentation",
-) -> Normalized:
+) -> ImageNetwork:
     from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 
     if weights not in ("segmentation", "imagenet"):
@@ -237,4 +238,4 @@ def _torchvision_lraspp(
     if head_channels == high.out_channels:
         head.cbr.load_state_dict(network.classifier.cbr.state_dict())
         head.scale.load_state_dict(network.classifier.scale.state_dict())
-    return Normalized(PixelScorer(network.backbone, head), **_IMAGENET)
+    return ImageNetwork(PixelScorer(network.backbone, head), *_IMAGENET)

@@ -1,0 +1,57 @@
+"""From an estimator's settings to its networks."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from torch import nn
+
+from p2pselect.estimators.settings import SharedSettings
+from p2pselect.exceptions import InputError
+from p2pselect.nn.backbones import build_classifier
+from p2pselect.nn.image_network import ImageNetwork, prepare_networks
+from p2pselect.nn.selectors import build_pixel_scorer
+
+
+class NetworkBuilder(SharedSettings):
+    """Builds the networks that ``selector`` and ``classifier`` name."""
+
+    def _build_scorer(self, n_maps: int) -> ImageNetwork:
+        """The network that maps images to pixel maps."""
+        scorer = build_pixel_scorer(
+            self.selector, n_maps, self._weights_of("selector"), self.selector_options
+        )
+        scorer.image_size = self.selector_image_size
+        return scorer
+
+    def _build_classifier(self, n_classes: int) -> ImageNetwork:
+        """The network that maps images to logits."""
+        return build_classifier(
+            self.classifier,
+            n_classes,
+            self.image_size,
+            self._weights_of("classifier"),
+            self.classifier_options,
+        )
+
+    def _ready(self, model: nn.Module) -> None:
+        """Make a model run as the settings say, wherever it came from."""
+        prepare_networks(model, self.precision, self.compile, self.image_size)
+
+    def _weights_of(self, network: str) -> Any:
+        """The ``pretrained`` setting of one network."""
+        pretrained = self.pretrained
+        if isinstance(pretrained, dict):
+            if set(pretrained) - {"selector", "classifier"}:
+                raise InputError(
+                    "pretrained: a dict has the keys 'selector' and 'classifier', "
+                    f"got {sorted(pretrained)}"
+                )
+            return pretrained.get(network, "auto")
+        if isinstance(pretrained, (str, os.PathLike)) and pretrained != "auto":
+            raise InputError(
+                "pretrained: two networks cannot share one file; pass "
+                f"pretrained={{'selector': ..., 'classifier': ...}}, got {pretrained!r}"
+            )
+        return pretrained

@@ -1,9 +1,7 @@
 """Memory of training and prediction over a folder of many image files against few.
 
 Writes JPEG files of digit scenes, trains a small P2P for one epoch on their paths, predicts
-all of them, each number of files in a process of its own, and compares the peaks.  Label
-maps are kept while training where they take less than 1 GiB: at --size 64 they do, for
-50,000 files, and count.
+all of them, each number of files in a process of its own, and compares the peaks.
 
     python benchmarks/memory.py --json memory.json
     python benchmarks/memory.py --few 200 --many 1000
@@ -69,7 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--few", type=int, default=2000, help="files of the small folder")
     parser.add_argument("--many", type=int, default=50_000, help="files of the large folder")
-    parser.add_argument("--size", type=int, default=96, help="side of images and of the model")
+    parser.add_argument("--size", type=int, default=64, help="side of images and of the model")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--folder", type=Path, help="measure this folder and print JSON")
     options = parser.parse_args()

@@ -15,7 +15,7 @@ from p2pselect.training.augmentation import Augmentation, paper_view, resolve_au
 
 Batch = tuple[dict[str, Tensor], Tensor]
 #: Label maps that fit into this many bytes are computed once, before training.
-REGION_MEMORY = 2**30
+REGION_MEMORY = 2**26
 
 
 class TrainingData(Dataset):

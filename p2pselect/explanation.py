@@ -68,8 +68,8 @@ class Explanation:
     >>> exp = example_explanation(n_images=3).explanation
     >>> exp.masked_images.shape, exp.kept_fraction.shape
     ((3, 64, 64, 3), (3,))
-    >>> exp[exp.certainty_reached].certainty.min() >= exp.certainty_threshold
-    np.True_
+    >>> bool(exp[exp.certainty_reached].certainty.min() >= exp.certainty_threshold)
+    True
     """
 
     images: np.ndarray

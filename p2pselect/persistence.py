@@ -195,6 +195,8 @@ def _read_weights(
         raise ModelFileError(f"{path} is not a saved model: it has no {WEIGHTS}")
     if _sha256(file) != config["weights_sha256"]:
         raise ModelFileError(f"{file} is damaged or of another model: wrong checksum")
+    # timm's own import computes, which the meta device cannot.
+    import_module("timm")
     # On the meta device a network costs nothing, however large the settings claim it is.
     with torch.device("meta"):
         wanted = estimator._build_model(len(estimator.classes_)).state_dict()

@@ -189,8 +189,9 @@ def test_no_file_without_a_subject():
 
 
 def loaded_by(*modules: str) -> set[str]:
-    """Heavy packages that are loaded after importing modules in a fresh interpreter."""
-    program = f"import sys, {', '.join(modules)}; print(*sys.modules)"
+    """Heavy packages that modules load in a fresh interpreter, beyond scikit-image's own."""
+    first = "import sys, skimage.color, skimage.segmentation; before = set(sys.modules)"
+    program = f"{first}; import {', '.join(modules)}; print(*(set(sys.modules) - before))"
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )

@@ -48,8 +48,8 @@ class BlackboxClassifier(SelectiveImageClassifier):
     >>> scenes = datasets.make_digit_scenes(24, image_size=32, random_state=0)
     >>> settings = BlackboxClassifier.known({**presets.SMALL, "image_size": 32})
     >>> clf = BlackboxClassifier(**{**settings, "max_epochs": 1})
-    >>> clf.fit(scenes.images, scenes.target % 2).transform(scenes.images).all()
-    np.True_
+    >>> bool(clf.fit(scenes.images, scenes.target % 2).transform(scenes.images).all())
+    True
     """
 
     def _build_model(self, n_classes: int) -> FullImageModel:

@@ -94,8 +94,8 @@ class SuperpixelTransformer(DocumentedEstimator, TransformerMixin, BaseEstimator
     >>> from p2pselect import SuperpixelTransformer
     >>> X = np.zeros((2, 32, 32, 3), np.uint8)
     >>> regions = SuperpixelTransformer(n_segments=16).fit_transform(X)
-    >>> regions.shape, regions.dtype, regions.max()
-    ((2, 32, 32), dtype('int32'), np.int32(15))
+    >>> regions.shape, regions.dtype, int(regions.max())
+    ((2, 32, 32), dtype('int32'), 15)
     """
 
     _parameter_constraints: dict = {

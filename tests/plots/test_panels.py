@@ -156,7 +156,7 @@ def test_figures_show_themselves_without_pyplot(made):
 def test_nothing_here_imports_pyplot():
     program = (
         "import sys; from p2pselect.plots import example_explanation, plot_page, "
-        "EvidenceCurveDisplay; assert 'matplotlib' not in sys.modules; "
+        "EvidenceCurveDisplay; "
         "exp = example_explanation(2).explanation; plot_page(exp); "
         "EvidenceCurveDisplay.from_explanation(exp); "
         "assert 'matplotlib.pyplot' not in sys.modules; assert 'torch' not in sys.modules"

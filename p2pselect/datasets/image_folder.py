@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from p2pselect.datasets.masks import resize_mask
 from p2pselect.exceptions import ImageReadError, InputError
 from p2pselect.images import ImageSequence
 from p2pselect.images.pixels import height_width
@@ -90,6 +91,37 @@ def _visible(folder: Path, *, folders: bool) -> list[str]:
         )
 
 
+def labelled_folder(
+    folder: Path, *all_splits: Path
+) -> tuple[ImageSequence, np.ndarray, np.ndarray]:
+    """List the images of a split, with class codes that agree over the splits.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the split, with one sub-folder per class.
+    *all_splits : Path
+        Folders of splits that have the same classes; those that do not exist count for
+        nothing.
+
+    Returns
+    -------
+    images : ImageSequence
+    target : ndarray of shape (n,), int
+    names : ndarray of str
+        Classes of all splits, sorted.
+
+    Raises
+    ------
+    InputError
+        As :func:`load_image_folder` does.
+    """
+    images, labels = load_image_folder(folder)
+    existing = [path for path in all_splits if path.is_dir()]
+    names = sorted({name for path in existing for name in _visible(path, folders=True)})
+    return images, np.searchsorted(names, labels), np.array(names)
+
+
 def load_mask_folder(
     root: str | os.PathLike[str],
     images: ImageSequence,
@@ -167,10 +199,7 @@ def read_masks(paths: Sequence[Path], size: int | tuple[int, int] | None = None)
         if shape is None:
             shape = (mask.shape[0], mask.shape[1])
         if size is not None:
-            resized = Image.fromarray(mask).resize(
-                (shape[1], shape[0]), Image.Resampling.NEAREST
-            )
-            mask = np.asarray(resized)
+            mask = resize_mask(mask, shape)
         elif mask.shape != shape:
             raise InputError(
                 f"masks differ in size ({paths[0]} is {shape}, {path} is {mask.shape}): "

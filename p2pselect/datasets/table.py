@@ -10,11 +10,17 @@ from typing import Any
 
 from sklearn.utils import Bunch
 
+from p2pselect.datasets import bam, cifar10, coco10, imagenet, imagenet9
+from p2pselect.datasets.crops import CenterCrop, cropped
 from p2pselect.datasets.digit_scenes import make_digit_scenes
 from p2pselect.datasets.labelled_scenes import load_emoji_scenes
+from p2pselect.datasets.trees import drawn, lacking, require
 from p2pselect.exceptions import InputError
 
 _N_DIGIT_SCENES = {"train": 4000, "test": 1000}
+# How the paper's released code cuts test images; those of ImageNet-9 are used as they are.
+_RESIZED_CROP = CenterCrop(224, resized=256)
+_CROP = CenterCrop(224)
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,8 @@ class Dataset:
     tree : str, default ""
         What the folder holds, as text for people.
     needs : tuple of str, default ()
-        Files and folders, relative to the set's folder, without which it is not there.
+        Files and folders, relative to the set's folder, without which it is not there; of
+        alternatives, ``"a|b"``, one is enough.
     paper : bool, default False
         Whether results may stand beside the paper's.
 
@@ -75,7 +82,7 @@ class Dataset:
             return True
         if root is None:
             return False
-        return all(Path(root, self.folder, name).exists() for name in self.needs or (".",))
+        return not lacking(Path(root, self.folder), self.needs or (".",))
 
     def load(
         self,
@@ -107,10 +114,9 @@ class Dataset:
         """
         folder = None
         if self.folder is not None:
-            if not self.is_present(root):
-                where = "ROOT" if root is None else os.fspath(root)
-                raise InputError(f"{where}/{self.folder} is not there or not complete; {self}")
-            folder = Path(str(root), self.folder)
+            if root is None:
+                raise InputError(f"root is None; {self}")
+            folder = require(Path(root, self.folder), self.needs or (".",), self.tree)
         data = self.loader(folder, split, random_state)
         return Bunch(**{"masks": None, "groups": None, **data})
 
@@ -118,8 +124,7 @@ class Dataset:
         """The tree that is expected under ``root``."""
         if self.folder is None:
             return "generated, needs no files"
-        lines = [f"    {line}" for line in self.tree.strip("\n").splitlines()]
-        return "\n".join(["expected under root:", f"  {self.folder}/", *lines])
+        return f"expected under root:\n{drawn(self.folder, self.tree)}"
 
 
 def _digits(split: Any, random_state: Any, **options: Any) -> Bunch:
@@ -141,6 +146,36 @@ def _emoji_object(folder: Path | None, split: str, random_state: Any) -> Bunch:
 
 def _emoji_scene(folder: Path | None, split: str, random_state: Any) -> Bunch:
     return _scene_as_evidence(load_emoji_scenes(folder or ".", split, target="scene"))
+
+
+def _cifar10(folder: Path | None, split: str, random_state: Any) -> Bunch:
+    data = cifar10.load_cifar10(folder or ".", split)
+    return cropped(data, _RESIZED_CROP) if split == "test" else data
+
+
+def _imagenet(folder: Path | None, split: str, random_state: Any) -> Bunch:
+    data = imagenet.load_imagenet(folder or ".", split)
+    return cropped(data, _RESIZED_CROP) if split == "test" else data
+
+
+def _imagenet9(folder: Path | None, split: str, random_state: Any) -> Bunch:
+    data = imagenet9.load_imagenet9(folder or ".", split)
+    return cropped(data, _RESIZED_CROP) if split == "val" else data
+
+
+def _coco10(folder: Path | None, split: str, random_state: Any) -> Bunch:
+    data = coco10.load_coco10(folder or ".", split)
+    return cropped(data, _RESIZED_CROP) if split == "test" else data
+
+
+def _bam_object(folder: Path | None, split: str, random_state: Any) -> Bunch:
+    data = bam.load_bam(folder or ".", split)
+    return cropped(data, _CROP) if split == "test" else data
+
+
+def _bam_scene(folder: Path | None, split: str, random_state: Any) -> Bunch:
+    data = bam.load_bam(folder or ".", split, target="scene")
+    return _scene_as_evidence(cropped(data, _CROP)) if split == "test" else data
 
 
 def _scene_as_evidence(data: Bunch) -> Bunch:
@@ -168,5 +203,17 @@ DATASETS: dict[str, Dataset] = {
     ),
     "emoji_scene": Dataset(
         _emoji_scene, 96, "emoji_scenes", _EMOJI_TREE, needs=("labels.csv",)
+    ),
+    "cifar10": Dataset(_cifar10, 224, "cifar10", cifar10.TREE, cifar10.NEEDS, paper=True),
+    "coco10": Dataset(_coco10, 224, "coco", coco10.TREE, coco10.NEEDS, paper=True),
+    "imagenet": Dataset(_imagenet, 224, "imagenet", imagenet.TREE, imagenet.NEEDS, paper=True),
+    "imagenet9": Dataset(
+        _imagenet9, 224, "imagenet9", imagenet9.TREE, imagenet9.NEEDS, paper=True
+    ),
+    "bam_object": Dataset(
+        _bam_object, 224, "bam", bam.TREES["object"], bam.NEEDS["object"], paper=True
+    ),
+    "bam_scene": Dataset(
+        _bam_scene, 224, "bam", bam.TREES["scene"], bam.NEEDS["scene"], paper=True
     ),
 }

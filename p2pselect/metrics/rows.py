@@ -33,8 +33,8 @@ def random_localization(
     >>> random_localization(np.array([[[1, 0], [0, 0]]], dtype=bool))
     0.25
     """
-    everything = np.ones(np.shape(object_masks), dtype=bool)
-    kept, objects, _ = flatten(everything, object_masks, valid)
+    given = np.asarray(object_masks)
+    kept, objects, _ = flatten(np.ones(given.shape, dtype=bool), given, valid)
     scores = ratio(objects.sum(axis=1), kept.sum(axis=1))
     scores[~objects.any(axis=1)] = np.nan
     return mean_or_per_image(scores, per_image, "random_localization (no object pixel)")

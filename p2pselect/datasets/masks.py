@@ -1,0 +1,184 @@
+"""Object masks that are read when asked for."""
+
+from __future__ import annotations
+
+import operator
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+from PIL import Image
+
+from p2pselect.exceptions import ImageReadError, InputError
+from p2pselect.images import ImageSequence
+
+
+class MaskSequence:
+    """Masks that are read when asked for; slices of it are views.
+
+    ``masks[i]`` reads one mask; slices and arrays of indices give another MaskSequence and
+    read nothing, so that scikit-learn can split it beside the images.  Where masks are
+    wanted as one array, ``np.asarray(masks[:100])`` reads them.  Every score of
+    :mod:`p2pselect.metrics` takes it as it is.
+
+    Parameters
+    ----------
+    items : sequence
+        What each mask is read from, for example its file.
+    read : callable
+        ``read(item)`` returns the mask, bool (h, w).
+    inverted : bool, default False
+        Whether True and False are exchanged.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        ``(n,)``: the number of masks; they may differ in height and width.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from p2pselect.datasets import MaskSequence
+    >>> masks = MaskSequence([1, 2, 3], lambda n: np.eye(3, dtype=bool) * (n > 1))
+    >>> masks[0].any(), len(masks[1:]), np.asarray(masks[[1, 2]]).shape
+    (np.False_, 2, (2, 3, 3))
+    >>> (~masks)[0].all()
+    np.True_
+    """
+
+    def __init__(
+        self, items: Sequence[Any], read: Callable[[Any], np.ndarray], *, inverted: bool = False
+    ):
+        self.items = items
+        self.read = read
+        self.inverted = inverted
+        self._index = np.arange(len(items))
+
+    @property
+    def shape(self) -> tuple[int]:
+        # scikit-learn indexes what has a shape with arrays, anything else item by item.
+        return (len(self),)
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def __repr__(self) -> str:
+        return f"MaskSequence({len(self)} masks)"
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self[number] for number in range(len(self)))
+
+    def __invert__(self) -> MaskSequence:
+        """The same masks with True and False exchanged."""
+        return self._view(self._index, inverted=not self.inverted)
+
+    def _view(self, index: np.ndarray, *, inverted: bool) -> MaskSequence:
+        view = MaskSequence(self.items, self.read, inverted=inverted)
+        view._index = index
+        return view
+
+    @overload
+    def __getitem__(self, key: int) -> np.ndarray: ...
+
+    @overload
+    def __getitem__(self, key: slice | np.ndarray | list) -> MaskSequence: ...
+
+    def __getitem__(self, key: Any) -> Any:
+        """Read one mask (h, w), or view several.
+
+        Parameters
+        ----------
+        key : int, slice, array of int or array of bool
+        """
+        try:
+            number = operator.index(key)
+        except TypeError:
+            return self._view(self._index[key], inverted=self.inverted)
+        mask = self.read(self.items[int(self._index[number])])
+        return ~mask if self.inverted else mask
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        masks = list(self)
+        sizes = {mask.shape for mask in masks}
+        if len(sizes) > 1:
+            raise InputError(f"masks differ in size: {sorted(sizes)[:3]}; read them one by one")
+        array = np.array(masks, dtype=bool) if masks else np.empty((0, 0, 0), bool)
+        return array if dtype is None else array.astype(dtype)
+
+
+def read_npy_mask(path: str | os.PathLike[str]) -> np.ndarray:
+    """Read a mask (h, w) from a ``.npy`` file; what is not 0 is the object.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    ndarray of shape (h, w), bool
+
+    Raises
+    ------
+    ImageReadError
+        When the file is missing, or holds no 2-D array of numbers.
+    """
+    try:
+        mask = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ImageReadError(f"{os.fspath(path)}: no mask can be read: {error}") from error
+    if mask.ndim != 2 or mask.dtype.kind not in "biuf":
+        raise ImageReadError(
+            f"{os.fspath(path)}: expected a mask (h, w) of numbers, "
+            f"got shape {mask.shape}, dtype {mask.dtype}"
+        )
+    return mask.astype(bool)
+
+
+def masks_beside(images: ImageSequence, folder: Path) -> MaskSequence:
+    """Masks ``folder/CLASS/ID.npy`` of images ``.../CLASS/ID.jpg``.
+
+    Parameters
+    ----------
+    images : ImageSequence
+        Images from files.
+    folder : Path
+
+    Returns
+    -------
+    MaskSequence
+        In the order of the images.
+
+    Raises
+    ------
+    InputError
+        When a mask is missing.
+    """
+    files = images.files
+    assert files is not None
+    paths = [folder / Path(file).parent.name / f"{Path(file).stem}.npy" for file in files]
+    missing = [path for path in paths if not path.is_file()]
+    if missing:
+        raise InputError(
+            f"{len(missing)} of {len(paths)} masks do not exist; the first is {missing[0]}"
+        )
+    return MaskSequence(paths, read_npy_mask)
+
+
+def resize_mask(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Resize a mask by nearest neighbour.
+
+    Parameters
+    ----------
+    mask : ndarray of shape (h, w), bool
+    shape : tuple of int
+        Height and width.
+
+    Returns
+    -------
+    ndarray of shape ``shape``, bool
+    """
+    height, width = shape
+    resized = Image.fromarray(mask).resize((width, height), Image.Resampling.NEAREST)
+    return np.asarray(resized)

@@ -26,7 +26,7 @@ from p2pselect.benchmark.measure import measure
 from p2pselect.benchmark.memory import PeakMemory
 from p2pselect.benchmark.records import Record, Records
 from p2pselect.benchmark.splits import load_split
-from p2pselect.exceptions import P2PSelectError, P2PSelectWarning
+from p2pselect.exceptions import InputError, P2PSelectError, P2PSelectWarning
 from p2pselect.explanation import Explanation
 
 PACKAGES = "p2pselect numpy scipy scikit-learn scikit-image torch torchvision timm skorch"
@@ -100,7 +100,7 @@ def run(
     Raises
     ------
     InputError
-        If `out` holds a run with other settings.
+        If `out` holds a run with other settings, or a data set that was named is not there.
     UnknownNameError
         If a data set or a method that was named does not exist.
 
@@ -112,7 +112,14 @@ def run(
     table = datasets_room.DATASETS if table is None else table
     records = Records(out)
     root = None if root is None else Path(root)
-    names = list(datasets) if datasets is not None else _present(scale, table, root, tell)
+    names = list(scale.plans) if datasets is None else list(datasets)
+    absent = [name for name in names if name in table and not table[name].is_present(root)]
+    if datasets is None:
+        for name in absent:
+            tell(f"{name} is not there: left out")
+        names = [name for name in names if name in table and name not in absent]
+    elif absent:
+        raise InputError(f"{absent[0]} is not there; {table[absent[0]]}")
     cells = scale.cells(names, methods, seeds)
     records.begin(
         {
@@ -267,15 +274,3 @@ def versions() -> dict[str, str]:
 
 def _is_open(record: Record | None, retry_failed: bool) -> bool:
     return record is None or (record.failed and retry_failed)
-
-
-def _present(
-    scale: Scale, table: Mapping[str, Any], root: Path | None, tell: Callable[[str], None]
-) -> list[str]:
-    found = []
-    for name in scale.plans:
-        if name in table and table[name].is_present(root):
-            found.append(name)
-        else:
-            tell(f"{name} is not there: left out")
-    return found

@@ -126,6 +126,8 @@ def test_absent_data_sets_are_left_out_with_a_word(make_scale, tiny_scenes, tmp_
     records = run(make_scale(PIXEL, tau=0.3), tmp_path, table=absent, tell=said.append)
     assert said == ["tiny is not there: left out", "0 cells, 0 of them done before"]
     assert records.all() == []
+    with pytest.raises(InputError, match="tiny is not there"):
+        run(make_scale(PIXEL, tau=0.3), tmp_path, table=absent, datasets=["tiny"])
 
 
 def test_a_data_set_without_masks_has_no_localization(make_scale, tiny_scenes, tmp_path):
@@ -175,6 +177,9 @@ from p2pselect.benchmark import Plan, Scale, Training, run
 
 @dataclass(frozen=True)
 class Scenes:
+    def is_present(self, root):
+        return True
+
     def load(self, root, split, random_state):
         made = datasets.make_digit_scenes(24, 32, split=split, random_state=random_state)
         made.target = made.target % 2

@@ -2,8 +2,8 @@
 
 import pytest
 import sklearn
-from sklearn.utils.fixes import parse_version
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
+from sklearn.utils.fixes import parse_version
 
 from p2pselect import P2PClassifier, SuperpixelTransformer
 from p2pselect.images import as_images

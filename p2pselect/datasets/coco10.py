@@ -173,6 +173,10 @@ def max_min_classes(
     References
     ----------
     Vandenhirtz & Vogt, "From Pixels to Perception", ICML 2025, section 5: the equation for C.
+
+    Examples
+    --------
+    >>> max_min_classes("coco/annotations/instances_train2017.json")  # doctest: +SKIP
     """
     shown = _classes_by_image(_read(Path(annotations)))
     classes = _by_count(shown.values(), None)[:n_candidates]

@@ -46,6 +46,7 @@ _TRANSFORMER = "SuperpixelTransformer"
 _FORGOTTEN = {
     "blackbox": None,
     "callbacks": None,
+    "checkpoint_dir": None,
     "compile": False,
     "device": "auto",
     "pretrained": False,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from p2pselect.benchmark.records import Row
 from p2pselect.exceptions import InputError
+from p2pselect.whole_files import written_whole
 
 
 def write_csv(rows: Iterable[Row], path: str | os.PathLike[str]) -> None:
@@ -31,12 +32,10 @@ def write_csv(rows: Iterable[Row], path: str | os.PathLike[str]) -> None:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with beside.open("w", newline="", encoding="utf-8") as file:
+    with written_whole(path, newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(Row._fields)
         writer.writerows((*row[:-1], f"{row.value:.6g}") for row in rows)
-    beside.replace(path)
 
 
 def read_csv(path: str | os.PathLike[str]) -> list[Row]:

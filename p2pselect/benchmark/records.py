@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from p2pselect.benchmark.cells import Cell
 from p2pselect.exceptions import InputError
+from p2pselect.whole_files import written_whole
 
 FORMAT = 1
 
@@ -209,15 +210,8 @@ class Records:
 def write_json(path: Path, content: Any) -> None:
     """Write a file in one step: a reader sees the old one or the new one, whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with beside.open("w", encoding="utf-8") as file:
-            json.dump(content, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with written_whole(path) as file:
+        json.dump(content, file, indent=1)
 
 
 def _read_record(path: Path) -> Record:

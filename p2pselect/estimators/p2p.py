@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Sequence
 from numbers import Integral, Real
@@ -115,6 +116,11 @@ class P2PClassifier(SelectiveImageClassifier):
         Weights of the classes in the loss.
     callbacks : list of skorch callbacks, optional
         For example ``skorch.callbacks.EarlyStopping(monitor="valid_loss")``.
+    checkpoint_dir : str or path-like, optional
+        Folder for the state of training after every epoch.  Run the same line again after
+        it was stopped, by whatever, and it goes on from there, to the same end.  A training
+        with other settings or data has a file of its own in the folder; `callbacks` start
+        anew.
     channels : {"last", "first"}, default="last"
         Where array-like images have their channel axis.
     image_shape : tuple of int, optional
@@ -224,6 +230,7 @@ class P2PClassifier(SelectiveImageClassifier):
         validation_fraction: float | None = None,
         class_weight: dict | str | None = None,
         callbacks: list | None = None,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
         channels: str = "last",
         image_shape: tuple[int, ...] | None = None,
         warm_start: bool = False,
@@ -259,6 +266,7 @@ class P2PClassifier(SelectiveImageClassifier):
             validation_fraction=validation_fraction,
             class_weight=class_weight,
             callbacks=callbacks,
+            checkpoint_dir=checkpoint_dir,
             channels=channels,
             image_shape=image_shape,
             warm_start=warm_start,

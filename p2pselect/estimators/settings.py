@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -47,6 +48,7 @@ class SharedSettings(DocumentedEstimator, BaseEstimator):
         "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "callbacks": [list, None],
+        "checkpoint_dir": [str, HasMethods(["__fspath__"]), None],
         "channels": [StrOptions({"first", "last"})],
         "image_shape": [tuple, None],
         "warm_start": ["boolean"],
@@ -85,6 +87,7 @@ class SharedSettings(DocumentedEstimator, BaseEstimator):
         validation_fraction: float | None = None,
         class_weight: dict | str | None = None,
         callbacks: list | None = None,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
         channels: str = "last",
         image_shape: tuple[int, ...] | None = None,
         warm_start: bool = False,
@@ -119,6 +122,7 @@ class SharedSettings(DocumentedEstimator, BaseEstimator):
         self.validation_fraction = validation_fraction
         self.class_weight = class_weight
         self.callbacks = callbacks
+        self.checkpoint_dir = checkpoint_dir
         self.channels = channels
         self.image_shape = image_shape
         self.warm_start = warm_start

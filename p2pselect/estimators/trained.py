@@ -21,8 +21,9 @@ from p2pselect.estimators.inputs import (
 )
 from p2pselect.estimators.networks import NetworkBuilder
 from p2pselect.estimators.progress import CallbackSupportMixin, FitTask, with_callbacks
-from p2pselect.exceptions import InputError
+from p2pselect.exceptions import InputError, TrainingError
 from p2pselect.images import ImageSequence
+from p2pselect.training.checkpoints import Checkpoints, checkpoint_path
 from p2pselect.training.data import REGION_MEMORY, TrainingData
 from p2pselect.training.fitting import new_net, run_epochs
 from p2pselect.training.net import SelectiveNet
@@ -210,15 +211,39 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
             self._seed,
         )
         # A fit that continues must not repeat the random numbers of the one before.
-        with isolated_rng(self._seed + 1 + len(self.net_.history), self.device_):
+        end = len(self.net_.history)
+        with isolated_rng(self._seed + 1 + end, self.device_):
+            checkpoints = None if end else self._checkpoints(data)
+            if checkpoints is not None:
+                checkpoints.restore(self.net_)
+                self._seed = data.seed = checkpoints.seed
+                watchers = [*watchers, ("checkpoints", checkpoints)]
             for epochs in cycles:
-                before = len(self.net_.history)
-                run_epochs(self.net_, data, epochs, self, watchers)
-                if len(self.net_.history) < before + epochs:
+                end += epochs
+                done = max(0, len(self.net_.history) - end + epochs)
+                if done >= epochs:
+                    continue  # before it was stopped
+                if checkpoints is not None:
+                    checkpoints.end = end
+                try:
+                    run_epochs(self.net_, data, epochs, self, watchers, done)
+                except TrainingError as error:
+                    if checkpoints is None:
+                        raise
+                    finished = len(self.net_.history) - 1
+                    raise checkpoints.named_in(error, finished) from error
+                if len(self.net_.history) < end:
                     break  # interrupted: what comes after builds on what was not learned
         self.module_.eval()
         self.history_ = self.net_.history
         self._after_training(images, regions)
+
+    def _checkpoints(self, data: TrainingData) -> Checkpoints | None:
+        if self.checkpoint_dir is None:
+            return None
+        settings = self.get_params(deep=False)
+        path = checkpoint_path(self.checkpoint_dir, type(self).__name__, settings, data)
+        return Checkpoints(path, self._seed)
 
     def _propose_all(self, images: ImageSequence) -> np.ndarray:
         size, step = self.image_size, 256

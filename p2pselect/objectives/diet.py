@@ -48,6 +48,14 @@ class MaskTable:
         self.cell_size = cell_size
         self.cells = torch.empty(0)
 
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        return {"cells": self.cells}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what a checkpoint has kept."""
+        self.cells = state["cells"]
+
     def improve(self, model: Any, data: Any, search: InstanceMasks, threshold: float) -> None:
         """Find the masks of all images of a training set, and round them."""
         device = next(model.classifier.parameters()).device
@@ -76,7 +84,7 @@ class MaskTable:
 class DiETStage:
     """One stage: masks first, then the classifier on them."""
 
-    table: MaskTable
+    memory: MaskTable
     search: InstanceMasks
     threshold: float
     first: bool
@@ -85,7 +93,7 @@ class DiETStage:
         """Find the masks of the training images under the classifier as it is."""
         if self.first:
             copy_blackbox(model, data)
-        self.table.improve(model, data, self.search, self.threshold)
+        self.memory.improve(model, data, self.search, self.threshold)
 
     def __call__(self, step: Step) -> LossTerms:
         full = step.model(step.images)
@@ -93,7 +101,7 @@ class DiETStage:
             # Held-out images have no masks: what can be said is the agreement.
             teacher = ask(step.model.blackbox, step.images)
             return {"distillation": l1_distance(teacher, full)}
-        cells = self.table.cells[step.index.to(self.table.cells.device)]
+        cells = self.memory.cells[step.index.to(self.memory.cells.device)]
         masks = spread_cells(cells, step.regions, region_areas(step.regions))
         colours = random_colours(len(step.images), step.images.device)
         shown = laid_over(step.images, to_pixels(masks, step.regions), colours)

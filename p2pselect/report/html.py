@@ -21,6 +21,7 @@ from p2pselect.plots.display import check_truth
 from p2pselect.plots.words import percent
 from p2pselect.report.payload import image_payload
 from p2pselect.report.section import summary_section
+from p2pselect.whole_files import written_whole
 
 _LEAD = (
     "Each pair shows an image and, beside it, <strong>all that the classifier saw of it"
@@ -193,10 +194,6 @@ def _fill(template: str, **parts: str) -> str:
 def _write_atomically(path: Path, text: str) -> None:
     if not path.parent.is_dir():
         raise InputError(f"cannot write {path}: the folder {path.parent} does not exist")
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        # Names of files may hold bytes that are no text; those are shown as "?".
-        beside.write_text(text, encoding="utf-8", errors="replace")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    # Names of files may hold bytes that are no text; those are shown as "?".
+    with written_whole(path, errors="replace") as file:
+        file.write(text)

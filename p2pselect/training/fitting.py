@@ -58,6 +58,7 @@ def run_epochs(
     epochs: int,
     settings: Any,
     watchers: Sequence[tuple[str, Callback]] = (),
+    done: int = 0,
 ) -> None:
     """Train for so many epochs, on all data or on what ``validation_fraction`` leaves.
 
@@ -69,6 +70,8 @@ def run_epochs(
     settings : estimator
     watchers : sequence of (str, Callback)
         Callbacks of this run alone.
+    done : int, default 0
+        Epochs of this run that were trained before it was stopped.
     """
     train, valid = data, None
     if settings.validation_fraction:
@@ -89,7 +92,7 @@ def run_epochs(
     own = net.callbacks_
     net.callbacks_ = own + extra
     try:
-        net.partial_fit(train, None, epochs=epochs)
+        net.partial_fit(train, None, epochs=epochs - done)
     finally:
         net.callbacks_ = own
 

@@ -20,7 +20,8 @@ class Phase:
     name : str
     epochs : int
     objective : callable
-        See :data:`p2pselect.objectives.base.Objective`.
+        See :data:`p2pselect.objectives.base.Objective`.  What it learns outside of the model
+        belongs into an attribute ``memory`` with ``state_dict`` and ``load_state_dict``.
     trainable : tuple of str
         Sub-modules of the model that learn; all others are frozen and in eval mode, so
         that their batch statistics stay as they are too.

@@ -35,6 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--workers", type=int, default=0, help="processes that read images")
     parser.add_argument("--seed", type=int, metavar="N", help="makes training reproducible")
+    parser.add_argument(
+        "--checkpoints",
+        type=Path,
+        metavar="DIR",
+        help="keep the state of training here; the same command goes on after it was stopped",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the history as JSON")
     add_on_error(parser)
 
@@ -49,6 +55,7 @@ def run(options: argparse.Namespace) -> None:
         **(presets.SMALL if options.preset == "small" else {}),
         "random_state": options.seed,
         "num_workers": options.workers,
+        "checkpoint_dir": options.checkpoints,
         "verbose": 1,
     }
     if options.epochs is not None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ import torch
 
 from p2pselect.exceptions import InputError, ModelFileError
 from p2pselect.regions.transformer import SuperpixelTransformer
+from p2pselect.whole_files import written_whole_folder
 
 FORMAT = 1
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
@@ -89,22 +89,13 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     from sklearn.utils.validation import check_is_fitted
 
     check_is_fitted(estimator)
-    path = Path(path)
-    if path.exists() and not (path.is_dir() and (path / CONFIG).is_file()):
-        raise InputError(f"{path} exists and is not a saved model: it is not overwritten")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".p2pselect-") as made:
-        new = Path(made, "new")
-        new.mkdir()
+    with written_whole_folder(Path(path), CONFIG, "a saved model") as new:
         state = estimator.module_.state_dict()
         save_file({k: v.cpu().contiguous() for k, v in state.items()}, new / WEIGHTS)
         config = _describe(estimator)
         config["weights_sha256"] = _sha256(new / WEIGHTS)
         config["config_sha256"] = _config_digest(config)
         (new / CONFIG).write_text(json.dumps(config, indent=1), encoding="utf-8")
-        if path.exists():
-            path.rename(Path(made, "old"))
-        new.rename(path)
 
 
 def load(path: str | os.PathLike[str], expected: type | None = None) -> Any:

@@ -1,12 +1,15 @@
-"""Files that are there whole or not at all, whenever the process ends."""
+"""Files and folders that are there whole or not at all, whenever the process ends."""
 
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
+
+from p2pselect.exceptions import InputError
 
 
 @contextmanager
@@ -38,3 +41,37 @@ def written_whole(path: Path, mode: str = "w", **options: Any) -> Iterator[IO[An
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def written_whole_folder(path: Path, sign: str, kind: str) -> Iterator[Path]:
+    """A new folder that takes the place of ``path`` when the block has ended well.
+
+    Parameters
+    ----------
+    path : Path
+        New, or a folder of the same kind, which is replaced.
+    sign : str
+        File that such a folder has.
+    kind : str
+        What such a folder is called, for the message.
+
+    Yields
+    ------
+    Path
+
+    Raises
+    ------
+    InputError
+        If ``path`` is something else.
+    """
+    if path.exists() and not (path.is_dir() and (path / sign).is_file()):
+        raise InputError(f"{path} exists and is not {kind}: it is not overwritten")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".p2pselect-") as made:
+        new = Path(made, "new")
+        new.mkdir()
+        yield new
+        if path.exists():
+            path.rename(Path(made, "old"))
+        new.rename(path)

@@ -18,7 +18,7 @@ ROOMS = """
     exceptions doclinks whole_files images explanation regions datasets
     nn objectives training thresholding estimators baselines
     metrics model_selection testing plots summary report
-    presets persistence benchmark p2pselect cli __main__
+    presets persistence serving benchmark p2pselect cli __main__
 """.split()
 
 #: The only imports upwards, all inside a function: conveniences of an object that its own
@@ -27,6 +27,7 @@ UPWARDS_INSIDE_FUNCTIONS = {
     ("explanation", "plots"),  # Explanation.plot
     ("explanation", "report"),  # Explanation.to_html
     ("estimators", "persistence"),  # estimator.save and load
+    ("estimators", "serving"),  # P2PClassifier.export_onnx
 }
 
 #: Arrays in, arrays or pictures out: these work on a machine without the networks' libraries.

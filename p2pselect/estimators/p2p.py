@@ -289,6 +289,12 @@ class P2PClassifier(SelectiveImageClassifier):
         self.straight_through = straight_through
         self.warmup_epochs = warmup_epochs
 
+    def export_onnx(self, path: str | os.PathLike[str]) -> None:
+        """Write both networks as ONNX; see :func:`p2pselect.serving.export_onnx`."""
+        from p2pselect.serving import export_onnx
+
+        export_onnx(self, path)
+
     def _build_model(self, n_classes: int) -> SelectiveModel:
         scorer = Selector(
             self._build_scorer(1 + self.embedding_dim), self.embedding_dim, self.tau_input

@@ -1,0 +1,86 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from p2pselect import P2PClassifier, SuperpixelTransformer, datasets, presets
+from p2pselect.exceptions import InputError
+
+onnxruntime = pytest.importorskip("onnxruntime", reason="serving is tested where ONNX runs")
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    return datasets.make_digit_scenes(60, image_size=32, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def clf(scenes):
+    settings = {
+        **presets.SMALL,
+        "image_size": 32,
+        "max_epochs": 2,
+        "warmup_epochs": 1,
+        "regions": SuperpixelTransformer(n_segments=16),
+    }
+    return P2PClassifier(**settings, random_state=0).fit(scenes.images, scenes.target % 3)
+
+
+def session(path):
+    running = onnxruntime.InferenceSession(str(path))
+    return lambda images: running.run(None, {"images": images})[0]
+
+
+def served(folder, images, regions):
+    """Predictions as a program without torch makes them."""
+    settings = json.loads((folder / "serving.json").read_text())
+    select, classify = (session(folder / f"{name}.onnx") for name in ("selector", "classifier"))
+    maps = select(images)[:, 0]
+    all_proba, all_masks = [], []
+    for image, labels, scores in zip(images, regions, maps, strict=True):
+        areas = np.bincount(labels.ravel())
+        logits = np.bincount(labels.ravel(), scores.ravel()) / np.maximum(areas, 1)
+        logits[areas == 0] = -np.inf
+        for offset in settings["logit_offset"]:
+            kept = logits + offset > 0
+            if not settings["allow_empty"]:
+                kept[logits.argmax()] = True
+            mask = kept[labels]
+            out = classify((image * mask)[None])[0]
+            proba = np.exp(out - out.max())
+            proba /= proba.sum()
+            if proba.max() >= settings["certainty_threshold"]:
+                break
+        all_proba.append(proba)
+        all_masks.append(mask)
+    return np.array(all_proba), np.array(all_masks)
+
+
+def test_the_networks_are_the_same(clf, scenes, tmp_path):
+    clf.export_onnx(tmp_path / "digits.onnx")
+    for n in (1, 5):
+        images = torch.tensor(scenes.images[:n]).permute(0, 3, 1, 2).float() / 255
+        logits = session(tmp_path / "digits.onnx" / "classifier.onnx")(images.numpy())
+        with torch.inference_mode():
+            expected = clf.module_.classifier(images).numpy()
+        np.testing.assert_allclose(logits, expected, atol=1e-4, rtol=0)
+
+
+def test_a_program_without_torch_predicts_the_same(clf, scenes, tmp_path):
+    clf.export_onnx(tmp_path / "digits.onnx")
+    X = scenes.images[:20]
+    images = (X.transpose(0, 3, 1, 2) / 255).astype(np.float32)
+    proba, masks = served(tmp_path / "digits.onnx", images, clf.regions_.propose_batch(X))
+    np.testing.assert_allclose(proba, clf.predict_proba(X), atol=1e-4, rtol=0)
+    np.testing.assert_array_equal(masks, clf.transform(X))
+
+
+def test_an_export_is_replaced_and_nothing_else(clf, tmp_path):
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(InputError, match="mine exists and is not an export"):
+        clf.export_onnx(tmp_path / "mine")
+    for _ in range(2):
+        clf.export_onnx(tmp_path / "digits.onnx")
+    names = sorted(path.name for path in (tmp_path / "digits.onnx").iterdir())
+    assert names == ["classifier.onnx", "selector.onnx", "serving.json"]

@@ -104,6 +104,9 @@ class P2PClassifier(SelectiveImageClassifier):
     weight_decay : float, default=0
     batch_size : int, default=64
         Images per step of training and per batch of prediction.
+    micro_batch_size : int, optional
+        Images that go through the networks at once in training; the gradients of a step are
+        summed up over them.  Halved, with a warning, when a GPU's memory runs out.
     augment : str, callable or None, default="flip"
         Random views of the training images; the regions follow the image.  ``"flip"``
         mirrors, ``"shift"`` moves by up to a tenth of the side, ``"shift+tint"`` changes
@@ -226,6 +229,7 @@ class P2PClassifier(SelectiveImageClassifier):
         lr_schedule: str = "constant",
         weight_decay: float = 0.0,
         batch_size: int = 64,
+        micro_batch_size: int | None = None,
         augment: Any = "flip",
         validation_fraction: float | None = None,
         class_weight: dict | str | None = None,
@@ -262,6 +266,7 @@ class P2PClassifier(SelectiveImageClassifier):
             lr_schedule=lr_schedule,
             weight_decay=weight_decay,
             batch_size=batch_size,
+            micro_batch_size=micro_batch_size,
             augment=augment,
             validation_fraction=validation_fraction,
             class_weight=class_weight,

@@ -25,8 +25,8 @@ def new_net(settings: Any, module: nn.Module, phases: Sequence[Phase]) -> Select
     Parameters
     ----------
     settings : estimator
-        Read for ``optimizer``, ``lr``, ``weight_decay``, ``batch_size``, ``device_``,
-        ``num_workers`` and ``callbacks``.
+        Read for ``optimizer``, ``lr``, ``weight_decay``, ``batch_size``,
+        ``micro_batch_size``, ``device_``, ``num_workers`` and ``callbacks``.
     module : Module
     phases : sequence of Phase
     """
@@ -34,6 +34,7 @@ def new_net(settings: Any, module: nn.Module, phases: Sequence[Phase]) -> Select
     net = SelectiveNet(
         module,
         phases=phases,
+        micro_batch_size=settings.micro_batch_size,
         optimizer=optimizer if callable(optimizer) else OPTIMIZERS[optimizer],
         optimizer__weight_decay=settings.weight_decay,
         lr=settings.lr,

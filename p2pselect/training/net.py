@@ -29,12 +29,23 @@ class SelectiveNet(NeuralNet):
     module : Module
         Already built.
     phases : sequence of Phase
+    micro_batch_size : int, optional
+        Images that go through the networks at once; the gradients of a batch are summed up.
+        Halved when memory runs out.
     **kwargs
         As for :class:`skorch.NeuralNet`.
     """
 
-    def __init__(self, module: nn.Module, *, phases: Sequence[Phase] = (), **kwargs: Any):
+    def __init__(
+        self,
+        module: nn.Module,
+        *,
+        phases: Sequence[Phase] = (),
+        micro_batch_size: int | None = None,
+        **kwargs: Any,
+    ):
         self.phases = phases
+        self.micro_batch_size = micro_batch_size
         super().__init__(module, criterion=nn.Identity, **kwargs)
 
     def initialize_module(self) -> SelectiveNet:
@@ -64,13 +75,42 @@ class SelectiveNet(NeuralNet):
 
     def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Forward, backward; called by skorch inside its optimizer step."""
-        losses, terms = self._losses(batch)
-        loss = torch.stack(list(losses.values())).sum()
-        if not torch.isfinite(loss):
-            self._stop_on(terms)
-        for done, (module, own) in enumerate(losses.items(), start=1):
-            own.backward(inputs=self._parameters_of(module), retain_graph=done < len(losses))
-        return {"loss": loss.detach(), "y_pred": loss.detach(), "terms": terms}
+        while True:
+            try:
+                return self._accumulate(batch)
+            except torch.OutOfMemoryError:
+                size = min(self.micro_batch_size or len(batch[1]), len(batch[1]))
+                if size == 1:
+                    raise
+                self.micro_batch_size = -(-size // 2)
+            # Outside of the handler: the error holds on to what did not fit.
+            self.module_.zero_grad()
+            warnings.warn(
+                f"out of memory with {size} images at once: from here on "
+                f"micro_batch_size={self.micro_batch_size}, gradients of a batch are summed",
+                P2PSelectWarning,
+                stacklevel=2,
+            )
+
+    def _accumulate(self, batch: Batch) -> dict[str, Any]:
+        """Gradients of a batch, of so many images at once as go through the networks."""
+        parts = _parts(batch, self.micro_batch_size)
+        total, means = torch.zeros(()), dict[str, Tensor]()
+        for part in parts:
+            share = len(part[1]) / len(batch[1])
+            losses, terms = self._losses(part)
+            loss = torch.stack(list(losses.values())).sum()
+            if not torch.isfinite(loss):
+                self._stop_on(terms)
+            for done, (module, own) in enumerate(losses.items(), start=1):
+                mine = own if len(parts) == 1 else own * share
+                mine.backward(
+                    inputs=self._parameters_of(module), retain_graph=done < len(losses)
+                )
+            total = total + share * loss.detach().to(total.device)
+            for name, value in terms.items():
+                means[name] = means.get(name, 0) + share * value
+        return {"loss": total, "y_pred": total, "terms": means}
 
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """The same terms on held-out images, without gradients, in eval mode."""
@@ -160,3 +200,17 @@ class SelectiveNet(NeuralNet):
                 stacklevel=2,
             )
             return self
+
+
+def _parts(batch: Batch, size: int | None) -> list[Batch]:
+    """A batch in pieces of at most so many images."""
+    inputs, target = batch
+    if size is None or size >= len(target):
+        return [batch]
+    # As even as can be: a last piece of one image would have no batch statistics.
+    n_parts = -(-len(target) // size)
+    columns = {name: value.tensor_split(n_parts) for name, value in inputs.items()}
+    return [
+        ({name: column[part] for name, column in columns.items()}, own)
+        for part, own in enumerate(target.tensor_split(n_parts))
+    ]

@@ -25,7 +25,7 @@ PUBLIC = """
     p2pselect p2pselect.baselines p2pselect.benchmark p2pselect.datasets
     p2pselect.exceptions p2pselect.images p2pselect.metrics p2pselect.model_selection
     p2pselect.persistence p2pselect.plots p2pselect.presets p2pselect.regions
-    p2pselect.report p2pselect.testing
+    p2pselect.report p2pselect.serving p2pselect.testing
 """.split()
 
 _BLOCK = re.compile(r"(<!-- not run: [^>]+-->\n)?```python\n(.*?)```", re.DOTALL)

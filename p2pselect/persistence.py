@@ -142,7 +142,10 @@ def _load(path: Path, expected: type | None) -> Any:
     cls = getattr(import_module(_CLASSES[config["class"]]), config["class"])
     if expected is not None and not issubclass(cls, expected):
         raise ModelFileError(f"{path} holds a {cls.__name__}, not a {expected.__name__}")
-    estimator = cls(**{k: _decode(v) for k, v in config["params"].items()})
+    # Whatever a file says of these: nothing is downloaded or opened on its behalf.
+    own = cls._get_param_names()
+    params = config["params"] | {k: v for k, v in _FORGOTTEN.items() if k in own}
+    estimator = cls(**{k: _decode(v) for k, v in params.items()})
     estimator._validate_params()
     dtype = np.dtype(config["classes"]["dtype"])
     if dtype.kind not in "biufUO":

@@ -61,6 +61,7 @@ _PAPER: dict[str, Any] = {
 PAPER: dict[str, dict[str, Any]] = {
     name: dict(_PAPER) for name in ("cifar10", "coco10", "imagenet9", "bam_object", "bam_scene")
 }
+PAPER["cifar10"]["augment"] = "paper-crop"  # released code
 PAPER["imagenet"] = {**_PAPER, "max_epochs": 20, "certainty_threshold": 0.8}  # section 4
 
 #: Fraction of pixels that the paper grants its baselines, by dataset (section 4).

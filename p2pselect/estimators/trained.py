@@ -23,6 +23,7 @@ from p2pselect.estimators.networks import NetworkBuilder
 from p2pselect.estimators.progress import CallbackSupportMixin, FitTask, with_callbacks
 from p2pselect.exceptions import InputError, TrainingError
 from p2pselect.images import ImageSequence
+from p2pselect.training.augmentation import PAPER_VIEWS
 from p2pselect.training.checkpoints import Checkpoints, checkpoint_path
 from p2pselect.training.data import REGION_MEMORY, TrainingData
 from p2pselect.training.fitting import new_net, run_epochs
@@ -197,7 +198,7 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
     ) -> None:
         augment = self._views()
         small_enough = len(images) * self.image_size**2 * 4 <= REGION_MEMORY
-        own_size = augment != "paper" if isinstance(augment, str) else True
+        own_size = not (isinstance(augment, str) and augment in PAPER_VIEWS)
         if regions is None and small_enough and own_size:
             regions = self._propose_all(images)
         data = TrainingData(

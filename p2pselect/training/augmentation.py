@@ -17,6 +17,8 @@ from p2pselect.exceptions import InputError
 Augmentation = Callable[
     [np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]
 ]
+#: Left, top, right and bottom of a crop in pixels.
+Box = tuple[float, float, float, float]
 
 
 def flip(
@@ -120,9 +122,7 @@ AUGMENTATIONS: dict[str, Augmentation] = {
 }
 
 
-def random_resized_crop(
-    image: np.ndarray, rng: np.random.Generator
-) -> tuple[int, int, int, int]:
+def random_resized_crop(image: np.ndarray, rng: np.random.Generator) -> Box:
     """Draw a box (left, top, right, bottom) of 8 to 100 % of the area, aspect 3/4 to 4/3.
 
     The default scale and ratio of torchvision's ``RandomResizedCrop``, which the paper uses.
@@ -138,6 +138,24 @@ def random_resized_crop(
     side = min(h, w)
     left, top = (w - side) // 2, (h - side) // 2
     return left, top, left + side, top + side
+
+
+def random_crop(image: np.ndarray, rng: np.random.Generator) -> Box:
+    """Draw a square box of 7/8 of the shorter side.
+
+    As the released code cuts 224 of 256 pixels from CIFAR-10's training images.
+    """
+    h, w = image.shape[:2]
+    side = min(h, w) * 7 / 8
+    left, top = rng.uniform(0, w - side), rng.uniform(0, h - side)
+    return left, top, left + side, top + side
+
+
+#: The paper's views, which are made of the original images: how each one is cut.
+PAPER_VIEWS: dict[str, Callable[[np.ndarray, np.random.Generator], Box]] = {
+    "paper": random_resized_crop,
+    "paper-crop": random_crop,
+}
 
 
 def color_jitter(image: Image.Image, rng: np.random.Generator) -> Image.Image:
@@ -157,19 +175,24 @@ def color_jitter(image: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 
 def paper_view(
-    image: np.ndarray, regions: np.ndarray | None, size: int, rng: np.random.Generator
+    name: str,
+    image: np.ndarray,
+    regions: np.ndarray | None,
+    size: int,
+    rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Resized crop, flip and colour jitter (section 4 and the released code), one image.
+    """Crop, flip and colour jitter (section 4 and the released code), one image.
 
     Parameters
     ----------
+    name : {"paper", "paper-crop"}
     image : ndarray of shape (h, w, 3), uint8
     regions : ndarray of shape (h', w') or None
         Given regions are cropped along, by nearest neighbour.
     size : int
         Side of the result in pixels.
     """
-    box = random_resized_crop(image, rng)
+    box = PAPER_VIEWS[name](image, rng)
     view = Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR, box=box)
     if regions is not None:
         scale = np.array(regions.shape[::-1]) / np.array(image.shape[1::-1])
@@ -184,14 +207,16 @@ def paper_view(
 
 
 def resolve_augmentation(augment: str | Augmentation | None) -> Augmentation | None:
-    """The function behind a name; ``"paper"`` has none, it works on the original images."""
-    if augment is None or augment == "paper":
+    """The function behind a name; the paper's have none, they need the original images."""
+    if augment is None:
         return None
     if callable(augment):
         return augment
+    if augment in PAPER_VIEWS:
+        return None
     if augment not in AUGMENTATIONS:
         raise InputError(
-            f"augment must be None, 'paper', one of {sorted(AUGMENTATIONS)} or a callable, "
-            f"got {augment!r}"
+            f"augment must be None, one of {sorted([*AUGMENTATIONS, *PAPER_VIEWS])} or a "
+            f"callable, got {augment!r}"
         )
     return AUGMENTATIONS[augment]

@@ -11,7 +11,12 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from p2pselect.images import ImageSequence
-from p2pselect.training.augmentation import Augmentation, paper_view, resolve_augmentation
+from p2pselect.training.augmentation import (
+    PAPER_VIEWS,
+    Augmentation,
+    paper_view,
+    resolve_augmentation,
+)
 
 Batch = tuple[dict[str, Tensor], Tensor]
 #: Label maps that fit into this many bytes are computed once, before training.
@@ -54,7 +59,6 @@ class TrainingData(Dataset):
         self.image_size = image_size
         self.regions = regions
         self.augmentation = augment
-        self.paper = isinstance(augment, str) and augment == "paper"
         self.augment = resolve_augmentation(augment)
         self.weight = weight
         self.seed = seed
@@ -83,8 +87,8 @@ class TrainingData(Dataset):
         index = np.asarray(rows)
         rng = np.random.default_rng([self.seed, self.epoch, len(index), int(index[0])])
         given = None if self.regions is None else self.regions[index]
-        if self.paper:
-            images, regions = self._paper_views(index, given, rng)
+        if isinstance(self.augmentation, str) and self.augmentation in PAPER_VIEWS:
+            images, regions = self._paper_views(self.augmentation, index, given, rng)
         else:
             images = self.images.batch(index, self.image_size)
             regions = self.propose(images) if given is None else given
@@ -99,7 +103,11 @@ class TrainingData(Dataset):
         return inputs, torch.from_numpy(self.target[index])
 
     def _paper_views(
-        self, index: np.ndarray, given: np.ndarray | None, rng: np.random.Generator
+        self,
+        name: str,
+        index: np.ndarray,
+        given: np.ndarray | None,
+        rng: np.random.Generator,
     ) -> tuple[np.ndarray, np.ndarray]:
         views: list[np.ndarray] = []
         regions: list[Any] = []
@@ -108,7 +116,7 @@ class TrainingData(Dataset):
             if image.dtype != np.uint8:  # colour jitter works on 8 bits
                 image = np.round(image * 255).astype(np.uint8)
             own = None if given is None else given[position]
-            view, labels = paper_view(image, own, self.image_size, rng)
+            view, labels = paper_view(name, image, own, self.image_size, rng)
             views.append(view)
             regions.append(labels)
         stacked = np.stack(views)

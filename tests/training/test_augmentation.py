@@ -10,6 +10,7 @@ from p2pselect.training.augmentation import (
     Shift,
     flip,
     paper_view,
+    random_crop,
     random_resized_crop,
     resolve_augmentation,
     tint,
@@ -80,14 +81,22 @@ def test_crop_boxes_lie_inside(shape):
         assert 0 <= left < right <= shape[1] and 0 <= top < bottom <= shape[0]
 
 
+def test_random_crops_are_seven_eighths_of_the_shorter_side():
+    rng = np.random.default_rng(0)
+    boxes = np.array([random_crop(np.zeros((32, 48, 3)), rng) for _ in range(200)])
+    np.testing.assert_allclose(boxes[:, 2:] - boxes[:, :2], 28)
+    assert boxes[:, 0].min() < 1 and 19 < boxes[:, 0].max() <= 20
+    assert boxes[:, 1].min() < 0.2 and 3.8 < boxes[:, 1].max() <= 4
+
+
 def test_paper_view_crops_given_regions_along():
     images, regions = _striped(1, size=64)
     # Without jitter the colour would tell the region; with it, constant regions stay so.
-    view, labels = paper_view(images[0], regions[0], 48, np.random.default_rng(3))
+    view, labels = paper_view("paper", images[0], regions[0], 48, np.random.default_rng(3))
     assert view.shape == (48, 48, 3) and labels.shape == (48, 48)
     spread = [view[labels == label].std(axis=0).max() for label in np.unique(labels)]
     assert np.median(spread) < 8
-    assert paper_view(images[0], None, 48, np.random.default_rng(0))[1] is None
+    assert paper_view("paper", images[0], None, 48, np.random.default_rng(0))[1] is None
 
 
 def test_names():

@@ -8,7 +8,7 @@ values of ``k``, smallest tau first, until the classifier is certain.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -111,6 +111,30 @@ class SearchResult:
     path_proba: np.ndarray | None
     n_calls: int = 0
     n_evaluated: int = 0
+
+
+def most_certain(result: SearchResult, counts: np.ndarray) -> SearchResult:
+    """Where the certainty was not reached, go back to the mask that came closest to it.
+
+    Parameters
+    ----------
+    result : SearchResult
+        With its path.
+    counts : ndarray of shape (n, t)
+        Regions kept at every tau.
+
+    Returns
+    -------
+    SearchResult
+        Of equally certain masks the smallest.
+    """
+    assert result.path_proba is not None
+    certainty = np.nan_to_num(result.path_proba, nan=-1.0).max(axis=2)
+    level = np.where(result.reached, result.level, certainty.argmax(axis=1))
+    rows = np.arange(len(level))
+    return replace(
+        result, level=level, count=counts[rows, level], proba=result.path_proba[rows, level]
+    )
 
 
 def next_level(counts: np.ndarray, level: np.ndarray) -> np.ndarray:

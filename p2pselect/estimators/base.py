@@ -96,6 +96,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
         *,
         certainty_threshold: float | None = None,
         tau: float | str | None = None,
+        max_kept: float | None = None,
         regions: Any = None,
     ) -> Explanation:
         """Select, predict, and tell what was shown.
@@ -107,6 +108,10 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
             Instead of the estimator's own.
         tau : "dynamic" or float in (0, 1], optional
             Instead of the estimator's own.
+        max_kept : float in (0, 1], optional
+            Most of an image that may be shown: the answer is the first one that is certain
+            within this fraction of the pixels, or else the most certain one.  Without
+            ``allow_empty`` one region is shown even where it is larger.
         regions : array-like of shape (n, h, w), optional
             Label maps to use instead of proposing regions.
 
@@ -115,7 +120,12 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
         Explanation
         """
         selections = self._select(
-            X, regions, keep="all", certainty_threshold=certainty_threshold, tau=tau
+            X,
+            regions,
+            keep="all",
+            certainty_threshold=certainty_threshold,
+            tau=tau,
+            max_kept=max_kept,
         )
         return explain_selections(self, selections, selections.search(keep_path=True))
 
@@ -150,6 +160,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
         keep: str = "nothing",
         certainty_threshold: float | None = None,
         tau: float | str | None = None,
+        max_kept: float | None = None,
     ) -> Selections:
         check_is_fitted(self, "net_")
         images, given = self._read(X, regions)
@@ -165,7 +176,9 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
         )
         dynamic = isinstance(tau, str)
         grid = make_tau_grid(self.tau_min, self.tau_step) if dynamic else np.array([tau])
-        return Selections(self, images, given, grid, float(threshold), keep)
+        if max_kept is not None:
+            max_kept = float(_in_unit_interval("max_kept", max_kept))
+        return Selections(self, images, given, grid, float(threshold), keep, max_kept)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "net_")

@@ -16,7 +16,13 @@ from p2pselect.images import ImageSequence
 from p2pselect.nn.masking import apply_mask
 from p2pselect.nn.model import RegionScores
 from p2pselect.nn.pooling import to_pixels
-from p2pselect.thresholding import Chunk, SearchResult, search_certainty
+from p2pselect.thresholding import (
+    Chunk,
+    SearchResult,
+    budget_counts,
+    most_certain,
+    search_certainty,
+)
 from p2pselect.training.data import as_float_images
 
 if TYPE_CHECKING:
@@ -36,6 +42,8 @@ class Selections:
     certainty_threshold : float
     keep : {"nothing", "ranks", "all"}
         What to remember of every batch besides the predictions.
+    max_kept : float, optional
+        Largest fraction of the pixels that any mask keeps.
     """
 
     def __init__(
@@ -46,6 +54,7 @@ class Selections:
         tau_grid: np.ndarray,
         certainty_threshold: float,
         keep: str,
+        max_kept: float | None = None,
     ):
         self.estimator = estimator
         self.images = images
@@ -53,6 +62,7 @@ class Selections:
         self.tau_grid = tau_grid
         self.certainty_threshold = certainty_threshold
         self.keep = keep
+        self.max_kept = max_kept
         self.kept: list[dict[str, np.ndarray]] = []
         self.soft = False
         with torch.inference_mode():
@@ -116,6 +126,9 @@ class Selections:
             counts = estimator._mask_counts(
                 sorted_logits, sorted_areas, self.offsets, self.tau_grid
             )
+            if self.max_kept is not None:
+                most = budget_counts(sorted_areas, np.array([self.max_kept]))
+                counts = torch.minimum(counts, most)
             if not estimator.allow_empty:
                 counts = counts.clamp(min=1)
             ranks = torch.empty_like(ranking)
@@ -191,6 +204,9 @@ def explain_selections(
 ) -> Explanation:
     """Put the selections of a finished search (with ``keep="all"``) into an Explanation."""
     kept = selections.kept
+    counts = np.concatenate([part["counts"] for part in kept])
+    if selections.max_kept is not None:
+        result = most_certain(result, counts)
     logits = _padded([part["logits"] for part in kept], -np.inf)
     embeddings = _padded([part["embeddings"] for part in kept], 0.0)
     offsets = selections.offsets.cpu().numpy()[result.level]
@@ -213,6 +229,6 @@ def explain_selections(
         region_embeddings=embeddings if embeddings.shape[1] else None,
         soft_region_masks=_padded([p["soft"] for p in kept], 0.0) if selections.soft else None,
         path_tau=selections.tau_grid,
-        path_counts=np.concatenate([part["counts"] for part in kept]),
+        path_counts=counts,
         path_proba=result.path_proba,
     )

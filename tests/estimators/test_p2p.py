@@ -36,6 +36,31 @@ def test_removed_pixels_change_nothing_to_the_bit(clf, X):
     assert torch.equal(shown, changed)
 
 
+def test_a_budget_of_pixels_is_answered_as_certainly_as_it_can_be(clf, X):
+    free = clf.explain(X, certainty_threshold=1.0)
+    for max_kept in (0.15, 0.4, 1.0):
+        exp = clf.explain(X, certainty_threshold=1.0, max_kept=max_kept)
+        one_region = exp.region_masks.sum(axis=1) == 1
+        assert (exp.kept_fraction[~one_region] <= max_kept + 1e-6).all()
+        shown = clf.predict_proba_masked(exp.masked_images)
+        np.testing.assert_allclose(shown, exp.proba, atol=1e-6)
+        # The slow way: every mask of the free search that fits, and its probabilities.
+        for n in range(len(X)):
+            area = np.bincount(exp.regions[n].ravel())
+            order = np.argsort(-exp.selection_logits[n], kind="stable")
+            fits = (area[order].cumsum() <= max_kept * exp.regions[n].size + 1e-6).sum()
+            seen = {}
+            for count in np.minimum(free.path_counts[n], max(fits, 1)):
+                mask = np.isin(exp.regions[n], order[:count])
+                seen[count] = exp.images[n] * mask[..., None]
+            best = clf.predict_proba_masked(np.stack(list(seen.values()))).max(axis=1)
+            assert exp.proba[n].max() >= best.max() - 1e-5
+    sure = clf.explain(X, certainty_threshold=0.01, max_kept=0.9)
+    np.testing.assert_array_equal(sure.tau, clf.explain(X, certainty_threshold=0.01).tau)
+    with pytest.raises(InputError, match=r"max_kept must be a number in \(0, 1\], got 2"):
+        clf.explain(X, max_kept=2)
+
+
 def test_seeded_training_is_exact_and_leaves_the_global_generators_alone(clf, X, y, settings):
     torch.manual_seed(5)
     np.random.seed(5)  # noqa: NPY002

@@ -46,7 +46,8 @@ def test_a_budget_of_pixels_is_answered_as_certainly_as_it_can_be(clf, X):
         np.testing.assert_allclose(shown, exp.proba, atol=1e-6)
         # The slow way: every mask of the free search that fits, and its probabilities.
         for n in range(len(X)):
-            area = np.bincount(exp.regions[n].ravel())
+            n_regions = exp.selection_logits.shape[1]
+            area = np.bincount(exp.regions[n].ravel(), minlength=n_regions)
             order = np.argsort(-exp.selection_logits[n], kind="stable")
             fits = (area[order].cumsum() <= max_kept * exp.regions[n].size + 1e-6).sum()
             seen = {}

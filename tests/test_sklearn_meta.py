@@ -108,6 +108,25 @@ def test_grid_search_by_accuracy_and_by_localization(clf, scenes):
     assert search.score(X, y, masks=M) == LOCALIZATION(search, X, masks=M)
 
 
+def test_grid_search_on_a_dask_cluster(clf, scenes, tmp_path, monkeypatch):
+    distributed = pytest.importorskip("distributed", reason="dask is an optional backend")
+    monkeypatch.setenv("DASK_TEMPORARY_DIRECTORY", str(tmp_path))
+    X, y, M = scenes
+    search = GridSearchCV(clf, {"lr": [1e-3, 1e-2]}, scoring=LOCALIZATION, cv=2, n_jobs=2)
+    alone = clone(search).set_params(n_jobs=None).fit(X, y, masks=M)
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster),
+        joblib.parallel_config("dask"),
+    ):
+        search.fit(X, y, masks=M)
+    np.testing.assert_allclose(
+        search.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"], atol=1e-6
+    )
+
+
 def test_randomized_and_halving_search(clf, scenes):
     X, y, M = scenes
     grid = {"lr": [1e-3, 4e-3]}

@@ -102,6 +102,9 @@ class P2PClassifier(SelectiveImageClassifier):
     optimizer : {"adam", "adamw", "sgd"} or callable, default="adam"
     lr_schedule : {"constant", "onecycle", "cosine"}, default="constant"
     weight_decay : float, default=0
+    ema_decay : float in (0, 1), optional
+        Predict with the exponential moving average of the weights instead of the last ones;
+        .99 to .9999, the more steps the nearer to 1.
     batch_size : int, default=64
         Images per step of training and per batch of prediction.
     micro_batch_size : int, optional
@@ -229,6 +232,7 @@ class P2PClassifier(SelectiveImageClassifier):
         optimizer: Any = "adam",
         lr_schedule: str = "constant",
         weight_decay: float = 0.0,
+        ema_decay: float | None = None,
         batch_size: int = 64,
         micro_batch_size: int | None = None,
         augment: Any = "flip",
@@ -266,6 +270,7 @@ class P2PClassifier(SelectiveImageClassifier):
             optimizer=optimizer,
             lr_schedule=lr_schedule,
             weight_decay=weight_decay,
+            ema_decay=ema_decay,
             batch_size=batch_size,
             micro_batch_size=micro_batch_size,
             augment=augment,

@@ -44,6 +44,7 @@ class SharedSettings(DocumentedEstimator, BaseEstimator):
         "lr_schedule": [StrOptions(set(LR_SCHEDULES))],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "ema_decay": [Interval(Real, 0, 1, closed="neither"), None],
         "micro_batch_size": [Interval(Integral, 1, None, closed="left"), None],
         "augment": [str, callable, None],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],
@@ -83,6 +84,7 @@ class SharedSettings(DocumentedEstimator, BaseEstimator):
         optimizer: Any = "adam",
         lr_schedule: str = "constant",
         weight_decay: float = 0.0,
+        ema_decay: float | None = None,
         batch_size: int = 64,
         micro_batch_size: int | None = None,
         augment: Any = "flip",
@@ -119,6 +121,7 @@ class SharedSettings(DocumentedEstimator, BaseEstimator):
         self.optimizer = optimizer
         self.lr_schedule = lr_schedule
         self.weight_decay = weight_decay
+        self.ema_decay = ema_decay
         self.batch_size = batch_size
         self.micro_batch_size = micro_batch_size
         self.augment = augment

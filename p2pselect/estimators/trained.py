@@ -24,6 +24,7 @@ from p2pselect.estimators.progress import CallbackSupportMixin, FitTask, with_ca
 from p2pselect.exceptions import InputError, TrainingError
 from p2pselect.images import ImageSequence
 from p2pselect.training.augmentation import PAPER_VIEWS
+from p2pselect.training.averaging import WeightAverage
 from p2pselect.training.checkpoints import Checkpoints, checkpoint_path
 from p2pselect.training.data import REGION_MEMORY, TrainingData
 from p2pselect.training.fitting import new_net, run_epochs
@@ -214,7 +215,11 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         # A fit that continues must not repeat the random numbers of the one before.
         end = len(self.net_.history)
         with isolated_rng(self._seed + 1 + end, self.device_):
-            checkpoints = None if end else self._checkpoints(data)
+            averages = []
+            if self.ema_decay is not None:
+                averages.append(WeightAverage(self.module_, self.ema_decay))
+                watchers = [*watchers, ("weight_average", averages[0])]
+            checkpoints = None if end else self._checkpoints(data, averages)
             if checkpoints is not None:
                 checkpoints.restore(self.net_)
                 self._seed = data.seed = checkpoints.seed
@@ -235,16 +240,18 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
                     raise checkpoints.named_in(error, finished) from error
                 if len(self.net_.history) < end:
                     break  # interrupted: what comes after builds on what was not learned
+        for average in averages:
+            average.take_over(self.module_)
         self.module_.eval()
         self.history_ = self.net_.history
         self._after_training(images, regions)
 
-    def _checkpoints(self, data: TrainingData) -> Checkpoints | None:
+    def _checkpoints(self, data: TrainingData, others: Sequence[Any]) -> Checkpoints | None:
         if self.checkpoint_dir is None:
             return None
         settings = self.get_params(deep=False)
         path = checkpoint_path(self.checkpoint_dir, type(self).__name__, settings, data)
-        return Checkpoints(path, self._seed)
+        return Checkpoints(path, self._seed, others)
 
     def _propose_all(self, images: ImageSequence) -> np.ndarray:
         size, step = self.image_size, 256

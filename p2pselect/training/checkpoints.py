@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +39,13 @@ class Checkpoints(Callback):
     path : Path
     seed : int
         Of the training; that of the checkpoint where there is one.
+    others : sequence of object
+        What else changes while training, with ``state_dict`` and ``load_state_dict``.
     """
 
-    def __init__(self, path: Path, seed: int):
+    def __init__(self, path: Path, seed: int, others: Sequence[Any] = ()):
         self.path = path
+        self.others = others
         self.saved = self._read()
         self.seed: int = self.saved["seed"] if self.saved else seed
 
@@ -68,10 +71,13 @@ class Checkpoints(Callback):
             return
         net.module_.load_state_dict(self.saved["module"])
         net.history = History(json.loads(self.saved["history"]))
-        for phase, memory in zip(net.phases, self.saved["memories"], strict=True):
-            if memory is not None:
-                phase.objective.memory.load_state_dict(memory)
+        for changing, state in zip(self._changing(net), self.saved["changing"], strict=True):
+            changing.load_state_dict(state)
         _restore_steps(net, self.saved)
+
+    def _changing(self, net: NeuralNet) -> list[Any]:
+        memories = [getattr(phase.objective, "memory", None) for phase in net.phases]
+        return [*(memory for memory in memories if memory is not None), *self.others]
 
     def named_in(self, error: TrainingError, n_epochs: int) -> TrainingError:
         """An error of training that says where the state before it lies."""
@@ -91,14 +97,13 @@ class Checkpoints(Callback):
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
         device, schedule = torch.device(net.device), _schedule(net)
         history = [{**row, "batches": []} for row in net.history]
-        memories = [getattr(phase.objective, "memory", None) for phase in net.phases]
         state = {
             "format": FORMAT,
             "seed": self.seed,
             "history": json.dumps(history),
             "is_unfinished": len(history) < self.end,
             "module": net.module_.state_dict(),
-            "memories": [None if m is None else m.state_dict() for m in memories],
+            "changing": [changing.state_dict() for changing in self._changing(net)],
             "optimizer": net.optimizer_.state_dict(),
             "schedule": None if schedule is None else schedule.state_dict(),
             "rng": torch.get_rng_state(),

@@ -69,6 +69,7 @@ def assert_equal_training(continued, whole):
         {"validation_fraction": 0.2, "lr_schedule": "cosine", "optimizer": "sgd"},
         {"num_workers": 2},
         {"augment": "paper"},
+        {"ema_decay": 0.9},
     ],
     ids=lambda changes: "-".join(changes) or "small",
 )

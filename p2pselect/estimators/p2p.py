@@ -103,8 +103,7 @@ class P2PClassifier(SelectiveImageClassifier):
     lr_schedule : {"constant", "onecycle", "cosine"}, default="constant"
     weight_decay : float, default=0
     ema_decay : float in (0, 1), optional
-        Predict with the exponential moving average of the weights instead of the last ones;
-        .99 to .9999, the more steps the nearer to 1.
+        Predict with the moving average of the weights; .99 to .9999 are usual.
     batch_size : int, default=64
         Images per step of training and per batch of prediction.
     micro_batch_size : int, optional
@@ -125,9 +124,8 @@ class P2PClassifier(SelectiveImageClassifier):
         For example ``skorch.callbacks.EarlyStopping(monitor="valid_loss")``.
     checkpoint_dir : str or path-like, optional
         Folder for the state of training after every epoch.  Run the same line again after
-        it was stopped, by whatever, and it goes on from there, to the same end.  A training
-        with other settings or data has a file of its own in the folder; `callbacks` start
-        anew.
+        it was stopped, and it goes on from there, to the same end.  A training with other
+        settings or data has a file of its own in the folder; `callbacks` start anew.
     channels : {"last", "first"}, default="last"
         Where array-like images have their channel axis.
     image_shape : tuple of int, optional

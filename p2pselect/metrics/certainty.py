@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from p2pselect.exceptions import InputError
+from p2pselect.metrics.arrays import as_array, as_masks
 
 
 class RiskCoverageCurve(NamedTuple):
@@ -51,7 +52,10 @@ def certainty_reached(certainty: np.ndarray, certainty_threshold: float) -> floa
     >>> certainty_reached([0.5, 0.9, 0.95, 0.99], 0.9)
     0.75
     """
-    return float(np.mean(np.asarray(certainty) >= certainty_threshold))
+    certainty = as_array(certainty, "certainty")
+    if certainty.ndim != 1 or not len(certainty):
+        raise InputError(f"certainty must have shape (n,), n >= 1, got {certainty.shape}")
+    return float(np.mean(certainty >= certainty_threshold))
 
 
 def expected_calibration_error(
@@ -158,8 +162,8 @@ def aurc(correct: np.ndarray, certainty: np.ndarray) -> float:
 
 
 def _check(correct: np.ndarray, certainty: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    correct = np.asarray(correct, dtype=bool)
-    certainty = np.asarray(certainty, dtype=float)
+    correct = as_masks(correct, "correct")
+    certainty = as_array(certainty, "certainty").astype(float)
     if correct.ndim != 1 or correct.shape != certainty.shape or not len(correct):
         raise InputError(
             "correct and certainty must have one shape (n,), n >= 1, got "

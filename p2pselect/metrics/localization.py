@@ -7,12 +7,14 @@ pixel, no object pixel) is left out of the mean, with a warning that counts them
 
 from __future__ import annotations
 
+import warnings
 from typing import Literal
 
 import numpy as np
 from sklearn.metrics import average_precision_score
 
-from p2pselect.exceptions import InputError
+from p2pselect.exceptions import InputError, P2PSelectWarning
+from p2pselect.metrics.arrays import as_array, as_masks
 from p2pselect.metrics.averaging import mean_or_per_image, ratio
 
 
@@ -233,6 +235,11 @@ def pixel_average_precision_score(
     """
     heat, objects, allowed = flatten(heat_maps, object_masks, valid, "heat_maps")
     if not objects.any():
+        warnings.warn(
+            "pixel_average_precision: no image has an object pixel, there is no score",
+            P2PSelectWarning,
+            stacklevel=2,
+        )
         return float("nan")
     # A heat map has few distinct values (one per region), so count pixels per value
     # instead of sorting every pixel of the set.
@@ -256,23 +263,23 @@ def flatten(
     name: str = "pixel_masks",
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Check and flatten to (n, h*w): first (restricted to valid if a mask), objects, valid."""
-    first = np.asarray(first)
-    arrays = {name: first, "object_masks": np.asarray(object_masks)}
+    first = (as_array if name == "heat_maps" else as_masks)(first, name)
+    arrays = {name: first, "object_masks": as_masks(object_masks, "object_masks")}
     if valid is not None:
-        arrays["valid"] = np.asarray(valid)
+        arrays["valid"] = as_masks(valid, "valid")
     for key, array in arrays.items():
         if array.ndim != 3 or array.shape != first.shape:
             raise InputError(
                 f"{key} must have shape (n, h, w) like {name}, got {array.shape} "
                 f"beside {first.shape}"
             )
-        if key != "heat_maps" and array.dtype != bool and not np.isin(array, (0, 1)).all():
-            raise InputError(f"{key} must be bool, or 0 and 1, got dtype {array.dtype}")
+        if not array.size:
+            raise InputError(f"{key} has no pixel: its shape is {array.shape}")
     flat = {key: array.reshape(len(array), -1) for key, array in arrays.items()}
-    allowed = flat.get("valid", np.ones(flat[name].shape, dtype=bool)).astype(bool)
-    objects = flat["object_masks"].astype(bool) & allowed
+    allowed = flat.get("valid", np.ones(flat[name].shape, dtype=bool))
+    objects = flat["object_masks"] & allowed
     if name == "heat_maps":
         if np.isnan(flat[name]).any():
             raise InputError("heat_maps contains NaN")
         return flat[name], objects, allowed
-    return flat[name].astype(bool) & allowed, objects, allowed
+    return flat[name] & allowed, objects, allowed

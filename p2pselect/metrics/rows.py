@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from p2pselect.metrics.arrays import as_masks
 from p2pselect.metrics.averaging import mean_or_per_image, ratio
 from p2pselect.metrics.localization import flatten
 
@@ -33,7 +34,7 @@ def random_localization(
     >>> random_localization(np.array([[[1, 0], [0, 0]]], dtype=bool))
     0.25
     """
-    given = np.asarray(object_masks)
+    given = as_masks(object_masks, "object_masks")
     kept, objects, _ = flatten(np.ones(given.shape, dtype=bool), given, valid)
     scores = ratio(objects.sum(axis=1), kept.sum(axis=1))
     scores[~objects.any(axis=1)] = np.nan
@@ -74,14 +75,15 @@ def center_localization(
     >>> center_localization(objects, objects)
     1.0
     """
-    kept, objects, allowed = flatten(pixel_masks, object_masks, valid)
-    h, w = np.shape(object_masks)[1:]
+    given = as_masks(pixel_masks, "pixel_masks")
+    kept, objects, allowed = flatten(given, object_masks, valid)
+    h, w = given.shape[1:]
     rows, columns = np.ogrid[:h, :w]
     distance = (2 * rows - h + 1) ** 2 + (2 * columns - w + 1) ** 2
     _, ring, size = np.unique(distance, return_inverse=True, return_counts=True)
     ring = ring.ravel()
     inside = np.cumsum(size) - size
-    area = np.asarray(pixel_masks, dtype=bool).reshape(len(kept), -1).sum(axis=1)
+    area = given.reshape(len(kept), -1).sum(axis=1)
     scores = np.full(len(kept), np.nan)
     for i in np.flatnonzero(objects.any(axis=1) & (area > 0)):
         disc = np.clip((area[i] - inside) / size, 0, 1)[ring]

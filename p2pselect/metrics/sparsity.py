@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from p2pselect.exceptions import InputError
+from p2pselect.metrics.arrays import as_masks
 
 
 def kept_fraction(pixel_masks: np.ndarray, *, per_image: bool = False) -> float | np.ndarray:
@@ -36,7 +37,7 @@ def kept_fraction(pixel_masks: np.ndarray, *, per_image: bool = False) -> float 
     >>> kept_fraction(np.array([[[1, 0], [0, 0]]], dtype=bool))
     0.25
     """
-    masks = np.asarray(pixel_masks, dtype=bool)
+    masks = as_masks(pixel_masks, "pixel_masks")
     if masks.ndim != 3 or not masks.size:
         raise InputError(f"pixel_masks must have shape (n, h, w), n >= 1, got {masks.shape}")
     shares = masks.mean(axis=(1, 2))
@@ -65,7 +66,7 @@ def n_selected_regions(
     >>> n_selected_regions(np.array([[1, 0, 1], [0, 0, 1]], dtype=bool))
     1.5
     """
-    masks = np.asarray(region_masks, dtype=bool)
+    masks = as_masks(region_masks, "region_masks")
     if masks.ndim != 2 or not len(masks):
         raise InputError(f"region_masks must have shape (n, d), n >= 1, got {masks.shape}")
     counts = masks.sum(axis=1)

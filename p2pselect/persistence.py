@@ -183,7 +183,7 @@ def _read_weights(
     path: Path, config: dict[str, Any], estimator: Any
 ) -> dict[str, torch.Tensor]:
     from safetensors import safe_open
-    from safetensors.torch import load_file
+    from safetensors.torch import load as load_tensors
 
     file = path / WEIGHTS
     if not file.is_file():
@@ -196,13 +196,15 @@ def _read_weights(
     with torch.device("meta"):
         wanted = estimator._build_model(len(estimator.classes_)).state_dict()
     with safe_open(file, framework="pt") as stored:
-        shapes = {k: tuple(stored.get_slice(k).get_shape()) for k in stored.keys()}  # noqa: SIM118
+        names = list(stored.keys())
+        shapes = {k: tuple(stored.get_slice(k).get_shape()) for k in names}
     if shapes != {k: tuple(v.shape) for k, v in wanted.items()}:
         odd = sorted(k for k in {*shapes, *wanted} if shapes.get(k) != _shape(wanted.get(k)))
         raise ModelFileError(
             f"{file}: the weights do not fit the settings, first at {odd[0]!r}"
         )
-    return load_file(file)
+    # From bytes: a tensor read from an open file leaves something behind (safetensors 0.8).
+    return load_tensors(file.read_bytes())
 
 
 def _shape(tensor: torch.Tensor | None) -> tuple[int, ...] | None:

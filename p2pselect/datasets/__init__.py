@@ -10,6 +10,7 @@ from p2pselect.datasets.imagenet9 import load_imagenet9
 from p2pselect.datasets.labelled_scenes import load_emoji_scenes
 from p2pselect.datasets.masks import MaskSequence
 from p2pselect.datasets.table import DATASETS, Dataset
+from p2pselect.datasets.tar_shards import load_tar_shards
 
 __all__ = [
     "COCO10_CLASSES",
@@ -24,6 +25,7 @@ __all__ = [
     "load_imagenet",
     "load_imagenet9",
     "load_mask_folder",
+    "load_tar_shards",
     "make_digit_scenes",
     "max_min_classes",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import cache
+from typing import IO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -70,17 +71,51 @@ def read_file(
         When the file is missing, is no such image, is truncated or damaged, or has more
         pixels than ``PIL.Image.MAX_IMAGE_PIXELS`` (a decompression bomb).
     """
+    return decode(path, os.fspath(path), convert)
+
+
+def decode(
+    file: str | os.PathLike[str] | IO[bytes],
+    name: str,
+    convert: Callable[[Image.Image], np.ndarray] | None = None,
+) -> np.ndarray:
+    """Decode an image that is open already, as :func:`read_file` does.
+
+    Parameters
+    ----------
+    file : path or binary file
+    name : str
+        What it is called in messages.
+    convert : callable, default :func:`from_pillow`
+
+    Returns
+    -------
+    ndarray of shape (h, w, 3), uint8
+        Or what ``convert`` returns.
+
+    Raises
+    ------
+    ImageReadError
+    """
     try:
-        with Image.open(path, formats=_formats()) as image:
+        with Image.open(file, formats=_formats()) as image:
             return (convert or from_pillow)(image)
     except MemoryError:
         raise
     # Pillow's decoders answer damaged files with nearly every exception there is.
     except Exception as error:
-        raise ImageReadError(f"{os.fspath(path)}: {_reason(path, error)}") from error
+        raise ImageReadError(f"{name}: {_reason(file, error)}") from error
 
 
-def _reason(path: str | os.PathLike[str], error: Exception) -> str:
+def _reason(file: str | os.PathLike[str] | IO[bytes], error: Exception) -> str:
+    if isinstance(file, str | os.PathLike):
+        return _reason_of_file(file, error)
+    if isinstance(error, UnidentifiedImageError):
+        return "not an image in a known format"
+    return f"cannot be decoded: {error}"
+
+
+def _reason_of_file(path: str | os.PathLike[str], error: Exception) -> str:
     if not os.path.exists(path):  # noqa: PTH110 (embedded NUL: False here, an error there)
         return "no such file"
     if os.path.isdir(path):  # noqa: PTH112

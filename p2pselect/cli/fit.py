@@ -14,6 +14,9 @@ from typing import Any
 from p2pselect.cli.files import add_on_error, drop_unreadable, write_json
 from p2pselect.exceptions import InputError
 
+#: Networks from random weights need so many steps, however few images there are.
+_STEPS = 2000
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``p2pselect fit``."""
@@ -25,7 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="small",
         help="small networks for CPUs, or the paper's for GPUs (default: small)",
     )
-    parser.add_argument("--epochs", type=int, metavar="N", help="default: the preset's")
+    parser.add_argument(
+        "--epochs",
+        type=int,
+        metavar="N",
+        help="default: the preset's, and more where there are few images",
+    )
     parser.add_argument(
         "--image-size", type=int, metavar="PIXELS", help="default: the preset's"
     )
@@ -58,12 +66,6 @@ def run(options: argparse.Namespace) -> None:
         "checkpoint_dir": options.checkpoints,
         "verbose": 1,
     }
-    if options.epochs is not None:
-        # A short training keeps the preset's share of warm-up, or the selector learns nothing.
-        whole = settings.get("max_epochs", 1)
-        share = settings.get("warmup_epochs", 0) / whole
-        settings |= {"max_epochs": options.epochs}
-        settings["warmup_epochs"] = round(share * options.epochs)
     if options.image_size is not None:
         settings["image_size"] = options.image_size
     if options.segments is not None:
@@ -75,6 +77,13 @@ def run(options: argparse.Namespace) -> None:
     counts = Counter(labels.tolist())
     named = ", ".join(f"{label} {count}" for label, count in sorted(counts.items()))
     print(f"{len(labels)} images, {len(counts)} classes: {named[:200]}")
+    epochs = options.epochs
+    if epochs is None and options.preset == "small":
+        epochs = max(settings["max_epochs"], -(-_STEPS * settings["batch_size"] // len(labels)))
+    if epochs is not None:
+        # Every training keeps the preset's share of warm-up, or the selector learns nothing.
+        share = settings.get("warmup_epochs", 0) / settings.get("max_epochs", 1)
+        settings |= {"max_epochs": epochs, "warmup_epochs": round(share * epochs)}
     clf = P2PClassifier(**settings).fit(images, labels)
     clf.save(options.out)
     rows = [

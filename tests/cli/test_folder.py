@@ -12,6 +12,7 @@ from PIL import Image
 
 from p2pselect import datasets
 from p2pselect.cli import main
+from p2pselect.exceptions import InputError
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +46,37 @@ def test_predict_csv_and_json(folder, model, capsys, tmp_path):
     assert main(["predict", str(model), one, "--format", "json", "--out", str(out)]) == 0
     (row,) = json.loads(out.read_text())
     assert row["image"] == one and row["p(odd)"] + row["p(evén)"] == pytest.approx(1, abs=1e-5)
+
+
+def test_fit_goes_on_from_its_checkpoints(folder, tmp_path, capsys):
+    arguments = ["fit", str(folder / "images"), "--epochs", "2", "--image-size", "32"]
+    arguments += ["--segments", "20", "--checkpoints", str(tmp_path / "states")]
+    for out in ("first.model", "again.model"):
+        assert main([*arguments, "--out", str(tmp_path / out)]) == 0
+    weights = [
+        (tmp_path / out / "model.safetensors").read_bytes()
+        for out in ("first.model", "again.model")
+    ]
+    # Without a seed two trainings differ: the second one was not a training.
+    assert weights[0] == weights[1]
+    assert len(list((tmp_path / "states").iterdir())) == 1
+
+
+def test_few_images_are_learned_from_more_often(folder, tmp_path, monkeypatch, capsys):
+    from p2pselect import P2PClassifier
+
+    seen = []
+
+    def fit(self, images, labels):
+        seen.append((self.max_epochs, self.warmup_epochs))
+        raise InputError("enough")
+
+    monkeypatch.setattr(P2PClassifier, "fit", fit)
+    arguments = ["fit", str(folder / "images"), "--out", str(tmp_path / "m")]
+    for more in ([], ["--epochs", "10"], ["--preset", "paper"]):
+        assert main([*arguments, *more]) == 1
+    # 24 images are one step of 32 an epoch; the preset warms up for a tenth.
+    assert seen == [(2667, 267), (10, 1), (20, 0)]
 
 
 def test_explain_writes_page_figures_and_masks(folder, model, tmp_path, capsys):

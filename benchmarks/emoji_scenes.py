@@ -46,6 +46,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--epochs", type=int, default=SETTINGS["max_epochs"])
     parser.add_argument("--tau-input", choices=("logit", "additive"), default="logit")
+    parser.add_argument("--selector-image-size", type=int, help="default: that of the images")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-blackbox", action="store_true", help="train P2P only")
     options = parser.parse_args()
@@ -62,7 +63,11 @@ def main() -> None:
         "verbose": 1,
     }
     train = datasets.load_emoji_scenes(options.data, "train")
-    clf = P2PClassifier(**settings, tau_input=options.tau_input)
+    clf = P2PClassifier(
+        **settings,
+        tau_input=options.tau_input,
+        selector_image_size=options.selector_image_size,
+    )
     clf.fit(train.images, train.target)
     blackbox = None
     if not options.no_blackbox:

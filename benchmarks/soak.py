@@ -1,6 +1,6 @@
 """Memory, threads and open files over many cycles of fit, predict, explain, save and load.
 
-    python benchmarks/soak.py --cycles 2000 --json soak.json
+python benchmarks/soak.py --cycles 2000 --json soak.json
 """
 
 import argparse

@@ -13,6 +13,8 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,8 +62,30 @@ class Split:
     masks: np.ndarray | None
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute in one thread.
+
+    Networks as small as the demo's gain nothing from a second one, and a seed then means the
+    same figures whatever the number of cores: threads add up in another order.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect demo`` says."""
+    with one_thread():
+        _run(options)
+
+
+def _run(options: argparse.Namespace) -> None:
     from p2pselect import P2PClassifier, presets
     from p2pselect.baselines import BlackboxClassifier
 

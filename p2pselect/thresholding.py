@@ -7,8 +7,9 @@ values of ``k``, smallest tau first, until the classifier is certain.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -111,6 +112,22 @@ class SearchResult:
     path_proba: np.ndarray | None
     n_calls: int = 0
     n_evaluated: int = 0
+
+
+def joined(results: Sequence[SearchResult]) -> SearchResult:
+    """The result of searches over the images of one set, one after the other."""
+    return SearchResult(
+        **{
+            field.name: _joined([getattr(result, field.name) for result in results])
+            for field in fields(SearchResult)
+        }
+    )
+
+
+def _joined(values: list[Any]) -> Any:
+    if isinstance(values[0], np.ndarray):
+        return np.concatenate(values)
+    return None if values[0] is None else sum(values)
 
 
 def most_certain(result: SearchResult, counts: np.ndarray) -> SearchResult:

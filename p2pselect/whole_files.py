@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import IO, Any
 
 from p2pselect.exceptions import InputError
+from p2pselect.processes import together
 
 
 @contextmanager
 def written_whole(path: Path, mode: str = "w", **options: Any) -> Iterator[IO[Any]]:
     """Open a file that takes the place of ``path`` in one step when the block has ended well.
 
-    A reader sees the old file or the new one; after an error the old one is as it was.
+    A reader sees the old file or the new one; after an error the old one is as it was.  Of
+    several processes that work together, the first one writes.
 
     Parameters
     ----------
@@ -33,6 +35,10 @@ def written_whole(path: Path, mode: str = "w", **options: Any) -> Iterator[IO[An
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     if "b" not in mode:
         options = {"encoding": "utf-8", **options}
+    if together().rank > 0:
+        with open(os.devnull, mode, **options) as file:
+            yield file
+        return
     try:
         with beside.open(mode, **options) as file:
             yield file
@@ -46,6 +52,8 @@ def written_whole(path: Path, mode: str = "w", **options: Any) -> Iterator[IO[An
 @contextmanager
 def written_whole_folder(path: Path, sign: str, kind: str) -> Iterator[Path]:
     """A new folder that takes the place of ``path`` when the block has ended well.
+
+    Of several processes that work together, the first one writes.
 
     Parameters
     ----------
@@ -65,6 +73,10 @@ def written_whole_folder(path: Path, sign: str, kind: str) -> Iterator[Path]:
     InputError
         If ``path`` is something else.
     """
+    if together().rank > 0:
+        with tempfile.TemporaryDirectory(prefix="p2pselect-") as unused:
+            yield Path(unused)
+        return
     if path.exists() and not (path.is_dir() and (path / sign).is_file()):
         raise InputError(f"{path} exists and is not {kind}: it is not overwritten")
     path.parent.mkdir(parents=True, exist_ok=True)

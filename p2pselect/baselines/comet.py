@@ -59,8 +59,9 @@ class COMETObjective:
         else:
             logits = step.model.classify(step.images, step.regions, mask)
         predicted = F.cross_entropy(logits, step.target, reduction="none")
-        detected = F.cross_entropy(step.model.blackbox(rest), step.target)
-        margin = torch.relu(predicted.mean() - detected + self.margin)
+        unseen = step.model.blackbox(rest)
+        detected = F.cross_entropy(unseen, step.target, reduction="none")
+        margin = torch.relu(step.mean(predicted) - step.mean(detected) + self.margin)
         largest = 1 - self.tau if self.inverted else self.tau
         area = torch.relu(expected_kept_fraction(mask, scores.areas) - largest)
         return {

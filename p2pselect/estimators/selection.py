@@ -16,14 +16,16 @@ from p2pselect.images import ImageSequence
 from p2pselect.nn.masking import apply_mask
 from p2pselect.nn.model import RegionScores
 from p2pselect.nn.pooling import to_pixels
+from p2pselect.processes import together
 from p2pselect.thresholding import (
     Chunk,
     SearchResult,
     budget_counts,
+    joined,
     most_certain,
     search_certainty,
 )
-from p2pselect.training.data import as_float_images
+from p2pselect.training.data import as_float_images, fingerprint
 
 if TYPE_CHECKING:
     from p2pselect.estimators.base import SelectiveImageClassifier
@@ -69,45 +71,59 @@ class Selections:
             self.offsets = estimator._tau_offsets(tau_grid)
 
     def search(self, keep_path: bool = False) -> SearchResult:
-        """Run the search over all images."""
+        """Run the search over all images: in each process over its part of them."""
         self.kept = []
+        team = together()
+        team.agree("images", lambda: fingerprint(self.images, self.regions))
+        own = team.part(len(self.images))
         with torch.inference_mode():
-            return search_certainty(
-                self._chunks(),
-                len(self.images),
+            result = search_certainty(
+                self._chunks(own),
+                own.stop - own.start,
                 self._classify,
                 self.certainty_threshold,
                 self.estimator.batch_size,
                 keep_path,
             )
+        found = team.gather((result, self.kept, self.soft))
+        # With fewer images than processes, some have found nothing.
+        found = [part for part in found if len(part[0].level)]
+        results, kept, soft = zip(*found, strict=True)
+        self.kept = [batch for batches in kept for batch in batches]
+        self.soft = soft[0]
+        return joined(results)
 
     def _classify(self, images: Tensor, pixel_masks: Tensor) -> Tensor:
         shown = images if self.soft else apply_mask(images, pixel_masks)
         return self.estimator.module_(shown).softmax(dim=1)
 
-    def _read(self, start: int) -> tuple[np.ndarray, np.ndarray]:
+    def _read(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
         estimator = self.estimator
-        rows = slice(start, start + estimator.batch_size)
+        rows = slice(start, stop)
         images = self.images.batch(rows, estimator.image_size)
         if self.regions is not None:
             return images, self.regions[rows]
         return images, estimator.regions_.propose_batch(images)
 
-    def _batches(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def _batches(self, rows: slice) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Batches of images and regions; the next one is read while one is in use."""
-        starts = range(0, len(self.images), self.estimator.batch_size)
+        size = self.estimator.batch_size
+        starts = range(rows.start, rows.stop, size)
         with ThreadPoolExecutor(1) as reader:
+
+            def read(start: int) -> Any:
+                return reader.submit(self._read, start, min(start + size, rows.stop))
+
             following = None
             for start in starts:
-                current = following or reader.submit(self._read, start)
-                after = start + self.estimator.batch_size
-                following = reader.submit(self._read, after) if after in starts else None
+                current = following or read(start)
+                following = read(start + size) if start + size in starts else None
                 yield current.result()
 
     def scores(self) -> Iterator[RegionScores]:
         """Scores of the regions, batch by batch, without a search."""
         with torch.inference_mode():
-            for raw, labels in self._batches():
+            for raw, labels in self._batches(slice(0, len(self.images))):
                 yield self.estimator._score(*self._to_device(raw, labels))
 
     def _to_device(self, images: np.ndarray, regions: np.ndarray) -> tuple[Tensor, Tensor]:
@@ -115,9 +131,9 @@ class Selections:
         labels = torch.from_numpy(regions.astype(np.int64)).to(device)
         return as_float_images(torch.from_numpy(images), device), labels
 
-    def _chunks(self) -> Iterator[Chunk]:
+    def _chunks(self, rows: slice) -> Iterator[Chunk]:
         estimator = self.estimator
-        for raw, labels in self._batches():
+        for raw, labels in self._batches(rows):
             images, regions = self._to_device(raw, labels)
             scores = estimator._score(images, regions)
             logits = scores.maps[:, 0].masked_fill(scores.areas == 0, -torch.inf)

@@ -23,10 +23,11 @@ from p2pselect.estimators.networks import NetworkBuilder
 from p2pselect.estimators.progress import CallbackSupportMixin, FitTask, with_callbacks
 from p2pselect.exceptions import InputError, TrainingError
 from p2pselect.images import ImageSequence
+from p2pselect.processes import together
 from p2pselect.training.augmentation import PAPER_VIEWS
 from p2pselect.training.averaging import WeightAverage
 from p2pselect.training.checkpoints import Checkpoints, checkpoint_path
-from p2pselect.training.data import REGION_MEMORY, TrainingData
+from p2pselect.training.data import REGION_MEMORY, TrainingData, fingerprint
 from p2pselect.training.fitting import new_net, run_epochs
 from p2pselect.training.net import SelectiveNet
 from p2pselect.training.phases import Phase
@@ -184,7 +185,7 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         self.device_ = resolve_device(self.device)
         if again:
             return
-        self._seed = draw_seed(self.random_state)
+        self._seed = together().of_first(draw_seed(self.random_state))
         with isolated_rng(self._seed, self.device_):
             self._adopt(self._build_model(len(self.classes_)))
 
@@ -197,6 +198,9 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         cycles: Sequence[int],
         watchers: Sequence[tuple[str, Callback]] = (),
     ) -> None:
+        together().agree(
+            "images and labels", lambda: (fingerprint(images, regions), target, weight)
+        )
         augment = self._views()
         small_enough = len(images) * self.image_size**2 * 4 <= REGION_MEMORY
         own_size = not (isinstance(augment, str) and augment in PAPER_VIEWS)

@@ -26,6 +26,9 @@ class Step:
         Rows of the training set.
     progress : float
         How much of the phase is done, in [0, 1].
+    mean : callable
+        Mean of values (n,) over the batch, that of all processes where several share it: for
+        terms that compare means; what is minimised is the mean of the terms anyway.
     """
 
     model: Any
@@ -34,6 +37,7 @@ class Step:
     target: Tensor
     index: Tensor
     progress: float
+    mean: Callable[[Tensor], Tensor] = Tensor.mean
 
 
 #: Terms are per image, shape (n,), already weighted; their sum is minimised.  The gradient

@@ -64,7 +64,7 @@ class MaskTable:
         model.eval()
         for start in range(0, len(data), 64):
             rows = list(range(start, min(start + 64, len(data))))
-            inputs, _ = data.__getitems__(rows)
+            inputs, _ = data.batch(rows)
             images = inputs["images"].to(device).permute(0, 3, 1, 2)
             images = images.float() / 255 if images.dtype == torch.uint8 else images.float()
             regions = inputs["regions"].to(device)

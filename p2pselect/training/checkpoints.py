@@ -22,6 +22,7 @@ from skorch.callbacks import Callback
 from skorch.history import History
 
 from p2pselect.exceptions import InputError, TrainingError
+from p2pselect.processes import together
 from p2pselect.training.data import TrainingData
 from p2pselect.whole_files import written_whole
 
@@ -46,7 +47,7 @@ class Checkpoints(Callback):
     def __init__(self, path: Path, seed: int, others: Sequence[Any] = ()):
         self.path = path
         self.others = others
-        self.saved = self._read()
+        self.saved = together().of_first(self._read())
         self.seed: int = self.saved["seed"] if self.saved else seed
 
     def _read(self) -> dict[str, Any] | None:

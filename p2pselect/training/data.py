@@ -11,16 +11,20 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from p2pselect.images import ImageSequence
+from p2pselect.processes import Processes
 from p2pselect.training.augmentation import (
     PAPER_VIEWS,
     Augmentation,
     paper_view,
     resolve_augmentation,
 )
+from p2pselect.training.whole_batch import WholeBatchDraws
 
 Batch = tuple[dict[str, Tensor], Tensor]
 #: Label maps that fit into this many bytes are computed once, before training.
 REGION_MEMORY = 2**26
+#: Images that stand for a set of them, and their side in pixels.
+_N_LOOKED_AT, _SMALL = 8, 16
 
 
 class TrainingData(Dataset):
@@ -63,6 +67,7 @@ class TrainingData(Dataset):
         self.weight = weight
         self.seed = seed
         self.epoch = 0
+        self.processes = Processes()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -84,8 +89,17 @@ class TrainingData(Dataset):
         return self.__getitems__([row])
 
     def __getitems__(self, rows: list[int]) -> Batch:
+        """This process's part of a batch; the first row where there are too few for all."""
+        own = self.processes.part(len(rows))
+        return self.batch(rows, own if own.stop > own.start else slice(0, 1))
+
+    def batch(self, rows: list[int], own: slice | None = None) -> Batch:
+        """Images, regions and targets of a batch, or of its part ``own``."""
         index = np.asarray(rows)
-        rng = np.random.default_rng([self.seed, self.epoch, len(index), int(index[0])])
+        rng: Any = np.random.default_rng([self.seed, self.epoch, len(index), int(index[0])])
+        n = len(index)
+        if own is not None and own != slice(0, n):
+            rng, index = WholeBatchDraws(rng, n, own), index[own]
         given = None if self.regions is None else self.regions[index]
         if isinstance(self.augmentation, str) and self.augmentation in PAPER_VIEWS:
             images, regions = self._paper_views(self.augmentation, index, given, rng)
@@ -99,6 +113,7 @@ class TrainingData(Dataset):
             "regions": torch.from_numpy(regions.astype(np.int64)),
             "weight": torch.from_numpy(self.weight[index]),
             "index": torch.from_numpy(index),
+            "batch_size": torch.full((len(index),), n),
         }
         return inputs, torch.from_numpy(self.target[index])
 
@@ -107,16 +122,18 @@ class TrainingData(Dataset):
         name: str,
         index: np.ndarray,
         given: np.ndarray | None,
-        rng: np.random.Generator,
+        rng: Any,
     ) -> tuple[np.ndarray, np.ndarray]:
         views: list[np.ndarray] = []
         regions: list[Any] = []
+        # The number of draws differs: every image has a generator of its own.
+        generators = rng.spawn(len(index))
         for position, row in enumerate(index):
             image = self.images.batch(np.array([row]))[0]
             if image.dtype != np.uint8:  # colour jitter works on 8 bits
                 image = np.round(image * 255).astype(np.uint8)
             own = None if given is None else given[position]
-            view, labels = paper_view(name, image, own, self.image_size, rng)
+            view, labels = paper_view(name, image, own, self.image_size, generators[position])
             views.append(view)
             regions.append(labels)
         stacked = np.stack(views)
@@ -132,3 +149,11 @@ def as_float_images(images: Tensor, device: torch.device) -> Tensor:
 def identity(batch: Any) -> Any:
     """Collate function for data that come as batches already."""
     return batch
+
+
+def fingerprint(images: ImageSequence, regions: np.ndarray | None) -> tuple[Any, ...]:
+    """What tells one set of images from another: its size, and some of its images."""
+    rows = np.unique(np.linspace(0, len(images) - 1, _N_LOOKED_AT).astype(int))
+    some = images[rows]
+    seen = some.batch(slice(None), _SMALL) if some.files is None else some.files.tolist()
+    return len(images), seen, None if regions is None else regions[rows]

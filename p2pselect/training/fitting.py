@@ -12,11 +12,13 @@ from skorch.helper import predefined_split
 from torch import nn
 
 from p2pselect.exceptions import InputError
+from p2pselect.processes import Processes, together
 from p2pselect.training.data import TrainingData, identity
 from p2pselect.training.net import SelectiveNet
 from p2pselect.training.optim import OPTIMIZERS, lr_callbacks
 from p2pselect.training.phases import Phase
 from p2pselect.training.progress import TrainingBar
+from p2pselect.training.team import Team
 
 
 def new_net(settings: Any, module: nn.Module, phases: Sequence[Phase]) -> SelectiveNet:
@@ -78,6 +80,10 @@ def run_epochs(
     if settings.validation_fraction:
         train, valid = split_validation(data, settings.validation_fraction)
     net.train_split = predefined_split(valid) if valid is not None else None
+    net.team = Team(together())
+    for part in (train, valid):
+        if part is not None:
+            part.processes = net.team.processes
     # A last batch of one image has no batch statistics: it sits out, another one each epoch.
     one_left = len(train) > net.batch_size and len(train) % net.batch_size == 1
     steps = len(train) // net.batch_size if one_left else -(-len(train) // net.batch_size)
@@ -85,7 +91,7 @@ def run_epochs(
     extra = lr_callbacks(settings.lr_schedule, settings.lr, max(1, steps * epochs))
     for group in net.optimizer_.param_groups if extra else ():
         group["lr"] = settings.lr  # the schedule of a run before has ended near 0
-    if settings.verbose:
+    if settings.verbose and net.team.processes.rank == 0:
         extra.append(("progress_bar", TrainingBar(epochs)))
     extra.extend(watchers)
     for _name, callback in extra:
@@ -96,6 +102,7 @@ def run_epochs(
         net.partial_fit(train, None, epochs=epochs - done)
     finally:
         net.callbacks_ = own
+        net.team = Team(Processes())
 
 
 def split_validation(data: TrainingData, fraction: float) -> tuple[TrainingData, TrainingData]:

@@ -12,8 +12,10 @@ from torch import Tensor, nn
 
 from p2pselect.exceptions import P2PSelectWarning, TrainingError
 from p2pselect.objectives.base import LossTerms, Step
+from p2pselect.processes import Processes
 from p2pselect.training.data import Batch, as_float_images
 from p2pselect.training.phases import Phase, phase_at, set_training
+from p2pselect.training.team import Losses, Part, Team
 
 
 class SelectiveNet(NeuralNet):
@@ -46,6 +48,7 @@ class SelectiveNet(NeuralNet):
     ):
         self.phases = phases
         self.micro_batch_size = micro_batch_size
+        self.team = Team(Processes())
         super().__init__(module, criterion=nn.Identity, **kwargs)
 
     def initialize_module(self) -> SelectiveNet:
@@ -58,9 +61,9 @@ class SelectiveNet(NeuralNet):
         """The epoch that is running, from 0."""
         return len(self.history) - 1
 
-    def step_of(self, batch: Batch) -> Step:
+    def step_of(self, part: Part) -> Step:
         """What the objective sees of a batch."""
-        inputs, target = batch
+        inputs, target = part.batch
         device = torch.device(self.device)
         phase, first = phase_at(self.phases, self.epoch)
         done = self.epoch - first + self._share_of_epoch
@@ -71,6 +74,7 @@ class SelectiveNet(NeuralNet):
             target=target.to(device, non_blocking=True),
             index=inputs["index"],
             progress=min(1.0, done / phase.epochs) if phase.epochs else 1.0,
+            mean=part.mean,
         )
 
     def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
@@ -80,7 +84,8 @@ class SelectiveNet(NeuralNet):
                 return self._accumulate(batch)
             except torch.OutOfMemoryError:
                 size = min(self.micro_batch_size or len(batch[1]), len(batch[1]))
-                if size == 1:
+                # Other processes are on their way to the next step: none can go back.
+                if size == 1 or not self.team.is_one:
                     raise
                 self.micro_batch_size = -(-size // 2)
             # Outside of the handler: the error holds on to what did not fit.
@@ -94,38 +99,39 @@ class SelectiveNet(NeuralNet):
 
     def _accumulate(self, batch: Batch) -> dict[str, Any]:
         """Gradients of a batch, of so many images at once as go through the networks."""
-        parts = _parts(batch, self.micro_batch_size)
         total, means = torch.zeros(()), dict[str, Tensor]()
-        for part in parts:
-            share = len(part[1]) / len(batch[1])
-            losses, terms = self._losses(part)
-            loss = torch.stack(list(losses.values())).sum()
-            if not torch.isfinite(loss):
-                self._stop_on(terms)
-            for done, (module, own) in enumerate(losses.items(), start=1):
-                mine = own if len(parts) == 1 else own * share
-                mine.backward(
-                    inputs=self._parameters_of(module), retain_graph=done < len(losses)
-                )
-            total = total + share * loss.detach().to(total.device)
+        for part in self.team.parts(batch, self.micro_batch_size):
+            with self.team.collecting(part):
+                losses, terms = self.team.losses(part, self._losses)
+                loss = torch.stack(list(losses.values())).sum()
+                loss, terms = self.team.mean_of_all(loss, terms, part.share)
+                if not torch.isfinite(loss):
+                    self._stop_on(terms)
+                for done, (module, own) in enumerate(losses.items(), start=1):
+                    mine = own if part.share == 1 else own * part.share
+                    mine.backward(
+                        inputs=self._parameters_of(module), retain_graph=done < len(losses)
+                    )
+            total = total + loss.to(total.device)
             for name, value in terms.items():
-                means[name] = means.get(name, 0) + share * value
+                means[name] = means.get(name, 0) + value
         return {"loss": total, "y_pred": total, "terms": means}
 
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """The same terms on held-out images, without gradients, in eval mode."""
         self.module_.eval()
-        with torch.no_grad():
-            losses, terms = self._losses(batch)
-            loss = torch.stack(list(losses.values())).sum()
+        (part,) = self.team.parts(batch)
+        with torch.no_grad(), part.seen_whole():
+            losses, terms = self._losses(part)
+        loss = torch.stack(list(losses.values())).sum()
+        loss, terms = self.team.mean_of_all(loss, terms, part.share)
         set_training(self.module_, phase_at(self.phases, self.epoch)[0])
         return {"loss": loss, "y_pred": loss, "terms": terms}
 
-    def _losses(self, batch: Batch) -> tuple[dict[str, Tensor], LossTerms]:
-        """The loss of every module that has one of its own, "" for all; and the terms."""
+    def _losses(self, part: Part) -> Losses:
         phase, _ = phase_at(self.phases, self.epoch)
-        terms = phase.objective(self.step_of(batch))
-        weight = batch[0]["weight"].to(self.device, non_blocking=True)
+        terms = phase.objective(self.step_of(part))
+        weight = part.batch[0]["weight"].to(self.device, non_blocking=True)
         groups: dict[str, list[Tensor]] = {}
         for name, value in terms.items():
             groups.setdefault(name.rpartition("/")[0], []).append(value)
@@ -154,6 +160,8 @@ class SelectiveNet(NeuralNet):
         if phase.begin is not None and self.epoch == first:
             phase.begin(self.module_, dataset_train)
         set_training(self.module_, phase)
+        self.team.wrap(self.module_, self._losses)
+        self.team.same_random_numbers(torch.device(self.device))
         if self.epoch > 0:
             # Epoch means are kept; batch records would grow with the data.
             self.history[-2]["batches"] = []
@@ -167,6 +175,8 @@ class SelectiveNet(NeuralNet):
     ) -> None:
         super().on_batch_end(net, batch=batch, training=training, **kwargs)
         prefix = "train" if training else "valid"
+        # skorch has counted the images of this process.
+        self.history.record_batch(f"{prefix}_batch_size", int(batch[0]["batch_size"][0]))
         for name, value in kwargs["terms"].items():
             self.history.record_batch(f"{prefix}_{name}", value.item())
         self._batches_done += training
@@ -201,16 +211,3 @@ class SelectiveNet(NeuralNet):
             )
             return self
 
-
-def _parts(batch: Batch, size: int | None) -> list[Batch]:
-    """A batch in pieces of at most so many images."""
-    inputs, target = batch
-    if size is None or size >= len(target):
-        return [batch]
-    # As even as can be: a last piece of one image would have no batch statistics.
-    n_parts = -(-len(target) // size)
-    columns = {name: value.tensor_split(n_parts) for name, value in inputs.items()}
-    return [
-        ({name: column[part] for name, column in columns.items()}, own)
-        for part, own in enumerate(target.tensor_split(n_parts))
-    ]

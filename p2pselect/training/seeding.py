@@ -11,6 +11,7 @@ import torch
 from sklearn.utils import check_random_state
 
 from p2pselect.exceptions import InputError
+from p2pselect.processes import together
 
 
 def draw_seed(random_state: Any) -> int:
@@ -37,6 +38,7 @@ def resolve_device(device: str | torch.device) -> torch.device:
     InputError
         If torch does not know the device, or it is not there.
     """
+    together()  # which gives every process a GPU of its own
     if device == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")

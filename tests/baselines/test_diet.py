@@ -111,7 +111,7 @@ class FakeData:
     def __len__(self):
         return len(self.step.images)
 
-    def __getitems__(self, rows):
+    def batch(self, rows):
         images = self.step.images[rows].permute(0, 2, 3, 1)
         return {"images": images, "regions": self.step.regions[rows]}, self.step.target[rows]
 

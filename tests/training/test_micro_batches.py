@@ -55,11 +55,11 @@ def test_pieces_are_halved_when_memory_runs_out(monkeypatch):
     seen = []
     losses = SelectiveNet._losses
 
-    def small_memory(self, batch):
-        seen.append(len(batch[1]))
+    def small_memory(self, part):
+        seen.append(len(part.batch[1]))
         if seen[-1] > 3:
             raise torch.OutOfMemoryError("out of memory")
-        return losses(self, batch)
+        return losses(self, part)
 
     monkeypatch.setattr(SelectiveNet, "_losses", small_memory)
     with pytest.warns(P2PSelectWarning, match="from here on micro_batch_size=3") as said:
@@ -73,7 +73,7 @@ def test_pieces_are_halved_when_memory_runs_out(monkeypatch):
 
 
 def test_one_image_that_does_not_fit_is_an_error(monkeypatch):
-    def no_memory(self, batch):
+    def no_memory(self, part):
         raise torch.OutOfMemoryError("out of memory")
 
     monkeypatch.setattr(SelectiveNet, "_losses", no_memory)

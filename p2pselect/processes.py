@@ -8,6 +8,7 @@ written by the first one.
 from __future__ import annotations
 
 import atexit
+import gc
 import hashlib
 import os
 import pickle
@@ -155,5 +156,8 @@ def together() -> Processes:
 def _leave() -> None:
     import torch.distributed as dist
 
+    # What still refers to the group, in cycles, keeps its threads alive; one that lets go of a
+    # tensor while the interpreter ends would abort the process.
+    gc.collect()
     if dist.is_initialized():
         dist.destroy_process_group()

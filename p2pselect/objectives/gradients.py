@@ -64,7 +64,7 @@ def rebar(logits: Tensor, reward: Reward, present: Tensor, temperature: float = 
     Tensor of shape (n,)
         Only its gradient means something.
     """
-    u, v = torch.rand(2, *logits.shape, device=logits.device).clamp(1e-6, 1 - 1e-6)
+    u, v = (torch.rand_like(logits).clamp(1e-6, 1 - 1e-6) for _ in range(2))
     z = logits + torch.logit(u)
     masks = (z > 0).to(logits.dtype).detach()
     q = torch.sigmoid(-logits)

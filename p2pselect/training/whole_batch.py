@@ -17,11 +17,8 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 _SIZED = (torch.rand, torch.randn)
-_SHAPED = (
-    torch.rand_like,
-    torch.randn_like,
-    torch.bernoulli,
-    torch.normal,
+_SHAPED = (torch.rand_like, torch.randn_like, torch.bernoulli, torch.normal)
+_DROPPING = (
     F.dropout,
     F.dropout1d,
     F.dropout2d,
@@ -76,30 +73,34 @@ class WholeBatch(TorchFunctionMode):
             if self._is_mine(size):
                 return self._mine(func(self._whole(size), **kwargs), size)
         elif func in _SHAPED and self._is_mine(args[0].shape):
-            spread = [self._spread(a) if isinstance(a, Tensor) else a for a in args]
+            shape = self._whole(args[0].shape)
+            spread = [self._spread(a, shape) if isinstance(a, Tensor) else a for a in args]
             return self._mine(func(*spread, **kwargs), args[0].shape)
+        elif func in _DROPPING and self._is_mine(args[0].shape):
+            # Features, not regions: only their number of images differs.
+            spread = self._spread(args[0], [self.size, *args[0].shape[1:]])
+            return func(spread, *args[1:], **kwargs)[self.own]
         elif func in _IN_PLACE and self._is_mine(args[0].shape):
-            drawn = func(self._spread(args[0].detach()), *args[1:], **kwargs)
+            whole = args[0].new_empty((self.size, *args[0].shape[1:]))
             with torch.no_grad():
-                return args[0].copy_(self._mine(drawn, args[0].shape))
+                return args[0].copy_(func(whole, *args[1:], **kwargs)[self.own])
         return func(*args, **kwargs)
 
     def _is_mine(self, size: Any) -> bool:
         return len(size) > 0 and size[0] == self.own.stop - self.own.start
 
     def _whole(self, size: Any) -> list[int]:
-        per_region = len(size) > 1 and size[-1] == self.n_regions
-        last = [self.most_regions if per_region else size[-1]] if len(size) > 1 else []
-        return [self.size, *size[1:-1], *last]
+        whole = [self.size, *size[1:]]
+        if len(size) > 1 and size[-1] == self.n_regions:
+            whole[-1] = self.most_regions
+        return whole
 
     def _mine(self, whole: Tensor, size: Any) -> Tensor:
         own = whole[self.own]
         return own[..., : size[-1]] if len(size) > 1 else own
 
-    def _spread(self, own: Tensor) -> Tensor:
-        if not self._is_mine(own.shape):
-            return own
-        whole = own.new_full(self._whole(own.shape), 0.5)
+    def _spread(self, own: Tensor, shape: list[int]) -> Tensor:
+        whole = own.new_full(shape, 0.5)
         self._mine(whole, own.shape).copy_(own)
         return whole
 

@@ -140,7 +140,9 @@ def main() -> None:
         native = [cell.scores[training.setting] for cell in cells]
         row["fit_cpu_seconds"] = max(scores["fit_cpu_seconds"] for scores in native)
         rows[training.name] = row
-    print("\n| method | accuracy | binary mask | localization | random | centre | kept | CPU s |")
+    print(
+        "\n| method | accuracy | binary mask | localization | random | centre | kept | CPU s |"
+    )
     print("|---|---|---|---|---|---|---|---|")
     for name, row in sorted(rows.items(), key=lambda item: -item[1]["matched_localization"]):
         print(

@@ -210,4 +210,3 @@ class SelectiveNet(NeuralNet):
                 stacklevel=2,
             )
             return self
-

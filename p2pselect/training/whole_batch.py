@@ -64,7 +64,9 @@ class WholeBatch(TorchFunctionMode):
         """Mean over the images of the whole batch of values (n,)."""
         return sum_of_all(values.sum() * self.is_real) / self.size
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None):
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         kwargs = kwargs or {}
         if func is F.batch_norm and _argument("training", 5, args, kwargs):
             return self._batch_norm(*args, **kwargs)
@@ -78,8 +80,8 @@ class WholeBatch(TorchFunctionMode):
             return self._mine(func(*spread, **kwargs), args[0].shape)
         elif func in _DROPPING and self._is_mine(args[0].shape):
             # Features, not regions: only their number of images differs.
-            spread = self._spread(args[0], [self.size, *args[0].shape[1:]])
-            return func(spread, *args[1:], **kwargs)[self.own]
+            whole = self._spread(args[0], [self.size, *args[0].shape[1:]])
+            return func(whole, *args[1:], **kwargs)[self.own]
         elif func in _IN_PLACE and self._is_mine(args[0].shape):
             whole = args[0].new_empty((self.size, *args[0].shape[1:]))
             with torch.no_grad():
@@ -120,9 +122,13 @@ class WholeBatch(TorchFunctionMode):
         shape = [1, -1] + [1] * (input.dim() - 2)
         n = self.size * input[0, 0].numel()
         values = input.float()
-        mean = (sum_of_all(values.sum(dim=over, dtype=torch.float64) * self.is_real) / n).float()
+        mean = (
+            sum_of_all(values.sum(dim=over, dtype=torch.float64) * self.is_real) / n
+        ).float()
         centred = values - mean.view(shape)
-        variance = (sum_of_all(centred.square().sum(dim=over, dtype=torch.float64) * self.is_real) / n).float()
+        variance = (
+            sum_of_all(centred.square().sum(dim=over, dtype=torch.float64) * self.is_real) / n
+        ).float()
         if running_mean is not None and running_var is not None:
             with torch.no_grad():
                 running_mean.lerp_(mean.to(running_mean.dtype), momentum)

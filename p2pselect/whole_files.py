@@ -36,7 +36,7 @@ def written_whole(path: Path, mode: str = "w", **options: Any) -> Iterator[IO[An
     if "b" not in mode:
         options = {"encoding": "utf-8", **options}
     if together().rank > 0:
-        with open(os.devnull, mode, **options) as file:
+        with Path(os.devnull).open(mode, **options) as file:
             yield file
         return
     try:

@@ -132,6 +132,11 @@ def together() -> Processes:
     Returns
     -------
     Processes
+
+    Examples
+    --------
+    >>> together()
+    Processes(rank=0, size=1)
     """
     is_child = parent_process() is not None
     is_thread = threading.current_thread() is not threading.main_thread()

@@ -1,0 +1,3 @@
+"""What torchrun runs is no test."""
+
+collect_ignore = ["work.py"]

@@ -14,6 +14,7 @@ import os
 import pickle
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -103,6 +104,8 @@ class Processes:
             )
 
 
+#: Seconds that threads of the group are given to let go of what they hold.
+_MOMENT = 0.1
 _IS_ALONE: ContextVar[bool] = ContextVar("is_alone", default=False)
 
 
@@ -161,8 +164,9 @@ def together() -> Processes:
 def _leave() -> None:
     import torch.distributed as dist
 
-    # What still refers to the group, in cycles, keeps its threads alive; one that lets go of a
-    # tensor while the interpreter ends would abort the process.
+    # A thread of the group that lets go of a tensor while the interpreter ends would abort the
+    # process: what refers to the group in cycles goes, and its threads get a moment.
     gc.collect()
+    time.sleep(_MOMENT)
     if dist.is_initialized():
         dist.destroy_process_group()

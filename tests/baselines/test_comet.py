@@ -31,7 +31,8 @@ def gradients(objective, step):
     net.history.new_epoch()
     net._batches_done, net._n_batches = 0, 1
     model.zero_grad()
-    net.train_step_single(({"weight": torch.ones(5)}, step.target))
+    inputs = {"weight": torch.ones(5), "batch_size": torch.full((5,), 5)}
+    net.train_step_single((inputs, step.target))
     return {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
 
 

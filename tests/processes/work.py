@@ -14,8 +14,6 @@ from p2pselect.baselines import COMETClassifier, DiETClassifier, RealXClassifier
 from p2pselect.exceptions import InputError
 from p2pselect.processes import alone, together
 
-folder = Path(sys.argv[1])
-torch.set_num_threads(1)
 SETTINGS = {
     **presets.SMALL,
     "image_size": 32,
@@ -49,59 +47,66 @@ def described(clf, shown=images):
     }
 
 
-found = {"n_processes": together().size}
-first = estimator(P2PClassifier).fit(images, target)
-found["p2p"] = described(first)
-found["module"] = type(first.module_).__name__
-# Fewer images than processes.
-found["one image"] = first.predict_proba(images[:1]).tolist()
-found["dropout"] = described(
-    estimator(
+def main(folder):
+    """Write what was found into FOLDER/found.json, and what the second process saw."""
+    torch.set_num_threads(1)
+    found = {"n_processes": together().size}
+    first = estimator(P2PClassifier).fit(images, target)
+    found["p2p"] = described(first)
+    found["module"] = type(first.module_).__name__
+    # Fewer images than processes.
+    found["one image"] = first.predict_proba(images[:1]).tolist()
+    found["dropout"] = described(
+        estimator(
+            P2PClassifier,
+            classifier="test_vit",
+            classifier_options={"drop_rate": 0.2, "drop_path_rate": 0.2, "img_size": 32},
+            augment="paper",
+        ).fit(images, target)
+    )
+    # Its losses are in the hundreds: smaller steps for the same precision.
+    found["comet"] = described(estimator(COMETClassifier, tau=0.2, lr=1e-6).fit(images, target))
+    found["realx"] = described(estimator(RealXClassifier).fit(images, target))
+    few = {"n_stages": 1, "max_steps": 3, "max_epochs": 1, "mask_step": 0.3}
+    found["diet"] = described(estimator(DiETClassifier, **few).fit(images[:20], target[:20]))
+    # 49 images: the last batch has one, and two processes.
+    stopping = estimator(
         P2PClassifier,
-        classifier="test_vit",
-        classifier_options={"drop_rate": 0.2, "drop_path_rate": 0.2, "img_size": 32},
-        augment="paper",
-    ).fit(images, target)
-)
-# Its losses are in the hundreds: smaller steps for the same precision.
-found["comet"] = described(estimator(COMETClassifier, tau=0.2, lr=1e-6).fit(images, target))
-found["realx"] = described(estimator(RealXClassifier).fit(images, target))
-few = {"n_stages": 1, "max_steps": 3, "max_epochs": 1, "mask_step": 0.3}
-found["diet"] = described(estimator(DiETClassifier, **few).fit(images[:20], target[:20]))
-# 49 images: the last batch has one, and two processes.
-stopping = estimator(
-    P2PClassifier,
-    max_epochs=6,
-    validation_fraction=0.3,
-    callbacks=[("stop", EarlyStopping(patience=1, threshold=10.0))],
-)
-stopping.fit(images[:49], target[:49])
-found["early stopping"] = described(stopping)
-found["valid_loss"] = stopping.history_[:, "valid_loss"]
+        max_epochs=6,
+        validation_fraction=0.3,
+        callbacks=[("stop", EarlyStopping(patience=1, threshold=10.0))],
+    )
+    stopping.fit(images[:49], target[:49])
+    found["early stopping"] = described(stopping)
+    found["valid_loss"] = stopping.history_[:, "valid_loss"]
 
-interrupted = estimator(P2PClassifier, checkpoint_dir=folder / "checkpoints")
-interrupted.fit(images, target)
-again = estimator(P2PClassifier, checkpoint_dir=folder / "checkpoints").fit(images, target)
-found["checkpoint"] = described(again)
+    interrupted = estimator(P2PClassifier, checkpoint_dir=folder / "checkpoints")
+    interrupted.fit(images, target)
+    again = estimator(P2PClassifier, checkpoint_dir=folder / "checkpoints").fit(images, target)
+    found["checkpoint"] = described(again)
 
-search = GridSearchCV(estimator(P2PClassifier), {"sparsity_weight": [1.0, 10.0]}, cv=2)
-search.fit(images, target)
-found["scores"] = search.cv_results_["mean_test_score"].tolist()
-found["search"] = described(search.best_estimator_)
+    search = GridSearchCV(estimator(P2PClassifier), {"sparsity_weight": [1.0, 10.0]}, cv=2)
+    search.fit(images, target)
+    found["scores"] = search.cv_results_["mean_test_score"].tolist()
+    found["search"] = described(search.best_estimator_)
 
-first.save(folder / "model")
-if together().rank == 0:
-    with alone():
-        loaded = load(folder / "model")
-        found["alone"] = loaded.predict_proba(images).tolist()
+    first.save(folder / "model")
+    if together().rank == 0:
+        with alone():
+            loaded = load(folder / "model")
+            found["alone"] = loaded.predict_proba(images).tolist()
 
-own = images if together().rank == 0 else images[::-1]
-try:
-    first.predict(own)
-    found["other images"] = "accepted"
-except InputError as error:
-    found["other images"] = str(error)
-if together().rank == 0:
-    (folder / "found.json").write_text(json.dumps(found))
-else:
-    (folder / "second.json").write_text(json.dumps({"proba": found["p2p"]["proba"]}))
+    own = images if together().rank == 0 else images[::-1]
+    try:
+        first.predict(own)
+        found["other images"] = "accepted"
+    except InputError as error:
+        found["other images"] = str(error)
+    if together().rank == 0:
+        (folder / "found.json").write_text(json.dumps(found))
+    else:
+        (folder / "second.json").write_text(json.dumps({"proba": found["p2p"]["proba"]}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

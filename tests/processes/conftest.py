@@ -1,3 +1,0 @@
-"""What torchrun runs is no test."""
-
-collect_ignore = ["work.py"]

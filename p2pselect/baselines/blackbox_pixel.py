@@ -7,6 +7,10 @@ classifier's accuracy survives the loss of pixels alone.
 The paper does not say how the pixels are spaced.  Here they follow a low-discrepancy order
 (:mod:`p2pselect.nn.lattice`); thinning row by row would give stripes where 1 / tau divides
 the width.  On regions larger than a pixel, the order of their centres decides.
+
+Deviation: in the first half of training the share falls from 1 to tau.  A network from random
+weights learns shapes from whole images far sooner than from single pixels; the paper's
+networks are pretrained.
 """
 
 from __future__ import annotations
@@ -41,13 +45,16 @@ class LatticeObjective:
 
     tau: float
 
+    def share_at(self, progress: float) -> float:
+        """Share shown when so much of training is done: 1, falling evenly in log to tau."""
+        return self.tau ** min(1.0, 2 * progress)
+
     def __call__(self, step: Step) -> LossTerms:
         scores = lattice_scores(step.regions)
+        share = np.array([self.share_at(step.progress)])
         logits = scores.maps[:, 0].masked_fill(scores.areas == 0, -float("inf"))
         ranking = logits.argsort(dim=1, descending=True)
-        counts = budget_counts(scores.areas.gather(1, ranking), np.array([self.tau])).clamp(
-            min=1
-        )
+        counts = budget_counts(scores.areas.gather(1, ranking), share).clamp(min=1)
         ranks = ranking.argsort(dim=1)
         shown = apply_mask(step.images, to_pixels(ranks < counts, step.regions))
         terms = F.cross_entropy(step.model(shown), step.target, reduction="none")
@@ -90,5 +97,5 @@ class BlackboxPixelClassifier(BaselineClassifier):
     ) -> Tensor:
         return budget_counts(areas, tau_grid)
 
-    def _after_training(self, images: object, regions: object) -> None:
+    def _after_training(self, data: object) -> None:
         """There is no score to be cut."""

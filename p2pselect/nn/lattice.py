@@ -7,17 +7,19 @@ from torch import Tensor
 
 from p2pselect.nn.pooling import region_mean
 
-# Badly approximable by fractions, and independent of each other: no stripes at any density.
-_DOWN = 2**0.5 - 1
-_ACROSS = (5**0.5 - 1) / 2
+# Badly approximable by fractions, so that no row or column has too few pixels, and
+# independent of each other; of many such pairs one whose sparse lattices have small holes.
+_DOWN = (1 + 3 * 7**0.5) / 2
+_ACROSS = (3 + 2 * 17**0.5) / 4
 
 
 def lattice_order(rows: Tensor, columns: Tensor) -> Tensor:
     r"""Position of pixels in a fixed low-discrepancy order, in [0, 1).
 
-    :math:`\{r \alpha + c \beta\}` with :math:`\alpha = \sqrt 2 - 1` and :math:`\beta` the
-    golden section: the pixels below ``tau`` are a share ``tau`` of the image and, up to a
-    pixel or two, of every row and every column.
+    :math:`\{r \alpha + c \beta\}`, the fractional part, with
+    :math:`\alpha = (1 + 3 \sqrt 7) / 2` and :math:`\beta = (3 + 2 \sqrt{17}) / 4`: the pixels
+    below ``tau`` are a share ``tau`` of the image and, up to a pixel or two, of every row and
+    every column, and each of them has about as much of the image around it.
 
     Parameters
     ----------

@@ -10,6 +10,7 @@ from p2pselect.baselines.infomask import (
     kl_to_standard_normal,
     semi_hard_mask,
 )
+from p2pselect.metrics import localization_score, random_localization
 
 
 def test_divergence_is_zero_at_the_prior_and_as_integrated_elsewhere():
@@ -45,8 +46,38 @@ def test_everything_learns(toy_step):
     assert all(p.grad.abs().sum() > 0 for p in step.model.parameters())
 
 
-def test_shown_mask_is_that_of_the_mean(make, X, y):
-    exp = make(InfoMaskClassifier, regions="pixel").fit(X, y).explain(X)
+def test_shown_mask_is_that_of_the_mean_without_noise(make, X, y):
+    exp = make(InfoMaskClassifier, regions="pixel", noise=False).fit(X, y).explain(X)
     wanted = semi_hard_mask(torch.tensor(exp.selection_logits), 0.2)
     torch.testing.assert_close(torch.tensor(exp.soft_region_masks), wanted)
     assert exp.region_embeddings is None
+
+
+def test_noise_is_that_of_the_posterior_and_the_same_for_every_image(make, X, y):
+    clf = make(InfoMaskClassifier, regions="pixel").fit(X, y)
+    noisy = clf.explain(X)
+    alone = clf.explain(X[3:5])
+    assert abs(noisy.proba[3:5] - alone.proba).max() < 1e-5
+    assert (noisy.pixel_masks[3:5] == alone.pixel_masks).mean() > 0.999
+    drawn = noisy.selection_logits - clf.set_params(noise=False).explain(X).selection_logits
+    images = torch.tensor(X).permute(0, 3, 1, 2).float() / 255
+    with torch.no_grad():
+        regions = torch.arange(32 * 32).view(1, 32, 32).expand(len(X), 32, 32)
+        deviation = (clf.module_.score(images, regions).maps[:, 1] / 2).exp().numpy()
+    noise = drawn / deviation
+    assert abs(noise - noise[0]).max() < 1e-3
+    # Of a standard normal distribution, 1024 times.
+    assert abs(noise.mean()) < 0.1 and abs(noise.std() - 1) < 0.07
+    clf.set_params(noise=True, mask="hard", tau=0.25)
+    hard = clf.explain(X)
+    assert (hard.kept_fraction == 0.25).all()
+    assert (hard.pixel_masks == clf.set_params(mask="soft").explain(X).pixel_masks).all()
+
+
+def test_a_collapsed_posterior_localizes_as_a_random_mask_does(make, X, y, scenes):
+    clf = make(InfoMaskClassifier, regions="pixel", max_epochs=0, tau=0.2).fit(X, y)
+    with torch.no_grad():  # what a summed divergence comes to
+        for parameter in clf.module_.selector.parameters():
+            parameter.zero_()
+    found = localization_score(clf.transform(X), scenes.masks)
+    assert found == pytest.approx(random_localization(scenes.masks), abs=0.03)

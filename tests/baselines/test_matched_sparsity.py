@@ -1,13 +1,17 @@
 """One area for all methods: exact counts, ties, and the three protocols."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles.baselines import ranked_without_ties
+from scipy import ndimage
 
 from p2pselect.baselines import BlackboxPixelClassifier, RealXClassifier
+from p2pselect.baselines.blackbox_pixel import LatticeObjective
 from p2pselect.exceptions import InputError
 from p2pselect.nn.lattice import lattice_order
 from p2pselect.nn.ties import break_ties
@@ -58,6 +62,25 @@ def test_lattice_has_its_density_everywhere(size, tau):
         share = mask.float().mean(dim=axis)
         assert share.min() > 0 and share.max() < 1
         assert (share - tau).abs().max() <= 2 / size + 1e-6
+
+
+@pytest.mark.parametrize("tau", [0.05, 0.11, 0.2, 0.3])
+def test_no_place_of_the_image_is_far_from_the_lattice(tau):
+    rows, columns = torch.meshgrid(torch.arange(64), torch.arange(64), indexing="ij")
+    order = lattice_order(rows, columns).flatten().argsort().argsort().view(64, 64)
+    mask = order < round(tau * 64**2)
+    away = ndimage.distance_transform_edt(~mask.numpy())
+    # Of triangles, the densest there are, .377 of their spacing; of random pixels .5.
+    assert away.mean() * tau**0.5 < 0.42
+    assert away.max() * tau**0.5 < 1.4
+
+
+def test_the_lattice_thins_out_while_training(toy_step):
+    step, shown = toy_step(), []
+    step.model.classifier.register_forward_pre_hook(lambda m, inputs: shown.append(inputs[0]))
+    for progress, share in ((0.0, 1.0), (0.25, 0.5), (0.5, 0.25), (1.0, 0.25)):
+        LatticeObjective(0.25)(replace(step, images=step.images * 0 + 1, progress=progress))
+        assert shown[-1].mean().item() == pytest.approx(share, abs=0.07)
 
 
 def test_area_penalty():

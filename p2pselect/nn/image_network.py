@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from p2pselect.exceptions import P2PSelectWarning
+from p2pselect.nn.dilation import without_dilation
 
 #: Number type inside the networks, by name of the setting; None leaves it alone.
 PRECISIONS: dict[str, torch.dtype | None] = {
@@ -44,6 +45,7 @@ class ImageNetwork(nn.Module):
         image_size: int | None = None,
     ):
         super().__init__()
+        without_dilation(network)
         self.network = network
         self.image_size = image_size
         self.precision = "32"

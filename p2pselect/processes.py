@@ -56,6 +56,11 @@ class Processes:
         stops = (0, *accumulate(self.sizes(n)))
         return slice(stops[self.rank], stops[self.rank + 1])
 
+    def share(self, n: int) -> slice:
+        """The same, but the first row where there are too few for all processes."""
+        own = self.part(n)
+        return own if own.stop > own.start else slice(0, 1)
+
     def gather(self, value: Any) -> list[Any]:
         """The values of all processes, in order; waits for all of them."""
         if self.size == 1:

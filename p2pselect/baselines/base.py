@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from p2pselect.estimators.base import SelectiveImageClassifier
 from p2pselect.estimators.selection import Selections
-from p2pselect.images import ImageSequence
 from p2pselect.nn.model import RegionScores, SelectiveModel
 from p2pselect.nn.ties import break_ties
 from p2pselect.thresholding import threshold_counts
+from p2pselect.training.data import TrainingData
 
 #: Values of tau at which ``sparsity="threshold"`` knows its cut.
 CUT_GRID = np.linspace(0.01, 1.0, 100)
@@ -89,11 +89,15 @@ class BaselineClassifier(SelectiveImageClassifier):
         below = torch.nextafter(cuts, torch.full_like(cuts, -torch.inf))
         return threshold_counts(logits.double(), -below.to(logits.device))
 
-    def _after_training(self, images: ImageSequence, regions: np.ndarray | None) -> None:
+    def _needs_rows_for(self) -> str | None:
+        cut = "sparsity='threshold'" if self.sparsity == "threshold" else None
+        return super()._needs_rows_for() or cut
+
+    def _after_training(self, data: TrainingData) -> None:
         if self.sparsity != "threshold":
             return
         logits, areas = [], []
-        run = Selections(self, images, regions, np.array([self.tau]), 1.0, "nothing")
+        run = Selections(self, data.images, data.regions, np.array([self.tau]), 1.0, "nothing")
         for scores in run.scores():
             real = scores.areas > 0
             logits.append(scores.maps[:, 0][real].cpu().numpy())

@@ -119,6 +119,10 @@ class DiETClassifier(TaughtClassifier):
         classifier = self._build_classifier(n_classes)
         return TaughtModel(nn.Identity(), classifier, self._build_classifier(n_classes))
 
+    def _needs_rows_for(self) -> str | None:
+        table = None if self.amortized else "its table of masks (amortized=False)"
+        return super()._needs_rows_for() or table
+
     def _views(self) -> Any:
         return self.augment if self.amortized else None
 

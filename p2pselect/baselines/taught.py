@@ -12,7 +12,6 @@ from torch import nn
 from p2pselect.baselines.base import BaselineClassifier
 from p2pselect.baselines.blackbox import BlackboxClassifier
 from p2pselect.exceptions import InputError
-from p2pselect.images import ImageSequence
 from p2pselect.nn.model import SelectiveModel
 from p2pselect.objectives.teaching import blackbox_objective
 from p2pselect.training.phases import Phase
@@ -68,8 +67,8 @@ class TaughtClassifier(BaselineClassifier):
             return []
         return [Phase("blackbox", self.max_epochs, blackbox_objective, ("blackbox",))]
 
-    def _prepare(self, images: ImageSequence, again: bool) -> None:
-        super()._prepare(images, again)
+    def _prepare(self, n_images: int, again: bool) -> None:
+        super()._prepare(n_images, again)
         given = self._given_blackbox
         if again or given is None:
             return

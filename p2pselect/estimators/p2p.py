@@ -15,7 +15,6 @@ from torch import Tensor
 
 from p2pselect.estimators.base import SelectiveImageClassifier
 from p2pselect.exceptions import P2PSelectWarning
-from p2pselect.images import ImageSequence
 from p2pselect.nn.model import SelectiveModel
 from p2pselect.nn.selectors import Selector
 from p2pselect.objectives.p2p import P2PObjective, RandomMaskObjective
@@ -326,12 +325,12 @@ class P2PClassifier(SelectiveImageClassifier):
             Phase("joint", self.max_epochs - warmup, objective, ("selector", "classifier")),
         ]
 
-    def _prepare(self, images: ImageSequence, again: bool) -> None:
-        super()._prepare(images, again)
+    def _prepare(self, n_images: int, again: bool) -> None:
+        super()._prepare(n_images, again)
         untouched = self.classifier == "vit_tiny_patch16_224" and self.image_size >= 224
-        if self.device_.type == "cpu" and untouched and len(images) < SMALL_DATA:
+        if self.device_.type == "cpu" and untouched and n_images < SMALL_DATA:
             warnings.warn(
-                f"{len(images)} images on a CPU: P2PClassifier(**p2pselect.presets.SMALL) "
+                f"{n_images} images on a CPU: P2PClassifier(**p2pselect.presets.SMALL) "
                 "trains far faster than the default networks and is likely more accurate",
                 P2PSelectWarning,
                 stacklevel=3,

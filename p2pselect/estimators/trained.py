@@ -11,6 +11,7 @@ import torch
 from sklearn.utils import compute_sample_weight
 from skorch.callbacks import Callback
 from torch import nn
+from torch.utils.data import IterableDataset
 
 from p2pselect.estimators.inputs import (
     check_sample_weight,
@@ -27,11 +28,12 @@ from p2pselect.processes import together
 from p2pselect.training.augmentation import PAPER_VIEWS
 from p2pselect.training.averaging import WeightAverage
 from p2pselect.training.checkpoints import Checkpoints, checkpoint_path
-from p2pselect.training.data import REGION_MEMORY, TrainingData, fingerprint
+from p2pselect.training.data import REGION_MEMORY, TrainingData, Views
 from p2pselect.training.fitting import new_net, run_epochs
 from p2pselect.training.net import SelectiveNet
 from p2pselect.training.phases import Phase
 from p2pselect.training.seeding import draw_seed, isolated_rng, resolve_device
+from p2pselect.training.stream import StreamContents, TrainingStream
 
 
 class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
@@ -57,14 +59,18 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         """Augmentation of the training images."""
         return self.augment
 
-    def _after_training(self, images: ImageSequence, regions: np.ndarray | None) -> None:
+    def _after_training(self, data: TrainingData) -> None:
         """Whatever a method measures on its training images at the end."""
+
+    def _needs_rows_for(self) -> str | None:
+        """What a method does that needs training images in any order; None where nothing."""
+        return "validation_fraction" if self.validation_fraction else None
 
     @with_callbacks
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         *,
         sample_weight: Any = None,
         regions: Any = None,
@@ -76,9 +82,11 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         ----------
         X : images
             See :func:`p2pselect.images.as_images`: arrays, paths, Pillow images, tensors,
-            or the ``output="images+regions"`` of a ``SuperpixelTransformer``.
+            or the ``output="images+regions"`` of a ``SuperpixelTransformer``.  Or a
+            ``torch.utils.data.IterableDataset`` of pairs (image, label), which is read once
+            to see its labels, and then once per epoch, in its own order.
         y : array-like of shape (n,)
-            Labels, at least two different ones.
+            Labels, at least two different ones; None where X has them.
         sample_weight : array-like of shape (n,), optional
             Weight of every image in the loss, not negative.
         regions : array-like of shape (n, h, w), optional
@@ -100,7 +108,13 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         """
         self._validate_params()
         refuse_metadata(metadata)
-        images, given = self._read(X, regions)
+        images: ImageSequence | StreamContents
+        if isinstance(X, IterableDataset):
+            self._check_stream(y, sample_weight, regions)
+            images = StreamContents(X, self.channels, self.num_workers)
+            given, y = None, images.labels
+        else:
+            images, given = self._read(X, regions)
         encoder, target = encode_labels(y, len(images))
         weight = check_sample_weight(sample_weight, len(images))
         if self.class_weight is not None:
@@ -119,10 +133,10 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         self.n_channels_in_ = images.n_channels
         if self.image_shape is not None:
             self.n_features_in_ = int(np.prod(self.image_shape))
-        self._prepare(images, again)
+        self._prepare(len(images), again)
         cycles = [self.max_epochs] if again else self._cycles()
         task = FitTask(self, X, y, sum(cycles))
-        self._train(images, target, weight, given, cycles, [("fit_task", task)])
+        self._train(self._data(images, target, weight, given), cycles, [("fit_task", task)])
         task.end()
         return self
 
@@ -151,7 +165,7 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
             self.classes_ = encoder.classes_
             self.image_shape_in_ = images.image_shape
             self.n_channels_in_ = images.n_channels
-            self._prepare(images, again=False)
+            self._prepare(len(images), again=False)
         labels = np.asarray(y)
         if len(labels) != len(images):
             raise InputError(
@@ -167,7 +181,7 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
                 "pass classes= to the first call"
             )
         weight = check_sample_weight(sample_weight, len(images))
-        self._train(images, target.astype(np.int64), weight, given, [1])
+        self._train(self._data(images, target.astype(np.int64), weight, given), [1])
         return self
 
     def _read(self, X: Any, regions: Any) -> tuple[ImageSequence, np.ndarray | None]:
@@ -179,7 +193,7 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
             image_size=self.image_size,
         )
 
-    def _prepare(self, images: ImageSequence, again: bool) -> None:
+    def _prepare(self, n_images: int, again: bool) -> None:
         """Everything that training needs besides data, unless it is there already."""
         self.regions_ = resolve_regions(self.regions, self.n_jobs)
         self.device_ = resolve_device(self.device)
@@ -189,33 +203,42 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         with isolated_rng(self._seed, self.device_):
             self._adopt(self._build_model(len(self.classes_)))
 
-    def _train(
+    def _check_stream(self, y: Any, sample_weight: Any, regions: Any) -> None:
+        given = {"y": y, "sample_weight": sample_weight, "regions": regions}
+        if named := [name for name, value in given.items() if value is not None]:
+            raise InputError(
+                f"X is an IterableDataset, which has its labels in it and no rows that "
+                f"{' and '.join(named)} could belong to"
+            )
+        if (need := self._needs_rows_for()) is not None:
+            raise InputError(
+                f"{type(self).__name__} cannot learn from an IterableDataset: {need} needs "
+                "images in any order; p2pselect.datasets.load_tar_shards gives them"
+            )
+
+    def _data(
         self,
-        images: ImageSequence,
+        images: ImageSequence | StreamContents,
         target: np.ndarray,
         weight: np.ndarray,
         regions: np.ndarray | None,
+    ) -> TrainingData | TrainingStream:
+        views = Views(self.regions_.propose_batch, self.image_size, self._views())
+        if isinstance(images, StreamContents):
+            _, of_class = np.unique(target, return_index=True)
+            return TrainingStream(images, self.classes_, views, weight[of_class], self._seed)
+        small_enough = len(images) * self.image_size**2 * 4 <= REGION_MEMORY
+        if regions is None and small_enough and views.augment not in PAPER_VIEWS:
+            regions = self._propose_all(images)
+        return TrainingData(images, target, views, regions, weight, self._seed)
+
+    def _train(
+        self,
+        data: TrainingData | TrainingStream,
         cycles: Sequence[int],
         watchers: Sequence[tuple[str, Callback]] = (),
     ) -> None:
-        together().agree(
-            "images and labels", lambda: (fingerprint(images, regions), target, weight)
-        )
-        augment = self._views()
-        small_enough = len(images) * self.image_size**2 * 4 <= REGION_MEMORY
-        own_size = not (isinstance(augment, str) and augment in PAPER_VIEWS)
-        if regions is None and small_enough and own_size:
-            regions = self._propose_all(images)
-        data = TrainingData(
-            images,
-            target,
-            self.regions_.propose_batch,
-            self.image_size,
-            regions,
-            augment,
-            weight,
-            self._seed,
-        )
+        together().agree("images and labels", data.brief)
         # A fit that continues must not repeat the random numbers of the one before.
         end = len(self.net_.history)
         with isolated_rng(self._seed + 1 + end, self.device_):
@@ -248,9 +271,12 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
             average.take_over(self.module_)
         self.module_.eval()
         self.history_ = self.net_.history
-        self._after_training(images, regions)
+        if isinstance(data, TrainingData):
+            self._after_training(data)
 
-    def _checkpoints(self, data: TrainingData, others: Sequence[Any]) -> Checkpoints | None:
+    def _checkpoints(
+        self, data: TrainingData | TrainingStream, others: Sequence[Any]
+    ) -> Checkpoints | None:
         if self.checkpoint_dir is None:
             return None
         settings = self.get_params(deep=False)

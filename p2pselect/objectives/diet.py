@@ -60,7 +60,7 @@ class MaskTable:
         """Find the masks of all images of a training set, and round them."""
         device = next(model.classifier.parameters()).device
         if len(self.cells) != len(data):
-            self.cells = cell_grid(len(data), data.image_size, self.cell_size, device)
+            self.cells = cell_grid(len(data), data.views.image_size, self.cell_size, device)
         model.eval()
         for start in range(0, len(data), 64):
             rows = list(range(start, min(start + 64, len(data))))

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import joblib
-import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback
@@ -24,12 +23,12 @@ from skorch.history import History
 from p2pselect.exceptions import InputError, TrainingError
 from p2pselect.processes import together
 from p2pselect.training.data import TrainingData
+from p2pselect.training.stream import TrainingStream
 from p2pselect.whole_files import written_whole
 
 FORMAT = 1
 #: Settings without influence on what is learned.
 _INDIFFERENT = ("callbacks", "checkpoint_dir", "device", "n_jobs", "num_workers", "verbose")
-_N_LOOKED_AT = 64
 
 
 class Checkpoints(Callback):
@@ -132,7 +131,10 @@ def _schedule(net: NeuralNet) -> Any:
 
 
 def checkpoint_path(
-    folder: str | os.PathLike[str], method: str, settings: Mapping[str, Any], data: TrainingData
+    folder: str | os.PathLike[str],
+    method: str,
+    settings: Mapping[str, Any],
+    data: TrainingData | TrainingStream,
 ) -> Path:
     """The file of the training of a method, with these settings, on these data.
 
@@ -146,7 +148,7 @@ def checkpoint_path(
     method : str
     settings : mapping
         Those that have no influence on what is learned are left out.
-    data : TrainingData
+    data : TrainingData or TrainingStream
         Labels and weights count, names of files or the pixels of some images.
 
     Returns
@@ -169,11 +171,7 @@ def checkpoint_path(
                     f"checkpoint_dir: {name}={value!r} cannot be told from others, as it "
                     f"cannot be pickled ({error}); use a function of a module"
                 ) from error
-    rows = np.unique(np.linspace(0, len(data) - 1, _N_LOOKED_AT).astype(int))
-    files = data.images.files
-    seen = data.images.batch(rows, data.image_size) if files is None else np.asarray(files)
-    regions = None if data.regions is None else data.regions[rows]
-    content = (method, hashes, data.target, data.weight, seen, regions)
+    content = (method, hashes, *data.content())
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -18,6 +18,7 @@ from p2pselect.training.net import SelectiveNet
 from p2pselect.training.optim import OPTIMIZERS, lr_callbacks
 from p2pselect.training.phases import Phase
 from p2pselect.training.progress import TrainingBar
+from p2pselect.training.stream import TrainingStream
 from p2pselect.training.team import Team
 
 
@@ -43,7 +44,6 @@ def new_net(settings: Any, module: nn.Module, phases: Sequence[Phase]) -> Select
         batch_size=settings.batch_size,
         device=str(settings.device_),
         train_split=None,
-        iterator_train__shuffle=True,
         iterator_train__collate_fn=identity,
         iterator_train__num_workers=settings.num_workers,
         iterator_valid__collate_fn=identity,
@@ -57,7 +57,7 @@ def new_net(settings: Any, module: nn.Module, phases: Sequence[Phase]) -> Select
 
 def run_epochs(
     net: SelectiveNet,
-    data: TrainingData,
+    data: TrainingData | TrainingStream,
     epochs: int,
     settings: Any,
     watchers: Sequence[tuple[str, Callback]] = (),
@@ -68,7 +68,7 @@ def run_epochs(
     Parameters
     ----------
     net : SelectiveNet
-    data : TrainingData
+    data : TrainingData or TrainingStream
     epochs : int
     settings : estimator
     watchers : sequence of (str, Callback)
@@ -76,18 +76,18 @@ def run_epochs(
     done : int, default 0
         Epochs of this run that were trained before it was stopped.
     """
-    train, valid = data, None
-    if settings.validation_fraction:
+    train: TrainingData | TrainingStream = data
+    valid = None
+    if settings.validation_fraction and isinstance(data, TrainingData):
         train, valid = split_validation(data, settings.validation_fraction)
     net.train_split = predefined_split(valid) if valid is not None else None
     net.team = Team(together())
     for part in (train, valid):
         if part is not None:
             part.processes = net.team.processes
-    # A last batch of one image has no batch statistics: it sits out, another one each epoch.
-    one_left = len(train) > net.batch_size and len(train) % net.batch_size == 1
-    steps = len(train) // net.batch_size if one_left else -(-len(train) // net.batch_size)
-    net.iterator_train__drop_last = one_left
+    for name, value in train.loading(net.batch_size).items():
+        setattr(net, f"iterator_train__{name}", value)
+    steps = train.n_batches(net.batch_size)
     extra = lr_callbacks(settings.lr_schedule, settings.lr, max(1, steps * epochs))
     for group in net.optimizer_.param_groups if extra else ():
         group["lr"] = settings.lr  # the schedule of a run before has ended near 0
@@ -120,4 +120,4 @@ def split_validation(data: TrainingData, fraction: float) -> tuple[TrainingData,
         )
     except ValueError as error:
         raise InputError(f"validation_fraction={fraction}: {error}") from error
-    return data.subset(train, data.augmentation), data.subset(valid, None)
+    return data.subset(train, data.views), data.subset(valid, data.views.unchanged())

@@ -167,7 +167,7 @@ class SelectiveNet(NeuralNet):
             self.history[-2]["batches"] = []
         self.history.record("phase", phase.name)
         self._batches_done = 0
-        self._n_batches = -(-len(dataset_train) // self.batch_size)
+        self._n_batches = dataset_train.n_batches(self.batch_size)
         dataset_train.epoch = self.epoch
 
     def on_batch_end(

@@ -13,6 +13,7 @@ from p2pselect.baselines.taught import TaughtModel
 from p2pselect.exceptions import P2PSelectWarning
 from p2pselect.objectives.diet import AmortizedDiETObjective, DiETStage, MaskTable
 from p2pselect.objectives.instance_masks import InstanceMasks, cell_grid, random_colours
+from p2pselect.training.data import Views
 
 
 def search(**settings):
@@ -103,10 +104,9 @@ def test_stopping_at_tau(toy_step):
 class FakeData:
     """Training images of a step as the data set that a stage begins with."""
 
-    image_size = 8
-
     def __init__(self, step):
         self.step = step
+        self.views = Views(None, 8, None)
 
     def __len__(self):
         return len(self.step.images)

@@ -1,0 +1,223 @@
+"""Training images that come one after the other: an ``IterableDataset``, such as tar shards.
+
+Whoever wrote the stream decides on its order.  A ``set_epoch(epoch)`` that it may have is
+called before every epoch, for another order each time; the worker processes of ``num_workers``
+have a copy each, which has to divide the images by ``torch.utils.data.get_worker_info``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from p2pselect.exceptions import InputError, P2PSelectError
+from p2pselect.images import ImageSequence, as_images
+from p2pselect.processes import Processes
+from p2pselect.training.data import Batch, Views, as_batch, draws, identity
+
+
+class StreamItems(IterableDataset):
+    """The pairs of a stream, checked, with the number of the worker that read them.
+
+    Parameters
+    ----------
+    stream : IterableDataset of (image, label)
+    channels : {"last", "first"}
+    """
+
+    def __init__(self, stream: Any, channels: Any):
+        self.stream = stream
+        self.channels = channels
+
+    def pairs(self) -> Iterator[tuple[ImageSequence, Any]]:
+        """One image each, and its label."""
+        for number, item in enumerate(self.stream):
+            if not isinstance(item, (tuple, list)) or len(item) != 2:
+                kind = type(item).__name__
+                length = f" of length {len(item)}" if isinstance(item, (tuple, list)) else ""
+                raise InputError(
+                    f"item {number} of the stream is a {kind}{length}; expected (image, label)"
+                )
+            try:
+                yield as_images([item[0]], channels=self.channels), _plain(item[1])
+            except P2PSelectError as error:
+                raise type(error)(f"item {number} of the stream: {error}") from error
+
+    def __iter__(self) -> Iterator[tuple[int, Any, int, tuple[int, ...], int | None]]:
+        for number, (image, label) in enumerate(self.pairs()):
+            pixels = image[0]
+            digest = None if number else crc32(pixels.tobytes())
+            yield worker_number(), label, image.n_channels, pixels.shape[:2], digest
+
+
+class StreamContents:
+    """What one pass over a stream tells: how many images there are, and their labels.
+
+    Parameters
+    ----------
+    stream : IterableDataset of (image, label)
+    channels : {"last", "first"}
+    num_workers : int
+
+    Attributes
+    ----------
+    labels : list
+        In the order in which they were read.
+    n_of_worker : list of int
+        Images that every worker has read.
+    n_channels : int
+    image_shape : tuple of int or None
+        Height and width where all images share them.
+
+    Raises
+    ------
+    InputError
+        If there is no image, an item is no pair of an image and a label, the images differ in
+        their number of channels, or every worker reads the same ones.
+    """
+
+    def __init__(self, stream: Any, channels: Any, num_workers: int):
+        self.items = StreamItems(stream, channels)
+        self.num_workers = num_workers
+        self.labels: list[Any] = []
+        self.n_of_worker = [0] * max(1, num_workers)
+        seen: set[int] = set()
+        shapes: set[Any] = set()
+        loader = DataLoader(
+            self.items, batch_size=None, num_workers=num_workers, collate_fn=identity
+        )
+        firsts: list[int] = []
+        for worker, label, n_channels, shape, digest in loader:
+            self.n_of_worker[worker] += 1
+            self.labels.append(label)
+            seen.add(n_channels)
+            shapes.add(shape)
+            firsts += [] if digest is None else [digest]
+        if not self.labels:
+            raise InputError("the stream holds no image")
+        if len(firsts) > 1 and len(set(firsts)) == 1:
+            raise InputError(
+                f"num_workers={num_workers}, and each of them reads the same images: the "
+                "stream must divide them by torch.utils.data.get_worker_info"
+            )
+        if len(seen) > 1:
+            raise InputError(
+                f"the images of the stream differ in their channels: {sorted(seen)}"
+            )
+        self.n_channels = seen.pop()
+        self.image_shape = shapes.pop() if len(shapes) == 1 else None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+class TrainingStream(IterableDataset):
+    """Batches of a stream; augmentation is seeded by epoch and by place in the stream.
+
+    Parameters
+    ----------
+    contents : StreamContents
+    classes : ndarray of shape (n_classes,)
+        Sorted.
+    views : Views
+    class_weight : ndarray of shape (n_classes,), float32
+    seed : int
+    """
+
+    def __init__(
+        self,
+        contents: StreamContents,
+        classes: np.ndarray,
+        views: Views,
+        class_weight: np.ndarray,
+        seed: int,
+    ):
+        self.contents = contents
+        self.classes = classes
+        self.views = views
+        self.class_weight = class_weight
+        self.seed = seed
+        self.epoch = 0
+        self.size = 1
+        self.processes = Processes()
+
+    def __len__(self) -> int:
+        return len(self.contents)
+
+    def n_batches(self, size: int) -> int:
+        """Batches of an epoch: those of every worker, without a last one of one image."""
+        return sum(-(-(n - _one_left(n, size)) // size) for n in self.contents.n_of_worker)
+
+    def loading(self, size: int) -> dict[str, Any]:
+        """How a ``DataLoader`` has to be set up for batches of so many images."""
+        self.size = size
+        return {"batch_size": None, "shuffle": False, "drop_last": False}
+
+    def content(self) -> tuple[Any, ...]:
+        """What tells a training on these data from one on others."""
+        return self.contents.labels, self.contents.n_of_worker, self.class_weight
+
+    def brief(self) -> tuple[Any, ...]:
+        """The same, to be compared between processes."""
+        return self.content()
+
+    def __iter__(self) -> Iterator[Batch]:
+        if hasattr(self.contents.items.stream, "set_epoch"):
+            self.contents.items.stream.set_epoch(self.epoch)
+        worker, start = worker_number(), 0
+        expected = self.contents.n_of_worker[worker]
+        pairs = self.contents.items.pairs()
+        while pairs_of_batch := list(islice(pairs, self.size)):
+            stop = start + len(pairs_of_batch)
+            if stop > expected:
+                break
+            if len(pairs_of_batch) > 1 or start == 0:
+                yield self._batch(pairs_of_batch, worker, start)
+            start = stop
+        if pairs_of_batch or start < expected:
+            differ = "more" if pairs_of_batch else "fewer"
+            raise InputError(
+                f"the stream gave {differ} images in epoch {self.epoch + 1} than when it was "
+                f"read before training, which were {expected}"
+            )
+
+    def _batch(self, pairs: list[tuple[ImageSequence, Any]], worker: int, start: int) -> Batch:
+        n = len(pairs)
+        own = self.processes.share(n)
+        labels = np.array([label for _, label in pairs[own]]).astype(self.classes.dtype)
+        target = np.searchsorted(self.classes, labels).clip(max=len(self.classes) - 1)
+        if (unknown := self.classes[target] != labels).any():
+            raise InputError(
+                f"the stream has the label {labels[unknown][0].item()!r} in epoch "
+                f"{self.epoch + 1}, which it had not when it was read before training"
+            )
+        images = as_images([image[0] for image, _ in pairs[own]])
+        rng = draws(
+            self.seed, self.epoch, n, len(self.contents.n_of_worker) * start + worker, own
+        )
+        pixels, regions = self.views(images, None, rng)
+        index = np.arange(start, start + n)[own]
+        weight = self.class_weight[target]
+        return as_batch(pixels, regions, target.astype(np.int64), weight, index, n)
+
+
+def worker_number() -> int:
+    """Number of the worker process that this is, 0 where there are none."""
+    info = get_worker_info()
+    return 0 if info is None else info.id
+
+
+def _one_left(n: int, size: int) -> bool:
+    return n > size and n % size == 1
+
+
+def _plain(label: Any) -> Any:
+    if isinstance(label, Tensor | np.generic):
+        return label.item()
+    return label

@@ -1,0 +1,201 @@
+"""Training from an IterableDataset: the same learning, and errors that name the item."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.utils.data import IterableDataset, get_worker_info
+
+from p2pselect import P2PClassifier, datasets, presets
+from p2pselect.baselines import DiETClassifier, L2XClassifier
+from p2pselect.exceptions import InputError, TrainingError
+from p2pselect.training.data import Views
+from p2pselect.training.stream import StreamContents, TrainingStream
+
+SCENES = datasets.make_digit_scenes(41, image_size=32, random_state=0)
+PAIRS = list(zip(SCENES.images, (SCENES.target % 2).tolist(), strict=True))
+SETTINGS = {**presets.SMALL, "image_size": 32, "max_epochs": 1, "batch_size": 8}
+
+
+class Pairs(IterableDataset):
+    """What stands in a list, divided among workers; other things in later epochs."""
+
+    def __init__(self, pairs, later=None, divided=True):
+        self.pairs, self.later, self.divided = pairs, later, divided
+        self.epochs = []
+
+    def set_epoch(self, epoch):
+        self.epochs.append(epoch)
+        self.pairs = self.pairs if self.later is None else self.later
+
+    def __iter__(self):
+        info = get_worker_info()
+        start, step = (
+            (0, 1) if info is None or not self.divided else (info.id, info.num_workers)
+        )
+        yield from self.pairs[start::step]
+
+
+def make(cls=P2PClassifier, **changes):
+    return cls(**cls.known({**SETTINGS, **changes}), random_state=0)
+
+
+def grid(images):
+    return np.zeros(images.shape[:3], np.int32)
+
+
+def batches(stream, size, epoch=0, augment=None, num_workers=0):
+    contents = StreamContents(stream, "last", num_workers)
+    views = Views(grid, 32, augment)
+    data = TrainingStream(contents, np.array([0, 1]), views, np.ones(2, np.float32), 0)
+    data.epoch = epoch
+    loading = data.loading(size)
+    loader = torch.utils.data.DataLoader(
+        data, collate_fn=lambda batch: batch, num_workers=num_workers, **loading
+    )
+    return data, list(loader)
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_every_image_comes_once_and_in_as_many_batches_as_were_counted(num_workers):
+    data, found = batches(Pairs(PAIRS), 8, num_workers=num_workers)
+    assert len(found) == data.n_batches(8)
+    images = np.concatenate([inputs["images"] for inputs, _ in found])
+    # 41 = 5 * 8 + 1: one image is left over, and one by one of two workers, 21 and 20, none.
+    assert len(images) == (41 if num_workers else 40)
+    first = {image.tobytes() for image, _ in PAIRS}
+    assert len({image.tobytes() for image in images}) == len(images)
+    assert {image.tobytes() for image in images} <= first
+    for inputs, target in found:
+        for image, label in zip(inputs["images"], target, strict=True):
+            number = next(i for i, (x, _) in enumerate(PAIRS) if (x == image.numpy()).all())
+            assert PAIRS[number][1] == label
+
+
+def test_views_are_the_same_again_and_others_in_the_next_epoch():
+    def shown(epoch):
+        _, found = batches(Pairs(PAIRS), 8, epoch, "shift+tint")
+        return np.concatenate([inputs["images"] for inputs, _ in found])
+
+    assert (shown(0) == shown(0)).all()
+    assert (shown(0) != shown(1)).any(axis=(1, 2, 3)).all()
+
+
+def test_learns_from_a_stream_what_it_learns_from_arrays():
+    X, y = SCENES.images, np.array([label for _, label in PAIRS])
+    stream = Pairs(PAIRS)
+    clf = make(max_epochs=2, num_workers=0).fit(stream)
+    assert stream.epochs == [0, 1]
+    assert clf.classes_.tolist() == [0, 1] and clf.image_shape_in_ == (32, 32)
+    assert np.isfinite(clf.history_[:, "train_loss"]).all()
+    assert clf.predict_proba(X).shape == (41, 2)
+    # One batch of everything, in the same order: the same step.
+    whole = {"max_epochs": 1, "batch_size": 41, "augment": None, "warmup_epochs": 0}
+    streamed = make(**whole).fit(Pairs(PAIRS))
+    listed = make(**whole).fit(X, y)
+    losses = [c.history_[-1]["train_loss"] for c in (streamed, listed)]
+    # Of the listed images, the order in the batch is drawn.
+    assert losses[0] == pytest.approx(losses[1], rel=0.2)
+
+
+def test_labels_of_any_kind_and_images_of_any_kind():
+    labels = np.array(["cat", "dog"])
+    pairs = [
+        (Image.fromarray(image).resize((20 + number % 3, 25)), labels[label])
+        for number, (image, label) in enumerate(PAIRS)
+    ]
+    clf = make(class_weight="balanced").fit(Pairs(pairs))
+    assert clf.classes_.tolist() == ["cat", "dog"] and clf.image_shape_in_ is None
+    weights = clf.net_.history  # trained at all
+    assert len(weights) == 1
+    tensors = [(torch.tensor(image), torch.tensor(label)) for image, label in PAIRS]
+    assert make(L2XClassifier).fit(Pairs(tensors)).classes_.tolist() == [0, 1]
+
+
+def test_classes_weigh_as_they_do_in_arrays():
+    contents = StreamContents(Pairs(PAIRS), "last", 0)
+    clf = make(class_weight={0: 1.0, 1: 3.0})
+    data = clf.fit(Pairs(PAIRS))._data(
+        contents, np.array(contents.labels), np.where(np.array(contents.labels), 1.5, 0.5), None
+    )
+    assert data.class_weight.tolist() == [0.5, 1.5]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [
+        ([], "holds no image"),
+        ([PAIRS[0], PAIRS[1][0]], "item 1 of the stream is a ndarray; expected"),
+        ([(*PAIRS[0], 1)], "item 0 of the stream is a tuple of length 3; expected"),
+        ([PAIRS[0], (np.zeros((4, 4, 3)) + 7, 0)], "item 1 of the stream: .*0, 1"),
+        ([PAIRS[0], ("no/such/file.png", 0)], "item 1 of the stream: .*no/such/file.png"),
+        ([PAIRS[0], (np.zeros((4, 4), np.uint8), 1)], "differ in their channels"),
+        ([PAIRS[0], (PAIRS[1][0], PAIRS[0][1])], "two classes"),
+    ],
+)
+def test_bad_items_are_named_before_anything_is_trained(pairs, message):
+    clf = make()
+    with pytest.raises((InputError, OSError), match=message):
+        clf.fit(Pairs(pairs))
+    assert not hasattr(clf, "net_")
+
+
+@pytest.mark.parametrize(
+    ("later", "message"),
+    [
+        (PAIRS[:30], "fewer images in epoch 1 than .* were 41"),
+        (PAIRS + PAIRS[:9], "more images in epoch 1 than .* were 41"),
+        ([(image, 7) for image, _ in PAIRS], "label 7 in epoch 1"),
+    ],
+)
+def test_a_stream_that_has_changed_is_told(later, message):
+    with pytest.raises((InputError, TrainingError), match=message):
+        make().fit(Pairs(PAIRS, later))
+
+
+def test_workers_that_read_the_same_are_told():
+    with pytest.raises(InputError, match="num_workers=2, and each of them reads the same"):
+        make(num_workers=2).fit(Pairs(PAIRS, divided=False))
+
+
+def test_what_needs_rows_refuses_a_stream():
+    with pytest.raises(InputError, match="labels in it and no rows that y"):
+        make().fit(Pairs(PAIRS), SCENES.target)
+    with pytest.raises(InputError, match="sample_weight and regions"):
+        make().fit(Pairs(PAIRS), sample_weight=[1], regions=[1])
+    with pytest.raises(InputError, match="validation_fraction needs images in any order"):
+        make(validation_fraction=0.2).fit(Pairs(PAIRS))
+    with pytest.raises(InputError, match="table of masks"):
+        make(DiETClassifier).fit(Pairs(PAIRS))
+    with pytest.raises(InputError, match="sparsity='threshold'"):
+        make(L2XClassifier, sparsity="threshold").fit(Pairs(PAIRS))
+
+
+def test_a_stopped_training_goes_on_to_the_same_end(tmp_path):
+    class Stop(IterableDataset):
+        """Stops the training in its second epoch."""
+
+        def __init__(self, after):
+            self.after, self.epoch = after, -1
+
+        def set_epoch(self, epoch):
+            self.epoch = epoch
+
+        def __iter__(self):
+            for number, pair in enumerate(PAIRS):
+                if self.epoch == self.after and number == 20:
+                    raise RuntimeError("the disk is gone")
+                yield pair
+
+    settings = {"max_epochs": 3, "lr_schedule": "onecycle", "augment": "shift+tint"}
+    whole = make(**settings).fit(Stop(None))
+    with pytest.raises(RuntimeError, match="the disk is gone"):
+        make(**settings, checkpoint_dir=tmp_path).fit(Stop(1))
+    resumed = make(**settings, checkpoint_dir=tmp_path).fit(Stop(None))
+    assert json.dumps(resumed.history_[:, "train_loss"]) == json.dumps(
+        whole.history_[:, "train_loss"]
+    )
+    state = whole.module_.state_dict()
+    assert all(torch.equal(v, state[k]) for k, v in resumed.module_.state_dict().items())

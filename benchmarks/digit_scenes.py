@@ -2,7 +2,8 @@
 
 64 px, presets.SMALL networks from random weights, three seeds.  Epochs are such that every
 method takes at most ten minutes on two cores; they were chosen on scans and photographs that
-were held out of the training split.  What a stopped run has done is not done again.
+were held out of the training split.  What a stopped run has done is not done again; --methods
+runs some of them anew, and leaves the figures of the others in the file as they are.
 
     python benchmarks/digit_scenes.py --out digits-run --json digits.json --n-jobs 2
 
@@ -22,7 +23,7 @@ from p2pselect.benchmark.scales import MAIN
 EPOCHS = {
     "p2p": 28,
     "blackbox": 14,
-    "blackbox_pixel": 56,
+    "blackbox_pixel": 36,
     "comet": 20,
     "comet1": 20,
     "diet": 1,
@@ -46,8 +47,14 @@ SCALE = Scale(
             epochs=EPOCHS,
             n_train=4000,
             n_test=500,
-            # Fewer and larger steps of the mask search than DiET's default, which takes hours.
-            changes={"diet": {"n_stages": 1, "max_steps": 12, "mask_step": 0.1}},
+            changes={
+                # Fewer and larger steps of the search than DiET's default, which takes hours.
+                "diet": {"n_stages": 1, "max_steps": 12, "mask_step": 0.1},
+                # Dim images: a higher rate, also chosen on held-out scans.
+                "blackbox_pixel": {"lr": 1.6e-2},
+            },
+            # What P2P keeps here, so that every method can be run without it.
+            tau=0.11,
         )
     },
     trainings=(*MAIN, *BOTH_WAYS),
@@ -66,6 +73,8 @@ COLUMNS = {
     "CPU seconds": "fit_cpu_seconds",
 }
 NATIVE, MATCHED = "default", "matched"
+#: Methods that do not choose what they show.
+CONTROLS = ("blackbox", "blackbox_pixel")
 
 
 def view(setting: str, kind: str) -> str:
@@ -75,37 +84,40 @@ def view(setting: str, kind: str) -> str:
     return setting if kind == NATIVE else f"{setting}:{kind}"
 
 
-def bars(rows: dict[str, dict[str, float]]) -> dict[str, bool]:
+def bars(figures: dict[str, float]) -> dict[str, bool]:
     """What is expected of the methods, and whether it is so."""
-    blackbox, p2p = rows["blackbox"], rows["p2p"]
-    random = blackbox["random_localization"]
-    others = [name for name in rows if name not in ("p2p", "blackbox", "blackbox_pixel")]
+
+    def of(name: str, column: str) -> float:
+        return figures[f"{name}:default_{column}"]
 
     def near(name: str) -> bool:
-        return rows[name]["accuracy"] >= blackbox["accuracy"] - 0.03
+        return of(name, "accuracy") >= of("blackbox", "accuracy") - 0.03
 
-    pixel = rows["blackbox_pixel"]["localization"]
+    def above_random(name: str) -> float:
+        return of(name, "localization") - of(name, "random row")
+
+    def beaten(figure: str) -> bool:
+        method, _, column = figure.partition(":")
+        is_row = column.endswith("_localization") and method not in ("p2p", *CONTROLS)
+        return not is_row or figures[figure] < of("p2p", "localization")
+
     found = {
         "blackbox_pixel within 3 points of blackbox": near("blackbox_pixel"),
-        "blackbox_pixel: the random row's localization": abs(pixel - random) < 0.01,
+        "blackbox_pixel: the random row's localization": (
+            abs(above_random("blackbox_pixel")) < 0.01
+        ),
         "comet within 3 points of blackbox": near("comet"),
-        "comet localizes above the random row": rows["comet"]["localization"] > random,
+        "comet localizes above the random row": above_random("comet") > 0,
         "comet1 within 3 points of blackbox": near("comet1"),
-        "comet1: at most the random row's localization": (
-            rows["comet1"]["localization"] <= random + 0.01
-        ),
-        "infomask: the random row's localization": (
-            abs(rows["infomask"]["localization"] - random) < 0.01
-        ),
-        "p2p: accuracy of at least .95": p2p["accuracy"] >= 0.95,
-        "p2p: localization of at least .85": p2p["localization"] >= 0.85,
-        "p2p localizes best at the same area": all(
-            p2p["matched_localization"] > rows[name]["matched_localization"] for name in others
-        ),
+        "comet1: at most the random row's localization": above_random("comet1") <= 0.01,
+        "infomask: the random row's localization": abs(above_random("infomask")) < 0.01,
+        "p2p: accuracy of at least .95": of("p2p", "accuracy") >= 0.95,
+        "p2p: localization of at least .85": of("p2p", "localization") >= 0.85,
+        "p2p localizes best at the same area": all(map(beaten, figures)),
     }
     for name in ("realx", "l2x", "invase", "rbaem", "diet", "bcos"):
-        found[f"{name}: 3 times chance"] = rows[name]["accuracy"] > 0.3
-        found[f"{name} localizes above the random row"] = rows[name]["localization"] > random
+        found[f"{name}: 3 times chance"] = of(name, "accuracy") > 0.3
+        found[f"{name} localizes above the random row"] = above_random(name) > 0
     return found
 
 
@@ -163,16 +175,20 @@ def main() -> None:
             f"| {row['matched_center_localization']:.3f} | {row['kept_fraction']:.3f} "
             f"| {row['fit_cpu_seconds']:.0f} |"
         )
-    reached = bars(rows) if options.methods is None else {}
-    for text, is_so in reached.items():
-        print("yes" if is_so else "NO ", text)
+    is_there = options.json is not None and options.json.exists()
+    figures = json.loads(options.json.read_text()) if is_there else {}
+    figures |= {
+        f"{name if ':' in name else name + ':default'}_{column}": row[key]
+        for name, row in rows.items()
+        for column, key in COLUMNS.items()
+    }
+    if {f"{name}:default_accuracy" for name in EPOCHS} <= figures.keys():
+        reached = bars(figures)
+        for text, is_so in reached.items():
+            print("yes" if is_so else "NO ", text)
+        figures |= reached
     if options.json:
-        figures: dict[str, float | bool] = {
-            f"{name if ':' in name else name + ':default'}_{column}": row[key]
-            for name, row in rows.items()
-            for column, key in COLUMNS.items()
-        }
-        options.json.write_text(json.dumps({**figures, **reached}, indent=1) + "\n")
+        options.json.write_text(json.dumps(figures, indent=1) + "\n")
 
 
 if __name__ == "__main__":

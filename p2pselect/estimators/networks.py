@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from numbers import Real
 from typing import Any
 
 from torch import nn
@@ -23,17 +24,20 @@ class NetworkBuilder(SharedSettings):
             self.selector, n_maps, self._weights_of("selector"), self.selector_options
         )
         scorer.image_size = self.selector_image_size
+        scorer.frozen_share = self._frozen_share_of("selector")
         return scorer
 
     def _build_classifier(self, n_classes: int) -> ImageNetwork:
         """The network that maps images to logits."""
-        return build_classifier(
+        classifier = build_classifier(
             self.classifier,
             n_classes,
             self.image_size,
             self._weights_of("classifier"),
             self.classifier_options,
         )
+        classifier.frozen_share = self._frozen_share_of("classifier")
+        return classifier
 
     def _ready(self, model: nn.Module) -> None:
         """Make a model run as the settings say, wherever it came from."""
@@ -43,11 +47,7 @@ class NetworkBuilder(SharedSettings):
         """The ``pretrained`` setting of one network."""
         pretrained = self.pretrained
         if isinstance(pretrained, dict):
-            if set(pretrained) - {"selector", "classifier"}:
-                raise InputError(
-                    "pretrained: a dict has the keys 'selector' and 'classifier', "
-                    f"got {sorted(pretrained)}"
-                )
+            _check_networks("pretrained", pretrained)
             return pretrained.get(network, "auto")
         if isinstance(pretrained, (str, os.PathLike)) and pretrained != "auto":
             raise InputError(
@@ -55,3 +55,20 @@ class NetworkBuilder(SharedSettings):
                 f"pretrained={{'selector': ..., 'classifier': ...}}, got {pretrained!r}"
             )
         return pretrained
+
+    def _frozen_share_of(self, network: str) -> float:
+        """The ``frozen_share`` setting of one network."""
+        share = self.frozen_share
+        if isinstance(share, dict):
+            _check_networks("frozen_share", share)
+            share = share.get(network, 0.0)
+        if not (isinstance(share, Real) and 0 <= share < 1):
+            raise InputError(f"frozen_share of the {network} must be in [0, 1), got {share!r}")
+        return float(share)
+
+
+def _check_networks(setting: str, value: dict[str, Any]) -> None:
+    if set(value) - {"selector", "classifier"}:
+        raise InputError(
+            f"{setting}: a dict has the keys 'selector' and 'classifier', got {sorted(value)}"
+        )

@@ -48,7 +48,7 @@ class P2PClassifier(SelectiveImageClassifier):
     pretrained : {"auto", True, False}, path or dict, default="auto"
         ``"auto"`` uses pretrained weights where they are in the cache or can be
         downloaded and otherwise warns; ``True`` raises instead; a path is a safetensors or
-        pt file.  A dict with the keys ``"selector"`` and ``"classifier"`` tells them apart.
+        pt file.  A dict tells ``"selector"`` and ``"classifier"`` apart.
     selector_options : dict, optional
         For :func:`p2pselect.nn.selectors.build_pixel_scorer`: ``strides``,
         ``head_channels``, ``weights``.
@@ -57,6 +57,9 @@ class P2PClassifier(SelectiveImageClassifier):
     selector_image_size : int, optional
         Side in pixels of the copy that the selector sees; ``image_size`` by default.  Its
         maps are coarse anyway: half the side makes its passes about four times cheaper.
+    frozen_share : float in [0, 1) or dict, default=0
+        Share of each network's layers, from the image on, that keep their (pretrained)
+        weights; a dict tells ``"selector"`` and ``"classifier"`` apart.
     tau : "dynamic" or float in (0, 1], default="dynamic"
         Largest fraction of pixels kept: found per image (eq. 4), or fixed.  Used at
         prediction only.
@@ -106,15 +109,14 @@ class P2PClassifier(SelectiveImageClassifier):
     batch_size : int, default=64
         Images per step of training and per batch of prediction.
     micro_batch_size : int, optional
-        Images that go through the networks at once in training; the gradients of a step are
-        summed up over them.  Halved, with a warning, when a GPU's memory runs out.
+        Images that go through the networks at once in training; gradients are summed up
+        over a step.  Halved, with a warning, when a GPU's memory runs out.
     augment : str, callable or None, default="flip"
         Random views of the training images; the regions follow the image.  ``"flip"``
         mirrors, ``"shift"`` moves by up to a tenth of the side, ``"shift+tint"`` changes
         colours too, ``"affine"`` moves, turns, scales and shears a little, ``"paper"`` is
         resized crop, flip and colour jitter, ``"paper-crop"`` the same with a crop of 7/8
-        of the side.  A callable maps ``(images, regions, rng)``
-        to new images and regions.
+        of the side.  A callable maps ``(images, regions, rng)`` to new images and regions.
     validation_fraction : float in (0, 1), optional
         Share of the images held out; the terms of their loss go into ``history_``.
     class_weight : dict or "balanced", optional
@@ -123,8 +125,8 @@ class P2PClassifier(SelectiveImageClassifier):
         For example ``skorch.callbacks.EarlyStopping(monitor="valid_loss")``.
     checkpoint_dir : str or path-like, optional
         Folder for the state of training after every epoch.  Run the same line again after
-        it was stopped, and it goes on from there, to the same end.  A training with other
-        settings or data has a file of its own in the folder; `callbacks` start anew.
+        it was stopped, and it goes on to the same end.  A training with other settings or
+        data has a file of its own there; `callbacks` start anew.
     channels : {"last", "first"}, default="last"
         Where array-like images have their channel axis.
     image_shape : tuple of int, optional
@@ -134,11 +136,9 @@ class P2PClassifier(SelectiveImageClassifier):
     device : str or torch.device, default="auto"
         ``"auto"`` takes a GPU where there is one.
     precision : {"32", "bf16-mixed"}, default="32"
-        ``"bf16-mixed"`` runs the networks in bfloat16 where torch's autocast does; all
-        else stays in 32 bits.
+        ``"bf16-mixed"`` runs the networks in bfloat16 where torch's autocast does.
     compile : bool, default=False
-        Compile the networks (:func:`torch.compile`); with a warning, run them as they are
-        where this machine cannot.
+        Compile the networks (:func:`torch.compile`), with a warning where that fails.
     num_workers : int, default=0
         Processes that read and augment training images.
     n_jobs : int, optional
@@ -209,6 +209,7 @@ class P2PClassifier(SelectiveImageClassifier):
         selector_options: dict[str, Any] | None = None,
         classifier_options: dict[str, Any] | None = None,
         selector_image_size: int | None = None,
+        frozen_share: float | dict[str, float] = 0.0,
         tau: float | str = "dynamic",
         certainty_threshold: float = 0.99,
         tau_min: float = 0.05,
@@ -257,6 +258,7 @@ class P2PClassifier(SelectiveImageClassifier):
             selector_options=selector_options,
             classifier_options=classifier_options,
             selector_image_size=selector_image_size,
+            frozen_share=frozen_share,
             tau=tau,
             certainty_threshold=certainty_threshold,
             tau_min=tau_min,

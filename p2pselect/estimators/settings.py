@@ -33,6 +33,7 @@ class SharedSettings(DocumentedEstimator, BaseEstimator):
         "selector_options": [dict, None],
         "classifier_options": [dict, None],
         "selector_image_size": [Interval(Integral, 1, None, closed="left"), None],
+        "frozen_share": [Interval(Real, 0, 1, closed="left"), dict],
         "tau": [StrOptions({"dynamic"}), Interval(Real, 0, 1, closed="right")],
         "certainty_threshold": [Interval(Real, 0, 1, closed="right")],
         "tau_min": [Interval(Real, 0, 1, closed="neither")],
@@ -74,6 +75,7 @@ class SharedSettings(DocumentedEstimator, BaseEstimator):
         selector_options: dict[str, Any] | None = None,
         classifier_options: dict[str, Any] | None = None,
         selector_image_size: int | None = None,
+        frozen_share: float | dict[str, float] = 0.0,
         tau: float | str = 0.2,
         certainty_threshold: float = 0.99,
         tau_min: float = 0.05,
@@ -111,6 +113,7 @@ class SharedSettings(DocumentedEstimator, BaseEstimator):
         self.selector_options = selector_options
         self.classifier_options = classifier_options
         self.selector_image_size = selector_image_size
+        self.frozen_share = frozen_share
         self.tau = tau
         self.certainty_threshold = certainty_threshold
         self.tau_min = tau_min

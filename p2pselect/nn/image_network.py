@@ -32,6 +32,13 @@ class ImageNetwork(nn.Module):
         Per channel, in units of the [0, 1] pixel range.
     image_size : int, optional
         Side in pixels at which the network sees the images; default: as they come.
+
+    Attributes
+    ----------
+    precision : str
+        One of :data:`PRECISIONS`.
+    frozen_share : float in [0, 1)
+        Share of the layers, from the image on, that do not learn.
     """
 
     mean: Tensor
@@ -49,6 +56,7 @@ class ImageNetwork(nn.Module):
         self.network = network
         self.image_size = image_size
         self.precision = "32"
+        self.frozen_share = 0.0
         self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(-1, 1, 1), persistent=False)
 
@@ -63,6 +71,19 @@ class ImageNetwork(nn.Module):
             return self.network(normalized)
         with torch.autocast(images.device.type, dtype):
             return self.network(normalized).float()
+
+    def freeze(self) -> None:
+        """Keep the first layers as they are, their batch statistics too.
+
+        Of a network with a backbone, the layers of that count; the head always learns.
+        """
+        backbone = getattr(self.network, "backbone", self.network)
+        layers = [m for m in backbone.modules() if list(m.parameters(recurse=False))]
+        for layer in layers[: int(self.frozen_share * len(layers))]:
+            # Not eval() and requires_grad_(): they reach what is inside, too.
+            layer.training = False
+            for parameter in layer.parameters(recurse=False):
+                parameter.requires_grad_(False)
 
 
 def prepare_networks(model: nn.Module, precision: str, compiled: bool, image_size: int) -> None:

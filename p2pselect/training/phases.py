@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from p2pselect.nn.image_network import ImageNetwork
 from p2pselect.objectives.base import Objective
 
 
@@ -50,9 +51,12 @@ def phase_at(phases: Sequence[Phase], epoch: int) -> tuple[Phase, int]:
 
 
 def set_training(module: nn.Module, phase: Phase) -> None:
-    """Put the phase's modules into training mode and freeze the others."""
+    """Put the phase's modules into training mode; freeze the others, and first layers."""
     module.eval()
     for name, child in module.named_children():
         learns = name in phase.trainable
         child.train(learns)
         child.requires_grad_(learns)
+    for network in module.modules():
+        if isinstance(network, ImageNetwork):
+            network.freeze()

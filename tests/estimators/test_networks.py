@@ -111,3 +111,56 @@ def test_compiled_calls_are_used_and_left_behind_by_pickle(scenes, monkeypatch):
     np.testing.assert_array_equal(
         again.predict_proba(scenes.images), clf.predict_proba(scenes.images)
     )
+
+
+def changed(before, module):
+    """Names of the tensors that are no longer what they were."""
+    after = module.state_dict()
+    return {name for name, value in before.items() if not torch.equal(value, after[name])}
+
+
+def layers_of(network):
+    """Names of the layers that have weights, from the image on, those of the head last."""
+    return [n for n, m in network.named_modules() if list(m.parameters(recurse=False))]
+
+
+@pytest.mark.parametrize("method", [P2PClassifier, COMETClassifier])
+def test_frozen_layers_stay_as_they_are_with_their_batch_statistics(scenes, method):
+    more = {"max_epochs": 2, "warmup_epochs": 0, "frozen_share": 0.5}
+    settings = method.known({**SETTINGS, **more})
+    untrained = method(**{**settings, "max_epochs": 0}).fit(scenes.images, scenes.target % 2)
+    before = {name: v.clone() for name, v in untrained.module_.state_dict().items()}
+    clf = method(**settings).fit(scenes.images, scenes.target % 2)
+    moved = changed(before, clf.module_)
+    for name, network in clf.module_.named_modules():
+        if not isinstance(network, ImageNetwork):
+            continue
+        layers = [f"{name}.{layer}" for layer in layers_of(network)]
+        learning = [any(key.rpartition(".")[0] == layer for key in moved) for layer in layers]
+        n_frozen = learning.index(True)
+        assert all(learning[n_frozen:])
+        head = sum(".head." in layer for layer in layers)
+        assert n_frozen == (len(layers) - head) // 2
+    # Statistics of batches are among what moves, and what stays.
+    statistics = {key for key in before if key.endswith("running_mean")}
+    assert statistics & moved and statistics - moved
+
+
+def test_networks_are_frozen_apart(scenes):
+    share = {"classifier": 0.5}
+    clf = P2PClassifier(**{**SETTINGS, "frozen_share": share, "warmup_epochs": 0})
+    clf.fit(scenes.images, scenes.target % 2)
+    scorer, classifier = clf.module_.selector.pixel_scorer, clf.module_.classifier
+    assert all(p.requires_grad for p in scorer.parameters())
+    layers = layers_of(classifier)
+    learns = [
+        all(p.requires_grad for p in classifier.get_submodule(layer).parameters(recurse=False))
+        for layer in layers
+    ]
+    assert learns == [number >= len(layers) // 2 for number in range(len(layers))]
+
+
+@pytest.mark.parametrize("share", [1.0, -0.1, {"head": 0.5}, {"selector": 1.0}])
+def test_a_share_that_cannot_be_frozen_is_told(scenes, share):
+    with pytest.raises(ValueError, match=r"frozen_share.*(0, 1|'classifier')"):
+        P2PClassifier(**{**SETTINGS, "frozen_share": share}).fit(scenes.images, scenes.target)

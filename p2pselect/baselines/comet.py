@@ -11,8 +11,12 @@ The margin compares batch means, the area is penalised per image, as in the rele
 (k = 4, g = 2, lambda = 100); its manuscript has :math:`-a L_D`, which is not bounded below.
 
 COMET-1 (``inverted=True``; paper, section 4) shows the classifier the inverse,
-:math:`(1 - m) \odot x`, at the same area: it classifies from what a black box finds least
-important.  All here is then said of 1 - m: that is kept, ranked and held to tau.
+:math:`(1 - m) \odot x`: it classifies from what a black box finds least important, and
+:math:`1 - m` is what is kept and ranked.  The paper does not say when the mask is inverted.
+``inversion="after"``: the selector learns as above, and then another classifier, which starts
+as the black box, learns from the inverse.  ``"joint"``: the classifier of the formulas sees the
+inverse from the start, while the area of m is held to 1 - tau; the selector then also learns to
+show it the object, and localizes better than a random mask, which the paper's does not.
 
 Deviations from the released code: removed is black, not the mean colour; the detector is in
 eval mode, so that its batch statistics stay as they are; the classifier is not chosen by
@@ -36,6 +40,7 @@ from p2pselect.nn.masking import apply_mask
 from p2pselect.nn.model import RegionScores
 from p2pselect.nn.pooling import to_pixels
 from p2pselect.objectives.base import LossTerms, Step
+from p2pselect.objectives.teaching import copy_blackbox
 from p2pselect.objectives.terms import expected_kept_fraction
 from p2pselect.training.phases import Phase
 
@@ -72,6 +77,14 @@ class COMETObjective:
         }
 
 
+def inverse_objective(step: Step) -> LossTerms:
+    """Cross-entropy of the classifier on what the selector, which does not learn, removes."""
+    with torch.no_grad():
+        mask = step.model.score(step.images, step.regions).maps[:, 0].sigmoid()
+    logits = step.model.classify(step.images, step.regions, 1 - mask)
+    return {"cross_entropy": F.cross_entropy(logits, step.target, reduction="none")}
+
+
 class COMETClassifier(TaughtClassifier):
     r"""Continuous masks whose rest is of no use to a black box.
 
@@ -82,6 +95,9 @@ class COMETClassifier(TaughtClassifier):
         on, which removes nothing for good, or the binary mask of area tau.
     inverted : bool, default=False
         Show the classifier 1 - m (COMET-1).
+    inversion : {"after", "joint"}, default="after"
+        When COMET-1 inverts the mask: once the selector has learned, with ``max_epochs``
+        more for the classifier, or from the start.
     margin_weight, margin : float, default=4 and 2
         k and g.
     area_weight : float, default=100
@@ -105,6 +121,7 @@ class COMETClassifier(TaughtClassifier):
         **TaughtClassifier._parameter_constraints,
         "mask": [StrOptions({"soft", "hard"})],
         "inverted": ["boolean"],
+        "inversion": [StrOptions({"after", "joint"})],
         "margin_weight": [Interval(Real, 0, None, closed="left")],
         "margin": [Real],
         "area_weight": [Interval(Real, 0, None, closed="left")],
@@ -115,6 +132,7 @@ class COMETClassifier(TaughtClassifier):
         *,
         mask: str = "soft",
         inverted: bool = False,
+        inversion: str = "after",
         margin_weight: float = 4.0,
         margin: float = 2.0,
         area_weight: float = 100.0,
@@ -123,16 +141,21 @@ class COMETClassifier(TaughtClassifier):
         super().__init__(**shared)
         self.mask = mask
         self.inverted = inverted
+        self.inversion = inversion
         self.margin_weight = margin_weight
         self.margin = margin
         self.area_weight = area_weight
 
     def _phases(self) -> Sequence[Phase]:
+        jointly = self.inverted and self.inversion == "joint"
         objective = COMETObjective(
-            float(self.tau), self.margin_weight, self.margin, self.area_weight, self.inverted
+            float(self.tau), self.margin_weight, self.margin, self.area_weight, jointly
         )
-        joint = Phase("joint", self.max_epochs, objective, ("selector", "classifier"))
-        return [*self._blackbox_phase(), joint]
+        phases = [Phase("joint", self.max_epochs, objective, ("selector", "classifier"))]
+        if self.inverted and not jointly:
+            again = ("inverse", self.max_epochs, inverse_objective, ("classifier",))
+            phases.append(Phase(*again, begin=copy_blackbox))
+        return [*self._blackbox_phase(), *phases]
 
     def _scores(self, images: Tensor, regions: Tensor) -> RegionScores:
         scores = super()._scores(images, regions)

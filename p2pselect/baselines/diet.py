@@ -38,13 +38,9 @@ from torch import Tensor, nn
 from p2pselect.baselines.taught import TaughtClassifier, TaughtModel
 from p2pselect.nn.model import RegionScores
 from p2pselect.nn.pooling import region_areas
-from p2pselect.objectives.diet import (
-    AmortizedDiETObjective,
-    DiETStage,
-    MaskTable,
-    copy_blackbox,
-)
+from p2pselect.objectives.diet import AmortizedDiETObjective, DiETStage, MaskTable
 from p2pselect.objectives.instance_masks import InstanceMasks, cell_grid, spread_cells
+from p2pselect.objectives.teaching import copy_blackbox
 from p2pselect.training.phases import Phase
 
 

@@ -20,13 +20,8 @@ from p2pselect.objectives.instance_masks import (
     random_colours,
     spread_cells,
 )
-from p2pselect.objectives.teaching import ask, l1_distance
+from p2pselect.objectives.teaching import ask, copy_blackbox, l1_distance
 from p2pselect.objectives.terms import expected_kept_fraction
-
-
-def copy_blackbox(model: Any, data: Any) -> None:
-    """Start the classifier from the black box."""
-    model.classifier.load_state_dict(model.blackbox.state_dict())
 
 
 def distillation(step: Step, full: Tensor, masked: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -13,6 +15,11 @@ def blackbox_objective(step: Step) -> LossTerms:
     """Cross-entropy of the sub-module ``blackbox`` on whole images."""
     logits = step.model.blackbox(step.images)
     return {"cross_entropy": F.cross_entropy(logits, step.target, reduction="none")}
+
+
+def copy_blackbox(model: Any, data: Any) -> None:
+    """Start the classifier from the black box."""
+    model.classifier.load_state_dict(model.blackbox.state_dict())
 
 
 def ask(teacher: torch.nn.Module, images: Tensor) -> Tensor:

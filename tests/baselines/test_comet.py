@@ -7,7 +7,7 @@ from sklearn.frozen import FrozenEstimator
 from torch import nn
 
 from p2pselect.baselines import COMET1Classifier, COMETClassifier
-from p2pselect.baselines.comet import COMETObjective
+from p2pselect.baselines.comet import COMETObjective, inverse_objective
 from p2pselect.baselines.taught import TaughtModel
 from p2pselect.exceptions import InputError
 from p2pselect.nn.masking import apply_mask
@@ -72,6 +72,11 @@ def test_no_margin_once_the_detector_is_lost(toy_step):
         torch.testing.assert_close(gradient, without[name])
 
 
+def test_inverted_from_the_start_is_one_phase(make, X, y, blackbox):
+    clf = make(COMET1Classifier, blackbox=blackbox, inversion="joint").fit(X, y)
+    assert [row["phase"] for row in clf.history_] == ["joint"]
+
+
 def test_inverted_shows_what_the_mask_removes(toy_step):
     step, seen = toy_step(toy_model()), []
     step.model.classifier.register_forward_pre_hook(lambda m, inputs: seen.append(inputs[0]))
@@ -80,6 +85,33 @@ def test_inverted_shows_what_the_mask_removes(toy_step):
     torch.testing.assert_close(
         seen[0], apply_mask(step.images, to_pixels(1 - mask, step.regions))
     )
+
+
+def test_after_training_another_classifier_learns_from_the_inverse(make, X, y, blackbox):
+    clf = make(COMET1Classifier, blackbox=blackbox, max_epochs=2).fit(X, y)
+    assert [row["phase"] for row in clf.history_] == 2 * ["joint"] + 2 * ["inverse"]
+    upright = make(COMETClassifier, blackbox=blackbox, max_epochs=2).fit(X, y)
+    own, same = (c.module_.selector.state_dict() for c in (clf, upright))
+    assert all(torch.equal(own[name], same[name]) for name in same)
+    moved = clf.module_.classifier.state_dict(), upright.module_.classifier.state_dict()
+    assert not torch.equal(*(next(iter(state.values())) for state in moved))
+    exp, up = clf.explain(X), upright.explain(X)
+    torch.testing.assert_close(
+        torch.tensor(exp.soft_region_masks), 1 - torch.tensor(up.soft_region_masks)
+    )
+
+
+def test_inverse_objective_is_the_cross_entropy_of_what_the_mask_removes(toy_step):
+    step = toy_step(toy_model())
+    terms = inverse_objective(step)["cross_entropy"]
+    mask = step.model.score(step.images, step.regions).maps[:, 0].sigmoid()
+    shown = step.images * (1 - to_pixels(mask, step.regions))[:, None]
+    logits = step.model.classifier(shown)
+    wanted = nn.functional.cross_entropy(logits, step.target, reduction="none")
+    torch.testing.assert_close(terms, wanted)
+    assert torch.autograd.grad(
+        terms.sum(), list(step.model.selector.parameters()), allow_unused=True
+    ) == (None,) * len(list(step.model.selector.parameters()))
 
 
 def test_detector_stays_as_it_was_to_the_last_buffer(make, X, y, blackbox):

@@ -29,6 +29,14 @@ SETTINGS = {
 DELTAS = (0.8, 0.95, 0.99)
 
 
+def pretrained(weights: Path) -> dict[str, Path]:
+    """The files of the networks' weights in a folder."""
+    return {
+        "selector": weights / "mobilenetv2_100_features_timm.safetensors",
+        "classifier": weights / "tf_efficientnet_lite0_timm.safetensors",
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name, variable in (
@@ -47,18 +55,15 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=SETTINGS["max_epochs"])
     parser.add_argument("--tau-input", choices=("logit", "additive"), default="logit")
     parser.add_argument("--selector-image-size", type=int, help="default: that of the images")
+    parser.add_argument("--frozen-share", type=float, default=0.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-blackbox", action="store_true", help="train P2P only")
     options = parser.parse_args()
     started = time.perf_counter()
-    weights = {
-        "selector": options.weights / "mobilenetv2_100_features_timm.safetensors",
-        "classifier": options.weights / "tf_efficientnet_lite0_timm.safetensors",
-    }
     settings = {
         **SETTINGS,
         "max_epochs": options.epochs,
-        "pretrained": weights,
+        "pretrained": pretrained(options.weights),
         "random_state": options.seed,
         "verbose": 1,
     }
@@ -67,6 +72,7 @@ def main() -> None:
         **settings,
         tau_input=options.tau_input,
         selector_image_size=options.selector_image_size,
+        frozen_share=options.frozen_share,
     )
     clf.fit(train.images, train.target)
     blackbox = None

@@ -1,10 +1,16 @@
-"""Prediction against the naive certainty search, on a trained demo model.
+"""Prediction against the naive certainty search, and against its two networks alone.
 
 The naive loop runs the selector's backbone once a batch and then, at every tau, pools the
 regions and classifies the whole batch anew until every image of it is certain, as the
-released code does.  CPU time, interleaved, medians; predictions must be identical.
+released code does.  "networks over predict" is the time of one selector pass per image and
+one classifier pass per different mask, nothing else, over that of prediction, in batches of
+256.  CPU time, interleaved, medians; predictions must be identical.
+
+A trained demo model on digit scenes; or, with --data and --weights, a model of photographs
+with pasted emoji from ImageNet weights at delta .99, as in emoji_scenes.py.
 
     python benchmarks/inference.py --json inference.json
+    python benchmarks/inference.py --data emoji_scenes --weights weights --json emoji.json
     python benchmarks/inference.py --model saved_model   # skip the training
 """
 
@@ -12,9 +18,12 @@ import argparse
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from emoji_scenes import SETTINGS as EMOJI_SETTINGS
+from emoji_scenes import pretrained
 
 from p2pselect import P2PClassifier, datasets, presets
 from p2pselect.nn.masking import apply_mask
@@ -51,22 +60,69 @@ def predict_naive(clf: P2PClassifier, images: np.ndarray, regions: np.ndarray) -
     return np.concatenate(proba)
 
 
+@torch.inference_mode()
+def networks_alone(clf: P2PClassifier, images: np.ndarray, n_shown: int) -> None:
+    """What prediction cannot do without: the passes of the networks, in full batches."""
+    pixels = torch.tensor(images).permute(0, 3, 1, 2)
+    for network, n in ((clf.module_.selector, len(images)), (clf.module_.classifier, n_shown)):
+        for start in range(0, n, clf.batch_size):
+            rows = torch.arange(start, min(start + clf.batch_size, n)) % len(images)
+            network(pixels[rows].float() / 255)
+
+
+def demo(model: Path | None) -> tuple[P2PClassifier, np.ndarray]:
+    """A model of digit scenes, and images it has not seen."""
+    test = datasets.make_digit_scenes(512, image_size=64, split="test", random_state=0)
+    if model:
+        return P2PClassifier.load(model), test.images
+    train = datasets.make_digit_scenes(4000, image_size=64, random_state=0)
+    settings = {**presets.SMALL, "max_epochs": 14, "warmup_epochs": 1}
+    clf = P2PClassifier(**settings, random_state=0, verbose=1)
+    return clf.fit(train.images, train.target), test.images
+
+
+def emoji(
+    model: Path | None, data: Path, weights: Path, epochs: int
+) -> tuple[P2PClassifier, np.ndarray]:
+    """A model of photographs with pasted emoji, and images it has not seen."""
+    test = datasets.load_emoji_scenes(data, "test")
+    if model:
+        clf = P2PClassifier.load(model)
+    else:
+        train = datasets.load_emoji_scenes(data, "train")
+        settings = {**EMOJI_SETTINGS, "max_epochs": epochs, "pretrained": pretrained(weights)}
+        clf = P2PClassifier(**settings, random_state=0, verbose=1)
+        clf.fit(train.images, train.target)
+    return clf, test.images.batch(slice(None), clf.image_size)
+
+
+def timed(runs: dict[str, Any], repeats: int) -> tuple[dict[str, float], dict[str, Any]]:
+    """Median CPU seconds of every run, in turn, and its last result."""
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    results = {}
+    for _ in range(repeats):
+        for name, run in runs.items():
+            start = time.process_time()
+            results[name] = run()
+            times[name].append(time.process_time() - start)
+    return {name: float(np.median(values)) for name, values in times.items()}, results
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--model", type=Path, help="a model saved by P2PClassifier.save")
+    parser.add_argument("--data", type=Path, help="emoji_scenes, instead of digit scenes")
+    parser.add_argument("--weights", type=Path, help="with --data: of the networks")
+    parser.add_argument("--epochs", type=int, default=EMOJI_SETTINGS["max_epochs"])
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
-    if options.model:
-        clf = P2PClassifier.load(options.model)
+    if options.data:
+        clf, images = emoji(options.model, options.data, options.weights, options.epochs)
     else:
-        train = datasets.make_digit_scenes(4000, image_size=64, random_state=0)
-        settings = {**presets.SMALL, "max_epochs": 14, "warmup_epochs": 1}
-        clf = P2PClassifier(**settings, random_state=0, verbose=1)
-        clf.fit(train.images, train.target)
+        clf, images = demo(options.model)
     clf.set_params(batch_size=64)
-    test = datasets.make_digit_scenes(512, image_size=64, split="test", random_state=0)
-    regions = clf.regions_.propose_batch(test.images)
+    regions = clf.regions_.propose_batch(images)
 
     seen = {"classifier": 0}
 
@@ -74,32 +130,32 @@ def main() -> None:
         seen["classifier"] += len(inputs[0])
 
     hook = clf.module_.classifier.register_forward_pre_hook(count)
-    exp = clf.explain(test.images, regions=regions)
+    exp = clf.explain(images, regions=regions)
     hook.remove()
     visited = ~np.isnan(exp.path_proba[:, :, 0])
     changes = np.diff(exp.path_counts, axis=1, prepend=-1) != 0
     minimum = int((visited & changes).sum())
 
     runs = {
-        "naive": lambda: predict_naive(clf, test.images, regions),
-        "predict_proba": lambda: clf.predict_proba(test.images, regions=regions),
-        "explain": lambda: clf.explain(test.images, regions=regions),
+        "naive": lambda: predict_naive(clf, images, regions),
+        "predict_proba": lambda: clf.predict_proba(images, regions=regions),
+        "explain": lambda: clf.explain(images, regions=regions),
     }
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    results = {}
-    for _ in range(options.repeats):
-        for name, run in runs.items():
-            start = time.process_time()
-            results[name] = run()
-            times[name].append(time.process_time() - start)
+    took, results = timed(runs, options.repeats)
     difference = np.abs(results["naive"] - results["predict_proba"]).max()
     assert difference < 1e-4, f"the two searches disagree by {difference}"
-    took = {name: float(np.median(values)) for name, values in times.items()}
+    clf.set_params(batch_size=256)
+    alone = {
+        "networks": lambda: networks_alone(clf, images, seen["classifier"]),
+        "predict_proba": runs["predict_proba"],
+    }
+    full, _ = timed(alone, options.repeats)
     figures = {
         "predict_speedup_naive": took["naive"] / took["predict_proba"],
         "calls_over_minimum": seen["classifier"] / minimum,
         "explain_over_predict_proba": took["explain"] / took["predict_proba"],
-        "classifier_images_per_input": seen["classifier"] / len(test.images),
+        "networks_over_predict_256": full["networks"] / full["predict_proba"],
+        "classifier_images_per_input": seen["classifier"] / len(images),
     }
     for name, value in figures.items():
         print(f"{name}: {value:.3f}")

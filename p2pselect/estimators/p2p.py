@@ -114,8 +114,8 @@ class P2PClassifier(SelectiveImageClassifier):
     augment : str, callable or None, default="flip"
         Random views of the training images; the regions follow the image.  ``"flip"``
         mirrors, ``"shift"`` moves by up to a tenth of the side, ``"shift+tint"`` changes
-        colours too, ``"affine"`` moves, turns, scales and shears a little, ``"paper"`` is
-        resized crop, flip and colour jitter, ``"paper-crop"`` the same with a crop of 7/8
+        colours too, ``"affine"`` and ``"affine+tint"`` move, turn, scale and shear a little,
+        ``"paper"`` is resized crop, flip and colour jitter, ``"paper-crop"`` the same with 7/8
         of the side.  A callable maps ``(images, regions, rng)`` to new images and regions.
     validation_fraction : float in (0, 1), optional
         Share of the images held out; the terms of their loss go into ``history_``.

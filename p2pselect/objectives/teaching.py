@@ -11,6 +11,10 @@ from torch import Tensor
 from p2pselect.objectives.base import LossTerms, Step
 
 
+#: Largest difference of probabilities that rounding may have made.
+_ROUNDING = 1e-6
+
+
 def blackbox_objective(step: Step) -> LossTerms:
     """Cross-entropy of the sub-module ``blackbox`` on whole images."""
     logits = step.model.blackbox(step.images)
@@ -35,5 +39,10 @@ def kl_to_teacher(teacher_logits: Tensor, logits: Tensor) -> Tensor:
 
 
 def l1_distance(logits: Tensor, other_logits: Tensor) -> Tensor:
-    """Sum over classes of absolute differences of probabilities, in [0, 2], shape (n,)."""
-    return (logits.softmax(dim=1) - other_logits.softmax(dim=1)).abs().sum(dim=1)
+    """Sum over classes of absolute differences of probabilities, in [0, 2], shape (n,).
+
+    Differences that rounding makes count as none: their gradient would be as large as that of
+    any other, in a direction that means nothing.
+    """
+    apart = (logits.softmax(dim=1) - other_logits.softmax(dim=1)).abs()
+    return torch.where(apart > _ROUNDING, apart, 0.0).sum(dim=1)

@@ -114,11 +114,20 @@ def shift_and_tint(
     return tint(images, rng), regions
 
 
+def affine_and_tint(
+    images: np.ndarray, regions: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """:class:`Affine`, then :func:`tint`."""
+    images, regions = Affine()(images, regions, rng)
+    return tint(images, rng), regions
+
+
 AUGMENTATIONS: dict[str, Augmentation] = {
     "flip": flip,
     "shift": Shift(),
     "shift+tint": shift_and_tint,
     "affine": Affine(),
+    "affine+tint": affine_and_tint,
 }
 
 

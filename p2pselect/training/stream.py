@@ -23,7 +23,7 @@ from p2pselect.training.data import Batch, Views, as_batch, draws, identity
 
 
 class StreamItems(IterableDataset):
-    """The pairs of a stream, checked, with the number of the worker that read them.
+    """The pairs of a stream, checked.
 
     Parameters
     ----------
@@ -49,11 +49,11 @@ class StreamItems(IterableDataset):
             except P2PSelectError as error:
                 raise type(error)(f"item {number} of the stream: {error}") from error
 
-    def __iter__(self) -> Iterator[tuple[int, Any, int, tuple[int, ...], int | None]]:
+    def __iter__(self) -> Iterator[tuple[Any, int, tuple[int, ...], int | None]]:
         for number, (image, label) in enumerate(self.pairs()):
             pixels = image[0]
             digest = None if number else crc32(pixels.tobytes())
-            yield worker_number(), label, image.n_channels, pixels.shape[:2], digest
+            yield label, image.n_channels, pixels.shape[:2], digest
 
 
 class StreamContents:
@@ -69,8 +69,6 @@ class StreamContents:
     ----------
     labels : list
         In the order in which they were read.
-    n_of_worker : list of int
-        Images that every worker has read.
     n_channels : int
     image_shape : tuple of int or None
         Height and width where all images share them.
@@ -86,15 +84,13 @@ class StreamContents:
         self.items = StreamItems(stream, channels)
         self.num_workers = num_workers
         self.labels: list[Any] = []
-        self.n_of_worker = [0] * max(1, num_workers)
         seen: set[int] = set()
         shapes: set[Any] = set()
         loader = DataLoader(
             self.items, batch_size=None, num_workers=num_workers, collate_fn=identity
         )
         firsts: list[int] = []
-        for worker, label, n_channels, shape, digest in loader:
-            self.n_of_worker[worker] += 1
+        for label, n_channels, shape, digest in loader:
             self.labels.append(label)
             seen.add(n_channels)
             shapes.add(shape)
@@ -151,8 +147,11 @@ class TrainingStream(IterableDataset):
         return len(self.contents)
 
     def n_batches(self, size: int) -> int:
-        """Batches of an epoch: those of every worker, without a last one of one image."""
-        return sum(-(-(n - _one_left(n, size)) // size) for n in self.contents.n_of_worker)
+        """Batches of an epoch; at most, of several workers: they may divide the images anew."""
+        n, workers = len(self), self.contents.num_workers
+        if workers > 1:
+            return n // size + workers
+        return -(-(n - (n % size == 1)) // size)
 
     def loading(self, size: int) -> dict[str, Any]:
         """How a ``DataLoader`` has to be set up for batches of so many images."""
@@ -161,7 +160,7 @@ class TrainingStream(IterableDataset):
 
     def content(self) -> tuple[Any, ...]:
         """What tells a training on these data from one on others."""
-        return self.contents.labels, self.contents.n_of_worker, self.class_weight
+        return np.unique(self.contents.labels, return_counts=True), self.class_weight
 
     def brief(self) -> tuple[Any, ...]:
         """The same, to be compared between processes."""
@@ -170,17 +169,18 @@ class TrainingStream(IterableDataset):
     def __iter__(self) -> Iterator[Batch]:
         if hasattr(self.contents.items.stream, "set_epoch"):
             self.contents.items.stream.set_epoch(self.epoch)
-        worker, start = worker_number(), 0
-        expected = self.contents.n_of_worker[worker]
+        worker, start, expected = worker_number(), 0, len(self)
+        may_be_fewer = self.contents.num_workers > 1
         pairs = self.contents.items.pairs()
         while pairs_of_batch := list(islice(pairs, self.size)):
             stop = start + len(pairs_of_batch)
             if stop > expected:
                 break
-            if len(pairs_of_batch) > 1 or start == 0:
+            # One image that is left has no batch statistics: it sits out.
+            if len(pairs_of_batch) > 1 or self.size == 1:
                 yield self._batch(pairs_of_batch, worker, start)
             start = stop
-        if pairs_of_batch or start < expected:
+        if pairs_of_batch or (start < expected and not may_be_fewer):
             differ = "more" if pairs_of_batch else "fewer"
             raise InputError(
                 f"the stream gave {differ} images in epoch {self.epoch + 1} than when it was "
@@ -190,7 +190,7 @@ class TrainingStream(IterableDataset):
     def _batch(self, pairs: list[tuple[ImageSequence, Any]], worker: int, start: int) -> Batch:
         n = len(pairs)
         own = self.processes.share(n)
-        labels = np.array([label for _, label in pairs[own]]).astype(self.classes.dtype)
+        labels = np.array([label for _, label in pairs[own]])
         target = np.searchsorted(self.classes, labels).clip(max=len(self.classes) - 1)
         if (unknown := self.classes[target] != labels).any():
             raise InputError(
@@ -198,9 +198,8 @@ class TrainingStream(IterableDataset):
                 f"{self.epoch + 1}, which it had not when it was read before training"
             )
         images = as_images([image[0] for image, _ in pairs[own]])
-        rng = draws(
-            self.seed, self.epoch, n, len(self.contents.n_of_worker) * start + worker, own
-        )
+        place = start * max(1, self.contents.num_workers) + worker
+        rng = draws(self.seed, self.epoch, n, place, own)
         pixels, regions = self.views(images, None, rng)
         index = np.arange(start, start + n)[own]
         weight = self.class_weight[target]
@@ -211,10 +210,6 @@ def worker_number() -> int:
     """Number of the worker process that this is, 0 where there are none."""
     info = get_worker_info()
     return 0 if info is None else info.id
-
-
-def _one_left(n: int, size: int) -> bool:
-    return n > size and n % size == 1
 
 
 def _plain(label: Any) -> Any:

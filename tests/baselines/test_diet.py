@@ -13,6 +13,7 @@ from p2pselect.baselines.taught import TaughtModel
 from p2pselect.exceptions import P2PSelectWarning
 from p2pselect.objectives.diet import AmortizedDiETObjective, DiETStage, MaskTable
 from p2pselect.objectives.instance_masks import InstanceMasks, cell_grid, random_colours
+from p2pselect.objectives.teaching import l1_distance
 from p2pselect.training.data import Views
 
 
@@ -179,3 +180,16 @@ def test_epochs_are_divided_among_the_stages(make):
     for epochs, wanted in ((0, [0] * 5), (1, [1] * 5), (7, [2, 2, 1, 1, 1]), (10, [2] * 5)):
         phases = make(DiETClassifier, max_epochs=epochs)._phases()
         assert [phase.epochs for phase in phases][1:] == wanted
+
+
+def test_what_differs_by_rounding_alone_pulls_nowhere():
+    logits = torch.tensor([[1.0, 2.0, 3.0]])
+    near = (logits + torch.tensor([[0.0, 1e-7, -3e-7]])).requires_grad_()
+    distance = l1_distance(logits, near)
+    (gradient,) = torch.autograd.grad(distance.sum(), near)
+    assert distance.item() == 0 and not gradient.any()
+    far = (logits + torch.tensor([[0.0, 1e-3, -3e-3]])).requires_grad_()
+    distance = l1_distance(logits, far)
+    wanted = (logits.softmax(dim=1) - far.softmax(dim=1)).abs().sum()
+    torch.testing.assert_close(distance.sum(), wanted)
+    assert torch.autograd.grad(distance.sum(), far)[0].abs().max() > 0.01

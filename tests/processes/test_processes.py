@@ -46,7 +46,7 @@ def both(tmp_path_factory):
 @needs_gloo
 @pytest.mark.parametrize(
     "what",
-    "p2p dropout comet realx diet checkpoint search".split() + ["early stopping"],
+    "p2p dropout comet realx diet stream checkpoint search".split() + ["early stopping"],
 )
 def test_two_processes_learn_what_one_does(both, what):
     one, two, _ = both

@@ -129,7 +129,7 @@ def main() -> None:
                 parts = budget(clf, run, n)
                 shown = ", ".join(f"{part} {ms:.2f}" for part, ms in parts.items())
                 print(f"{case}, {name}: {shown} ms an image", flush=True)
-                figures |= {f"{case} {name}_{part}": ms for part, ms in parts.items()}
+                figures |= {f"{case}_{name}_{part}": ms for part, ms in parts.items()}
                 assert np.isfinite(list(parts.values())).all()
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n")

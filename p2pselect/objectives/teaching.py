@@ -10,7 +10,6 @@ from torch import Tensor
 
 from p2pselect.objectives.base import LossTerms, Step
 
-
 #: Largest difference of probabilities that rounding may have made.
 _ROUNDING = 1e-6
 

@@ -1,0 +1,47 @@
+"""Worker processes, however they are started: no deadlock, and the same learning."""
+
+import subprocess
+import sys
+
+import pytest
+
+SCRIPT = """
+import sys
+import numpy as np
+import torch
+from torch.utils.data import IterableDataset, get_worker_info
+from p2pselect import P2PClassifier, datasets, presets
+
+class Stream(IterableDataset):
+    def __iter__(self):
+        info = get_worker_info()
+        start, step = (0, 1) if info is None else (info.id, info.num_workers)
+        yield from list(zip(images, target))[start::step]
+
+scenes = datasets.make_digit_scenes(24, image_size=32, random_state=0)
+images, target = scenes.images, scenes.target % 2
+settings = {**presets.SMALL, "image_size": 32, "max_epochs": 1, "warmup_epochs": 0}
+settings |= {"batch_size": 8, "augment": "paper", "random_state": 0, "n_jobs": 2}
+
+if __name__ == "__main__":
+    torch.multiprocessing.set_start_method(sys.argv[1])
+    # Threads of torch, numba and the reader are there before the workers are.
+    alone = P2PClassifier(**settings).fit(images, target)
+    alone.predict(images)
+    divided = P2PClassifier(**settings, num_workers=2).fit(images, target)
+    losses = [clf.history_[:, "train_loss"] for clf in (alone, divided)]
+    np.testing.assert_allclose(*losses, rtol=1e-6)
+    assert len(P2PClassifier(**settings, num_workers=2).fit(Stream()).history_) == 1
+    print("done")
+"""
+
+
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_workers_learn_the_same_however_they_are_started(tmp_path, start):
+    script = tmp_path / "workers.py"
+    script.write_text(SCRIPT)
+    done = subprocess.run(
+        [sys.executable, script, start], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout == "done\n"

@@ -250,7 +250,8 @@ def pixel_average_precision_score(
         values.append(distinct)
         on_object.append(positives)
         off_object.append(np.bincount(index, minlength=len(distinct)) - positives)
-    score = np.concatenate(values)
+    # The order is what counts, and infinite values have one.
+    _, score = np.unique(np.concatenate(values), return_inverse=True)
     weight = np.concatenate([*on_object, *off_object])
     truth = np.repeat([1, 0], len(score))
     return float(average_precision_score(truth, np.tile(score, 2), sample_weight=weight))

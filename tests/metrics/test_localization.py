@@ -159,3 +159,11 @@ def test_pointing_game_equals_quantus_on_continuous_maps():
     metric = quantus.PointingGame(disable_warnings=True, normalise=False)
     theirs = metric.evaluate_batch(a_batch=heat[:, None], s_batch=objects[:, None])
     np.testing.assert_array_equal(pointing_game_score(heat, objects, per_image=True), theirs)
+
+
+def test_infinite_heat_has_its_place_in_the_order():
+    heat = np.array([[[np.inf, 2.0], [-np.inf, 1.0]]])
+    objects = np.array([[[True, False], [True, False]]])
+    finite = np.array([[[3.0, 2.0], [0.0, 1.0]]])
+    wanted = pixel_average_precision_score(finite, objects)
+    assert pixel_average_precision_score(heat, objects) == wanted

@@ -74,6 +74,7 @@ COLUMNS = {
     "center row": "matched_center_localization",
     "kept": "kept_fraction",
     "CPU seconds": "fit_cpu_seconds",
+    "seeds": "seeds",
 }
 NATIVE, MATCHED = "default", "matched"
 #: Methods that do not choose what they show.

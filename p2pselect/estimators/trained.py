@@ -25,7 +25,6 @@ from p2pselect.estimators.progress import CallbackSupportMixin, FitTask, with_ca
 from p2pselect.exceptions import InputError, TrainingError
 from p2pselect.images import ImageSequence
 from p2pselect.processes import together
-from p2pselect.training.augmentation import PAPER_VIEWS
 from p2pselect.training.averaging import WeightAverage
 from p2pselect.training.checkpoints import Checkpoints, checkpoint_path
 from p2pselect.training.data import REGION_MEMORY, TrainingData, Views
@@ -228,7 +227,7 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
             _, of_class = np.unique(target, return_index=True)
             return TrainingStream(images, self.classes_, views, weight[of_class], self._seed)
         small_enough = len(images) * self.image_size**2 * 4 <= REGION_MEMORY
-        if regions is None and small_enough and views.augment not in PAPER_VIEWS:
+        if regions is None and small_enough and not views.need_originals:
             regions = self._propose_all(images)
         return TrainingData(images, target, views, regions, weight, self._seed)
 

@@ -50,6 +50,12 @@ class Views:
         self.augment = augment
         self._resolved = resolve_augmentation(augment)
 
+    @property
+    def need_originals(self) -> bool:
+        """Whether views are cut from images of their own size, and regions differ each time."""
+        # A callable need not be hashable.
+        return isinstance(self.augment, str) and self.augment in PAPER_VIEWS
+
     def unchanged(self) -> Views:
         """The same without augmentation."""
         return Views(self.propose, self.image_size, None)
@@ -58,13 +64,13 @@ class Views:
         self, images: ImageSequence, regions: np.ndarray | None, rng: Any
     ) -> tuple[np.ndarray, np.ndarray]:
         """Images (b, h, w, 3) and label maps (b, h, w), proposed where none are given."""
-        if isinstance(self.augment, str) and self.augment in PAPER_VIEWS:
-            return self._paper_views(self.augment, images, regions, rng)
+        if self.need_originals:
+            return self._paper_views(str(self.augment), images, regions, rng)
         pixels = images.batch(slice(None), self.image_size)
         labels = self.propose(pixels) if regions is None else regions
-        return (
-            (pixels, labels) if self._resolved is None else self._resolved(pixels, labels, rng)
-        )
+        if self._resolved is None:
+            return pixels, labels
+        return self._resolved(pixels, labels, rng)
 
     def _paper_views(
         self, name: str, images: ImageSequence, given: np.ndarray | None, rng: Any

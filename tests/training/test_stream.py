@@ -101,6 +101,14 @@ def test_learns_from_a_stream_what_it_learns_from_arrays():
     assert losses[0] == pytest.approx(losses[1], rel=0.2)
 
 
+def test_augmentation_may_be_a_callable_without_a_hash():
+    class Unhashable(list):
+        def __call__(self, images, regions, rng):
+            return images, regions
+
+    assert len(make(augment=Unhashable()).fit(SCENES.images, SCENES.target % 2).history_) == 1
+
+
 def test_labels_of_any_kind_and_images_of_any_kind():
     labels = np.array(["cat", "dog"])
     pairs = [

@@ -7,7 +7,7 @@ values of ``k``, smallest tau first, until the classifier is certain.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -71,7 +71,8 @@ class Chunk:
 
     Attributes
     ----------
-    images : Tensor of shape (b, 3, h, w)
+    images : Tensor of shape (b, ...)
+        As ``classify`` takes them.
     pixel_ranks : Tensor of shape (b, h, w)
         Position of every pixel's region in its image's ranking: a pixel is kept by the
         mask of the first ``k`` regions iff its rank is below ``k``.
@@ -182,7 +183,7 @@ def search_certainty(
         In the order of the images; at most ``batch_size`` images each.
     n_images : int
     classify : callable
-        Maps images (b, 3, h, w) and bool pixel masks (b, h, w) to probabilities
+        Maps images of chunks and their bool pixel masks (b, h, w) to probabilities
         (b, n_classes).
     certainty_threshold : float
         delta, in (0, 1].
@@ -190,36 +191,35 @@ def search_certainty(
     keep_path : bool, default=False
         Keep the probabilities of every level looked at.
     """
-    source = iter(chunks)
-    pool = _Pool(source, batch_size)
+    queue = _Queue(chunks, batch_size)
     result: SearchResult | None = None
     n_calls = n_evaluated = 0
-    while pool.refill():
-        slots = pool.pending[:batch_size]
-        rows, levels, counts = pool.row[slots], pool.level[slots], pool.counts[slots]
-        kept = np.take_along_axis(counts, levels[:, None], axis=1)[:, 0]
-        proba = pool.classify(slots, kept, classify)
-        n_calls, n_evaluated = n_calls + 1, n_evaluated + len(slots)
+    while batch := queue.next_batch():
+        kept = np.take_along_axis(batch.counts, batch.level[:, None], axis=1)[:, 0]
+        k = torch.from_numpy(kept).to(batch.pixel_ranks.device)
+        masks = batch.pixel_ranks < k[:, None, None]
+        proba = classify(batch.images, masks).float().cpu().numpy()
+        n_calls, n_evaluated = n_calls + 1, n_evaluated + len(batch)
+        n_levels = batch.counts.shape[1]
         if result is None:
-            result = _empty_result(n_images, proba.shape[1], counts.shape[1], keep_path)
-        following = next_level(counts, levels)
+            result = _empty_result(n_images, proba.shape[1], n_levels, keep_path)
+        following = next_level(batch.counts, batch.level)
         reached = proba.max(axis=1) >= certainty_threshold
-        last = following == counts.shape[1]
+        last = following == n_levels
         if result.path_proba is not None:
-            span = np.arange(counts.shape[1])
-            seen = (span >= levels[:, None]) & (span < following[:, None])
+            span = np.arange(n_levels)
+            seen = (span >= batch.level[:, None]) & (span < following[:, None])
             # Levels that repeat a mask have its probabilities, up to the stop.
-            seen &= ~reached[:, None] | (span == levels[:, None])
+            seen &= ~reached[:, None] | (span == batch.level[:, None])
             image, level = np.nonzero(seen)
-            result.path_proba[rows[image], level] = proba[image]
+            result.path_proba[batch.row[image], level] = proba[image]
         done = reached | last
-        stop = np.where(reached, levels, counts.shape[1] - 1)
-        result.level[rows[done]] = stop[done]
-        result.count[rows[done]] = kept[done]
-        result.proba[rows[done]] = proba[done]
-        result.reached[rows[done]] = reached[done]
-        pool.level[slots] = following
-        pool.release(done)
+        rows = batch.row[done]
+        result.level[rows] = np.where(reached, batch.level, n_levels - 1)[done]
+        result.count[rows] = kept[done]
+        result.proba[rows] = proba[done]
+        result.reached[rows] = reached[done]
+        queue.put_back(replace(batch, level=following)[np.flatnonzero(~done)])
     if result is None:
         result = _empty_result(0, 0, 1, keep_path)
     result.n_calls, result.n_evaluated = n_calls, n_evaluated
@@ -237,59 +237,76 @@ def _empty_result(n: int, n_classes: int, n_levels: int, keep_path: bool) -> Sea
     )
 
 
-class _Pool:
-    """Images on their way through the search: at most two batches of them at a time."""
+@dataclass(frozen=True)
+class _Waiting:
+    """Images of a chunk on their way through the search, their rows and next levels."""
 
-    def __init__(self, source: Iterator[Chunk], batch_size: int):
-        self.source = source
+    images: Tensor
+    pixel_ranks: Tensor
+    counts: np.ndarray
+    row: np.ndarray
+    level: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def __getitem__(self, which: slice | np.ndarray) -> _Waiting:
+        on_device: Any = which
+        if isinstance(which, np.ndarray):
+            on_device = torch.from_numpy(which).to(self.images.device)
+        return _Waiting(
+            self.images[on_device],
+            self.pixel_ranks[on_device],
+            self.counts[which],
+            self.row[which],
+            self.level[which],
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[_Waiting]) -> _Waiting:
+        if len(parts) == 1:  # most of the time, and images are large
+            return parts[0]
+        return cls(
+            torch.cat([part.images for part in parts]),
+            torch.cat([part.pixel_ranks for part in parts]),
+            *(
+                np.concatenate([getattr(part, name) for part in parts])
+                for name in ("counts", "row", "level")
+            ),
+        )
+
+
+class _Queue:
+    """Full batches out of chunks and of what was put back: at most two of them at a time."""
+
+    def __init__(self, chunks: Iterable[Chunk], batch_size: int):
+        self.chunks = iter(chunks)
         self.batch_size = batch_size
         self.n_read = 0
-        self.pending = np.empty(0, np.int64)
-        self.free = np.arange(2 * batch_size)
-        self.row = np.zeros(2 * batch_size, np.int64)
-        self.level = np.zeros(2 * batch_size, np.int64)
-        self.counts = np.empty((0, 0), np.int64)
-        self.images: Tensor | None = None
-        self.ranks: Tensor | None = None
+        self.parts: list[_Waiting] = []
 
-    def refill(self) -> bool:
-        """Read chunks until a batch is full; whether anything is left to classify."""
-        while len(self.pending) < self.batch_size:
-            chunk = next(self.source, None)
+    def next_batch(self) -> _Waiting | None:
+        """The images that wait longest; None when none are left."""
+        while sum(map(len, self.parts)) < self.batch_size:
+            chunk = next(self.chunks, None)
             if chunk is None:
                 break
-            self._add(chunk)
-        return len(self.pending) > 0
+            row = self.n_read + np.arange(len(chunk.images))
+            self.n_read += len(row)
+            self.parts.append(
+                _Waiting(chunk.images, chunk.pixel_ranks, chunk.counts, row, np.zeros_like(row))
+            )
+        taken: list[_Waiting] = []
+        missing = self.batch_size
+        while self.parts and missing:
+            part = self.parts.pop(0)
+            if len(part) > missing:
+                self.parts.insert(0, part[missing:])
+            taken.append(part[:missing])
+            missing -= len(taken[-1])
+        return _Waiting.joined(taken) if taken else None
 
-    def _add(self, chunk: Chunk) -> None:
-        b = len(chunk.images)
-        if self.images is None:
-            capacity = len(self.free)
-            self.images = chunk.images.new_empty((capacity, *chunk.images.shape[1:]))
-            self.ranks = chunk.pixel_ranks.new_empty((capacity, *chunk.pixel_ranks.shape[1:]))
-            self.counts = np.zeros((capacity, chunk.counts.shape[1]), np.int64)
-        slots, self.free = self.free[:b], self.free[b:]
-        where = torch.from_numpy(slots).to(chunk.images.device)
-        assert self.images is not None and self.ranks is not None
-        self.images[where] = chunk.images
-        self.ranks[where] = chunk.pixel_ranks
-        self.counts[slots] = chunk.counts
-        self.row[slots] = self.n_read + np.arange(b)
-        self.level[slots] = 0
-        self.pending = np.concatenate([self.pending, slots])
-        self.n_read += b
-
-    def classify(
-        self, slots: np.ndarray, kept: np.ndarray, classify: Callable[[Tensor, Tensor], Tensor]
-    ) -> np.ndarray:
-        assert self.images is not None and self.ranks is not None
-        where = torch.from_numpy(slots).to(self.images.device)
-        k = torch.from_numpy(kept).to(self.images.device)
-        masks = self.ranks[where] < k[:, None, None]
-        return classify(self.images[where], masks).float().cpu().numpy()
-
-    def release(self, done: np.ndarray) -> None:
-        """Of the batch just classified, drop what is done; the rest waits its turn again."""
-        batch = self.pending[: len(done)]
-        self.free = np.concatenate([self.free, batch[done]])
-        self.pending = np.concatenate([self.pending[len(done) :], batch[~done]])
+    def put_back(self, batch: _Waiting) -> None:
+        """Let images wait for another turn."""
+        if len(batch):
+            self.parts.append(batch)

@@ -31,9 +31,9 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
 
     # -- hooks ---------------------------------------------------------------------------
 
-    def _score(self, images: Tensor, regions: Tensor) -> RegionScores:
+    def _score(self, images: Tensor, regions: Tensor, embeddings: bool = False) -> RegionScores:
         """Score the regions of a batch; tau has no part in it."""
-        return self.module_.score(images, regions)
+        return self.module_.score(images, regions, embeddings)
 
     def _tau_offsets(self, tau_grid: np.ndarray) -> Tensor:
         """What every tau of the grid adds to the selection logits, shape (t,)."""
@@ -146,7 +146,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
         proba = np.empty((len(images), len(self.classes_)), np.float32)
         for start in range(0, len(images), self.batch_size):
             batch = images.batch(slice(start, start + self.batch_size), self.image_size)
-            shown = as_float_images(torch.from_numpy(batch), self.device_)
+            shown = as_float_images(torch.from_numpy(batch).to(self.device_))
             with torch.inference_mode():
                 out = self.module_(shown).softmax(dim=1)
             proba[start : start + self.batch_size] = out.cpu().numpy()

@@ -94,8 +94,9 @@ class Selections:
         return joined(results)
 
     def _classify(self, images: Tensor, pixel_masks: Tensor) -> Tensor:
-        shown = images if self.soft else apply_mask(images, pixel_masks)
-        return self.estimator.module_(shown).softmax(dim=1)
+        if not self.soft:
+            images = apply_mask(as_float_images(images), pixel_masks)
+        return self.estimator.module_(images).softmax(dim=1)
 
     def _read(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
         estimator = self.estimator
@@ -123,19 +124,23 @@ class Selections:
     def scores(self) -> Iterator[RegionScores]:
         """Scores of the regions, batch by batch, without a search."""
         with torch.inference_mode():
-            for raw, labels in self._batches(slice(0, len(self.images))):
-                yield self.estimator._score(*self._to_device(raw, labels))
+            for batch in self._batches(slice(0, len(self.images))):
+                images, regions = self._to_device(*batch)
+                yield self.estimator._score(as_float_images(images), regions)
 
     def _to_device(self, images: np.ndarray, regions: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Images (b, h, w, 3) as they were read, and label maps."""
         device = self.estimator.device_
         labels = torch.from_numpy(regions.astype(np.int64)).to(device)
-        return as_float_images(torch.from_numpy(images), device), labels
+        return torch.from_numpy(images).to(device, non_blocking=True), labels
 
     def _chunks(self, rows: slice) -> Iterator[Chunk]:
         estimator = self.estimator
         for raw, labels in self._batches(rows):
             images, regions = self._to_device(raw, labels)
-            scores = estimator._score(images, regions)
+            scores = estimator._score(
+                as_float_images(images), regions, embeddings=self.keep == "all"
+            )
             logits = scores.maps[:, 0].masked_fill(scores.areas == 0, -torch.inf)
             sorted_logits, ranking = logits.sort(dim=1, descending=True, stable=True)
             sorted_areas = scores.areas.gather(1, ranking)
@@ -147,8 +152,10 @@ class Selections:
                 counts = torch.minimum(counts, most)
             if not estimator.allow_empty:
                 counts = counts.clamp(min=1)
-            ranks = torch.empty_like(ranking)
-            ranks.scatter_(1, ranking, torch.arange(ranking.shape[1]).expand_as(ranking))
+            # 32 bits: a rank per pixel waits with every image.
+            ranks = torch.empty_like(ranking, dtype=torch.int32)
+            order = torch.arange(ranking.shape[1], dtype=torch.int32, device=ranks.device)
+            ranks.scatter_(1, ranking, order.expand_as(ranking))
             pixel_ranks = ranks.gather(1, regions.flatten(1)).view(regions.shape)
             counts_np = counts.cpu().numpy()
             self._remember(raw, labels, logits, scores.maps[:, 1:], pixel_ranks, counts_np)
@@ -161,7 +168,9 @@ class Selections:
                         "is shown continuous ones, in which no tau hides anything: tau must "
                         "be a number in (0, 1]"
                     )
-                images, self.soft = apply_mask(images, to_pixels(soft, regions)), True
+                # From here on what waits are the images as they are shown.
+                images = apply_mask(as_float_images(images), to_pixels(soft, regions))
+                self.soft = True
                 if self.keep == "all":
                     self.kept[-1]["soft"] = soft.cpu().numpy()
             yield Chunk(images, pixel_ranks, counts_np)
@@ -176,7 +185,7 @@ class Selections:
         counts: np.ndarray,
     ) -> None:
         if self.keep == "ranks":
-            self.kept.append({"ranks": pixel_ranks.cpu().numpy().astype(np.int32)})
+            self.kept.append({"ranks": pixel_ranks.cpu().numpy()})
         elif self.keep == "all":
             self.kept.append(
                 {

@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def region_areas(regions: Tensor, n_regions: int | None = None) -> Tensor:
+def region_areas(regions: Tensor) -> Tensor:
     """Pixels of every region, (n, h, w) int64 -> (n, d) float; 0 for absent labels."""
-    n, d = len(regions), int(regions.max()) + 1 if n_regions is None else n_regions
+    n, d = len(regions), int(regions.max()) + 1
     flat = regions.flatten(1) + d * torch.arange(n, device=regions.device)[:, None]
     return torch.bincount(flat.flatten(), minlength=n * d).view(n, d).float()
 

@@ -206,10 +206,10 @@ class TrainingData(Dataset):
         return as_batch(images, regions, self.target[index], self.weight[index], index, n)
 
 
-def as_float_images(images: Tensor, device: torch.device) -> Tensor:
-    """Images (n, h, w, 3), uint8 or float, -> (n, 3, h, w) float32 in [0, 1] on ``device``."""
-    moved = images.to(device, non_blocking=True).permute(0, 3, 1, 2)
-    return moved.float().div_(255) if moved.dtype == torch.uint8 else moved.float()
+def as_float_images(images: Tensor) -> Tensor:
+    """Images (n, h, w, 3), uint8 or float, -> (n, 3, h, w) float32 in [0, 1]."""
+    planes = images.permute(0, 3, 1, 2)
+    return planes.float().div_(255) if planes.dtype == torch.uint8 else planes.float()
 
 
 def identity(batch: Any) -> Any:

@@ -69,7 +69,7 @@ class SelectiveNet(NeuralNet):
         done = self.epoch - first + self._share_of_epoch
         return Step(
             model=self.module_,
-            images=as_float_images(inputs["images"], device),
+            images=as_float_images(inputs["images"].to(device, non_blocking=True)),
             regions=inputs["regions"].to(device, non_blocking=True),
             target=target.to(device, non_blocking=True),
             index=inputs["index"],

@@ -26,10 +26,12 @@ def test_region_mean_is_the_mean(d):
 
 
 def test_absent_regions_are_zero_and_coarse_maps_are_upsampled():
-    regions = torch.zeros(1, 8, 8, dtype=torch.int64)
-    areas = region_areas(regions, 3)
-    mean = region_mean(torch.ones(1, 2, 4, 4), regions, areas)
-    assert mean.tolist() == [[[1, 0, 0], [1, 0, 0]]]
+    regions = torch.zeros(2, 8, 8, dtype=torch.int64)
+    regions[1, 4:] = 2
+    areas = region_areas(regions)
+    assert areas.tolist() == [[64, 0, 0], [32, 0, 32]]
+    mean = region_mean(torch.ones(2, 2, 4, 4), regions, areas)
+    assert mean.tolist() == [[[1, 0, 0], [1, 0, 0]], [[1, 0, 1], [1, 0, 1]]]
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,8 @@ def pretrained(weights: Path) -> dict[str, Path]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def data_options(parser: argparse.ArgumentParser) -> None:
+    """Where the data and the weights are."""
     for name, variable in (
         ("data", "P2PSELECT_EMOJI_SCENES"),
         ("weights", "P2PSELECT_WEIGHTS"),
@@ -51,13 +51,14 @@ def main() -> None:
             required=default is None,
             help=f"or {variable}",
         )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    data_options(parser)
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--epochs", type=int, default=SETTINGS["max_epochs"])
-    parser.add_argument("--tau-input", choices=("logit", "additive"), default="logit")
-    parser.add_argument("--selector-image-size", type=int, help="default: that of the images")
-    parser.add_argument("--frozen-share", type=float, default=0.0)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--no-blackbox", action="store_true", help="train P2P only")
     options = parser.parse_args()
     started = time.perf_counter()
     settings = {
@@ -68,27 +69,18 @@ def main() -> None:
         "verbose": 1,
     }
     train = datasets.load_emoji_scenes(options.data, "train")
-    clf = P2PClassifier(
-        **settings,
-        tau_input=options.tau_input,
-        selector_image_size=options.selector_image_size,
-        frozen_share=options.frozen_share,
-    )
-    clf.fit(train.images, train.target)
-    blackbox = None
-    if not options.no_blackbox:
-        blackbox = BlackboxClassifier(**BlackboxClassifier.known(settings))
-        blackbox.fit(train.images, train.target)
+    clf = P2PClassifier(**settings).fit(train.images, train.target)
+    blackbox = BlackboxClassifier(**BlackboxClassifier.known(settings))
+    blackbox.fit(train.images, train.target)
 
     figures: dict[str, float] = {}
     print("| split | delta | accuracy | kept | localization | random | centre | certain |")
     print("|---|---|---|---|---|---|---|---|")
     for split in ("test", "test_seen_designs"):
         test = datasets.load_emoji_scenes(options.data, split)
-        if blackbox is not None:
-            accuracy = float(np.mean(blackbox.predict(test.images) == test.target))
-            figures[f"{split}_blackbox_accuracy"] = accuracy
-            print(f"| {split} | black box | {accuracy:.3f} | 1 | | | | |")
+        accuracy = float(np.mean(blackbox.predict(test.images) == test.target))
+        figures[f"{split}_blackbox_accuracy"] = accuracy
+        print(f"| {split} | black box | {accuracy:.3f} | 1 | | | | |")
         for delta in DELTAS:
             exp = clf.explain(test.images, certainty_threshold=delta)
             kept = exp.pixel_masks

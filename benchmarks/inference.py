@@ -6,12 +6,12 @@ released code does.  "networks over predict" is the time of one selector pass pe
 one classifier pass per different mask, nothing else, over that of prediction, in batches of
 256.  CPU time, interleaved, medians; predictions must be identical.
 
-A trained demo model on digit scenes; or, with --data and --weights, a model of photographs
-with pasted emoji from ImageNet weights at delta .99, as in emoji_scenes.py.
+A demo model on digit scenes, trained first; or, with --data and --model, a saved model of
+photographs with pasted emoji, such as cheap_steps.py leaves.
 
     python benchmarks/inference.py --json inference.json
-    python benchmarks/inference.py --data emoji_scenes --weights weights --json emoji.json
     python benchmarks/inference.py --model saved_model   # skip the training
+    python benchmarks/inference.py --data emoji_scenes --model cheap-run/full-0
 """
 
 import argparse
@@ -22,8 +22,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from emoji_scenes import SETTINGS as EMOJI_SETTINGS
-from emoji_scenes import pretrained
 
 from p2pselect import P2PClassifier, datasets, presets
 from p2pselect.nn.masking import apply_mask
@@ -81,18 +79,10 @@ def demo(model: Path | None) -> tuple[P2PClassifier, np.ndarray]:
     return clf.fit(train.images, train.target), test.images
 
 
-def emoji(
-    model: Path | None, data: Path, weights: Path, epochs: int
-) -> tuple[P2PClassifier, np.ndarray]:
+def emoji(model: Path, data: Path) -> tuple[P2PClassifier, np.ndarray]:
     """A model of photographs with pasted emoji, and images it has not seen."""
+    clf = P2PClassifier.load(model)
     test = datasets.load_emoji_scenes(data, "test")
-    if model:
-        clf = P2PClassifier.load(model)
-    else:
-        train = datasets.load_emoji_scenes(data, "train")
-        settings = {**EMOJI_SETTINGS, "max_epochs": epochs, "pretrained": pretrained(weights)}
-        clf = P2PClassifier(**settings, random_state=0, verbose=1)
-        clf.fit(train.images, train.target)
     return clf, test.images.batch(slice(None), clf.image_size)
 
 
@@ -112,13 +102,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--model", type=Path, help="a model saved by P2PClassifier.save")
-    parser.add_argument("--data", type=Path, help="emoji_scenes, instead of digit scenes")
-    parser.add_argument("--weights", type=Path, help="with --data: of the networks")
-    parser.add_argument("--epochs", type=int, default=EMOJI_SETTINGS["max_epochs"])
+    parser.add_argument("--data", type=Path, help="emoji_scenes, with a --model of them")
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
     if options.data:
-        clf, images = emoji(options.model, options.data, options.weights, options.epochs)
+        clf, images = emoji(options.model, options.data)
     else:
         clf, images = demo(options.model)
     clf.set_params(batch_size=64)

@@ -23,7 +23,7 @@ from p2pselect.benchmark.scales import MAIN
 EPOCHS = {
     "p2p": 28,
     "blackbox": 14,
-    "blackbox_pixel": 20,
+    "blackbox_pixel": 36,
     "comet": 20,
     "comet1": 12,
     "diet": 1,

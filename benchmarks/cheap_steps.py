@@ -31,7 +31,9 @@ CONFIGURATIONS = {
     },
 }
 DELTA, AREA = 0.95, 0.1
-SPLITS = ("test", "test_seen_designs")
+SPLITS = {"unseen": "test", "seen": "test_seen_designs"}
+#: Columns with a standard error over the seeds.
+COMPARED = ("accuracy", "localization", "localization of a tenth")
 
 
 def trained(name: str, seed: int, data: Path, weights: Path) -> P2PClassifier:
@@ -46,9 +48,9 @@ def trained(name: str, seed: int, data: Path, weights: Path) -> P2PClassifier:
 
 
 def scores(clf: P2PClassifier, data: Path) -> dict[str, float]:
-    """Figures of one model, by split."""
+    """Figures of one model, on designs that training has and has not seen."""
     found: dict[str, float] = {}
-    for split in SPLITS:
+    for designs, split in SPLITS.items():
         test = datasets.load_emoji_scenes(data, split)
         exp = clf.explain(test.images, certainty_threshold=DELTA)
         same = clf.set_params(selection="budget").explain(test.images, tau=AREA)
@@ -63,7 +65,7 @@ def scores(clf: P2PClassifier, data: Path) -> dict[str, float]:
             "random row": metrics.random_localization(test.masks),
             "center row": metrics.center_localization(same.pixel_masks, test.masks),
         }
-        found |= {f"{split}_{column}": float(value) for column, value in row.items()}
+        found |= {f"{designs}_{column}": float(value) for column, value in row.items()}
     return found
 
 
@@ -86,8 +88,8 @@ def main() -> None:
         for key in rows[0]:
             values = [row[key] for row in rows]
             figures[f"{name}:{key}"] = float(np.mean(values))
-            if "row" not in key:
-                error = np.std(values, ddof=1) / len(values) ** 0.5 if len(values) > 1 else 0.0
+            if key.partition("_")[2] in COMPARED and len(values) > 1:
+                error = np.std(values, ddof=1) / len(values) ** 0.5
                 figures[f"{name}:{key} ±"] = float(error)
     for name, value in figures.items():
         print(f"{name}: {value:.3f}")

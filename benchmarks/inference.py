@@ -105,6 +105,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="emoji_scenes, with a --model of them")
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
+    if options.data and not options.model:
+        parser.error("--data needs a --model of these images")
     if options.data:
         clf, images = emoji(options.model, options.data)
     else:

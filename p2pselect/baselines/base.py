@@ -74,7 +74,7 @@ class BaselineClassifier(SelectiveImageClassifier):
         """Scores as the method defines them, ties included."""
         return self.module_.score(images, regions)
 
-    def _score(self, images: Tensor, regions: Tensor, embeddings: bool = False) -> RegionScores:
+    def _score(self, images: Tensor, regions: Tensor) -> RegionScores:
         scores = self._scores(images, regions)
         return RegionScores(break_ties(scores.maps[:, 0], scores.areas)[:, None], scores.areas)
 

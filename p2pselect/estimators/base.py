@@ -31,9 +31,9 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
 
     # -- hooks ---------------------------------------------------------------------------
 
-    def _score(self, images: Tensor, regions: Tensor, embeddings: bool = False) -> RegionScores:
+    def _score(self, images: Tensor, regions: Tensor) -> RegionScores:
         """Score the regions of a batch; tau has no part in it."""
-        return self.module_.score(images, regions, embeddings)
+        return self.module_.score(images, regions)
 
     def _tau_offsets(self, tau_grid: np.ndarray) -> Tensor:
         """What every tau of the grid adds to the selection logits, shape (t,)."""

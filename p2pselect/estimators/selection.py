@@ -138,9 +138,7 @@ class Selections:
         estimator = self.estimator
         for raw, labels in self._batches(rows):
             images, regions = self._to_device(raw, labels)
-            scores = estimator._score(
-                as_float_images(images), regions, embeddings=self.keep == "all"
-            )
+            scores = estimator._score(as_float_images(images), regions)
             logits = scores.maps[:, 0].masked_fill(scores.areas == 0, -torch.inf)
             sorted_logits, ranking = logits.sort(dim=1, descending=True, stable=True)
             sorted_areas = scores.areas.gather(1, ranking)

@@ -39,11 +39,10 @@ class SelectiveModel(nn.Module):
         self.selector = selector
         self.classifier = classifier
 
-    def score(self, images: Tensor, regions: Tensor, embeddings: bool = True) -> RegionScores:
-        """Score regions (n, h, w) of images (n, 3, h, w) in [0, 1], or their logits alone."""
-        maps, areas = self.selector(images), region_areas(regions)
-        wanted = maps if embeddings else maps[:, :1]
-        return RegionScores(region_mean(wanted, regions, areas), areas)
+    def score(self, images: Tensor, regions: Tensor) -> RegionScores:
+        """Score regions (n, h, w) of images (n, 3, h, w) in [0, 1]."""
+        areas = region_areas(regions)
+        return RegionScores(region_mean(self.selector(images), regions, areas), areas)
 
     def classify(self, images: Tensor, regions: Tensor, region_masks: Tensor) -> Tensor:
         """Logits (n, n_classes) of images seen through region masks (n, d) in [0, 1]."""

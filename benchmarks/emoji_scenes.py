@@ -57,6 +57,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     data_options(parser)
     parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser.add_argument("--model", type=Path, help="save P2P's model in this folder")
     parser.add_argument("--epochs", type=int, default=SETTINGS["max_epochs"])
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -70,6 +71,8 @@ def main() -> None:
     }
     train = datasets.load_emoji_scenes(options.data, "train")
     clf = P2PClassifier(**settings).fit(train.images, train.target)
+    if options.model:
+        clf.save(options.model)
     blackbox = BlackboxClassifier(**BlackboxClassifier.known(settings))
     blackbox.fit(train.images, train.target)
 

@@ -11,12 +11,31 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from p2pselect.exceptions import InputError
+from p2pselect.whole_files import written_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _FORMAT = 1
 _OPTIONAL = ("region_embeddings", "soft_region_masks", "path_tau", "path_counts", "path_proba")
+#: Axes of every array, those of one letter equally long, and the kinds of its values.
+_AXES = {
+    "images": ("nhwc", "uf"),
+    "regions": ("nhw", "iu"),
+    "region_masks": ("nd", "b"),
+    "selection_logits": ("nd", "f"),
+    "selection_probs": ("nd", "f"),
+    "tau": ("n", "f"),
+    "proba": ("nm", "f"),
+    "classes": ("m", "biufSU"),
+    "certainty_reached": ("n", "b"),
+    "certainty_threshold": ("", "iuf"),
+    "region_embeddings": ("nkd", "f"),
+    "soft_region_masks": ("nd", "f"),
+    "path_tau": ("t", "f"),
+    "path_counts": ("nt", "iu"),
+    "path_proba": ("ntm", "f"),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,7 +261,7 @@ class Explanation:
                 )
             present["classes"] = present["classes"].astype(str)
         header = np.frombuffer(json.dumps({"format": _FORMAT}).encode(), dtype=np.uint8)
-        with Path(path).open("wb") as file:
+        with written_whole(Path(path), "wb") as file:
             np.savez_compressed(file, header=header, **present)
 
     @classmethod
@@ -252,12 +271,13 @@ class Explanation:
         Raises
         ------
         InputError
-            If the file is not an explanation, or of a newer format.
+            If the file is not an explanation, is damaged, or of a newer format.
         """
         names = {f.name for f in fields(cls)}
         try:
             with np.load(path, allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
+                # A member that is no array is given back as bytes.
+                arrays = {name: np.asarray(stored[name]) for name in stored.files}
             version = json.loads(arrays.pop("header").tobytes())["format"]
         except FileNotFoundError:
             raise
@@ -268,5 +288,33 @@ class Explanation:
         missing = names - set(_OPTIONAL) - set(arrays)
         if missing or set(arrays) - names:
             raise InputError(f"{path} is not a saved explanation: it has {sorted(arrays)}")
-        arrays["certainty_threshold"] = float(arrays["certainty_threshold"])
-        return cls(**arrays)
+        fault = _misfit(arrays)
+        if fault:
+            raise InputError(f"{path} is not a saved explanation: {fault}")
+        threshold = float(arrays.pop("certainty_threshold"))
+        return cls(certainty_threshold=threshold, **arrays)
+
+
+def _misfit(arrays: dict[str, np.ndarray]) -> str | None:
+    """What is wrong with the first array that does not fit the ones before it."""
+    lengths: dict[str, int] = {}
+    for name, (axes, kinds) in _AXES.items():
+        if name not in arrays:
+            continue
+        array = arrays[name]
+        if array.dtype.kind not in kinds:
+            return f"{name} has values of type {array.dtype}"
+        fits = array.ndim == len(axes) and all(
+            lengths.setdefault(axis, length) == length
+            for axis, length in zip(axes, array.shape, strict=True)
+        )
+        if not fits:
+            expected = ", ".join(str(lengths.get(axis, axis)) for axis in axes)
+            return f"{name} has shape {array.shape}, expected ({expected})"
+    labels = arrays["regions"]
+    if labels.size and not 0 <= labels.min() <= labels.max() < lengths["d"]:
+        return (
+            f"regions has labels from {labels.min()} to {labels.max()}, "
+            f"region_masks has {lengths['d']} regions"
+        )
+    return None

@@ -103,6 +103,42 @@ def test_load_refuses_other_files(exp, tmp_path):
         Explanation.load(tmp_path / "nowhere.npz")
 
 
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("proba", lambda a: a[:, :1], r"classes has shape \(2,\), expected \(1\)"),
+        ("proba", lambda a: a.astype(str), "proba has values of type"),
+        ("tau", lambda a: a[:, None], r"tau has shape \(3, 1\), expected \(3\)"),
+        ("regions", lambda a: a[:, :-1], "regions has shape"),
+        ("regions", lambda a: a + 1000, "regions has labels from 1000"),
+        ("regions", lambda a: a - 1, "regions has labels from -1"),
+        ("path_counts", lambda a: a[:, 1:], "path_counts has shape"),
+        ("certainty_threshold", lambda a: a[None], r"expected \(\)"),
+    ],
+)
+def test_load_refuses_arrays_that_do_not_fit(exp, tmp_path, name, change, words):
+    exp.save(tmp_path / "e.npz")
+    with np.load(tmp_path / "e.npz") as stored:
+        arrays = dict(stored)
+    np.savez(tmp_path / "e.npz", **{**arrays, name: change(arrays[name])})
+    with pytest.raises(InputError, match=words):
+        Explanation.load(tmp_path / "e.npz")
+
+
+def test_a_failed_save_leaves_the_old_file(exp, tmp_path, monkeypatch):
+    exp.save(tmp_path / "e.npz")
+
+    def half(file, **arrays):
+        file.write(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(np, "savez_compressed", half)
+    with pytest.raises(OSError, match="disk full"):
+        exp.save(tmp_path / "e.npz")
+    assert len(Explanation.load(tmp_path / "e.npz")) == len(exp)
+    assert [path.name for path in tmp_path.iterdir()] == ["e.npz"]
+
+
 def test_save_refuses_labels_that_need_pickle(exp, tmp_path):
     from dataclasses import replace
 

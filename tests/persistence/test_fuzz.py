@@ -1,4 +1,4 @@
-"""Ten thousand damaged and hostile models: an error that says so, or a model; nothing else."""
+"""Damaged and hostile models and explanations: an error that says so, or what was saved."""
 
 import json
 import random
@@ -6,7 +6,8 @@ import random
 import numpy as np
 import pytest
 
-from p2pselect.exceptions import ModelFileError
+from p2pselect import Explanation
+from p2pselect.exceptions import InputError, ModelFileError
 from p2pselect.persistence import CONFIG, WEIGHTS, _config_digest, load
 
 HOSTILE = (
@@ -82,6 +83,23 @@ def test_damaged_files(model):
             load(model)
         (model / name).write_bytes(files[name])
     load(model)
+
+
+def test_damaged_explanations(clf, X, tmp_path):
+    chance = random.Random(0)
+    exp, path = clf.explain(X[:3]), tmp_path / "explanation.npz"
+    exp.save(path)
+    content, n_refused = path.read_bytes(), 0
+    for _ in range(1000):
+        path.write_bytes(damaged(content, chance))
+        try:
+            again = Explanation.load(path)
+        except InputError:
+            n_refused += 1
+            continue
+        for name, value in vars(exp).items():  # only what describes the file has changed
+            np.testing.assert_array_equal(getattr(again, name), value)
+    assert n_refused > 900
 
 
 def test_hostile_settings_with_a_checksum_that_fits(model, X):

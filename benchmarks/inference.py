@@ -6,12 +6,13 @@ released code does.  "networks over predict" is the time of one selector pass pe
 one classifier pass per different mask, nothing else, over that of prediction, in batches of
 256.  CPU time, interleaved, medians; predictions must be identical.
 
-A demo model on digit scenes, trained first; or, with --data and --model, a saved model of
-photographs with pasted emoji, such as cheap_steps.py leaves.
+A demo model on digit scenes, trained first; or, with --data and --model, a model of photographs
+with pasted emoji that emoji_scenes.py has saved, on one of their test splits.
 
     python benchmarks/inference.py --json inference.json
     python benchmarks/inference.py --model saved_model   # skip the training
-    python benchmarks/inference.py --data emoji_scenes --model cheap-run/full-0
+    python benchmarks/inference.py --data emoji_scenes --model emoji-model
+    python benchmarks/inference.py --data emoji_scenes --model emoji-model --split test
 """
 
 import argparse
@@ -79,10 +80,10 @@ def demo(model: Path | None) -> tuple[P2PClassifier, np.ndarray]:
     return clf.fit(train.images, train.target), test.images
 
 
-def emoji(model: Path, data: Path) -> tuple[P2PClassifier, np.ndarray]:
+def emoji(model: Path, data: Path, split: str) -> tuple[P2PClassifier, np.ndarray]:
     """A model of photographs with pasted emoji, and images it has not seen."""
     clf = P2PClassifier.load(model)
-    test = datasets.load_emoji_scenes(data, "test")
+    test = datasets.load_emoji_scenes(data, split)
     return clf, test.images.batch(slice(None), clf.image_size)
 
 
@@ -103,12 +104,18 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--model", type=Path, help="a model saved by P2PClassifier.save")
     parser.add_argument("--data", type=Path, help="emoji_scenes, with a --model of them")
+    parser.add_argument(
+        "--split",
+        choices=("test", "test_seen_designs"),
+        default="test_seen_designs",
+        help="emoji that training has not seen, or has seen on other photographs (default)",
+    )
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
     if options.data and not options.model:
         parser.error("--data needs a --model of these images")
     if options.data:
-        clf, images = emoji(options.model, options.data)
+        clf, images = emoji(options.model, options.data, options.split)
     else:
         clf, images = demo(options.model)
     clf.set_params(batch_size=64)

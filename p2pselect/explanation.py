@@ -273,7 +273,7 @@ class Explanation:
         InputError
             If the file is not an explanation, is damaged, or of a newer format.
         """
-        names = {f.name for f in fields(cls)}
+        names = set(_AXES)
         try:
             with np.load(path, allow_pickle=False) as stored:
                 # A member that is no array is given back as bytes.

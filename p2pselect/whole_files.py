@@ -36,7 +36,8 @@ def written_whole(path: Path, mode: str = "w", **options: Any) -> Iterator[IO[An
     if "b" not in mode:
         options = {"encoding": "utf-8", **options}
     if together().rank > 0:
-        with Path(os.devnull).open(mode, **options) as file:
+        # Not os.devnull, which has no position for a zip archive to come back to.
+        with tempfile.TemporaryFile(mode, **options) as file:
             yield file
         return
     try:

@@ -5,7 +5,6 @@ import pytest
 
 from p2pselect import Explanation
 from p2pselect.exceptions import InputError
-from p2pselect.processes import Processes
 
 
 @pytest.fixture
@@ -138,12 +137,6 @@ def test_a_failed_save_leaves_the_old_file(exp, tmp_path, monkeypatch):
         exp.save(tmp_path / "e.npz")
     assert len(Explanation.load(tmp_path / "e.npz")) == len(exp)
     assert [path.name for path in tmp_path.iterdir()] == ["e.npz"]
-
-
-def test_of_several_processes_the_first_one_saves(exp, tmp_path, monkeypatch):
-    monkeypatch.setattr("p2pselect.whole_files.together", lambda: Processes(rank=1, size=2))
-    exp.save(tmp_path / "e.npz")
-    assert not list(tmp_path.iterdir())
 
 
 def test_save_refuses_labels_that_need_pickle(exp, tmp_path):

@@ -120,6 +120,14 @@ def test_readme_says_what_ci_and_tox_run():
     assert tests[0].endswith(f'".[{extra}]" && .venv/bin/' + command.removesuffix(" {posargs}"))
 
 
+def test_ci_runs_style_types_and_documentation_as_tox_does():
+    tox = configparser.ConfigParser()
+    tox.read(ROOT / "tox.ini")
+    steps = re.findall(r"^step (\w.*)$", (ROOT / ".ci/run").read_text(), re.MULTILINE)
+    wanted = [tox[f"testenv:{name}"]["commands"] for name in ("lint", "types", "docs")]
+    assert steps == "\n".join(wanted).strip().splitlines()
+
+
 def test_every_command_line_is_understood(capsys):
     """Commands of the pages have options that the program has."""
     from p2pselect.cli import main

@@ -7,7 +7,7 @@ import torch
 from p2pselect import P2PClassifier, SuperpixelTransformer, datasets, presets
 from p2pselect.exceptions import InputError
 
-onnxruntime = pytest.importorskip("onnxruntime", reason="serving is tested where ONNX runs")
+onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
 
 
 @pytest.fixture(scope="module")

@@ -109,7 +109,7 @@ def test_grid_search_by_accuracy_and_by_localization(clf, scenes):
 
 
 def test_grid_search_on_a_dask_cluster(clf, scenes, tmp_path, monkeypatch):
-    distributed = pytest.importorskip("distributed", reason="dask is an optional backend")
+    distributed = pytest.importorskip("distributed", reason="dask is not installed")
     monkeypatch.setenv("DASK_TEMPORARY_DIRECTORY", str(tmp_path))
     X, y, M = scenes
     search = GridSearchCV(clf, {"lr": [1e-3, 1e-2]}, scoring=LOCALIZATION, cv=2, n_jobs=2)

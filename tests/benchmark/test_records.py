@@ -49,7 +49,7 @@ for n in range(10**9):
 """
 
 
-@pytest.mark.skipif(os.name != "posix", reason="kill -9 is of POSIX")
+@pytest.mark.skipif(os.name != "posix", reason="this system is not POSIX")
 def test_a_writer_killed_at_any_point_leaves_whole_records(tmp_path):
     for wait in (0.06, 0.13):
         writer = subprocess.Popen(

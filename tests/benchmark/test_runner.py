@@ -193,7 +193,7 @@ run(scale, sys.argv[1], table={"tiny": Scenes()}, datasets=["tiny"])
 """
 
 
-@pytest.mark.skipif(os.name != "posix", reason="kill -9 is of POSIX")
+@pytest.mark.skipif(os.name != "posix", reason="this system is not POSIX")
 def test_killed_in_the_middle_and_continued(tmp_path):
     command = [sys.executable, "-c", RUN, str(tmp_path)]
     alone = {**os.environ, "OMP_NUM_THREADS": "1"}

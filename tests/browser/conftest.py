@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from skip_reasons import CHROMIUM, has_chromium
 from sklearn.utils import Bunch
 
 from p2pselect.plots import example_explanation
@@ -121,11 +122,10 @@ def made() -> Bunch:
 def browser(tmp_path_factory) -> Iterator[Any]:
     """A chromium driven by selenium that records every request and console message."""
     webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    names = ("chromium", "chromium-browser", "google-chrome")
-    chrome = next(filter(None, map(shutil.which, names)), None)
+    if not has_chromium():
+        pytest.skip("chromium or chromedriver is not on the path")
+    chrome = next(filter(None, map(shutil.which, CHROMIUM)))
     driver = shutil.which("chromedriver")
-    if chrome is None or driver is None:
-        pytest.skip("no chromium with chromedriver on the path")
     options = webdriver.ChromeOptions()
     options.binary_location = chrome
     for flag in FLAGS.split():

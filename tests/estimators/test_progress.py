@@ -6,7 +6,9 @@ from sklearn.model_selection import GridSearchCV
 
 from p2pselect import P2PClassifier, presets
 
-callback = pytest.importorskip("sklearn.callback", reason="scikit-learn before 1.9")
+callback = pytest.importorskip(
+    "sklearn.callback", reason="scikit-learn before 1.9 has no callbacks"
+)
 
 
 class Log:

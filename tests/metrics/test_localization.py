@@ -141,7 +141,7 @@ def test_nan_in_a_heat_map_is_an_error():
 
 
 def test_localization_equals_quantus():
-    quantus = pytest.importorskip("quantus", "0.6", "cross-check with quantus")
+    quantus = pytest.importorskip("quantus", "0.6", "quantus is not installed")
     rng = np.random.default_rng(0)
     kept, objects = rng.random((2, 8, 16, 16)) < 0.4
     metric = quantus.RelevanceMassAccuracy(disable_warnings=True, normalise=False)
@@ -153,7 +153,7 @@ def test_localization_equals_quantus():
 
 
 def test_pointing_game_equals_quantus_on_continuous_maps():
-    quantus = pytest.importorskip("quantus", "0.6", "cross-check with quantus")
+    quantus = pytest.importorskip("quantus", "0.6", "quantus is not installed")
     rng = np.random.default_rng(0)
     heat, objects = rng.random((20, 12, 12)), rng.random((20, 12, 12)) < 0.4
     metric = quantus.PointingGame(disable_warnings=True, normalise=False)

@@ -52,7 +52,7 @@ _FORGOTTEN = {
     "pretrained": False,
     "warm_start": False,
 }
-_FITTED = ("image_shape_in_", "n_channels_in_", "n_features_in_", "score_cuts_")
+_FITTED = ("image_shape_in_", "n_channels_in_", "n_features_in_", "score_cuts_", "trained_tau_")
 
 
 def save(estimator: Any, path: str | os.PathLike[str]) -> None:

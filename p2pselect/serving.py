@@ -46,6 +46,7 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
     >>> clf.export_onnx("digits.onnx")  # doctest: +SKIP
     """
     check_is_fitted(estimator)
+    estimator._check_tau(estimator.tau)
     dynamic = estimator.tau == "dynamic"
     grid = (
         make_tau_grid(estimator.tau_min, estimator.tau_step)

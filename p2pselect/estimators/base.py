@@ -35,6 +35,9 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
         """Score the regions of a batch; tau has no part in it."""
         return self.module_.score(images, regions)
 
+    def _check_tau(self, tau: float | str) -> None:
+        """Raise where what was learned has no answer for this tau."""
+
     def _tau_offsets(self, tau_grid: np.ndarray) -> Tensor:
         """What every tau of the grid adds to the selection logits, shape (t,)."""
         return torch.zeros(len(tau_grid), device=self.device_)
@@ -170,6 +173,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
                 f"on images of {self.n_channels_in_}"
             )
         tau = _in_unit_interval("tau", self.tau if tau is None else tau, "dynamic")
+        self._check_tau(tau)
         threshold = _in_unit_interval(
             "certainty_threshold",
             self.certainty_threshold if certainty_threshold is None else certainty_threshold,

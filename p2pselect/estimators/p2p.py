@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import os
-import warnings
-from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
-from torch import Tensor
 
-from p2pselect.estimators.base import SelectiveImageClassifier
-from p2pselect.exceptions import P2PSelectWarning
-from p2pselect.nn.model import SelectiveModel
-from p2pselect.nn.selectors import Selector
-from p2pselect.objectives.p2p import P2PObjective, RandomMaskObjective
-from p2pselect.thresholding import threshold_counts
-from p2pselect.training.phases import Phase
-
-#: Below this many images, on a CPU, the default networks are a poor choice.
-SMALL_DATA = 5000
+from p2pselect.estimators.p2p_hooks import P2PHooks
 
 
-class P2PClassifier(SelectiveImageClassifier):
+class P2PClassifier(P2PHooks):
     r"""Image classifier that predicts from a few perceptual regions and nothing else.
 
     A selector scores the regions (superpixels) of an image, a classifier sees the kept
@@ -61,8 +48,16 @@ class P2PClassifier(SelectiveImageClassifier):
         Share of each network's layers, from the image on, that keep their (pretrained)
         weights; a dict tells ``"selector"`` and ``"classifier"`` apart.
     tau : "dynamic" or float in (0, 1], default="dynamic"
-        Largest fraction of pixels kept: found per image (eq. 4), or fixed.  Used at
-        prediction only.
+        Largest fraction of pixels kept: found per image (eq. 4), or fixed.  A model that was
+        fitted with ``"dynamic"`` answers every tau.  One that was fitted with a number was
+        trained for that number alone, as in the paper: its selector is not told tau, so
+        another tau needs another fit, `tau_training` = ``"uniform"``, or `selection` =
+        ``"budget"``.
+    tau_training : {"same", "uniform"}, default="same"
+        What the sparsity term of training is told.  ``"same"`` is `tau`: drawn from
+        U[`tau_min`, 1] for every image and step where `tau` is ``"dynamic"``, and constant
+        where it is a number.  ``"uniform"`` draws it in any case, so that `tau` matters at
+        prediction only and one training serves every tau.
     certainty_threshold : float in (0, 1], default=0.99
         delta of eq. 4: the search for tau stops when the largest class probability
         reaches it.  Used at prediction only.
@@ -80,7 +75,8 @@ class P2PClassifier(SelectiveImageClassifier):
         classifier can be certain about a black image.
     tau_input : {"logit", "additive"}, default="logit"
         How tau enters the selector: as ``s * logit(tau)`` added to the region logits, with
-        a learned slope s > 0, or as released.
+        a learned slope s > 0, or as released.  Without effect where training is for one
+        tau.
     embedding_dim : int, default=3
         Size of the region embeddings that make up the covariance; 0 for independent
         regions.
@@ -151,6 +147,8 @@ class P2PClassifier(SelectiveImageClassifier):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
+    trained_tau_ : float or None
+        The only tau that training was for; None where it was for all of them.
     module_ : p2pselect.nn.model.SelectiveModel
         The trained networks.
     net_ : skorch.NeuralNet
@@ -185,9 +183,10 @@ class P2PClassifier(SelectiveImageClassifier):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        **SelectiveImageClassifier._parameter_constraints,
+        **P2PHooks._parameter_constraints,
         "selection": [StrOptions({"threshold", "budget"})],
         "tau_input": [StrOptions({"logit", "additive"})],
+        "tau_training": [StrOptions({"same", "uniform"})],
         "embedding_dim": [Interval(Integral, 0, None, closed="left")],
         "sparsity_weight": [Interval(Real, 0, None, closed="left")],
         "covariance_weight": [Interval(Real, 0, None, closed="left")],
@@ -211,6 +210,7 @@ class P2PClassifier(SelectiveImageClassifier):
         selector_image_size: int | None = None,
         frozen_share: float | dict[str, float] = 0.0,
         tau: float | str = "dynamic",
+        tau_training: str = "same",
         certainty_threshold: float = 0.99,
         tau_min: float = 0.05,
         tau_step: float = 0.05,
@@ -289,6 +289,7 @@ class P2PClassifier(SelectiveImageClassifier):
             verbose=verbose,
         )
         self.selection = selection
+        self.tau_training = tau_training
         self.tau_input = tau_input
         self.embedding_dim = embedding_dim
         self.sparsity_weight = sparsity_weight
@@ -304,47 +305,3 @@ class P2PClassifier(SelectiveImageClassifier):
         from p2pselect.serving import export_onnx
 
         export_onnx(self, path)
-
-    def _build_model(self, n_classes: int) -> SelectiveModel:
-        scorer = Selector(
-            self._build_scorer(1 + self.embedding_dim), self.embedding_dim, self.tau_input
-        )
-        return SelectiveModel(scorer, self._build_classifier(n_classes))
-
-    def _phases(self) -> Sequence[Phase]:
-        warmup = min(self.warmup_epochs, self.max_epochs)
-        objective = P2PObjective(
-            sparsity_weight=self.sparsity_weight,
-            covariance_weight=self.covariance_weight,
-            tau_min=self.tau_min,
-            temperature=self.temperature,
-            final_temperature=self.final_temperature,
-            n_samples_mc=self.n_samples_mc,
-            straight_through=self.straight_through,
-        )
-        return [
-            Phase("warmup", warmup, RandomMaskObjective(self.tau_min), ("classifier",)),
-            Phase("joint", self.max_epochs - warmup, objective, ("selector", "classifier")),
-        ]
-
-    def _prepare(self, n_images: int, again: bool) -> None:
-        super()._prepare(n_images, again)
-        untouched = self.classifier == "vit_tiny_patch16_224" and self.image_size >= 224
-        if self.device_.type == "cpu" and untouched and n_images < SMALL_DATA:
-            warnings.warn(
-                f"{n_images} images on a CPU: P2PClassifier(**p2pselect.presets.SMALL) "
-                "trains far faster than the default networks and is likely more accurate",
-                P2PSelectWarning,
-                stacklevel=3,
-            )
-
-    def _tau_offsets(self, tau_grid: np.ndarray) -> Tensor:
-        grid = torch.tensor(tau_grid, dtype=torch.float32, device=self.device_)
-        return self.module_.selector.tau_offset(grid)[:, 0]
-
-    def _mask_counts(
-        self, logits: Tensor, areas: Tensor, offsets: Tensor, tau_grid: np.ndarray
-    ) -> Tensor:
-        if self.selection == "budget":
-            return super()._mask_counts(logits, areas, offsets, tau_grid)
-        return threshold_counts(logits, offsets)

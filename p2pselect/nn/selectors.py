@@ -97,17 +97,20 @@ class Selector(nn.Module):
         Maps images (n, 3, h, w) in [0, 1] to maps (n, 1 + embedding_dim, h', w').
     embedding_dim : int
         Size k of the region embeddings (3 in the paper).
-    tau_input : {"logit", "additive"}, default="logit"
+    tau_input : {"logit", "additive"} or None, default="logit"
         ``"logit"`` offsets the region logits by ``s * logit(tau)`` with one learned slope
         ``s > 0`` that starts at 1, so that the expected kept fraction starts at tau;
         ``"additive"`` is the released form, ``a * tau`` on every map with the slopes that
-        follow from the last convolutions.
+        follow from the last convolutions.  None is a selector that is not told tau: it
+        was trained for a single one.
     """
 
     # logit(1) is infinite; at .995 an undecided region is kept with probability .995.
     MAX_TAU = 0.995
 
-    def __init__(self, pixel_scorer: nn.Module, embedding_dim: int, tau_input: str = "logit"):
+    def __init__(
+        self, pixel_scorer: nn.Module, embedding_dim: int, tau_input: str | None = "logit"
+    ):
         super().__init__()
         self.pixel_scorer = pixel_scorer
         self.embedding_dim = embedding_dim
@@ -121,6 +124,8 @@ class Selector(nn.Module):
 
     def tau_offset(self, tau: Tensor) -> Tensor:
         """Offset of every map at ``tau``, (n,) -> (n, 1 + k)."""
+        if self.tau_input is None:
+            return tau.new_zeros(len(tau), 1 + self.embedding_dim)
         if self.tau_input == "additive":
             return tau[:, None] * self._head.additive_slope()
         offset = F.softplus(self.raw_slope) * torch.logit(tau.clamp(max=self.MAX_TAU))

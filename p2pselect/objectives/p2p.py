@@ -28,13 +28,16 @@ def sample_tau(n: int, tau_min: float, device: torch.device) -> Tensor:
 class P2PObjective:
     r"""Equation 5: cross-entropy on the masked image, sparsity hinge, covariance penalty.
 
-    Per image, :math:`\tau \sim U[\tau_{min}, 1]`, logits from :math:`N(\mu(\tau), \Sigma)`,
-    a relaxed Bernoulli mask per region.
+    Per image, logits from :math:`N(\mu(\tau), \Sigma)` and a relaxed Bernoulli mask per
+    region.  With ``tau=None`` every image and step draws its own
+    :math:`\tau \sim U[\tau_{min}, 1]` (section 3, dynamic thresholding); a number is the
+    constant threshold of the hinge (the paper's fixed variant, figure 4).
     """
 
     sparsity_weight: float = 10.0
     covariance_weight: float = 0.01
     tau_min: float = 0.05
+    tau: float | None = None
     temperature: float = 1.0
     final_temperature: float = 0.5
     n_samples_mc: int = 1
@@ -42,7 +45,7 @@ class P2PObjective:
 
     def __call__(self, step: Step) -> LossTerms:
         scores = step.model.score(step.images, step.regions)
-        tau = sample_tau(len(step.images), self.tau_min, step.images.device)
+        tau = self._tau(len(step.images), step.images.device)
         mean, embeddings = scores.at(step.model.selector.tau_offset(tau))
         temperature = geometric(self.temperature, self.final_temperature, step.progress)
         logits = []
@@ -60,6 +63,11 @@ class P2PObjective:
             penalty = covariance_penalty(embeddings, scores.areas)
             terms["covariance"] = self.covariance_weight * penalty
         return terms
+
+    def _tau(self, n: int, device: torch.device) -> Tensor:
+        if self.tau is None:
+            return sample_tau(n, self.tau_min, device)
+        return torch.full((n,), self.tau, device=device)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from oracles.objectives import hinge
 from torch import nn
 
 from p2pselect.nn.model import SelectiveModel
@@ -43,6 +44,16 @@ def test_without_training_the_expected_kept_fraction_is_tau():
     offset = model.selector.tau_offset(tau)
     torch.testing.assert_close(offset[:, 0].sigmoid(), tau)
     assert (offset[:, 1:] == 0).all()
+
+
+@pytest.mark.parametrize("tau", [0.2, 0.75, 1.0])
+def test_a_fixed_tau_is_a_constant_hinge_on_a_selector_that_is_not_told(tau):
+    model = _model(tau_input=None, k=0)
+    model.selector.pixel_scorer.weight.data.zero_()
+    model.selector.pixel_scorer.bias.data[:] = torch.logit(torch.tensor(0.6))
+    terms = P2PObjective(tau=tau, sparsity_weight=10.0)(_step(model))
+    expected = 10 * hinge(0.6, tau)
+    torch.testing.assert_close(terms["sparsity"], torch.full((5,), expected), rtol=1e-4, atol=0)
 
 
 def test_warmup_touches_the_classifier_only():

@@ -1,5 +1,8 @@
 """The errors and warnings of p2pselect: one family, so that one ``except`` catches all."""
 
+import reprlib
+from typing import Any
+
 #: The line to write where object masks have to reach a scorer.
 HOW_TO_ROUTE = (
     "with sklearn.config_context(enable_metadata_routing=True): "
@@ -7,6 +10,36 @@ HOW_TO_ROUTE = (
     'params={"masks": M})\nor\n  '
     "p2pselect.model_selection.cross_validate_explanations(estimator, X, y, masks=M)"
 )
+
+
+_BRIEF = reprlib.Repr()
+_BRIEF.maxstring = _BRIEF.maxother = 80
+
+
+def brief(value: Any) -> str:
+    """Show a value in a message, whatever was given: its ``repr``, cut to one short line.
+
+    Parameters
+    ----------
+    value : object
+        Anything; data may be as long as they like.
+
+    Returns
+    -------
+    str
+        At most 200 characters.
+
+    Examples
+    --------
+    >>> brief("cat.jpg")
+    "'cat.jpg'"
+    >>> len(brief(b"encoded image" * 10_000))
+    80
+    """
+    if isinstance(value, bytes | bytearray | memoryview):
+        value = bytes(value[:200])  # the repr of a large file would be four times as large
+    shown = " ".join(_BRIEF.repr(value).split())
+    return shown if len(shown) <= 200 else f"{shown[:120]}...{shown[-77:]}"
 
 
 class P2PSelectError(Exception):

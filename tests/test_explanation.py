@@ -151,3 +151,13 @@ def test_no_embeddings_no_covariance(exp):
 
     with pytest.raises(InputError, match="no region embeddings"):
         replace(exp, region_embeddings=None).covariance(0)
+
+
+def test_resized_masks_fit_onto_the_images(exp):
+    masks = exp.resized_masks([(8, 12), (4, 4), (1, 3)])
+    np.testing.assert_array_equal(masks[0], exp.pixel_masks[0].repeat(2, 0).repeat(3, 1))
+    np.testing.assert_array_equal(masks[1], exp.pixel_masks[1])
+    assert masks[2].shape == (1, 3) and masks[2].dtype == bool
+    for sizes in ([(8, 12)], (8, 12), [(1, 0)] * 3, np.ones((3, 2))):
+        with pytest.raises(InputError, match=r"one \(height, width\)"):
+            exp.resized_masks(sizes)

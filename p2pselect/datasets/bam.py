@@ -9,7 +9,7 @@ from typing import Literal
 from sklearn.utils import Bunch
 
 from p2pselect.datasets.image_folder import labelled_folder
-from p2pselect.datasets.masks import masks_beside
+from p2pselect.datasets.mask_files import masks_beside
 from p2pselect.datasets.trees import check_split, require
 from p2pselect.exceptions import InputError
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
-from p2pselect.datasets.masks import MaskSequence, resize_mask
+from p2pselect.datasets.masks import MaskSequence
 from p2pselect.images import ImageSequence
-from p2pselect.images.pixels import resize, to_rgb
+from p2pselect.images.pixels import resize, resize_nearest, to_rgb
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class CenterCrop:
         return self._cut(resize(to_rgb(image), self._size(image)))
 
     def mask(self, mask: np.ndarray) -> np.ndarray:
-        """Cut a mask (h, w), bool, resized by nearest neighbour."""
-        return self._cut(resize_mask(mask, self._size(mask)))
+        """Cut a mask (h, w), bool, resized by nearest neighbor."""
+        return self._cut(resize_nearest(mask, self._size(mask)))
 
     def _size(self, image: np.ndarray) -> tuple[int, int]:
         height, width = image.shape[:2]

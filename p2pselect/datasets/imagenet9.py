@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from p2pselect.datasets.image_folder import load_image_folder
-from p2pselect.datasets.masks import masks_beside
+from p2pselect.datasets.mask_files import masks_beside
 from p2pselect.datasets.plain_pickles import read_pickle
 from p2pselect.datasets.trees import check_split, require
 from p2pselect.exceptions import InputError

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from sklearn.utils import Bunch
 
-from p2pselect.datasets.image_folder import read_masks
+from p2pselect.datasets.mask_files import read_masks
 from p2pselect.exceptions import InputError, UnknownNameError
 from p2pselect.images import ImageSequence
 

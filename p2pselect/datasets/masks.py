@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import operator
-import os
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
-from PIL import Image
 
-from p2pselect.exceptions import ImageReadError, InputError
-from p2pselect.images import ImageSequence
+from p2pselect.exceptions import InputError
 
 
 class MaskSequence:
@@ -106,79 +102,3 @@ class MaskSequence:
             raise InputError(f"masks differ in size: {sorted(sizes)[:3]}; read them one by one")
         array = np.array(masks, dtype=bool) if masks else np.empty((0, 0, 0), bool)
         return array if dtype is None else array.astype(dtype)
-
-
-def read_npy_mask(path: str | os.PathLike[str]) -> np.ndarray:
-    """Read a mask (h, w) from a ``.npy`` file; what is not 0 is the object.
-
-    Parameters
-    ----------
-    path : str or path-like
-
-    Returns
-    -------
-    ndarray of shape (h, w), bool
-
-    Raises
-    ------
-    ImageReadError
-        When the file is missing, or holds no 2-D array of numbers.
-    """
-    try:
-        mask = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise ImageReadError(f"{os.fspath(path)}: no mask can be read: {error}") from error
-    if mask.ndim != 2 or mask.dtype.kind not in "biuf":
-        raise ImageReadError(
-            f"{os.fspath(path)}: expected a mask (h, w) of numbers, "
-            f"got shape {mask.shape}, dtype {mask.dtype}"
-        )
-    return mask.astype(bool)
-
-
-def masks_beside(images: ImageSequence, folder: Path) -> MaskSequence:
-    """Masks ``folder/CLASS/ID.npy`` of images ``.../CLASS/ID.jpg``.
-
-    Parameters
-    ----------
-    images : ImageSequence
-        Images from files.
-    folder : Path
-
-    Returns
-    -------
-    MaskSequence
-        In the order of the images.
-
-    Raises
-    ------
-    InputError
-        When a mask is missing.
-    """
-    files = images.files
-    assert files is not None
-    paths = [folder / Path(file).parent.name / f"{Path(file).stem}.npy" for file in files]
-    missing = [path for path in paths if not path.is_file()]
-    if missing:
-        raise InputError(
-            f"{len(missing)} of {len(paths)} masks do not exist; the first is {missing[0]}"
-        )
-    return MaskSequence(paths, read_npy_mask)
-
-
-def resize_mask(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Resize a mask by nearest neighbour.
-
-    Parameters
-    ----------
-    mask : ndarray of shape (h, w), bool
-    shape : tuple of int
-        Height and width.
-
-    Returns
-    -------
-    ndarray of shape ``shape``, bool
-    """
-    height, width = shape
-    resized = Image.fromarray(mask).resize((width, height), Image.Resampling.NEAREST)
-    return np.asarray(resized)

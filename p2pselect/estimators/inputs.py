@@ -12,6 +12,7 @@ from sklearn.utils.validation import column_or_1d
 
 from p2pselect.exceptions import HOW_TO_ROUTE, InputError, UnknownNameError
 from p2pselect.images import ImageSequence, as_images
+from p2pselect.images.pixels import resize_nearest
 from p2pselect.regions.container import ImagesWithRegions
 from p2pselect.regions.engines import ENGINES
 from p2pselect.regions.labels import check_label_maps, relabel
@@ -75,14 +76,7 @@ def _fit_to_grid(regions: Any, images: ImageSequence, size: int) -> np.ndarray:
     if isinstance(regions, np.ndarray) and regions.shape[1:] == (size, size):
         return check_label_maps(regions)
     maps = [check_label_maps(np.asarray(labels)[None])[0] for labels in regions]
-    return np.stack([relabel(_nearest(labels, size)) for labels in maps])
-
-
-def _nearest(labels: np.ndarray, size: int) -> np.ndarray:
-    rows, columns = (
-        ((np.arange(size) + 0.5) * side / size).astype(np.intp) for side in labels.shape
-    )
-    return labels[np.ix_(rows, columns)]
+    return np.stack([relabel(resize_nearest(labels, (size, size))) for labels in maps])
 
 
 def resolve_regions(regions: Any, n_jobs: int | None) -> SuperpixelTransformer:

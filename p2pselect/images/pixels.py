@@ -75,6 +75,41 @@ def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.clip(out, 0, 1, out=out)
 
 
+def resize_nearest(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize masks, label maps or other values that must not be mixed, by nearest neighbor.
+
+    Pixel centers are aligned, as in :func:`resize`.
+
+    Parameters
+    ----------
+    image : ndarray of shape (h, w, ...), any dtype
+        One image.
+    size : tuple of int
+        Height and width wanted, in pixels.
+
+    Returns
+    -------
+    ndarray of shape (size[0], size[1], ...), same dtype
+        The input itself where it has that size.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from p2pselect.images.pixels import resize_nearest
+    >>> resize_nearest(np.array([[1, 2], [3, 4]]), (2, 4))
+    array([[1, 1, 2, 2],
+           [3, 3, 4, 4]])
+    """
+    if image.shape[:2] == tuple(size):
+        return image
+    rows, columns = (
+        # In integers, so that no rounding can pick the neighbor of the nearest pixel.
+        (2 * np.arange(new) + 1) * old // (2 * new)
+        for new, old in zip(size, image.shape, strict=False)
+    )
+    return image[rows[:, None], columns]
+
+
 def height_width(size: int | tuple[int, int]) -> tuple[int, int]:
     """Height and width in pixels of a size given as one int (a square) or as a pair.
 

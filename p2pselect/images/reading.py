@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import cache
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -48,8 +48,8 @@ def _formats() -> tuple[str, ...]:
 
 
 def read_file(
-    path: str | os.PathLike[str], convert: Callable[[Image.Image], np.ndarray] | None = None
-) -> np.ndarray:
+    path: str | os.PathLike[str], convert: Callable[[Image.Image], Any] | None = None
+) -> Any:
     """Decode one image file.
 
     Parameters
@@ -74,11 +74,22 @@ def read_file(
     return decode(path, os.fspath(path), convert)
 
 
+def read_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Height and width of an image file as it is shown upright, without decoding its pixels.
+
+    Raises
+    ------
+    ImageReadError
+        When the file is missing or is not an image.
+    """
+    return decode(path, os.fspath(path), upright_size)
+
+
 def decode(
     file: str | os.PathLike[str] | IO[bytes],
     name: str,
-    convert: Callable[[Image.Image], np.ndarray] | None = None,
-) -> np.ndarray:
+    convert: Callable[[Image.Image], Any] | None = None,
+) -> Any:
     """Decode an image that is open already, as :func:`read_file` does.
 
     Parameters
@@ -168,6 +179,12 @@ def from_pillow(image: Image.Image) -> np.ndarray:
     if image.has_transparency_data:
         return to_rgb(np.asarray(image.convert("RGBA")))
     return np.array(image.convert("RGB"))
+
+
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """Height and width of a Pillow image once its EXIF orientation is applied."""
+    turned = _orientation(image) >= 5
+    return (image.width, image.height) if turned else (image.height, image.width)
 
 
 def _orientation(image: Image.Image) -> int:

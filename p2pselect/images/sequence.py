@@ -13,6 +13,7 @@ import numpy as np
 
 from p2pselect.exceptions import ImageReadError, InputError, P2PSelectWarning
 from p2pselect.images.pixels import height_width, resize, to_rgb
+from p2pselect.images.reading import read_size
 from p2pselect.images.sources import FileImages, Source
 
 _BLOCK = 4096
@@ -182,6 +183,29 @@ class ImageSequence:
         if out is None:
             raise InputError("a batch without images has no size: pass size=")
         return out
+
+    def sizes(self) -> np.ndarray:
+        """Height and width of every image.
+
+        Files are opened, but their pixels are not decoded.
+
+        Returns
+        -------
+        ndarray of shape (n, 2), int
+            In pixels, of the images as :meth:`__getitem__` gives them: upright.
+
+        Raises
+        ------
+        ImageReadError
+            When a file is missing or is not an image; the message names it.
+        """
+        if self.image_shape is not None:
+            return np.tile(np.array(self.image_shape), (len(self), 1))
+        if self.files is not None:
+            shapes = [read_size(file) for file in self.files]
+        else:
+            shapes = [image.shape[:2] for image in self]
+        return np.array(shapes, dtype=np.intp).reshape(-1, 2)
 
     def readable(self) -> np.ndarray:
         """Try every file once, and warn of those that cannot be decoded.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from p2pselect.exceptions import InputError
+from p2pselect.images.pixels import resize_nearest
 
 
 def check_object_masks(
@@ -58,33 +58,6 @@ def check_object_masks(
     for i, part in enumerate(parts):
         out[i] = resize_nearest(part, shape)
     return out
-
-
-def resize_nearest(mask: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-    """Resize one 2-D array by nearest neighbour, pixel centres aligned.
-
-    Parameters
-    ----------
-    mask : ndarray of shape (h, w)
-    shape : tuple (new_h, new_w)
-
-    Returns
-    -------
-    ndarray of shape (new_h, new_w)
-
-    Examples
-    --------
-    >>> resize_nearest(np.array([[1, 2], [3, 4]]), (2, 4))
-    array([[1, 1, 2, 2],
-           [3, 3, 4, 4]])
-    """
-    if mask.shape == tuple(shape):
-        return mask
-    rows, columns = (
-        ((np.arange(new) + 0.5) * old / new).astype(int)
-        for new, old in zip(shape, mask.shape, strict=True)
-    )
-    return mask[rows[:, None], columns]
 
 
 def _check_one(mask: Any, name: str) -> np.ndarray:

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
-from p2pselect.images.pixels import resize, to_rgb
+from p2pselect.images.pixels import resize, resize_nearest, to_rgb
 
 
 def test_opacity_over_black_rounds_to_nearest():
@@ -44,3 +46,24 @@ def test_resize_keeps_constants_and_range(dtype):
 def test_same_size_is_not_touched():
     image = np.zeros((4, 5, 3), np.uint8)
     assert resize(image, (4, 5)) is image
+
+
+@settings(max_examples=50)
+@given(st.tuples(*[st.integers(1, 40)] * 2), st.tuples(*[st.integers(1, 40)] * 2))
+def test_nearest_neighbors_are_the_pixels_whose_centers_are_nearest(old, new):
+    labels = np.arange(old[0] * old[1]).reshape(old)
+    resized = resize_nearest(labels, new)
+    assert resized.shape == new and resized.dtype == labels.dtype
+    for axis, chosen in enumerate((resized[:, 0] // old[1], resized[0] % old[1])):
+        centers = (np.arange(new[axis]) + 0.5) / new[axis]
+        distance = np.abs(centers[:, None] - (np.arange(old[axis]) + 0.5) / old[axis])
+        np.testing.assert_allclose(
+            distance[np.arange(new[axis]), chosen], distance.min(axis=1), atol=1e-12
+        )
+
+
+def test_enlarged_whole_times_every_pixel_is_a_block():
+    mask = np.random.default_rng(0).random((4, 6)) < 0.5
+    np.testing.assert_array_equal(
+        resize_nearest(mask, (12, 12)), mask.repeat(3, axis=0).repeat(2, axis=1)
+    )

@@ -172,3 +172,22 @@ def test_no_object_is_kept_per_file():
     # 22 bytes of path, and 8 of index in the view.
     assert kept < 32 * len(paths)
     assert len(images) == 10_000
+
+
+def test_sizes_are_those_of_the_images(images):
+    expected = [image.shape[:2] for image in images[[3, 0]]]
+    assert images[[3, 0]].sizes().tolist() == [list(shape) for shape in expected]
+    assert images[:0].sizes().shape == (0, 2)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_sizes_of_files_are_upright_and_read_no_pixels(orientation, tmp_path, monkeypatch):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.new("RGB", (30, 20)).save(tmp_path / "a.jpg", exif=exif)
+    shape = as_images([tmp_path / "a.jpg"])[0].shape[:2]
+    monkeypatch.setattr(Image.Image, "load", None)
+    assert as_images([tmp_path / "a.jpg"]).sizes().tolist() == [list(shape)]
+    (tmp_path / "b.jpg").write_bytes(b"text")
+    with pytest.raises(ImageReadError, match="b.jpg: not an image"):
+        as_images([tmp_path / "b.jpg"]).sizes()

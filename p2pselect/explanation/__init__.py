@@ -10,32 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from p2pselect.exceptions import InputError
+from p2pselect.exceptions import InputError, brief
+from p2pselect.explanation.stored import AXES, FORMAT, OPTIONAL, misfit
+from p2pselect.images.pixels import resize_nearest
 from p2pselect.whole_files import written_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-_FORMAT = 1
-_OPTIONAL = ("region_embeddings", "soft_region_masks", "path_tau", "path_counts", "path_proba")
-#: Axes of every array, those of one letter equally long, and the kinds of its values.
-_AXES = {
-    "images": ("nhwc", "uf"),
-    "regions": ("nhw", "iu"),
-    "region_masks": ("nd", "b"),
-    "selection_logits": ("nd", "f"),
-    "selection_probs": ("nd", "f"),
-    "tau": ("n", "f"),
-    "proba": ("nm", "f"),
-    "classes": ("m", "biufSU"),
-    "certainty_reached": ("n", "b"),
-    "certainty_threshold": ("", "iuf"),
-    "region_embeddings": ("nkd", "f"),
-    "soft_region_masks": ("nd", "f"),
-    "path_tau": ("t", "f"),
-    "path_counts": ("nt", "iu"),
-    "path_proba": ("ntm", "f"),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,6 +190,47 @@ class Explanation:
         flat = np.take_along_axis(values, self.regions.reshape(n, -1), axis=1)
         return flat.reshape(self.regions.shape)
 
+    def resized_masks(self, sizes: Any) -> list[np.ndarray]:
+        """What is kept, at other sizes: for example as masks that fit onto the photographs.
+
+        Parameters
+        ----------
+        sizes : array-like of shape (n, 2), int
+            Height and width wanted for every image, in pixels; those of the images that were
+            explained are ``images.sizes()`` of an :class:`ImageSequence`.
+
+        Returns
+        -------
+        list of ndarray of shape (h_i, w_i), bool
+            ``pixel_masks`` resized by nearest neighbor: a label is never mixed.
+
+        Raises
+        ------
+        InputError
+            If there is not one pair of positive integers per image.
+
+        Examples
+        --------
+        >>> from p2pselect.plots import example_explanation
+        >>> exp = example_explanation(n_images=2).explanation
+        >>> [mask.shape for mask in exp.resized_masks([(64, 64), (48, 200)])]
+        [(64, 64), (48, 200)]
+        """
+        wanted = np.asarray(sizes)
+        if (
+            wanted.shape != (len(self), 2)
+            or wanted.dtype.kind not in "iu"
+            or wanted.min(initial=1) < 1
+        ):
+            raise InputError(
+                f"sizes must be one (height, width) in pixels for each of {len(self)} images, "
+                f"got {brief(sizes)}"
+            )
+        return [
+            resize_nearest(mask, (int(h), int(w)))
+            for mask, (h, w) in zip(self.pixel_masks, wanted, strict=True)
+        ]
+
     def covariance(self, image: int) -> np.ndarray:
         """Learned covariance ``E.T @ E`` of one image's regions, (d_i, d_i) (section 3)."""
         if self.region_embeddings is None:
@@ -260,7 +282,7 @@ class Explanation:
                     f"got {present['classes'][:3].tolist()}"
                 )
             present["classes"] = present["classes"].astype(str)
-        header = np.frombuffer(json.dumps({"format": _FORMAT}).encode(), dtype=np.uint8)
+        header = np.frombuffer(json.dumps({"format": FORMAT}).encode(), dtype=np.uint8)
         with written_whole(Path(path), "wb") as file:
             np.savez_compressed(file, header=header, **present)
 
@@ -273,7 +295,7 @@ class Explanation:
         InputError
             If the file is not an explanation, is damaged, or of a newer format.
         """
-        names = set(_AXES)
+        names = set(AXES)
         try:
             with np.load(path, allow_pickle=False) as stored:
                 # A member that is no array is given back as bytes.
@@ -283,38 +305,13 @@ class Explanation:
             raise
         except Exception as error:
             raise InputError(f"{path} is not a saved explanation: {error}") from error
-        if version != _FORMAT:
-            raise InputError(f"{path} has format {version}, this version reads {_FORMAT}")
-        missing = names - set(_OPTIONAL) - set(arrays)
+        if version != FORMAT:
+            raise InputError(f"{path} has format {version}, this version reads {FORMAT}")
+        missing = names - set(OPTIONAL) - set(arrays)
         if missing or set(arrays) - names:
             raise InputError(f"{path} is not a saved explanation: it has {sorted(arrays)}")
-        fault = _misfit(arrays)
+        fault = misfit(arrays)
         if fault:
             raise InputError(f"{path} is not a saved explanation: {fault}")
         threshold = float(arrays.pop("certainty_threshold"))
         return cls(certainty_threshold=threshold, **arrays)
-
-
-def _misfit(arrays: dict[str, np.ndarray]) -> str | None:
-    """What is wrong with the first array that does not fit the ones before it."""
-    lengths: dict[str, int] = {}
-    for name, (axes, kinds) in _AXES.items():
-        if name not in arrays:
-            continue
-        array = arrays[name]
-        if array.dtype.kind not in kinds:
-            return f"{name} has values of type {array.dtype}"
-        fits = array.ndim == len(axes) and all(
-            lengths.setdefault(axis, length) == length
-            for axis, length in zip(axes, array.shape, strict=True)
-        )
-        if not fits:
-            expected = ", ".join(str(lengths.get(axis, axis)) for axis in axes)
-            return f"{name} has shape {array.shape}, expected ({expected})"
-    labels = arrays["regions"]
-    if labels.size and not 0 <= labels.min() <= labels.max() < lengths["d"]:
-        return (
-            f"regions has labels from {labels.min()} to {labels.max()}, "
-            f"region_masks has {lengths['d']} regions"
-        )
-    return None

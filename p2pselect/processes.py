@@ -1,8 +1,8 @@
 """Several processes that work as one: those that ``torchrun`` has started.
 
 Every process runs the same script on the same data.  ``fit`` divides each batch among them,
-``predict`` and ``explain`` the images, and all of them return the whole result; files are
-written by the first one.
+``predict`` and ``explain`` the images, and all of them return the whole result.  A file is
+written by every process that is told to write it, each time as a whole.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import warnings
@@ -14,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from p2pselect.exceptions import InputError
 from p2pselect.thresholding import make_tau_grid
-from p2pselect.whole_files import written_whole_folder
+from p2pselect.whole_files import write_json, written_whole_folder
 
 SETTINGS = "serving.json"
 
@@ -65,7 +64,7 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
     with written_whole_folder(Path(path), SETTINGS, "an export") as new:
         _write(estimator, "selector", "maps", new / "selector.onnx")
         _write(estimator, "classifier", "logits", new / "classifier.onnx")
-        (new / SETTINGS).write_text(json.dumps(settings, indent=1), encoding="utf-8")
+        write_json(new / SETTINGS, settings)
 
 
 def _write(estimator: Any, name: str, output: str, path: Path) -> None:

@@ -104,6 +104,8 @@ def explanation_summary(
         kept_inside = hit / np.maximum(kept.sum(axis=(1, 2)), 1)
     kinds, distances = _cluster(exp, regions, n_clusters, random_state)
     predicted = exp.proba.argmax(axis=1)
+    kept_fraction = exp.kept_fraction
+    areas = exp.region_areas[tuple(regions.T)].astype(float)
     rows = []
     for c, name in enumerate(exp.classes.tolist()):
         chosen = predicted == c
@@ -113,13 +115,20 @@ def explanation_summary(
             "n_images": int(chosen.sum()),
             "right": _mean(truth[chosen] == name) if truth is not None else np.nan,
             "certain": _mean(exp.certainty_reached[chosen]),
-            "kept_fraction": _mean(exp.kept_fraction[chosen]),
+            "kept_fraction": _mean(kept_fraction[chosen]),
             "outside": _mean(1 - kept_inside[chosen]),
             "from_outside": _mean(kept_inside[chosen] < 0.5)
             if object_masks is not None
             else np.nan,
             "typical_regions": _typical(
-                exp, regions[own], kinds[own], distances[own], inside[own], n_typical, n_crops
+                exp,
+                regions[own],
+                areas[own],
+                kinds[own],
+                distances[own],
+                inside[own],
+                n_typical,
+                n_crops,
             ),
         }
         rows.append(row)
@@ -142,10 +151,11 @@ def _region_means(
     Image by image: all pixels of a data set as floats would not fit into memory.
     """
     rows = []
-    for image in np.unique(regions[:, 0]).tolist():
+    # In the order of the images, so that each one's regions lie together.
+    images, starts = np.unique(regions[:, 0], return_index=True)
+    for image, own in zip(images.tolist(), np.split(regions[:, 1], starts)[1:], strict=True):
         flat = exp.regions[image].ravel()
         values = pixels_of(image).reshape(flat.size, -1)
-        own = regions[regions[:, 0] == image, 1]
         sums = [np.bincount(flat, weights=column)[own] for column in values.T]
         rows.append(np.stack(sums, axis=1) / np.bincount(flat)[own, None])
     return np.concatenate(rows) if rows else np.zeros((0, 1))
@@ -190,6 +200,7 @@ def _cluster(
 def _typical(
     exp: Explanation,
     regions: np.ndarray,
+    areas: np.ndarray,
     kinds: np.ndarray,
     distances: np.ndarray,
     inside: np.ndarray,
@@ -199,8 +210,6 @@ def _typical(
     """The kinds of regions that make up most of the kept pixels, largest first."""
     if not len(regions):
         return []
-    at = tuple(regions.T)
-    areas = exp.region_areas[at].astype(float)
     total = np.bincount(kinds, weights=areas)
     found = []
     for kind in np.argsort(-total, kind="stable")[:n_typical]:

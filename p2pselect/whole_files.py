@@ -1,29 +1,113 @@
-"""Files and folders that are there whole or not at all, whenever the process ends."""
+"""Files and folders that are there whole or not at all, whenever the process ends.
+
+Nothing here knows of other processes: each one that writes to the same place replaces it whole,
+so that a reader finds what one of them wrote.
+"""
 
 from __future__ import annotations
 
+import ctypes
+import json
+import math
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from secrets import token_hex
 from typing import IO, Any
 
 from p2pselect.exceptions import InputError
-from p2pselect.processes import together
+
+# Of Linux: renameat2(2), and "relative to the working directory".
+_RENAME_EXCHANGE, _AT_FDCWD = 2, -100
 
 
-@contextmanager
-def written_whole(path: Path, mode: str = "w", **options: Any) -> Iterator[IO[Any]]:
-    """Open a file that takes the place of ``path`` in one step when the block has ended well.
-
-    A reader sees the old file or the new one; after an error the old one is as it was.  Of
-    several processes that work together, the first one writes.
+def check_file_place(path: str | os.PathLike[str], name: str = "path") -> Path:
+    """Make sure that a file can be written, before the work whose result it will hold.
 
     Parameters
     ----------
-    path : Path
-        In a folder that exists.
+    path : str or path-like
+        The file; it is replaced if it exists, folders that are missing will be made.
+    name : str, default="path"
+        What the message calls it, for example ``--json``.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    InputError
+        If there is a folder of this name, or the file could not be written.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{name}: {path} is a folder, expected the name of a file")
+    if not path.name:
+        raise InputError(f"{name}: {str(path)!r} is not the name of a file")
+    if path.exists() and not os.access(path, os.W_OK):
+        raise InputError(f"{name}: {path} exists and is write-protected")
+    _check_folder(_target(path).parent, path, name)
+    return path
+
+
+def check_folder_place(path: str | os.PathLike[str], name: str = "path") -> Path:
+    """Make sure that files can be written into a folder, which may be new.
+
+    Parameters
+    ----------
+    path : str or path-like
+    name : str, default="path"
+        What the message calls it, for example ``--png``.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    InputError
+        If there is a file of this name, or nothing could be written into the folder.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{name}: {path} is a file, expected a folder")
+    _check_folder(path, path, name)
+    return path
+
+
+def _check_folder(folder: Path, wanted: Path, name: str) -> None:
+    """Whether the nearest folder that exists can take new files."""
+    existing = folder.absolute()
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    if not existing.is_dir():
+        raise InputError(f"{name}: {wanted} cannot be written: {existing} is not a folder")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise InputError(
+            f"{name}: {wanted} cannot be written: no permission to write into {existing}"
+        )
+
+
+def _target(path: Path) -> Path:
+    """The file itself where ``path`` is a link to it, so that the link is kept."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
+@contextmanager
+def written_whole(
+    path: str | os.PathLike[str], mode: str = "w", **options: Any
+) -> Iterator[IO[Any]]:
+    """Open a file that takes the place of ``path`` in one step when the block has ended well.
+
+    A reader sees the old file or the new one; after an error the old one is as it was.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Missing folders are made.  What is not a file, such as ``/dev/stdout``, is written to.
     mode : {"w", "wb"}, default "w"
     **options
         As for :func:`open`; text is UTF-8.
@@ -31,15 +115,22 @@ def written_whole(path: Path, mode: str = "w", **options: Any) -> Iterator[IO[An
     Yields
     ------
     file
+
+    Raises
+    ------
+    InputError
+        As :func:`check_file_place` does.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    path = _target(check_file_place(path))
     if "b" not in mode:
         options = {"encoding": "utf-8", **options}
-    if together().rank > 0:
-        # Not os.devnull, which has no position for a zip archive to come back to.
-        with tempfile.TemporaryFile(mode, **options) as file:
+    if path.exists() and not path.is_file():
+        with path.open(mode, **options) as file:
             yield file
         return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A name of its own for every writer, and short: that of the file may be as long as can be.
+    beside = path.with_name(f".{token_hex(8)}.part")
     try:
         with beside.open(mode, **options) as file:
             yield file
@@ -50,15 +141,77 @@ def written_whole(path: Path, mode: str = "w", **options: Any) -> Iterator[IO[An
         beside.unlink(missing_ok=True)
 
 
-@contextmanager
-def written_whole_folder(path: Path, sign: str, kind: str) -> Iterator[Path]:
-    """A new folder that takes the place of ``path`` when the block has ended well.
+def write_json(path: str | os.PathLike[str], content: Any, indent: int | None = 1) -> None:
+    """Write a file of strict JSON in UTF-8, whole.
 
-    Of several processes that work together, the first one writes.
+    Parameters
+    ----------
+    path : str or path-like
+    content : dict, list, str, float, int, bool or None
+        Numbers that JSON does not have (NaN and infinities) are written as null.
+    indent : int or None, default=1
+    """
+    with written_whole(path) as file:
+        file.write(strict_json(content, indent) + "\n")
+
+
+def strict_json(content: Any, indent: int | None = None) -> str:
+    r"""The text of strict JSON, with null for NaN and infinities.
+
+    Examples
+    --------
+    >>> strict_json({"accuracy": float("nan"), "class": "猫"})
+    '{"accuracy": null, "class": "猫"}'
+
+    Bytes of a file name that are not UTF-8 become escapes, which decode to the same name:
+
+    >>> strict_json("caf\udce9.png")
+    '"caf\\udce9.png"'
+    """
+    text = json.dumps(_finite(content), indent=indent, ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, float):
+        return content if math.isfinite(content) else None
+    if isinstance(content, Mapping):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_finite(value) for value in content]
+    return content
+
+
+def check_replaceable(path: Path, sign: str, kind: str, name: str = "path") -> None:
+    """Make sure that a folder of a certain kind can be written, new or in place of another.
 
     Parameters
     ----------
     path : Path
+    sign : str
+        File that such a folder has.
+    kind : str
+        What such a folder is called, for the message.
+    name : str, default="path"
+        What the message calls the folder.
+
+    Raises
+    ------
+    InputError
+        If ``path`` is something else, which is never touched, or could not be written.
+    """
+    if path.exists() and not (path.is_dir() and (path / sign).is_file()):
+        raise InputError(f"{name}: {path} exists and is not {kind}: it is not overwritten")
+    check_folder_place(_target(path).parent, name)
+
+
+@contextmanager
+def written_whole_folder(path: str | os.PathLike[str], sign: str, kind: str) -> Iterator[Path]:
+    """A new folder that takes the place of ``path`` when the block has ended well.
+
+    Parameters
+    ----------
+    path : str or path-like
         New, or a folder of the same kind, which is replaced.
     sign : str
         File that such a folder has.
@@ -72,19 +225,43 @@ def written_whole_folder(path: Path, sign: str, kind: str) -> Iterator[Path]:
     Raises
     ------
     InputError
-        If ``path`` is something else.
+        As :func:`check_replaceable` does.
     """
-    if together().rank > 0:
-        with tempfile.TemporaryDirectory(prefix="p2pselect-") as unused:
-            yield Path(unused)
-        return
-    if path.exists() and not (path.is_dir() and (path / sign).is_file()):
-        raise InputError(f"{path} exists and is not {kind}: it is not overwritten")
+    check_replaceable(Path(path), sign, kind)
+    path = _target(Path(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".p2pselect-") as made:
         new = Path(made, "new")
         new.mkdir()
         yield new
-        if path.exists():
-            path.rename(Path(made, "old"))
-        new.rename(path)
+        _take_place(new, path)
+
+
+def _take_place(new: Path, path: Path) -> None:
+    old = new.with_name("old")
+    try:
+        while True:
+            try:
+                new.rename(path)  # onto nothing: what is there is not overwritten by this
+                return
+            except OSError:
+                if not path.is_dir():
+                    raise
+            if _exchange(new, path):
+                return
+            # Two steps; another process may have taken the first one.
+            with suppress(FileNotFoundError):
+                path.rename(old)
+    finally:
+        if old.exists() and not path.exists():
+            old.rename(path)
+
+
+def _exchange(new: Path, old: Path) -> bool:
+    """Let two folders change places in one step; False where the system cannot."""
+    rename = getattr(ctypes.CDLL(None), "renameat2", None) if os.name == "posix" else None
+    if rename is None:
+        return False
+    names = os.fsencode(new), os.fsencode(old)
+    done: int = rename(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE)
+    return done == 0

@@ -1,5 +1,7 @@
 """Explanation: its arrays, slices, files."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -69,6 +71,11 @@ def test_soft_masks_dim(exp):
         (slice(0, 2), [0, 1]),
         (np.array([True, False, True]), [0, 2]),
         ([2, 0], [2, 0]),
+        ([True, False, True], [0, 2]),
+        ([], []),
+        (np.int64(-3), [0]),
+        (np.array(1), [1]),
+        (slice(0, 0), []),
     ],
 )
 def test_slices_are_explanations(exp, key, rows):
@@ -79,6 +86,28 @@ def test_slices_are_explanations(exp, key, rows):
     assert part.path_tau is exp.path_tau and part.classes is exp.classes
     with pytest.raises(IndexError):
         exp[3]
+
+
+@pytest.mark.parametrize(
+    "key", [3, -4, [0, 3], [True, False], True, 1.0, "1", None, ..., (0, 1), [[0, 1]], [0.5]]
+)
+def test_other_keys_are_refused(exp, key):
+    with pytest.raises(IndexError):
+        exp[key]
+
+
+def test_iteration_and_pickle(exp):
+    assert [len(one) for one in exp] == [1, 1, 1]
+    again = pickle.loads(pickle.dumps(exp))
+    np.testing.assert_array_equal(again.masked_images, exp.masked_images)
+
+
+@pytest.mark.parametrize("name", ["plain", "x.npz", "with.dot", "sp ace é.npz", "new/folder/x"])
+def test_a_file_has_the_name_that_was_given(exp, tmp_path, name):
+    for part in (exp, exp[:1]):  # over an old one, too
+        part.save(tmp_path / name)
+        assert len(Explanation.load(tmp_path / name)) == len(part)
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == [tmp_path / name]
 
 
 def test_save_and_load(exp, tmp_path):

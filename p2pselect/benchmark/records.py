@@ -9,6 +9,7 @@ records and at most a temporary file behind.
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -17,7 +18,7 @@ from typing import Any, NamedTuple
 
 from p2pselect.benchmark.cells import Cell
 from p2pselect.exceptions import InputError
-from p2pselect.whole_files import written_whole
+from p2pselect.whole_files import write_json
 
 FORMAT = 1
 
@@ -207,17 +208,13 @@ class Records:
         return json.loads(path.read_text(encoding="utf-8"))
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write a file in one step: a reader sees the old one or the new one, whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with written_whole(path) as file:
-        json.dump(content, file, indent=1)
-
-
 def _read_record(path: Path) -> Record:
     content = json.loads(path.read_text(encoding="utf-8"))
     if content["format"] != FORMAT:
         raise InputError(f"{path} has format {content['format']}, this version reads {FORMAT}")
-    return Record(
-        Cell(**content["cell"]), content["scores"], content["facts"], content["error"]
-    )
+    scores = {
+        # JSON has no NaN: a score that is not defined is null there.
+        setting: {name: math.nan if v is None else v for name, v in values.items()}
+        for setting, values in content["scores"].items()
+    }
+    return Record(Cell(**content["cell"]), scores, content["facts"], content["error"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, fields, replace
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +12,7 @@ import numpy as np
 from p2pselect.exceptions import InputError, brief
 from p2pselect.explanation.stored import AXES, FORMAT, OPTIONAL, misfit
 from p2pselect.images.pixels import resize_nearest
-from p2pselect.whole_files import written_whole
+from p2pselect.whole_files import check_file_place, written_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -95,16 +94,32 @@ class Explanation:
 
     def __getitem__(self, index: Any) -> Explanation:
         """Select images by integer, slice, boolean or integer array; always a batch."""
-        if isinstance(index, (int, np.integer)):
-            if not -len(self) <= index < len(self):
-                raise IndexError(f"image {index} of an explanation of {len(self)} images")
-            index = slice(index, index + 1 or None)
+        if not isinstance(index, slice):
+            index = self._checked(index)
         changed = {
             f.name: getattr(self, f.name)[index]
             for f in fields(self)
             if f.name not in self._SHARED and getattr(self, f.name) is not None
         }
         return replace(self, **changed)
+
+    def _checked(self, index: Any) -> Any:
+        """One image as a slice, which copies nothing; several as an array."""
+        rows = np.asarray(index)
+        if rows.size == 0 and rows.dtype == float:  # an empty list
+            rows = rows.astype(int)
+        kinds = "biu" if rows.ndim else "iu"
+        if isinstance(index, tuple) or rows.ndim > 1 or rows.dtype.kind not in kinds:
+            raise IndexError(
+                "images are selected by an integer, a slice, or a list or 1-D array of "
+                f"integers or booleans, got {brief(index)}"
+            )
+        if rows.ndim:
+            return rows
+        number = int(rows)
+        if not -len(self) <= number < len(self):
+            raise IndexError(f"image {number} of an explanation of {len(self)} images")
+        return slice(number, number + 1 or None)
 
     def __repr__(self) -> str:
         n, h, w = self.regions.shape
@@ -266,13 +281,21 @@ class Explanation:
         return repr_html(self)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write all arrays to one ``.npz`` file, without pickle.
+        """Write all arrays to one file in NumPy's ``.npz`` format, without pickle.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file, under exactly this name, whatever its ending.  It is replaced in one
+            step if it exists; folders that are missing are made.
 
         Raises
         ------
         InputError
-            If the class labels are neither numbers, booleans nor strings.
+            If the class labels are neither numbers, booleans nor strings, or the file
+            cannot be written.
         """
+        check_file_place(path)
         arrays = {f.name: getattr(self, f.name) for f in fields(self)}
         present: dict[str, Any] = {k: np.asarray(v) for k, v in arrays.items() if v is not None}
         if present["classes"].dtype == object:
@@ -283,7 +306,7 @@ class Explanation:
                 )
             present["classes"] = present["classes"].astype(str)
         header = np.frombuffer(json.dumps({"format": FORMAT}).encode(), dtype=np.uint8)
-        with written_whole(Path(path), "wb") as file:
+        with written_whole(path, "wb") as file:
             np.savez_compressed(file, header=header, **present)
 
     @classmethod

@@ -58,6 +58,7 @@ function makeCard(item) {
 
 const ORDERS = {
   given: () => 0,
+  wrong: (a, b) => isRight(a) - isRight(b),
   certainty: (a, b) => a.certainty - b.certainty,
   "-certainty": (a, b) => b.certainty - a.certainty,
   kept: (a, b) => a.kept - b.kept,
@@ -83,11 +84,14 @@ function update() {
   byId("gallery").replaceChildren(...shown.map((item) => item.card));
   byId("kept-value").textContent = percent(Number(byId("by-kept").value) / 100);
   byId("nothing").hidden = shown.length > 0;
-  const right = report.hasTruth && shown.length
-    ? `, ${percent(shown.filter(isRight).length / shown.length)} right` : "";
-  const sample = items.length < report.total
-    ? `; an even sample of all ${report.total.toLocaleString("en")}` : "";
-  byId("count").textContent = `${shown.length} of ${items.length} images${right}${sample}`;
+  const right = shown.filter(isRight).length;
+  // A sample that has all wrong answers says nothing about their share.
+  const share = report.sample
+    ? `${shown.length - right} of them wrong` : `${percent(right / shown.length)} right`;
+  const known = report.hasTruth && shown.length ? `, ${share}` : "";
+  const sample = report.sample
+    ? `; the page has ${report.sample}` : "";
+  byId("count").textContent = `${shown.length} of ${items.length} images${known}${sample}`;
 }
 
 function startGallery() {
@@ -100,6 +104,10 @@ function startGallery() {
     byId("by-class").append(option);
   });
   for (const part of document.querySelectorAll(".needs-truth")) part.hidden = !report.hasTruth;
+  const first = document.querySelector('#sort [value="wrong"]');
+  // What the form goes back to when it is reset.
+  if (report.hasTruth) first.defaultSelected = true;
+  else first.remove();
   const filters = byId("filters");
   filters.addEventListener("input", update);
   filters.addEventListener("submit", (event) => event.preventDefault());

@@ -10,7 +10,6 @@ import re
 from collections.abc import Sequence
 from html import escape
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from p2pselect.plots.display import check_truth
 from p2pselect.plots.words import percent
 from p2pselect.report.payload import image_payload
 from p2pselect.report.section import summary_section
-from p2pselect.whole_files import written_whole
+from p2pselect.whole_files import check_file_place, written_whole
 
 _LEAD = (
     "Each pair shows an image and, beside it, <strong>all that the classifier saw of it"
@@ -63,8 +62,9 @@ def write_html(
     names : sequence of n str, optional
         What to call the images, for example their file names.
     max_images : int, default=200
-        Of more images so many are shown, evenly spaced; the figures at the top and the
-        table count all.
+        Of more images, this many are shown: all wrong answers, where ``y`` tells which those
+        are and however many there are, and evenly spaced others.  The page says what it
+        leaves out; the figures at the top and the table count all images.
     object_masks : ndarray of shape (n, h, w), bool, optional
         Where the object is: the table then says how much was looked at outside.
 
@@ -87,6 +87,7 @@ def write_html(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_html(made.explanation, f"{folder}/report.html", made.y)
     """
+    check_file_place(path)
     truth = None if y is None else check_truth(exp, y)
     if not len(exp):
         raise InputError("a report needs at least one image, the explanation has none")
@@ -94,8 +95,7 @@ def write_html(
         raise InputError(f"names must have {len(exp)} entries, got {len(names)}")
     if max_images < 1:
         raise InputError(f"max_images must be at least 1, got {max_images}")
-    count = min(max_images, len(exp))
-    chosen = np.linspace(0, len(exp) - 1, count).round().astype(int)
+    chosen, sample = _choose(exp, truth, max_images)
     script = "".join(_resource(name) for name in _SCRIPTS)
     style = _resource("page.css")
     page = _fill(
@@ -107,10 +107,31 @@ def write_html(
         LEAD=_LEAD if exp.soft_region_masks is None else _LEAD_OF_SOFT_MASKS,
         FACTS=_facts(exp, truth),
         SUMMARY=summary_section(exp, truth, object_masks),
-        FOOT=_foot(len(exp), count),
-        DATA=_script_json(_data(exp, truth, names, chosen)),
+        FOOT=_foot(sample),
+        DATA=_script_json({**_data(exp, truth, names, chosen), "sample": sample}),
     )
-    _write_atomically(Path(path), page)
+    # Names of files may hold bytes that are not text; those are shown as "?".
+    with written_whole(path, errors="replace") as file:
+        file.write(page)
+
+
+def _choose(
+    exp: Explanation, truth: np.ndarray | None, max_images: int
+) -> tuple[np.ndarray, str]:
+    """Which images the page shows, in their order, and which ones those are, in words."""
+    n = len(exp)
+    if n <= max_images:
+        return np.arange(n), ""
+    is_wrong = np.zeros(n, bool) if truth is None else exp.predicted != truth
+    wrong, others = np.flatnonzero(is_wrong), np.flatnonzero(~is_wrong)
+    count = min(max(0, max_images - len(wrong)), len(others))
+    spaced = others[np.linspace(0, len(others) - 1, count).round().astype(int)]
+    kind = f"{count:,} of {len(others):,} {{}}, evenly spaced"
+    if truth is None:
+        words = kind.format("images")
+    else:
+        words = f"all {len(wrong):,} wrong answers and {kind.format('right ones')}"
+    return np.union1d(wrong, spaced), words
 
 
 def _data(
@@ -123,12 +144,14 @@ def _data(
     if truth is not None:
         # Labels that the model does not know are listed behind those that it does.
         labels += [value for value in np.unique(truth).tolist() if value not in labels]
+    place = {value: i for i, value in enumerate(labels)}
+    codes = None if truth is None else [place[value] for value in truth.tolist()]
     images = []
     for i in chosen.tolist():
         item = image_payload(exp, i)
         item["name"] = f"Image {i}" if names is None else str(names[i])
-        if truth is not None:
-            item["truth"] = labels.index(truth.tolist()[i])
+        if codes is not None:
+            item["truth"] = codes[i]
         images.append(item)
     return {
         "height": exp.regions.shape[1],
@@ -138,7 +161,6 @@ def _data(
         "classes": len(exp.classes),
         "hasTruth": truth is not None,
         "named": names is not None,
-        "total": len(exp),
         "images": images,
     }
 
@@ -157,10 +179,8 @@ def _facts(exp: Explanation, truth: np.ndarray | None) -> str:
     return "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
 
 
-def _foot(n_images: int, shown: int) -> str:
-    part = (
-        f"{shown:,} of {n_images:,} images shown, evenly spaced. " if shown < n_images else ""
-    )
+def _foot(sample: str) -> str:
+    part = f"Shown: {sample}. " if sample else ""
     return f"{part}Made with p2pselect. This file works offline and sends nothing anywhere."
 
 
@@ -189,11 +209,3 @@ def _script_json(data: Any) -> str:
 def _fill(template: str, **parts: str) -> str:
     # In one pass, so that a placeholder inside inserted text stays text.
     return re.sub(r"<!--([A-Z]+)-->", lambda found: parts[found[1]], template)
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    if not path.parent.is_dir():
-        raise InputError(f"cannot write {path}: the folder {path.parent} does not exist")
-    # Names of files may hold bytes that are no text; those are shown as "?".
-    with written_whole(path, errors="replace") as file:
-        file.write(text)

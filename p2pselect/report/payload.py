@@ -54,6 +54,8 @@ def image_payload(exp: Explanation, image: int) -> dict[str, Any]:
     dict
         Ready for ``json.dumps``; ``map`` holds the renamed regions as runs.
     """
+    # Of this image alone: what an explanation computes, it computes for all of its images.
+    exp, image = exp[image], 0
     order = _order(exp, image)
     top = np.argsort(-exp.proba[image], kind="stable")[:SHOWN_CLASSES]
     steps = _steps(exp, image, top)

@@ -32,8 +32,18 @@ def summary_section(exp: Explanation, y: np.ndarray | None, object_masks: Any = 
         HTML, everything that comes from outside escaped.
     """
     rows = explanation_summary(exp, y, object_masks)
-    rows = [row for row in rows if row["n_images"]]
-    rows = sorted(rows, key=lambda row: -row["n_images"])[:_MOST_CLASSES]
+    n_classes = len(rows)
+    rows = sorted((row for row in rows if row["n_images"]), key=lambda row: -row["n_images"])
+    left_out = [
+        f"{n_left:,} {what}"
+        for n_left, what in (
+            (len(rows[_MOST_CLASSES:]), "classes that are predicted less often"),
+            (n_classes - len(rows), "classes that are never predicted"),
+        )
+        if n_left
+    ]
+    limit = f" Left out: {' and '.join(left_out)}." if left_out else ""
+    rows = rows[:_MOST_CLASSES]
     columns = [("n_images", "images"), ("right", "right"), ("certain", "certain")]
     columns += [("kept_fraction", "pixels shown"), ("outside", "outside the object")]
     columns = [
@@ -43,7 +53,6 @@ def summary_section(exp: Explanation, y: np.ndarray | None, object_masks: Any = 
     ]
     head = "".join(f'<th scope="col" class="number">{name}</th>' for _, name in columns)
     body = "".join(_row(row, columns) for row in rows)
-    limit = f" The {_MOST_CLASSES} most frequent classes." if len(rows) == _MOST_CLASSES else ""
     return f"""<section aria-labelledby="summary-title">
 <h2 id="summary-title">What it looks at, class by class</h2>
 <div class="scroll"><table>

@@ -95,6 +95,8 @@ class Checkpoints(Callback):
             _restore_steps(net, saved)
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        if together().rank > 0:
+            return  # the first process writes what all of them have
         device, schedule = torch.device(net.device), _schedule(net)
         history = [{**row, "batches": []} for row in net.history]
         state = {

@@ -24,6 +24,16 @@ def test_what_is_written_is_read(tmp_path):
     assert records.rows()[2] == Row("digit_scenes", "p2p", 3, "matched", "accuracy", 0.25)
 
 
+def test_a_score_that_is_not_defined_is_null_on_disk_and_nan_here(tmp_path):
+    records = Records(tmp_path)
+    records.write(Record(CELL, {"default": {"accuracy": float("nan"), "tau": 0.1}}))
+    (file,) = records.cells_folder.iterdir()
+    content = json.loads(file.read_text(), parse_constant=pytest.fail)
+    assert content["scores"] == {"default": {"accuracy": None, "tau": 0.1}}
+    undefined, tau = records.rows()
+    assert undefined.value != undefined.value and tau.value == 0.1
+
+
 def test_a_failure_is_a_record_without_rows(tmp_path):
     records = Records(tmp_path)
     records.write(Record(CELL, error="Traceback ..."))

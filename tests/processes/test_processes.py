@@ -77,7 +77,7 @@ def test_a_search_gives_the_same_scores(both):
 
 
 @needs_gloo
-def test_the_model_is_stored_unwrapped_and_written_once(both):
+def test_the_model_is_stored_unwrapped_and_whole(both):
     one, two, folder = both
     assert two["module"] == one["module"]
     assert two["alone"] == pytest.approx(np.array(two["p2p"]["proba"]), abs=1e-6)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from p2pselect.exceptions import InputError
+from p2pselect.explanation import Explanation
 from p2pselect.plots import example_explanation
 from p2pselect.report import repr_html, write_html
 
@@ -98,10 +99,64 @@ def test_figures_at_the_top_count_all_images(made, tmp_path):
     exp = made.explanation
     text = written(tmp_path, exp, made.y, max_images=3)
     data = data_of(text)
-    assert [item["name"] for item in data["images"]] == ["Image 0", "Image 6", "Image 11"]
-    assert "3 of 12 images shown" in text
+    (wrong,) = np.flatnonzero(exp.predicted != made.y)
+    names = {item["name"] for item in data["images"]}
+    assert names == {"Image 0", f"Image {wrong}", "Image 11"}
+    assert "Shown: all 1 wrong answers and 2 of 11 right ones, evenly spaced." in text
     right = np.mean(exp.predicted == made.y)
     assert f"<dd>{100 * right:.0f} %</dd>" in text and "<dd>12</dd>" in text
+
+
+@pytest.mark.parametrize("max_images", [1, 5, 14, 40, 59, 60, 200])
+def test_no_wrong_answer_is_left_out(made, tmp_path, max_images):
+    rows = np.arange(60) % 12
+    exp = made.explanation[rows]
+    y = exp.predicted.copy()
+    wrong = np.random.default_rng(0).permutation(60)[:14]
+    y[wrong] = np.roll(exp.classes, 1)[exp.proba[wrong].argmax(axis=1)]
+    text = written(tmp_path, exp, y, max_images=max_images)
+    shown = [int(item["name"].split()[1]) for item in data_of(text)["images"]]
+    assert shown == sorted(set(shown)) and set(wrong) <= set(shown)
+    assert len(shown) == min(60, max(14, max_images))
+    right = len(shown) - 14
+    said = f"all 14 wrong answers and {right} of 46 right ones" in data_of(text)["sample"]
+    assert said == (max_images < 60)
+
+
+def test_of_images_without_labels_an_even_sample_is_shown(made, tmp_path):
+    data = data_of(written(tmp_path, made.explanation, max_images=3))
+    assert [item["name"] for item in data["images"]] == ["Image 0", "Image 6", "Image 11"]
+    assert data["sample"] == "3 of 12 images, evenly spaced"
+
+
+def test_the_work_grows_with_the_number_of_images_not_with_its_square(
+    made, tmp_path, monkeypatch
+):
+    exp = made.explanation[np.arange(100) % 12]
+    computed = {}
+    for name in ("ranking", "region_areas", "kept_fraction", "certainty", "n_regions"):
+        own = vars(Explanation)[name].fget
+
+        def counted(self, own=own, name=name):
+            computed[name] = computed.get(name, 0) + len(self)
+            return own(self)
+
+        monkeypatch.setattr(Explanation, name, property(counted))
+    exp.to_html(tmp_path / "a.html", y=exp.predicted)
+    assert computed["ranking"] == 100 and max(computed.values()) <= 10 * 100
+
+
+def test_classes_without_a_row_are_counted(made, tmp_path):
+    exp = made.explanation[np.arange(120) % 12]
+    proba = np.eye(300, dtype=np.float32)[np.arange(120) // 2]
+    many = replace(exp, proba=proba, classes=np.arange(300), path_proba=None)
+    text = written(tmp_path, many)
+    assert (
+        "Left out: 10 classes that are predicted less often and 240 classes that are never "
+        "predicted." in text
+    )
+    fifty = replace(many[:100], proba=proba[:100, :50], classes=np.arange(50))
+    assert "Left out:" not in written(tmp_path, fifty)
 
 
 def test_right_and_wrong_as_given(made, tmp_path):
@@ -156,9 +211,16 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(made, tmp_path, monkeypa
     assert [found.name for found in tmp_path.iterdir()] == ["report.html"]
 
 
-def test_a_folder_that_does_not_exist_is_named(made, tmp_path):
-    with pytest.raises(InputError, match="nowhere does not exist"):
-        write_html(made.explanation, tmp_path / "nowhere" / "a.html")
+def test_a_missing_folder_is_made_and_a_file_in_the_way_found_before_the_work(
+    made, tmp_path, monkeypatch
+):
+    write_html(made.explanation[:1], tmp_path / "no" / "such" / "a.html")
+    assert (tmp_path / "no" / "such" / "a.html").is_file()
+    monkeypatch.setattr("p2pselect.report.html.summary_section", pytest.fail)
+    with pytest.raises(InputError, match="a.html is not a folder"):
+        write_html(made.explanation, tmp_path / "no" / "such" / "a.html" / "b.html")
+    with pytest.raises(InputError, match="such is a folder"):
+        write_html(made.explanation, tmp_path / "no" / "such")
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,13 @@ from p2pselect.cli.files import (
     file_names,
     find_images,
     load_model,
-    unique_stems,
     write_json,
 )
+from p2pselect.cli.outputs import check_apart, output_files
 from p2pselect.exceptions import InputError
+
+#: What a row of the JSON calls the file that an option wrote.
+_ROWS = {"--png": "figure", "--masks": "mask"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,24 +49,29 @@ def run(options: argparse.Namespace) -> None:
     model = load_model(options.model, options.certainty)
     images = find_images(options.images, options.on_error)
     files = file_names(images)
+    written = {
+        option: output_files(folder, files, options.images)
+        for option, folder in (("--png", options.png), ("--masks", options.masks))
+        if folder
+    }
+    check_apart(written)
     exp = model.explain(images)
-    stems = unique_stems(files)
     if options.html:
         options.html.parent.mkdir(parents=True, exist_ok=True)
         exp.to_html(options.html, names=files)
         print(options.html)
     if options.png:
-        options.png.mkdir(parents=True, exist_ok=True)
-        for number, stem in enumerate(stems):
-            exp.plot(number).savefig(options.png / f"{stem}.png", dpi=110)
-        print(f"{len(stems)} figures in {options.png}")
+        for number, file in enumerate(written["--png"]):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            exp.plot(number).savefig(file, dpi=110)
+        print(f"{len(files)} figures in {options.png}")
     if options.masks:
         from PIL import Image
 
-        options.masks.mkdir(parents=True, exist_ok=True)
-        for stem, mask in zip(stems, exp.pixel_masks, strict=True):
-            Image.fromarray(mask.astype(np.uint8) * 255).save(options.masks / f"{stem}.png")
-        print(f"{len(stems)} masks in {options.masks}")
+        for file, mask in zip(written["--masks"], exp.pixel_masks, strict=True):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(mask.astype(np.uint8) * 255).save(file)
+        print(f"{len(files)} masks in {options.masks}")
     rows = [
         {
             "image": file,
@@ -72,6 +80,7 @@ def run(options: argparse.Namespace) -> None:
             "certainty_reached": bool(exp.certainty_reached[i]),
             "tau": float(exp.tau[i]),
             "kept_fraction": float(exp.kept_fraction[i]),
+            **{_ROWS[option]: str(paths[i]) for option, paths in written.items()},
         }
         for i, file in enumerate(files)
     ]

@@ -71,17 +71,6 @@ def file_names(images: ImageSequence) -> list[str]:
     return [str(file) for file in images.files]
 
 
-def unique_stems(files: Sequence[str]) -> list[str]:
-    """A name without ending for every file, numbered where two would be the same."""
-    stems: list[str] = []
-    seen: dict[str, int] = {}
-    for file in files:
-        stem = Path(file).stem
-        seen[stem] = seen.get(stem, 0) + 1
-        stems.append(stem if seen[stem] == 1 else f"{stem}-{seen[stem]}")
-    return stems
-
-
 def write_json(path: Path | None, figures: Any) -> None:
     """Write figures as JSON, where a file was named."""
     if path is not None:

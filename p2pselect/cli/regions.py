@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from p2pselect.cli.files import add_on_error, file_names, find_images, unique_stems
+from p2pselect.cli.files import add_on_error, file_names, find_images
+from p2pselect.cli.outputs import output_files
 from p2pselect.exceptions import InputError
 
 
@@ -38,16 +39,16 @@ def run(options: argparse.Namespace) -> None:
     transformer = SuperpixelTransformer(
         engine=options.engine, n_segments=options.segments, compactness=options.compactness
     )
-    stems = unique_stems(file_names(images))
-    options.out.mkdir(parents=True, exist_ok=True)
+    pictures = output_files(options.out, file_names(images), options.images)
     counts = []
-    for number, stem in enumerate(stems):
+    for number, file in enumerate(pictures):
         image = images.batch([number], options.image_size)
         labels = transformer.fit(image).propose_batch(image)[0]
         counts.append(int(labels.max()) + 1)
         drawn = mark_boundaries(image[0], labels, color=(1, 1, 0))
         picture = np.round(drawn * 255).astype(np.uint8)
-        Image.fromarray(picture).save(options.out / f"{stem}.png")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(file)
     print(
-        f"{len(stems)} pictures in {options.out}; {min(counts)} to {max(counts)} regions each"
+        f"{len(counts)} pictures in {options.out}; {min(counts)} to {max(counts)} regions each"
     )

@@ -85,11 +85,14 @@ def test_explain_writes_page_figures_and_masks(folder, model, tmp_path, capsys):
     arguments += ["--png", str(tmp_path / "png"), "--masks", str(tmp_path / "masks")]
     assert main([*arguments, "--json", str(tmp_path / "f.json")]) == 0
     assert "0.jpg" in (tmp_path / "r.html").read_text()
-    assert len(list((tmp_path / "png").iterdir())) == 13
-    mask = np.asarray(Image.open(tmp_path / "masks" / "0.png"))
+    assert len(list((tmp_path / "png").rglob("*.png"))) == 13
+    mask = np.asarray(Image.open(tmp_path / "masks" / "odd" / "0.png"))
     assert mask.shape == (32, 32) and set(np.unique(mask)) <= {0, 255} and mask.any()
     rows = json.loads((tmp_path / "f.json").read_text())
     assert rows[0]["kept_fraction"] == pytest.approx((mask > 0).mean())
+    # Every row names its files, and both folders mirror those of the images.
+    assert rows[0]["mask"] == str(tmp_path / "masks" / "odd" / "0.png")
+    assert rows[-1]["figure"] == str(tmp_path / "png" / "evén" / "1.png")
 
 
 def test_evaluate_with_masks(folder, model, tmp_path, capsys):

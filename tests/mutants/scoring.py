@@ -1,0 +1,162 @@
+"""Faults of what is measured: scores, scorers, curves, the tables of the benchmark."""
+
+from mutants.fault import planted
+
+FAULTS = [
+    *planted(
+        "metrics/localization.py",
+        "metrics/test_localization.py",
+        {
+            "scores = ratio((kept & objects).sum(axis=1), area)": (
+                "scores = ratio((kept & objects).sum(axis=1), objects.sum(axis=1))"
+            ),
+            "(kept | objects).sum(axis=1))": "kept.sum(axis=1))",
+            "(kept & objects).sum(axis=1), objects.sum(axis=1))": "kept.sum(axis=1), objects.sum(axis=1))",
+            "top = allowed & (heat ==": "top = (heat ==",
+            "(top & objects).sum(axis=1), top.sum(axis=1)": "(top & objects).any(axis=1), top.any(axis=1)",
+            "scores[area == 0] = 0.0": "pass",
+            'objects = flat["object_masks"] & allowed': 'objects = flat["object_masks"]',
+            "return flat[name] & allowed,": "return flat[name],",
+            "truth = np.repeat([1, 0]": "truth = np.repeat([0, 1]",
+        },
+    ),
+    *planted(
+        "metrics/averaging.py",
+        "metrics/test_localization.py",
+        {
+            "float(scores[defined].mean()) if": "float(np.nan_to_num(scores).mean()) if",
+            "out = np.full(np.shape(numerator), np.nan)": "out = np.zeros(np.shape(numerator))",
+        },
+    ),
+    *planted(
+        "metrics/rows.py",
+        "metrics/test_localization.py",
+        {
+            "(2 * columns - w + 1) ** 2": "(2 * columns - w) ** 2",
+            "(area[i] - inside) / size, 0, 1": "(area[i] - inside) / size > 0, 0, 1",
+            "ratio(objects.sum(axis=1), kept.sum(axis=1))": "objects.mean(axis=1)",
+        },
+    ),
+    *planted(
+        "metrics/certainty.py",
+        "metrics/test_certainty.py",
+        {
+            "certainty >= certainty_threshold": "certainty > certainty_threshold",
+            "np.abs(gap).sum() / len": "np.abs(gap.sum()) / len",
+            "np.ceil(certainty * n_bins).astype(int) - 1": "(certainty * n_bins).astype(int)",
+            "np.unique(-certainty,": "np.unique(certainty,",
+            "np.repeat(mean_error, size)": "(~correct)",
+        },
+    ),
+    *planted(
+        "metrics/sparsity.py",
+        "metrics/test_certainty.py",
+        {
+            "masks.mean(axis=(1, 2))": "1 - masks.mean(axis=(1, 2))",
+            "counts = masks.sum(axis=1)": "counts = masks.sum(axis=0)",
+        },
+    ),
+    *planted(
+        "metrics/fidelity.py",
+        "metrics/test_fidelity.py",
+        {
+            "random_state, insert=True)": "random_state, insert=False)",
+            "self.values[1:] + self.values[:-1]": "self.values[1:] + self.values[1:]",
+            "np.diff(self.fractions) / span": "np.diff(self.fractions)",
+            "proba.argmax(axis=2) == own": "proba.argmin(axis=2) == own",
+            "np.take_along_axis(visible, order, axis=1)": "visible",
+        },
+    ),
+    *planted(
+        "metrics/ordering.py",
+        "metrics/test_fidelity.py",
+        {
+            "allowed = np.floor(np.round(fractions * n_pixels, 6))": (
+                "allowed = np.ceil(fractions * n_pixels)"
+            ),
+            "np.where(fractions == 1, d, below)": "below",
+            "np.minimum(below + 1, d)": "np.minimum(below, d)",
+            'row, allowed, side="right"': 'row, allowed, side="left"',
+            "return permutation[by_score]": "return exp.ranking",
+        },
+    ),
+    *planted(
+        "metrics/perturbation.py",
+        "metrics/test_fidelity.py",
+        {
+            "== predict_labels(classifier, _as_shown(part))": (
+                "== predict_labels(classifier, part.masked_images)"
+            ),
+            "_as_shown(part) - part.masked_images": "_as_shown(part)",
+            "random_state, insert=False)": "random_state, insert=True)",
+            "exp.images / np.float32(255 if": "exp.images / np.float32(1 if",
+            "proba, own[:, None, None], axis=2)": "proba, 0 * own[:, None, None], axis=2)",
+        },
+    ),
+    *planted(
+        "metrics/scores.py",
+        "metrics/test_scorers.py",
+        {
+            "fidelity.insertion_fidelity_curve(": "fidelity.deletion_fidelity_curve(",
+            "perturbation.deletion_auc(exp": "perturbation.insertion_auc(exp",
+            "(_kept_fraction, (), False)": "(_kept_fraction, (), True)",
+            '("y",), False),\n}': '("y",), True),\n}',
+            "rows.center_localization(exp.pixel_masks, masks, valid=valid)": (
+                "rows.random_localization(masks, valid=valid)"
+            ),
+        },
+    ),
+    *planted(
+        "metrics/explained.py",
+        "metrics/test_scorers.py",
+        {
+            'self._on_grid(self._valid, "valid")': "None",
+            "X = estimator[:-1].transform(X)": "pass",
+            "return self.explanation.predicted": "return self.explanation.predicted[::-1]",
+        },
+    ),
+    *planted(
+        "metrics/object_masks.py",
+        "metrics/test_object_masks.py",
+        {
+            "+ 0.5) * old / new).astype(int)": ") * old / new).astype(int)",
+            "top = 255 if mask.max() == 255 else 1": "top = 1",
+        },
+    ),
+    *planted(
+        "metrics/reveal.py",
+        "metrics/test_fidelity.py",
+        {
+            "position[i] < k if keep_first": "position[i] <= k if keep_first",
+            "if k not in self._known": "if True",
+        },
+    ),
+    *planted(
+        "summary.py",
+        "report/test_summary.py",
+        {
+            '"right": _mean(truth[chosen] == name)': '"right": _mean(truth == name)',
+            "hit / np.maximum(kept.sum(axis=(1, 2)), 1)": "hit / masks.sum(axis=(1, 2))",
+            "np.argsort(-total, kind": "np.argsort(total, kind",
+            '"outside": _mean(1 - kept_inside[chosen])': '"outside": _mean(kept_inside[chosen])',
+        },
+    ),
+    *planted(
+        "benchmark/tally.py",
+        "benchmark/test_measure.py",
+        {
+            "insertion=metrics.insertion_fidelity_curve": "insertion=metrics.deletion_fidelity_curve",
+            "(mean[1:] + mean[:-1]) / 2 @": "mean[1:] @",
+            "np.nanmean(values, axis=0) if": "np.nan_to_num(values).mean(axis=0) if",
+        },
+    ),
+    *planted(
+        "benchmark/measure.py",
+        "benchmark/test_measure.py",
+        {
+            'return replace(exp, proba=clf.predict_proba_masked(exp.masked_images))': "return exp",
+            'clf.set_params(selection="budget")': "pass",
+            "clf.set_params(selection=before)": "pass",
+        },
+    ),
+]

@@ -1,0 +1,155 @@
+"""Faults of what is shown: regions, the certainty search, explanations, the choice of tau."""
+
+from mutants.fault import planted
+
+FAULTS = [
+    *planted(
+        "regions/labels.py",
+        "regions/test_labels.py",
+        {
+            "relabel(np.flip(labels, axis=axis))": "np.flip(labels, axis=axis)",
+            "return relabel(labels[..., rows, columns])": "return labels[..., rows, columns]",
+            "d * np.arange(n)[:, None]": "np.arange(n)[:, None]",
+            ".astype(np.intp) + 1": ".astype(np.intp)",
+            "if not present.all():": "if False:",
+            "max_regions or _LIMIT": "_LIMIT",
+        },
+    ),
+    *planted(
+        "regions/connectivity.py",
+        "regions/test_labels.py regions/test_slic.py",
+        {
+            "cost /= np.float64(shared[j]) * shared[j]": "cost *= 1",
+            "sizes[a] += sizes[b]": "sizes[a] += 0",
+            "or (cost == least and other < best)": "or cost == least",
+            "cost += difference * difference": "cost += 0 * difference",
+        },
+    ),
+    *planted(
+        "regions/slic.py",
+        "regions/test_slic.py",
+        {
+            "weight = compactness / sqrt(": "weight = 1 / sqrt(",
+            "return ceil(1.5 * n_segments)": "return ceil(3 * n_segments)",
+            "int(factor * h * w / n_segments)": "int(factor * n_segments)",
+            "for _ in range(n_iter):": "for _ in range(1):",
+            "row + k // 3 - 1, column + k % 3 - 1": "row, column",
+        },
+    ),
+    *planted(
+        "regions/features.py",
+        "regions/test_slic.py",
+        {
+            "srgb <= 0.04045, srgb / 12.92": "srgb <= 2, srgb / 12.92",
+            "np.float32(200) * (fy - fz)": "np.float32(200) * (fx - fz)",
+        },
+    ),
+    *planted(
+        "regions/cache.py",
+        "regions/test_cache.py",
+        {
+            "{maker}|{image.shape}|": "|{image.shape}|",
+            "zlib.crc32(body) != checksum or": "False or",
+            "key, *labels.shape, small": "key, *labels.shape[::-1], small",
+        },
+    ),
+    *planted(
+        "regions/engines.py",
+        "regions/test_engines.py",
+        {
+            "np.argsort(-areas, kind": "np.argsort(areas, kind",
+            "len(stack) + slic(": "slic(",
+        },
+    ),
+    *planted(
+        "regions/resolution.py",
+        "regions/test_transformer.py",
+        {"-(-max(h, w) // resolution)": "max(h, w) // resolution"},
+    ),
+    *planted(
+        "regions/transformer.py",
+        "regions/test_transformer.py",
+        {
+            "np.rint(image * 255)": "np.rint(image)",
+            'if self.engine != "slic":\n            labels = relabel(labels)': "",
+            "labels = relabel(labels, smallest, max_regions": "relabel(labels, smallest, max_regions",
+        },
+    ),
+    *planted(
+        "regions/container.py",
+        "regions/test_container.py",
+        {"self.images[rows], self.regions[rows])": "self.images[rows], self.regions[:len(rows)])"},
+    ),
+    *planted(
+        "thresholding.py",
+        "thresholding/test_search.py",
+        {
+            "(sorted_logits + o > 0)": "(sorted_logits + o > 0.5)",
+            "np.append(inner, 1.0)": "inner",
+            "tau * float(used[0, -1]) + 1e-6": "tau * float(used[0, -1]) + 1",
+            "(used <= b) & real": "used <= b",
+            "(counts != here) & (np.arange(t)": "(np.arange(t)",
+            "certainty_threshold\n        last": "0.99 * certainty_threshold\n        last",
+            "proba.max(axis=1) >=": "proba[:, 0] >=",
+            "np.where(reached, batch.level, n_levels - 1)[done]": "batch.level[done]",
+            "seen &= ~reached[:, None]": "seen &= True",
+            "batch.pixel_ranks < k[:, None, None]": "batch.pixel_ranks <= k[:, None, None]",
+            "result.level, certainty.argmax(axis=1)": "result.level, result.level",
+            "self.parts.insert(0, part[missing:])": "pass",
+            "self.n_read += len(row)": "self.n_read += 0",
+        },
+    ),
+    *planted(
+        "estimators/selection.py",
+        "estimators/test_p2p.py",
+        {
+            "images = apply_mask(as_float_images(images), pixel_masks)": (
+                "images = as_float_images(images)"
+            ),
+            "counts = counts.clamp(min=1)": "pass",
+            "counts = torch.minimum(counts, most)": "pass",
+            "masked_fill(scores.areas == 0, -torch.inf)": "clone()",
+            "ranks < result.count[:, None]": "ranks <= result.count[:, None]",
+            "result = most_certain(result, counts)": "pass",
+        },
+    ),
+    *planted(
+        "estimators/base.py",
+        "estimators/test_p2p.py",
+        {
+            "self.classes_[proba.argmax(axis=1)]": "self.classes_[proba.argmin(axis=1)]",
+            "self.tau if tau is None else tau": "self.tau",
+        },
+    ),
+    *planted(
+        "explanation.py",
+        "test_explanation.py",
+        {
+            "index = slice(index, index + 1 or None)": "index = slice(index, index + 1)",
+            "self.pixel_masks[..., None].astype": "(1 - self.pixel_masks)[..., None].astype",
+            "self.region_areas * self.selection_probs": "self.region_areas * self.region_masks",
+            "embedding.T @ embedding": "embedding.T @ embedding / len(embedding)",
+            "np.argsort(-self.selection_logits": "np.argsort(self.selection_logits",
+            '_SHARED = ("classes", "certainty_threshold", "path_tau")': (
+                '_SHARED = ("classes", "certainty_threshold")'
+            ),
+            "if version != _FORMAT:": "if False:",
+            "if fault:": "if False:",
+            "np.float32(255 if self.images": "np.float32(1 if self.images",
+        },
+    ),
+    *planted(
+        "model_selection.py",
+        "test_model_selection.py",
+        {
+            "rankdata(-filled": "rankdata(filled",
+            "trained = {": "trained = set() and {",
+            "set_params(**self.best_params_)": "set_params()",
+            "estimator.set_params(**params), X": "estimator, X",
+            'if "groups" in given and': "if False and",
+            "random_localization": "localization",
+            'return_estimator=return_estimator,\n    )\n    for': "return_estimator=False,\n    )\n    for",
+            'check_object_masks(given[name], len(X), (1, 1), name=name)': "pass",
+        },
+    ),
+]

@@ -15,7 +15,12 @@ FAULTS = [
             "self.final_temperature, step.progress)": "self.final_temperature, 0.0)",
             "self.sparsity_weight * sparsity_ramp(step.progress)": "self.sparsity_weight",
             "weight = self.sparsity_weight * ": "weight = 10.0 * ",
-            "tau = sample_tau(len(step.images), self.tau_min,": "tau = sample_tau(5, 0.999,",
+            "return sample_tau(n, self.tau_min, device)": (
+                "return torch.full((n,), 0.4, device=device)"
+            ),
+            "return torch.full((n,), self.tau, device=device)": (
+                "return sample_tau(n, self.tau_min, device)"
+            ),
             "torch.rand_like(areas) < tau[:, None]": "torch.rand_like(areas) >= tau[:, None]",
             "temperature, self.straight_through)": "temperature)",
             "tau_min + (1 - tau_min) * torch.rand": "(1 - tau_min) * torch.rand",
@@ -67,7 +72,7 @@ FAULTS = [
         "baselines/test_diet.py",
         {
             "distillation(step, full, step.model(shown))": "distillation(step, full, full)",
-            "l1_distance(teacher, full) + l1_distance(full, masked)": "l1_distance(full, masked)",
+            "l1_distance(teacher, full) + l1": "l1",
             "(1 - 0.9 * step.progress)": "(1 + 0.9 * step.progress)",
             "0.1 + 0.4 * step.progress": "0.5",
         },
@@ -196,8 +201,8 @@ FAULTS = [
         },
     ),
     *planted(
-        "estimators/p2p.py",
-        "estimators/test_p2p.py",
+        "estimators/p2p_hooks.py",
+        "estimators/test_p2p.py estimators/test_fixed_tau.py",
         {
             "sparsity_weight=self.sparsity_weight,\n            cov": "cov",
             "straight_through=self.straight_through,\n        )": ")",

@@ -11,9 +11,9 @@ FAULTS = [
                 "scores = ratio((kept & objects).sum(axis=1), objects.sum(axis=1))"
             ),
             "(kept | objects).sum(axis=1))": "kept.sum(axis=1))",
-            "(kept & objects).sum(axis=1), objects.sum(axis=1))": "kept.sum(axis=1), objects.sum(axis=1))",
+            "(kept & objects).sum(axis=1), objects.": "kept.sum(axis=1), objects.",
             "top = allowed & (heat ==": "top = (heat ==",
-            "(top & objects).sum(axis=1), top.sum(axis=1)": "(top & objects).any(axis=1), top.any(axis=1)",
+            "(top & objects).sum(axis=1), top.sum": "(top & objects).any(axis=1), top.any",
             "scores[area == 0] = 0.0": "pass",
             'objects = flat["object_masks"] & allowed': 'objects = flat["object_masks"]',
             "return flat[name] & allowed,": "return flat[name],",
@@ -119,7 +119,6 @@ FAULTS = [
         "metrics/object_masks.py",
         "metrics/test_object_masks.py",
         {
-            "+ 0.5) * old / new).astype(int)": ") * old / new).astype(int)",
             "top = 255 if mask.max() == 255 else 1": "top = 1",
         },
     ),
@@ -138,14 +137,14 @@ FAULTS = [
             '"right": _mean(truth[chosen] == name)': '"right": _mean(truth == name)',
             "hit / np.maximum(kept.sum(axis=(1, 2)), 1)": "hit / masks.sum(axis=(1, 2))",
             "np.argsort(-total, kind": "np.argsort(total, kind",
-            '"outside": _mean(1 - kept_inside[chosen])': '"outside": _mean(kept_inside[chosen])',
+            '"outside": _mean(1 - kept_inside': '"outside": _mean(kept_inside',
         },
     ),
     *planted(
         "benchmark/tally.py",
         "benchmark/test_measure.py",
         {
-            "insertion=metrics.insertion_fidelity_curve": "insertion=metrics.deletion_fidelity_curve",
+            "insertion=metrics.insertion_": "insertion=metrics.deletion_",
             "(mean[1:] + mean[:-1]) / 2 @": "mean[1:] @",
             "np.nanmean(values, axis=0) if": "np.nan_to_num(values).mean(axis=0) if",
         },
@@ -154,7 +153,7 @@ FAULTS = [
         "benchmark/measure.py",
         "benchmark/test_measure.py",
         {
-            'return replace(exp, proba=clf.predict_proba_masked(exp.masked_images))': "return exp",
+            "return replace(exp, proba=clf.predict_proba_masked(": "return (lambda x: exp)((",
             'clf.set_params(selection="budget")': "pass",
             "clf.set_params(selection=before)": "pass",
         },

@@ -72,13 +72,13 @@ FAULTS = [
         {
             "np.rint(image * 255)": "np.rint(image)",
             'if self.engine != "slic":\n            labels = relabel(labels)': "",
-            "labels = relabel(labels, smallest, max_regions": "relabel(labels, smallest, max_regions",
+            "labels = relabel(labels, smallest": "relabel(labels, smallest",
         },
     ),
     *planted(
         "regions/container.py",
         "regions/test_container.py",
-        {"self.images[rows], self.regions[rows])": "self.images[rows], self.regions[:len(rows)])"},
+        {"rows], self.regions[rows])": "rows], self.regions[: len(rows)])"},
     ),
     *planted(
         "thresholding.py",
@@ -122,10 +122,10 @@ FAULTS = [
         },
     ),
     *planted(
-        "explanation.py",
+        "explanation/__init__.py",
         "test_explanation.py",
         {
-            "index = slice(index, index + 1 or None)": "index = slice(index, index + 1)",
+            "number + 1 or None": "number + 1",
             "self.pixel_masks[..., None].astype": "(1 - self.pixel_masks)[..., None].astype",
             "self.region_areas * self.selection_probs": "self.region_areas * self.region_masks",
             "embedding.T @ embedding": "embedding.T @ embedding / len(embedding)",
@@ -133,7 +133,7 @@ FAULTS = [
             '_SHARED = ("classes", "certainty_threshold", "path_tau")': (
                 '_SHARED = ("classes", "certainty_threshold")'
             ),
-            "if version != _FORMAT:": "if False:",
+            "if version != FORMAT:": "if False:",
             "if fault:": "if False:",
             "np.float32(255 if self.images": "np.float32(1 if self.images",
         },
@@ -148,8 +148,8 @@ FAULTS = [
             "estimator.set_params(**params), X": "estimator, X",
             'if "groups" in given and': "if False and",
             "random_localization": "localization",
-            'return_estimator=return_estimator,\n    )\n    for': "return_estimator=False,\n    )\n    for",
-            'check_object_masks(given[name], len(X), (1, 1), name=name)': "pass",
+            "return_estimator=return_estimator,": "",
+            "check_object_masks(given[name], len(X), (1, 1), name=name)": "pass",
         },
     ),
 ]

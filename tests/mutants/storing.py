@@ -9,7 +9,7 @@ FAULTS = [
         {
             'if _sha256(file) != config["weights_sha256"]:': "if False:",
             'if config.get("config_sha256") != _config_digest(config):': "if False:",
-            "params = config[\"params\"] | {k: v for k, v in _FORGOTTEN.items() if k in own}": (
+            'params = config["params"] | {k: v for k, v in _FORGOTTEN.items() if k in own}': (
                 'params = config["params"]'
             ),
             "if expected is not None and not issubclass(cls, expected):": "if False:",
@@ -22,11 +22,13 @@ FAULTS = [
     ),
     *planted(
         "whole_files.py",
-        "persistence/test_persistence.py test_explanation.py",
+        "persistence/test_persistence.py test_whole_files.py",
         {
-            "if path.exists() and not (path.is_dir() and (path / sign).is_file()):": "if False:",
+            "not (path.is_dir() and (path / sign).is_file())": "not path.is_dir()",
             "beside.unlink(missing_ok=True)": "pass",
-            'beside = path.with_name(f".{path.name}.{os.getpid()}.part")': "beside = path",
+            'beside = path.with_name(f".{token_hex(8)}.part")': "beside = path",
+            "return content if math.isfinite(content) else None": "return content",
+            "if path.exists() and not os.access(path, os.W_OK):": "if False:",
         },
     ),
     *planted(
@@ -42,6 +44,7 @@ FAULTS = [
         "images/pixels.py",
         "images/test_pixels.py",
         {
+            "(2 * np.arange(new) + 1) * old": "(2 * np.arange(new)) * old",
             "(product + 127) // 255": "product // 255",
             "return colour * alpha": "return colour",
             "Image.Resampling.BILINEAR))": "Image.Resampling.NEAREST))",
@@ -77,7 +80,7 @@ FAULTS = [
         {
             "return ~mask if self.inverted else mask": "return mask",
             "inverted=not self.inverted": "inverted=True",
-            "return self._view(self._index[key], inverted": "return self._view(self._index[:len(key)], inverted",
+            "self._index[key], inverted": "self._index[: len(key)], inverted",
         },
     ),
     *planted(
@@ -91,15 +94,22 @@ FAULTS = [
             "return sorted(\n": "return list(\n",
             "if empty:": "if False:",
             "labels += [name] * len(files)": "labels += [name] * bool(files)",
+        },
+    ),
+    *planted(
+        "datasets/mask_files.py",
+        "datasets/test_mask_files.py",
+        {
             "elif mask.shape != shape:": "elif False:",
             'p.stem + ".png") for p in parts]': 'p.stem + ".png") for p in parts[::-1]]',
+            'if image.mode.startswith("I"):': "if False:",
         },
     ),
     *planted(
         "datasets/digit_scenes.py",
         "datasets/test_digit_scenes.py",
         {
-            'photograph[:, middle:] if split == "test" else': 'photograph[:, :middle] if split == "test" else',
+            "photograph[:, middle:] if": "photograph[:, :middle] if",
             "% 3 == 2) == (split": "% 3 == 2) <= (split",
             "masks[i] = np.maximum(stroke, halo) > 0.5": "masks[i] = stroke > 0.5",
             'objects if target == "object" else scenes': "objects",
@@ -119,7 +129,7 @@ FAULTS = [
         {
             "if len(seen & wanted) == 1": "if seen & wanted",
             "0.05 <= _CROP.mask": "0.0 <= _CROP.mask",
-            "and names[annotation[\"category_id\"]] == owner[number]:": ":",
+            'and names[annotation["category_id"]] == owner[number]:': ":",
         },
     ),
     *planted(
@@ -144,7 +154,7 @@ FAULTS = [
             "np.round(row, 4).tolist() if np.isfinite(row).all() else None": "None",
             "total / np.bincount(group, minlength=n_groups)": "total",
             "127 * means / np.where(length > 0, length, 1)": "127 * means",
-            'np.argsort(-exp.proba[image], kind': 'np.argsort(exp.proba[image], kind',
+            "np.argsort(-exp.proba[image], kind": "np.argsort(exp.proba[image], kind",
         },
     ),
     *planted(
@@ -154,9 +164,10 @@ FAULTS = [
             "TITLE=escape(title)": "TITLE=title",
             '.replace("<", "\\\\u003c")': "",
             "np.mean(exp.predicted == truth)": "np.mean(exp.certainty)",
-            'item["truth"] = labels.index(truth.tolist()[i])': 'item["truth"] = 0',
-            "np.linspace(0, len(exp) - 1, count)": "np.linspace(0, count - 1, count)",
-            "if not path.parent.is_dir():": "if False:",
+            'item["truth"] = codes[i]': 'item["truth"] = 0',
+            "return np.union1d(wrong, spaced), words": "return spaced, words",
+            "np.linspace(0, len(others) - 1, count)": "np.linspace(0, count - 1, count)",
+            "    check_file_place(path)\n": "",
         },
     ),
     *planted(
@@ -168,12 +179,18 @@ FAULTS = [
         "cli/files.py",
         "cli/test_folder.py",
         {
-            'stems.append(stem if seen[stem] == 1 else f"{stem}-{seen[stem]}")': (
-                "stems.append(stem)"
-            ),
             "return images[readable], labels[readable]": "return images[readable], labels",
             "set_params(certainty_threshold=certainty)": "set_params()",
             "below if f.name.startswith": "below if not f.name.startswith",
+        },
+    ),
+    *planted(
+        "cli/outputs.py",
+        "cli/test_outputs.py",
+        {
+            "sharing[_alike(stem)] == 1": "True",
+            'unicodedata.normalize("NFC", name).casefold()': "name",
+            "if os.path.realpath(file) in read:": "if False:",
         },
     ),
     *planted(
@@ -198,7 +215,7 @@ FAULTS = [
         {
             '"accuracy": float(correct.mean())': '"accuracy": float(1 - correct.mean())',
             "metrics.insertion_fidelity_curve(": "metrics.deletion_fidelity_curve(",
-            'datasets.load_mask_folder(options.masks_dir, images,': 'datasets.load_mask_folder(options.masks_dir, images[::-1],',
+            "(options.masks_dir, images,": "(options.masks_dir, images[::-1],",
         },
     ),
     *planted(

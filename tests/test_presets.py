@@ -1,0 +1,53 @@
+"""The paper's settings are those that the paper states."""
+
+import pytest
+
+from p2pselect import P2PClassifier
+from p2pselect.presets import PAPER, PAPER_TAU, SMALL
+
+
+def test_values_of_section_4():
+    stated = {
+        "selector": "lraspp_mobilenet_v3_large",
+        "classifier": "vit_tiny_patch16_224",
+        "image_size": 224,
+        "optimizer": "adam",
+        "lr": 1e-4,
+        "batch_size": 64,
+        "sparsity_weight": 10.0,
+        "covariance_weight": 0.01,
+    }
+    for name, settings in PAPER.items():
+        assert {key: settings[key] for key in stated} == stated, name
+        assert settings["regions"].n_segments == 100
+
+
+@pytest.mark.parametrize(
+    ("name", "epochs", "certainty", "tau"),
+    [
+        ("cifar10", 100, 0.99, 0.2),
+        ("coco10", 100, 0.99, 0.4),
+        ("imagenet", 20, 0.8, 0.5),
+        ("imagenet9", 100, 0.99, 0.3),
+        ("bam_object", 100, 0.99, 0.2),
+        ("bam_scene", 100, 0.99, 0.2),
+    ],
+)
+def test_values_by_data_set(name, epochs, certainty, tau):
+    settings = PAPER[name]
+    assert (settings["max_epochs"], settings["certainty_threshold"]) == (epochs, certainty)
+    assert PAPER_TAU[name] == tau
+    assert settings["augment"] == ("paper-crop" if name == "cifar10" else "paper")
+
+
+def test_values_of_section_3_and_of_the_released_code():
+    for settings in PAPER.values():
+        assert (settings["tau_min"], settings["embedding_dim"]) == (0.05, 3)
+        assert (settings["tau_input"], settings["allow_empty"]) == ("additive", True)
+
+
+@pytest.mark.parametrize("settings", [SMALL, *PAPER.values()])
+def test_the_classifier_takes_them(settings):
+    clf = P2PClassifier(**settings)
+    clf._validate_params()
+    assert clf.get_params(deep=False).items() >= settings.items()

@@ -66,7 +66,7 @@ def explanation_summary(
         ``n_images`` : images for which it was predicted;
         ``right`` : share of them that are of this class (NaN without ``y``);
         ``certain`` : share of them whose certainty was reached;
-        ``kept_fraction`` : mean share of the pixels kept;
+        ``kept_fraction`` : mean share of the pixels that the classifier could see;
         ``outside`` : mean share of the kept pixels outside the object;
         ``from_outside`` : share of the predictions for which most of what was kept lies
         outside the object (both NaN without ``object_masks``);

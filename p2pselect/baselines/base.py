@@ -76,7 +76,8 @@ class BaselineClassifier(SelectiveImageClassifier):
 
     def _score(self, images: Tensor, regions: Tensor) -> RegionScores:
         scores = self._scores(images, regions)
-        return RegionScores(break_ties(scores.maps[:, 0], scores.areas)[:, None], scores.areas)
+        ranked = break_ties(scores.maps[:, 0], scores.areas)[:, None]
+        return RegionScores(ranked, scores.areas, scores.shown)
 
     def _mask_counts(
         self, logits: Tensor, areas: Tensor, offsets: Tensor, tau_grid: np.ndarray

@@ -74,7 +74,4 @@ class BcosClassifier(BaselineClassifier):
         # Of a scale that a sigmoid shows: the order is all that counts.
         spread = contributions.std(dim=(1, 2), keepdim=True) + 1e-12
         maps = region_mean((contributions / spread)[:, None], regions, areas)
-        return RegionScores(maps, areas)
-
-    def _soft_masks(self, scores: RegionScores) -> Tensor | None:
-        return (scores.areas > 0).to(scores.maps.dtype)
+        return RegionScores(maps, areas, shown=(areas > 0).to(maps.dtype))

@@ -147,8 +147,18 @@ class DiETClassifier(TaughtClassifier):
             # Epochs are dealt out evenly, the first stages getting one more.
             epochs = -(-(self.max_epochs - k) // self.n_stages)
             epochs = max(epochs, min(1, self.max_epochs))
-            phases.append(Phase(f"stage {k + 1}", epochs, stage, ("classifier",), stage.begin))
+            hooks = (stage.begin, stage.before_epoch)
+            phases.append(Phase(f"stage {k + 1}", epochs, stage, ("classifier",), *hooks))
         return [*first, *phases]
+
+    def _train(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            super()._train(*args, **kwargs)
+        finally:
+            # Masks belong to the images of this call, and prediction does not use them.
+            for phase in self.net_.phases:
+                if isinstance(phase.objective, DiETStage):
+                    phase.objective.memory.forget()
 
     def _cycles(self) -> Sequence[int]:
         epochs = [phase.epochs for phase in self._phases()]

@@ -10,13 +10,16 @@ with t = .2 and beta = .5.  Read from the abstract and from PointMask, the same 
 method for point clouds: there is no public code for images.
 
 With the KL summed over thousands of locations (``kl_reduction="sum"``) it swamps the
-cross-entropy: the posterior collapses to the prior, the mask to noise, localization to the
-random row.  That is what the paper reports for this method (Table 6); it is no fault.
-``"mean"`` averages over locations.
+cross-entropy: the posterior collapses to the prior, and the mask that the classifier is shown
+to noise.  The paper reports the random row's localization for this method (Table 6).  Regions
+are ranked by :math:`\mu`, and what little of it a collapsed posterior keeps can still point at
+the object: here localization is often far above the random row.  ``"mean"`` averages over
+locations.
 
-As in PointMask, the mask is drawn at prediction, too: a classifier that has seen noise only
-is lost on the dim grey veil that the mean of a collapsed posterior is.  The noise is the same
-for every image, so that a prediction does not depend on what is predicted beside it.
+As in PointMask, the mask that is shown is drawn at prediction, too: a classifier that has seen
+noise only is lost on the dim gray veil that the mean of a collapsed posterior is.  The noise
+is the same for every image, so that a prediction does not depend on what is predicted beside
+it.
 """
 
 from __future__ import annotations
@@ -94,8 +97,8 @@ class InfoMaskClassifier(BaselineClassifier):
         What the classifier sees at prediction: the semi-hard mask, or the binary one of
         area tau.
     noise : bool, default=True
-        Draw z at prediction, as in training; else it is the mean.  Ranking and binary masks
-        are those of the same z.
+        Draw z at prediction, as in training; else it is the mean.  Only the semi-hard mask
+        depends on it: the ranking and the binary masks are those of the mean.
     beta : float, default=0.5
         Weight of the divergence from the prior.
     kl_reduction : {"sum", "mean"}, default="sum"
@@ -153,11 +156,9 @@ class InfoMaskClassifier(BaselineClassifier):
 
     def _scores(self, images: Tensor, regions: Tensor) -> RegionScores:
         scores = super()._scores(images, regions)
-        z, log_variance = scores.maps.unbind(dim=1)
-        if self.noise:
-            z = z + torch.exp(log_variance / 2) * fixed_noise(z)
-        return RegionScores(z[:, None], scores.areas)
-
-    def _soft_masks(self, scores: RegionScores) -> Tensor | None:
-        hard = self.mask == "hard"
-        return None if hard else semi_hard_mask(scores.maps[:, 0], self.threshold)
+        mean, log_variance = scores.maps.unbind(dim=1)
+        shown = None
+        if self.mask == "soft":
+            noise = torch.exp(log_variance / 2) * fixed_noise(mean) if self.noise else 0
+            shown = semi_hard_mask(mean + noise, self.threshold)
+        return RegionScores(mean[:, None], scores.areas, shown)

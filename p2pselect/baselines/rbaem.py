@@ -172,5 +172,7 @@ class RBAEMClassifier(TaughtClassifier):
             Phase("selector", self.max_epochs, objective, ("selector",)),
         ]
 
-    def _soft_masks(self, scores: RegionScores) -> Tensor | None:
-        return scores.maps[:, 0].sigmoid() if self.mask == "soft" else None
+    def _scores(self, images: Tensor, regions: Tensor) -> RegionScores:
+        scores = super()._scores(images, regions)
+        shown = scores.maps[:, 0].sigmoid() if self.mask == "soft" else None
+        return RegionScores(scores.maps, scores.areas, shown)

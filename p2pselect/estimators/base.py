@@ -24,9 +24,10 @@ from p2pselect.training.data import as_float_images
 class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimator):
     """Base of all methods: a method says how its networks are built and what they learn.
 
-    A subclass gives two hooks: :meth:`_build_model` and :meth:`_phases`; :meth:`_mask_counts`
-    where its masks are not "the most probable regions within tau's budget"; and
-    :meth:`_soft_masks` where its classifier sees continuous masks.
+    A subclass gives two hooks, :meth:`_build_model` and :meth:`_phases`; :meth:`_score`
+    where its networks do not score regions themselves, or its classifier sees continuous
+    masks; and :meth:`_mask_counts` where its masks are not "the most probable regions within
+    tau's budget".
     """
 
     # -- hooks ---------------------------------------------------------------------------
@@ -47,10 +48,6 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
     ) -> Tensor:
         """Regions kept at every tau, (n, t), given logits and areas in ranking order."""
         return budget_counts(areas, tau_grid)
-
-    def _soft_masks(self, scores: RegionScores) -> Tensor | None:
-        """What the classifier sees of every region, (n, d) in [0, 1]; None: kept or not."""
-        return None
 
     # -- prediction ----------------------------------------------------------------------
 
@@ -88,7 +85,8 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
         Returns
         -------
         ndarray of shape (n, image_size, image_size), bool
-            True where the classifier could see the pixel.
+            True where the classifier could see the pixel; for a method that shows it
+            continuous masks, True for the highest scores, up to an area of tau.
         """
         selections = self._select(X, regions, keep="ranks")
         return selections.pixel_masks(selections.search())
@@ -114,13 +112,19 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
         max_kept : float in (0, 1], optional
             Most of an image that may be shown: the answer is the first one that is certain
             within this fraction of the pixels, or else the most certain one.  Without
-            ``allow_empty`` one region is shown even where it is larger.
+            ``allow_empty`` one region is shown even where it is larger.  Methods whose
+            classifier sees continuous masks refuse it: they cannot bound what is seen.
         regions : array-like of shape (n, h, w), optional
             Label maps to use instead of proposing regions.
 
         Returns
         -------
         Explanation
+
+        Raises
+        ------
+        InputError
+            If an option is out of range, or is one that this model cannot answer.
         """
         selections = self._select(
             X,

@@ -157,21 +157,30 @@ class Selections:
             pixel_ranks = ranks.gather(1, regions.flatten(1)).view(regions.shape)
             counts_np = counts.cpu().numpy()
             self._remember(raw, labels, logits, scores.maps[:, 1:], pixel_ranks, counts_np)
-            soft = estimator._soft_masks(scores)
-            if soft is not None:
+            if scores.shown is not None:
+                self._refuse_what_needs_binary_masks()
                 # Shown as it is: the binary mask is what to look at, not what was seen.
-                if len(self.tau_grid) > 1:
-                    raise InputError(
-                        "tau='dynamic' needs a classifier that sees binary masks; this one "
-                        "is shown continuous ones, in which no tau hides anything: tau must "
-                        "be a number in (0, 1]"
-                    )
                 # From here on what waits are the images as they are shown.
-                images = apply_mask(as_float_images(images), to_pixels(soft, regions))
+                images = apply_mask(as_float_images(images), to_pixels(scores.shown, regions))
                 self.soft = True
                 if self.keep == "all":
-                    self.kept[-1]["soft"] = soft.cpu().numpy()
+                    self.kept[-1]["soft"] = scores.shown.cpu().numpy()
             yield Chunk(images, pixel_ranks, counts_np)
+
+    def _refuse_what_needs_binary_masks(self) -> None:
+        """Of a classifier that sees continuous masks, in which no tau hides anything."""
+        name = type(self.estimator).__name__
+        if len(self.tau_grid) > 1:
+            raise InputError(
+                f"tau='dynamic' needs a classifier that sees binary masks; that of this {name} "
+                "is shown continuous ones, in which no tau hides anything: tau must be a "
+                "number in (0, 1]"
+            )
+        if self.max_kept is not None:
+            raise InputError(
+                f"max_kept={self.max_kept:g} needs a classifier that sees binary masks; that "
+                f"of this {name} is shown continuous ones, which hide next to nothing"
+            )
 
     def _remember(
         self,

@@ -33,7 +33,9 @@ class Explanation:
     regions : ndarray of shape (n, h, w), int32
         Label map per image, labels ``0 .. d_i - 1``.
     region_masks : ndarray of shape (n, d), bool
-        True where a region is kept (visible to the classifier).
+        True where a region is kept.  Without ``soft_region_masks`` these are the regions that
+        the classifier saw; with them, the ones of the highest scores, up to an area of
+        ``tau``.
     selection_logits : ndarray of shape (n, d), float32
         Score of every region, higher is kept earlier; ``-inf`` for padding.
     selection_probs : ndarray of shape (n, d), float32
@@ -142,6 +144,17 @@ class Explanation:
         return np.bincount(flat.ravel(), minlength=n * d).reshape(n, d)
 
     @property
+    def visible_region_masks(self) -> np.ndarray:
+        """True where the classifier saw anything of a region, bool array of shape (n, d).
+
+        The kept regions; where a method shows a continuous mask, all regions that it does
+        not turn fully black.
+        """
+        return (
+            self.region_masks if self.soft_region_masks is None else self.soft_region_masks > 0
+        )
+
+    @property
     def pixel_masks(self) -> np.ndarray:
         """True where a pixel is kept, bool array of shape (n, h, w)."""
         return self.to_pixels(self.region_masks)
@@ -165,9 +178,12 @@ class Explanation:
 
     @property
     def kept_fraction(self) -> np.ndarray:
-        """Share of the pixels that is kept, float array of shape (n,)."""
+        """Share of the pixels that the classifier could see, float array of shape (n,).
+
+        Of a continuous mask, everything that is not fully black counts.
+        """
         h, w = self.regions.shape[1:]
-        return (self.region_areas * self.region_masks).sum(axis=1) / (h * w)
+        return (self.region_areas * self.visible_region_masks).sum(axis=1) / (h * w)
 
     @property
     def expected_kept_fraction(self) -> np.ndarray:

@@ -203,10 +203,7 @@ def _fidelity_curve(
         order = region_order(sub, random_state)
         count = count_regions(sub, order, fractions, protocol, insert)
         # Removed regions are black in the masked image already: only kept ones change it.
-        visible = (
-            sub.region_masks if sub.soft_region_masks is None else sub.soft_region_masks > 0
-        )
-        ordered = np.take_along_axis(visible, order, axis=1)
+        ordered = np.take_along_axis(sub.visible_region_masks, order, axis=1)
         n_before = np.pad(np.cumsum(ordered, axis=1), ((0, 0), (1, 0)))
         place = np.empty_like(order)
         np.put_along_axis(place, order, n_before[:, :-1], axis=1)

@@ -20,10 +20,14 @@ class RegionScores:
         Selection logits in row 0, embeddings in the others.
     areas : Tensor of shape (n, d)
         Pixels of every region; 0 for padding.
+    shown : Tensor of shape (n, d), optional
+        For methods whose classifier is shown continuous masks: the value in [0, 1] that the
+        pixels of every region are multiplied by.  Without it regions are kept or removed.
     """
 
     maps: Tensor
     areas: Tensor
+    shown: Tensor | None = None
 
     def at(self, offset: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (n, d) and embeddings (n, k, d) under an offset (n, 1 + k)."""

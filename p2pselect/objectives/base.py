@@ -27,8 +27,9 @@ class Step:
     progress : float
         How much of the phase is done, in [0, 1].
     mean : callable
-        Mean of values (n,) over the batch, that of all processes where several share it: for
-        terms that compare means; what is minimised is the mean of the terms anyway.
+        Mean of values (n,) over the batch, weighted by the images' sample weights, and over
+        all processes where several share it: for terms that compare means.  What is minimized
+        is the weighted mean of the terms anyway.
     """
 
     model: Any

@@ -31,7 +31,9 @@ def distillation(step: Step, full: Tensor, masked: Tensor) -> Tensor:
 
 
 class MaskTable:
-    """Cells of every training image's mask; ones until a stage has found others.
+    """Cells of every training image's mask, for one ``fit`` or ``partial_fit``.
+
+    The next one may bring other images, so that its masks are found from the start.
 
     Parameters
     ----------
@@ -41,7 +43,16 @@ class MaskTable:
 
     def __init__(self, cell_size: int):
         self.cell_size = cell_size
+        self.forget()
+
+    def forget(self) -> None:
+        """Have no masks; the next stage starts from masks that keep everything."""
         self.cells = torch.empty(0)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no stage has found masks for the images at hand."""
+        return not len(self.cells)
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
@@ -54,7 +65,7 @@ class MaskTable:
     def improve(self, model: Any, data: Any, search: InstanceMasks, threshold: float) -> None:
         """Find the masks of all images of a training set, and round them."""
         device = next(model.classifier.parameters()).device
-        if len(self.cells) != len(data):
+        if self.is_empty:
             self.cells = cell_grid(len(data), data.views.image_size, self.cell_size, device)
         model.eval()
         for start in range(0, len(data), 64):
@@ -89,6 +100,11 @@ class DiETStage:
         if self.first:
             copy_blackbox(model, data)
         self.memory.improve(model, data, self.search, self.threshold)
+
+    def before_epoch(self, model: Any, data: Any) -> None:
+        """Find masks where training goes on with images that have none yet."""
+        if self.memory.is_empty:
+            self.memory.improve(model, data, self.search, self.threshold)
 
     def __call__(self, step: Step) -> LossTerms:
         full = step.model(step.images)

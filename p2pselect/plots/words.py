@@ -41,10 +41,15 @@ def sparsity_words(exp: Explanation, image: int) -> str:
     """What was asked for and what was kept, with regions and pixels.
 
     The paper's cut at probability one half asks for at most ``tau`` without making sure of
-    it, so that more may be kept.
+    it, so that more may be kept.  A continuous mask is not bounded by ``tau`` at all.
     """
     regions = f"{exp.region_masks[image].sum()} of {exp.n_regions[image]} regions"
     tau = exp.tau[image]
+    if exp.soft_region_masks is not None:
+        return (
+            f"saw {percent(exp.kept_fraction[image])} of the pixels, at the brightness of a "
+            f"continuous mask; the highest scores within τ = {tau:.2f}: {regions}"
+        )
     return (
         f"asked for at most {percent(tau)} of the pixels (τ = {tau:.2f}), "
         f"kept {percent(exp.kept_fraction[image])}: {regions}"

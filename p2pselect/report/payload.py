@@ -74,7 +74,7 @@ def image_payload(exp: Explanation, image: int) -> dict[str, Any]:
         "tau": round(float(exp.tau[image]), 4),
         "kept": round(float(exp.kept_fraction[image]), 4),
         "regions": len(order),
-        "keptRegions": int(exp.region_masks[image].sum()),
+        "keptRegions": int(exp.visible_region_masks[image].sum()),
         "map": _runs(place[exp.regions[image]], n_groups),
         "wide": n_groups > 256,
         "probs": np.round(probs, 3).tolist(),

@@ -244,10 +244,7 @@ def check_removed_pixels_do_not_matter(estimator: Any) -> None:
     """With the masks held fixed, noise in the removed pixels changes no bit."""
     X, y = make_check_images()
     exp = estimator.fit(X, y).explain(X)
-    if exp.soft_region_masks is None:
-        visible = exp.pixel_masks
-    else:
-        visible = exp.to_pixels(exp.soft_region_masks) > 0
+    visible = exp.to_pixels(exp.visible_region_masks)
     noise = np.random.default_rng(2).integers(0, 256, exp.images.shape).astype(np.uint8)
     other = replace(exp, images=np.where(visible[..., None], exp.images, noise))
     np.testing.assert_array_equal(

@@ -157,8 +157,9 @@ class SelectiveNet(NeuralNet):
     def on_epoch_begin(self, net: Any, dataset_train: Any = None, **kwargs: Any) -> None:
         super().on_epoch_begin(net, dataset_train=dataset_train, **kwargs)
         phase, first = phase_at(self.phases, self.epoch)
-        if phase.begin is not None and self.epoch == first:
-            phase.begin(self.module_, dataset_train)
+        prepare = phase.begin if self.epoch == first else phase.before_epoch
+        if prepare is not None:
+            prepare(self.module_, dataset_train)
         set_training(self.module_, phase)
         self.team.wrap(self.module_, self._losses)
         self.team.same_random_numbers(torch.device(self.device))

@@ -28,6 +28,9 @@ class Phase:
         that their batch statistics stay as they are too.
     begin : callable, optional
         ``(model, training data) -> None``, called before the first epoch of the phase.
+    before_epoch : callable, optional
+        ``(model, training data) -> None``, called before every other epoch of the phase: a
+        ``fit`` that continues, or ``partial_fit``, can have brought other data.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Phase:
     objective: Objective
     trainable: tuple[str, ...]
     begin: Callable[[Any, Any], None] | None = None
+    before_epoch: Callable[[Any, Any], None] | None = None
 
 
 def phase_at(phases: Sequence[Phase], epoch: int) -> tuple[Phase, int]:

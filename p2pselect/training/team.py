@@ -43,8 +43,11 @@ class Part:
     whole: WholeBatch | None
 
     def mean(self, values: Tensor) -> Tensor:
-        """Mean over the images of all processes of values (n,)."""
-        return values.mean() if self.whole is None else self.whole.mean(values)
+        """Mean over the images of all processes of values (n,), by sample weight."""
+        weight = self.batch[0]["weight"].to(values.device)
+        mean = Tensor.mean if self.whole is None else self.whole.mean
+        # Images of weight 0 alone have no mean, and no part in the loss either.
+        return mean(values * weight) / mean(weight).clamp(min=1e-12)
 
     def seen_whole(self) -> AbstractContextManager[Any]:
         """Inside, torch's functions see what other processes have, too."""

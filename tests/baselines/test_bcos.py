@@ -137,5 +137,6 @@ def test_the_wrong_classes_have_a_target_above_zero(toy_step):
 def test_prediction_sees_all_and_marks_tau(make, X, y):
     clf = make(BcosClassifier, regions="pixel", tau=0.25).fit(X, y)
     exp = clf.explain(X)
-    assert (exp.kept_fraction == 0.25).all()
+    assert (exp.kept_fraction == 1).all()
+    assert (exp.pixel_masks.mean(axis=(1, 2)) == 0.25).all()
     np.testing.assert_allclose(exp.masked_images, X / 255, rtol=1e-5)

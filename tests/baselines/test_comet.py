@@ -1,7 +1,10 @@
 """COMET: two losses from one forward pass, and a detector that never changes."""
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from oracles.baselines import comet_losses, toy_classifier
 from sklearn.frozen import FrozenEstimator
 from torch import nn
@@ -14,6 +17,7 @@ from p2pselect.nn.masking import apply_mask
 from p2pselect.nn.pooling import to_pixels
 from p2pselect.training.net import SelectiveNet
 from p2pselect.training.phases import Phase
+from p2pselect.training.team import Part
 
 
 def toy_model():
@@ -72,8 +76,37 @@ def test_no_margin_once_the_detector_is_lost(toy_step):
         torch.testing.assert_close(gradient, without[name])
 
 
+@pytest.mark.parametrize("inversion", ["after", "joint"])
+def test_images_of_weight_zero_have_no_part_in_the_margin(make, X, y, blackbox, inversion):
+    # One batch an epoch; other labels for images without weight must change nothing.
+    weight = np.where(np.arange(len(y)) < 8, 0, 1)
+    other = np.where(weight == 0, 1 - y, y)
+    models = [
+        make(COMET1Classifier, blackbox=blackbox, inversion=inversion, augment=None)
+        .fit(X, target, sample_weight=weight)
+        .explain(X)
+        for target in (y, other)
+    ]
+    np.testing.assert_array_equal(models[0].proba, models[1].proba)
+    np.testing.assert_array_equal(models[0].selection_logits, models[1].selection_logits)
+
+
+@given(
+    st.lists(st.tuples(st.floats(-9, 9), st.integers(0, 5)), min_size=1, max_size=9).filter(
+        lambda rows: sum(weight for _, weight in rows) > 0
+    )
+)
+def test_means_of_a_batch_count_an_image_as_often_as_its_weight(rows):
+    values, weights = (torch.tensor(column) for column in zip(*rows, strict=True))
+    batch = {"weight": weights.float()}, torch.zeros(len(rows))
+    found = Part(batch, 1.0, True, None).mean(values.float())
+    repeated = values.float().repeat_interleave(weights.long()).mean()
+    torch.testing.assert_close(found, repeated, atol=1e-5, rtol=1e-5)
+
+
 def test_inverted_from_the_start_is_one_phase(make, X, y, blackbox):
-    clf = make(COMET1Classifier, blackbox=blackbox, inversion="joint").fit(X, y)
+    clf = make(COMET1Classifier, blackbox=blackbox).fit(X, y)
+    assert clf.inversion == "joint"
     assert [row["phase"] for row in clf.history_] == ["joint"]
 
 
@@ -88,7 +121,8 @@ def test_inverted_shows_what_the_mask_removes(toy_step):
 
 
 def test_after_training_another_classifier_learns_from_the_inverse(make, X, y, blackbox):
-    clf = make(COMET1Classifier, blackbox=blackbox, max_epochs=2).fit(X, y)
+    after = {"max_epochs": 2, "inversion": "after"}
+    clf = make(COMET1Classifier, blackbox=blackbox, **after).fit(X, y)
     assert [row["phase"] for row in clf.history_] == 2 * ["joint"] + 2 * ["inverse"]
     upright = make(COMETClassifier, blackbox=blackbox, max_epochs=2).fit(X, y)
     own, same = (c.module_.selector.state_dict() for c in (clf, upright))
@@ -152,7 +186,8 @@ def test_soft_is_what_was_seen_and_hard_is_what_counts(make, X, y, blackbox):
     clf = make(COMETClassifier, blackbox=blackbox, regions="pixel", tau=0.25).fit(X, y)
     soft = clf.explain(X)
     assert soft.soft_region_masks.min() > 0  # nothing is hidden for good
-    assert (soft.kept_fraction == 0.25).all()
+    assert (soft.kept_fraction == 1).all()
+    assert (soft.pixel_masks.mean(axis=(1, 2)) == 0.25).all()
     hard = clf.set_params(mask="hard").explain(X)
     assert hard.soft_region_masks is None
     assert (hard.pixel_masks == soft.pixel_masks).all()

@@ -1,6 +1,7 @@
 """DiET: masks that stay in range and belong to their row, loops that end."""
 
 import warnings
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -174,6 +175,48 @@ def test_prediction_optimises_masks_and_keeps_exactly_tau(make, X, y, blackbox):
     still = clf.set_params(mask_step=1e-9).explain(X)
     assert np.ptp(still.selection_probs) < 1e-4
     assert (still.kept_fraction == 0.25).all()
+
+
+class ListeningClassifier(DiETClassifier):
+    """Notes every search for masks: whose masks, and what they started from."""
+
+    searches: ClassVar[list] = []
+
+    def _search(self, weight, random):
+        found = super()._search(weight, random)
+
+        class Noting(InstanceMasks):
+            def fit(self, classifier, images, regions, cells):
+                ListeningClassifier.searches.append((images.sum().item(), cells.mean().item()))
+                return super().fit(classifier, images, regions, cells)
+
+        return Noting(**vars(found))
+
+
+@pytest.mark.parametrize("how", ["partial_fit", "warm_start"])
+def test_masks_are_those_of_the_images_that_are_learned_from(make, X, y, blackbox, how):
+    settings = {"n_stages": 2, "max_steps": 8, "mask_step": 0.3, "max_epochs": 2}
+    settings |= {"warm_start": True, "blackbox": blackbox, "cell_size": 4}
+    clf = make(ListeningClassifier, **settings).fit(X, y)
+    tables = [phase.objective.memory for phase in clf.net_.phases]
+    assert all(table.is_empty for table in tables)
+    ListeningClassifier.searches.clear()
+    other = 255 - X  # as many, and of the same labels
+    if how == "partial_fit":
+        clf.partial_fit(other, y)
+    else:
+        clf.set_params(max_epochs=2).fit(other, y)
+    # Once per call, from masks that keep everything, for the images of the call.
+    ((seen, start),) = ListeningClassifier.searches
+    assert start == 1
+    assert seen == pytest.approx(other.sum() / 255, rel=1e-4)
+
+
+def test_a_stage_that_goes_on_with_the_same_images_keeps_their_masks(make, X, y, blackbox):
+    settings = {"n_stages": 1, "max_steps": 8, "mask_step": 0.3, "max_epochs": 3}
+    ListeningClassifier.searches.clear()
+    make(ListeningClassifier, blackbox=blackbox, **settings).fit(X, y)
+    assert len(ListeningClassifier.searches) == 1
 
 
 def test_epochs_are_divided_among_the_stages(make):

@@ -145,11 +145,7 @@ class Explanation:
 
     @property
     def visible_region_masks(self) -> np.ndarray:
-        """True where the classifier saw anything of a region, bool array of shape (n, d).
-
-        The kept regions; where a method shows a continuous mask, all regions that it does
-        not turn fully black.
-        """
+        """True where a region was not fully black to the classifier, bool array (n, d)."""
         return (
             self.region_masks if self.soft_region_masks is None else self.soft_region_masks > 0
         )
@@ -178,10 +174,7 @@ class Explanation:
 
     @property
     def kept_fraction(self) -> np.ndarray:
-        """Share of the pixels that the classifier could see, float array of shape (n,).
-
-        Of a continuous mask, everything that is not fully black counts.
-        """
+        """Share of the pixels that the classifier saw, however dim, float array (n,)."""
         h, w = self.regions.shape[1:]
         return (self.region_areas * self.visible_region_masks).sum(axis=1) / (h * w)
 

@@ -18,7 +18,7 @@ ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".w
 
 
 def add_on_error(parser: argparse.ArgumentParser) -> None:
-    """Declare ``--on-error``."""
+    """Declare ``--on-error`` and ``--max-pixels``, of every command that reads images."""
     parser.add_argument(
         "--on-error",
         choices=("raise", "skip"),
@@ -26,6 +26,27 @@ def add_on_error(parser: argparse.ArgumentParser) -> None:
         help="an image that cannot be read ends the command, or is named and left out "
         "(default: raise)",
     )
+    parser.add_argument(
+        "--max-pixels",
+        type=int,
+        action=_RaiseLimit,
+        metavar="N",
+        help="most pixels of an image, against files that fill the memory (default: 89478485; "
+        "a JPEG may have four times as many)",
+    )
+
+
+class _RaiseLimit(argparse.Action):
+    """Sets Pillow's limit, for the whole process: whatever opens images obeys it."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, options: Any, value: Any, *_: Any
+    ) -> None:
+        if value < 1:
+            parser.error(f"argument --max-pixels: must be at least 1, got {value}")
+        from PIL import Image
+
+        Image.MAX_IMAGE_PIXELS = value
 
 
 def find_images(places: Sequence[str], on_error: Any) -> ImageSequence:

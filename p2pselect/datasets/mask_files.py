@@ -12,8 +12,9 @@ from PIL import Image
 from p2pselect.datasets.masks import MaskSequence
 from p2pselect.exceptions import ImageReadError, InputError
 from p2pselect.images import ImageSequence
+from p2pselect.images.pillow import from_pillow
 from p2pselect.images.pixels import height_width, resize_nearest
-from p2pselect.images.reading import from_pillow, read_file
+from p2pselect.images.reading import decode
 
 
 def load_mask_folder(
@@ -89,7 +90,7 @@ def read_masks(paths: Sequence[Path], size: int | tuple[int, int] | None = None)
     shape = None if size is None else height_width(size)
     masks: np.ndarray | None = None
     for row, path in enumerate(paths):
-        mask = read_file(path, _is_object)
+        mask = decode(path, str(path), convert=_is_object)
         if shape is None:
             shape = (mask.shape[0], mask.shape[1])
         if size is not None:

@@ -50,6 +50,7 @@ class TarImages:
         self.start = start
         self.n_bytes = n_bytes
         self.names = names
+        self.told: set[str] = set()
 
     def __len__(self) -> int:
         return len(self.start)
@@ -64,7 +65,7 @@ class TarImages:
                     content = file.read(self.n_bytes[position])
             except OSError as error:
                 raise ImageReadError(f"{name}: {error.strerror}") from error
-            yield decode(io.BytesIO(content), name)
+            yield decode(io.BytesIO(content), name, self.told)
 
     def subset(self, positions: np.ndarray) -> TarImages:
         own = (self.shard, self.start, self.n_bytes, self.names)

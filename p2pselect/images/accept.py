@@ -97,6 +97,7 @@ def as_images(
 
 def _recognise(X: Any, channels: str, image_shape: Sequence[int] | None) -> ImageSequence:
     if isinstance(X, ImageSequence):
+        X.repeat_remarks()
         return X
     if isinstance(X, str | bytes | os.PathLike):
         raise InputError(

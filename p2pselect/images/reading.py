@@ -1,4 +1,4 @@
-"""Decoding of image files and Pillow images: one stated rule for every odd kind."""
+"""Decoding of image files, whatever they turn out to be."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from p2pselect.exceptions import ImageReadError
-from p2pselect.images.pixels import to_rgb
+from p2pselect.images.pillow import (
+    from_pillow,
+    remark_on_frames,
+    too_many_pixels,
+    upright_size,
+)
 
 # Formats that hold pixels and are decoded inside this process (EPS, for one, would start
 # Ghostscript). MPO is what many cameras and telephones call a JPEG.
@@ -28,17 +33,8 @@ _FORMATS = (
     "AVIF",
     "HEIF",
 )
-
-_ORIENTATION = 0x0112
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+_JPEG = b"\xff\xd8\xff"
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 @cache
@@ -47,9 +43,7 @@ def _formats() -> tuple[str, ...]:
     return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
-def read_file(
-    path: str | os.PathLike[str], convert: Callable[[Image.Image], Any] | None = None
-) -> Any:
+def read_file(path: str | os.PathLike[str], told: set[str] | None = None) -> np.ndarray:
     """Decode one image file.
 
     Parameters
@@ -57,21 +51,22 @@ def read_file(
     path : str or path-like
         A JPEG, PNG, WebP, GIF, BMP, TIFF, PPM, JPEG 2000, AVIF or (with a Pillow plug-in)
         HEIF file; the content decides, not the name's ending.
-    convert : callable, default :func:`from_pillow`
-        What makes an array of the Pillow image.
+    told : set of str, default None
+        Kinds of remarks that were made already, see :func:`~p2pselect.images.pillow.tell`.
 
     Returns
     -------
     ndarray of shape (h, w, 3), uint8
-        Or what ``convert`` returns.
 
     Raises
     ------
     ImageReadError
-        When the file is missing, is no such image, is truncated or damaged, or has more
-        pixels than ``PIL.Image.MAX_IMAGE_PIXELS`` (a decompression bomb).
+        When the file is missing, is not such an image, is truncated or damaged, has bands
+        without a rule, or has more pixels than ``PIL.Image.MAX_IMAGE_PIXELS`` (a
+        decompression bomb).  A JPEG with up to four times as many, such as the photographs
+        of some telephones, is decoded at half its height and width.
     """
-    return decode(path, os.fspath(path), convert)
+    return decode(path, os.fspath(path), told)
 
 
 def read_size(path: str | os.PathLike[str]) -> tuple[int, int]:
@@ -82,22 +77,27 @@ def read_size(path: str | os.PathLike[str]) -> tuple[int, int]:
     ImageReadError
         When the file is missing or is not an image.
     """
-    return decode(path, os.fspath(path), upright_size)
+    return decode(path, os.fspath(path), convert=upright_size)
 
 
 def decode(
     file: str | os.PathLike[str] | IO[bytes],
     name: str,
+    told: set[str] | None = None,
+    *,
     convert: Callable[[Image.Image], Any] | None = None,
 ) -> Any:
-    """Decode an image that is open already, as :func:`read_file` does.
+    """Decode an image that may be open already, as :func:`read_file` does.
 
     Parameters
     ----------
     file : path or binary file
     name : str
         What it is called in messages.
-    convert : callable, default :func:`from_pillow`
+    told : set of str, default None
+        Kinds of remarks that were made already.
+    convert : callable, default None
+        What makes something else of the Pillow image than its pixels.
 
     Returns
     -------
@@ -109,8 +109,12 @@ def decode(
     ImageReadError
     """
     try:
-        with Image.open(file, formats=_formats()) as image:
-            return (convert or from_pillow)(image)
+        with _open(file) as image:
+            if convert is not None:
+                return convert(image)
+            _fit_into_limit(image)
+            remark_on_frames(image, name, told)
+            return from_pillow(image, name, told)
     except MemoryError:
         raise
     # Pillow's decoders answer damaged files with nearly every exception there is.
@@ -118,88 +122,54 @@ def decode(
         raise ImageReadError(f"{name}: {_reason(file, error)}") from error
 
 
+def _open(file: str | os.PathLike[str] | IO[bytes]) -> Image.Image:
+    """``Image.open``, but without its refusal of large JPEGs, which can be decoded smaller."""
+    if isinstance(file, str | os.PathLike):
+        with open(file, "rb") as opened:  # noqa: PTH123 (one per image)
+            start = opened.read(len(_JPEG))
+    else:
+        start = file.read(len(_JPEG))
+        file.seek(-len(start), os.SEEK_CUR)
+    if start == _JPEG:
+        Image.init()
+        return Image.OPEN["JPEG"][0](file, "")
+    return Image.open(file, formats=_formats())
+
+
+def _fit_into_limit(image: Image.Image) -> None:
+    """Have a JPEG beyond the limit decoded at half its size, if that is within the limit."""
+    limit = Image.MAX_IMAGE_PIXELS
+    if limit is not None and image.format in ("JPEG", "MPO"):
+        width, height = image.size
+        if -(-width // 2) * -(-height // 2) <= limit < width * height:
+            image.draft(None, (width // 2, height // 2))
+
+
 def _reason(file: str | os.PathLike[str] | IO[bytes], error: Exception) -> str:
     if isinstance(file, str | os.PathLike):
-        return _reason_of_file(file, error)
+        if not os.path.exists(file):  # noqa: PTH110 (embedded NUL: False here, an error there)
+            return "no such file"
+        if os.path.isdir(file):  # noqa: PTH112
+            return "is a folder, expected an image file"
+    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
+        return too_many_pixels()
     if isinstance(error, UnidentifiedImageError):
-        return "not an image in a known format"
+        return _unidentified(file)
     return f"cannot be decoded: {error}"
 
 
-def _reason_of_file(path: str | os.PathLike[str], error: Exception) -> str:
-    if not os.path.exists(path):  # noqa: PTH110 (embedded NUL: False here, an error there)
-        return "no such file"
-    if os.path.isdir(path):  # noqa: PTH112
-        return "is a folder, expected an image file"
-    if isinstance(error, UnidentifiedImageError):
-        n_bytes = os.path.getsize(path)  # noqa: PTH202
-        return f"not an image in a known format ({n_bytes} bytes)"
-    return f"cannot be decoded: {error}"
-
-
-def from_pillow(image: Image.Image) -> np.ndarray:
-    """Turn a Pillow image of any mode into RGB.
-
-    * EXIF orientation is applied: the image stands upright.
-    * Of an animated image the frame it stands at is taken: the first, unless moved.
-    * Grey, palette, CMYK, YCbCr, HSV and Lab become RGB as ``Image.convert`` does it.
-    * Opacity (an alpha channel, or one transparent colour) is laid over black.
-    * Of 16 bits the upper 8 are taken, in grey as in colour.
-    * 32-bit float images are refused: nothing says which value is white.
-
-    Parameters
-    ----------
-    image : PIL.Image.Image
-        Not modified, except that its pixels get loaded.
-
-    Returns
-    -------
-    ndarray of shape (h, w, 3), uint8
-        The pixels.
-
-    Raises
-    ------
-    ValueError, OSError
-        When the image has a mode without a rule, too many pixels, or cannot be loaded.
-    """
-    limit = Image.MAX_IMAGE_PIXELS
-    if limit is not None and image.width * image.height > limit:
-        raise ValueError(
-            f"{image.width} x {image.height} pixels are more than PIL.Image.MAX_IMAGE_PIXELS "
-            f"= {limit}; raise that limit if you trust the image"
+def _unidentified(file: str | os.PathLike[str] | IO[bytes]) -> str:
+    if isinstance(file, str | os.PathLike):
+        with open(file, "rb") as opened:  # noqa: PTH123
+            start = opened.read(4)
+        n_bytes = os.path.getsize(file)  # noqa: PTH202
+    else:
+        file.seek(0)
+        start = file.read(4)
+        n_bytes = file.seek(0, os.SEEK_END)
+    if start in _TIFF:
+        return (
+            "is a TIFF file of a kind that Pillow cannot decode (more than four bands, 64-bit "
+            "floats or a volume, for example): read it yourself and pass arrays"
         )
-    image.load()
-    orientation = _orientation(image)
-    if orientation in _UPRIGHT:
-        image = image.transpose(_UPRIGHT[orientation])
-    if image.mode.startswith("I"):
-        return _upper_byte(image)
-    if image.mode == "F":
-        raise ValueError("32-bit float pixels have no known range; convert the image to 8 bits")
-    if image.has_transparency_data:
-        return to_rgb(np.asarray(image.convert("RGBA")))
-    return np.array(image.convert("RGB"))
-
-
-def upright_size(image: Image.Image) -> tuple[int, int]:
-    """Height and width of a Pillow image once its EXIF orientation is applied."""
-    turned = _orientation(image) >= 5
-    return (image.width, image.height) if turned else (image.height, image.width)
-
-
-def _orientation(image: Image.Image) -> int:
-    try:
-        return int(image.getexif().get(_ORIENTATION, 1))
-    except Exception:  # a damaged EXIF block says nothing about the pixels
-        return 1
-
-
-def _upper_byte(image: Image.Image) -> np.ndarray:
-    values = np.asarray(image)
-    low, high = int(values.min()), int(values.max())
-    if low < 0 or high > 65535:
-        raise ValueError(
-            f"integer pixels from {low} to {high}, expected 16-bit values in 0..65535"
-        )
-    grey = (values >> 8).astype(np.uint8)
-    return to_rgb(grey[..., np.newaxis])
+    return f"not an image in a known format ({n_bytes} bytes)"

@@ -207,6 +207,14 @@ class ImageSequence:
             shapes = [image.shape[:2] for image in self]
         return np.array(shapes, dtype=np.intp).reshape(-1, 2)
 
+    def repeat_remarks(self) -> None:
+        """Let warnings about odd images be given again, although they were given before.
+
+        They are given once for all images of a sequence; whatever takes a sequence anew, such
+        as another ``fit``, starts over.
+        """
+        getattr(self._source, "told", set()).clear()
+
     def readable(self) -> np.ndarray:
         """Try every file once, and warn of those that cannot be decoded.
 

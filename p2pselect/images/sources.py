@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 from p2pselect.exceptions import InputError
-from p2pselect.images.reading import from_pillow, read_file
+from p2pselect.images.pillow import from_pillow
+from p2pselect.images.reading import read_file
 
 
 class Source(Protocol):
@@ -71,6 +72,7 @@ class FileImages:
             self.encoded = paths
         else:
             self.encoded = np.array([os.fsencode(path) for path in paths], dtype=np.bytes_)
+        self.told: set[str] = set()
 
     def __len__(self) -> int:
         return len(self.encoded)
@@ -84,7 +86,7 @@ class FileImages:
 
     def read(self, positions: np.ndarray) -> Iterator[np.ndarray]:
         for encoded in self.encoded[positions]:
-            yield read_file(os.fsdecode(encoded))
+            yield read_file(os.fsdecode(encoded), self.told)
 
     def subset(self, positions: np.ndarray) -> FileImages:
         return FileImages(self.encoded[positions])
@@ -99,21 +101,22 @@ class PillowImages:
 
     def __init__(self, images: np.ndarray):
         self.images = images
+        self.told: set[str] = set()
 
     def __len__(self) -> int:
         return len(self.images)
 
     def read(self, positions: np.ndarray) -> Iterator[np.ndarray]:
         for position in positions:
-            yield _converted(self.images[position], int(position))
+            yield _converted(self.images[position], int(position), self.told)
 
     def subset(self, positions: np.ndarray) -> PillowImages:
         return PillowImages(self.images[positions])
 
 
-def _converted(image: Image.Image, position: int) -> np.ndarray:
+def _converted(image: Image.Image, position: int, told: set[str]) -> np.ndarray:
     try:
-        return from_pillow(image)
+        return from_pillow(image, f"image {position}", told)
     except (ValueError, OSError) as error:
         raise InputError(f"image {position} (PIL, mode {image.mode}): {error}") from error
 

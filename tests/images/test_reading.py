@@ -1,13 +1,17 @@
 """Odd files: what happens with each is stated, and stated here."""
 
 import os
+import struct
+import warnings
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, ImageFile
 
-from p2pselect.exceptions import ImageReadError, InputError
+from p2pselect.exceptions import ImageReadError, InputError, P2PSelectWarning
 from p2pselect.images import as_images
 from p2pselect.images.reading import read_file
 
@@ -121,6 +125,7 @@ def test_opacity_is_the_same_in_files_and_arrays(tmp_path):
     np.testing.assert_array_equal(as_images(rgba[None]).batch([0])[0], from_file)
 
 
+@pytest.mark.filterwarnings("ignore:.*frames or pages")
 @pytest.mark.parametrize("ending", ["gif", "webp", "png", "tiff"])
 def test_first_frame_of_an_animation(ending, tmp_path):
     frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue", "lime")]
@@ -210,3 +215,182 @@ def test_files_are_closed(paths):
     for path in paths * 5:
         read_file(path)
     assert len(list(opened.iterdir())) == before
+
+
+def _tiff(path, values, **options):
+    tifffile.imwrite(path, values, **options)
+    return path
+
+
+@pytest.fixture
+def ramp():
+    """All values of 16 bits that a camera of 12 bits makes."""
+    return np.arange(4096, dtype=np.uint16).reshape(64, 64)
+
+
+def _png16(path, values):
+    """A PNG of 16 bits, of colors too, which Pillow cannot write."""
+    channels = values.shape[2] if values.ndim == 3 else 1
+    color_type = {1: 0, 3: 2, 4: 6}[channels]
+    header = struct.pack(">IIBBBBB", *values.shape[1::-1], 16, color_type, 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    content = b"\x89PNG\r\n\x1a\n"
+    for kind, data in ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")):
+        check = zlib.crc32(kind + data)
+        content += struct.pack(">I", len(data)) + kind + data + struct.pack(">I", check)
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    "save",
+    [
+        lambda folder, v: _png16(folder / "a.png", v),
+        lambda folder, v: _tiff(folder / "a.tif", v),
+        lambda folder, v: _tiff(folder / "a.tif", v, byteorder=">"),
+        lambda folder, v: _tiff(folder / "a.tif", v + 30000),
+        lambda folder, v: _tiff(folder / "a.tif", v.astype(np.uint32)),
+        lambda folder, v: _tiff(folder / "a.tif", v * 3),  # 14 bits, as raw photographs
+        lambda folder, v: _png16(folder / "a.png", np.dstack([v] * 3)),
+        lambda folder, v: _tiff(folder / "a.tif", np.dstack([v] * 3)),
+        lambda folder, v: _png16(folder / "a.png", np.dstack([v] * 3 + [v * 0 + 65535])),
+    ],
+)
+def test_narrow_values_in_16_bits_are_said_once(save, ramp, tmp_path):
+    path = save(tmp_path, ramp)
+    with pytest.warns(P2PSelectWarning, match=rf"{path.name} has 16-bit values from .*levels"):
+        images = as_images([path, path])
+        first = images[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_array_equal(images[1:][0], first)
+    with pytest.warns(P2PSelectWarning, match="16-bit values"):
+        as_images(images)[0]
+
+
+def test_the_warning_names_range_and_levels(ramp, tmp_path):
+    with pytest.warns(P2PSelectWarning, match=r"a.tif has .* from 0 to 4095, .* leave 16 of"):
+        array = read_file(_tiff(tmp_path / "a.tif", ramp))
+    np.testing.assert_array_equal(array[..., 0], ramp >> 8)
+
+
+@pytest.mark.parametrize("values", [[0, 1 << 14], [40000, 60000], [9, 9]])
+def test_wide_and_blank_images_of_16_bits_are_not_remarked_on(values, tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        array = read_file(_tiff(tmp_path / "a.tif", np.uint16([values] * 2)))
+    assert array[0, :, 0].tolist() == [value >> 8 for value in values]
+
+
+def test_16_bit_images_are_scaled_alike_whatever_comes_with_them(ramp, tmp_path):
+    wide = _tiff(tmp_path / "wide.tif", ramp * 16)
+    narrow = _tiff(tmp_path / "narrow.tif", ramp)
+    with pytest.warns(P2PSelectWarning):
+        alone = as_images([narrow])[0]
+        together = as_images([wide, narrow])[1]
+    np.testing.assert_array_equal(alone, together)
+
+
+def test_16_bits_with_white_as_zero_and_with_a_transparent_value(tmp_path):
+    values = np.uint16([[0, 40000, 65535]])
+    inverted = read_file(_tiff(tmp_path / "a.tif", values, photometric="miniswhite"))
+    assert inverted[0, :, 0].tolist() == [255, (65535 - 40000) >> 8, 0]
+    image = Image.fromarray(values)
+    image.info["transparency"] = 65535
+    image.save(tmp_path / "a.png", transparency=65535)
+    assert read_file(tmp_path / "a.png")[0, :, 0].tolist() == [0, 40000 >> 8, 0]
+
+
+BANDS = {
+    "five": (
+        (4, 5, 5),
+        {"photometric": "rgb", "planarconfig": "contig", "extrasamples": ("unspecified",) * 2},
+    ),
+    "infrared": ((4, 5, 4), {"photometric": "rgb", "extrasamples": ("unspecified",)}),
+    "five of grey": ((4, 5, 5), {"photometric": "minisblack", "planarconfig": "contig"}),
+    "two of grey": ((4, 5, 2), {"photometric": "minisblack", "planarconfig": "contig"}),
+    "four of grey": ((4, 5, 4), {"photometric": "minisblack", "planarconfig": "contig"}),
+    "planes": ((5, 4, 5), {"photometric": "minisblack", "planarconfig": "separate"}),
+}
+
+
+@pytest.mark.parametrize("kind", BANDS)
+def test_bands_are_not_dropped(kind, tmp_path):
+    shape, options = BANDS[kind]
+    path = _tiff(tmp_path / "a.tif", np.zeros(shape, np.uint8), **options)
+    with pytest.raises(ImageReadError, match=r"a\.tif: .* bands"):
+        read_file(path)
+
+
+def test_planes_of_16_bits_are_not_misread(tmp_path):
+    options = {"photometric": "rgb", "planarconfig": "separate"}
+    path = _tiff(tmp_path / "a.tif", np.full((3, 4, 5), 4000, np.uint16), **options)
+    with pytest.raises(ImageReadError, match="separate planes"):
+        read_file(path)
+    path = _tiff(tmp_path / "b.tif", np.full((3, 4, 5), 77, np.uint8), **options)
+    assert (read_file(path) == 77).all()
+
+
+@pytest.mark.parametrize("kind", ["unassalpha", "assocalpha"])
+def test_opacity_in_a_tiff_is_laid_over_black(kind, tmp_path):
+    rgba = np.full((4, 5, 4), (100, 50, 20, 128), np.uint8)
+    path = _tiff(tmp_path / "a.tif", rgba, photometric="rgb", extrasamples=(kind,))
+    expected = [50, 25, 10] if kind == "unassalpha" else [100, 50, 20]
+    assert np.abs(read_file(path)[0, 0].astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("ending", ["gif", "webp", "png", "tiff"])
+def test_other_frames_are_mentioned_once(ending, tmp_path):
+    path = tmp_path / f"a.{ending}"
+    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue", "lime")]
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+    images = as_images([path] * 3)
+    with pytest.warns(P2PSelectWarning, match=f"a.{ending} has 3 frames or pages") as said:
+        images.batch(slice(None))
+    assert len(said) == 1
+
+
+def test_stack_of_slices_is_said(tmp_path):
+    stack = np.stack([np.full((4, 5), level, np.uint8) for level in range(7)])
+    path = _tiff(tmp_path / "z.tif", stack, photometric="minisblack")
+    with pytest.warns(P2PSelectWarning, match="7 frames or pages"):
+        assert (read_file(path) == 0).all()
+
+
+def test_previews_are_not_frames(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "pyramid.tif") as file:
+        file.write(np.full((64, 64, 3), 9, np.uint8), photometric="rgb")
+        file.write(np.full((32, 32, 3), 9, np.uint8), photometric="rgb", subfiletype=1)
+    frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
+    frames[0].save(tmp_path / "photo.mpo", save_all=True, append_images=frames[1:])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert (read_file(tmp_path / "pyramid.tif") == 9).all()
+        assert np.abs(read_file(tmp_path / "photo.mpo").astype(int) - RED).max() < 8
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("ending", ["jpg", "mpo"])
+@pytest.mark.parametrize(("limit", "side"), [(6000, 80), (5999, 40), (1520, 40)])
+def test_photographs_beyond_the_limit_are_decoded_smaller(
+    ending, limit, side, tmp_path, monkeypatch
+):
+    path = tmp_path / f"photo.{ending}"
+    left, right = Image.new("RGB", (80, 75), "red"), Image.new("RGB", (40, 75), "blue")
+    left.paste(right, (40, 0))
+    left.save(path, quality=95, **({"save_all": True} if ending == "mpo" else {}))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+    array = read_file(path)
+    assert array.shape == (-(-75 * side // 80), side, 3)
+    assert np.abs(array[:, : side // 2 - 1].astype(int) - RED).max() < 12
+    assert as_images([path]).sizes().tolist() == [[75, 80]]
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "tif"])
+def test_too_many_pixels_say_what_to_do(ending, tmp_path, monkeypatch):
+    Image.new("L", (80, 75)).save(tmp_path / f"photo.{ending}")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1499)
+    with pytest.raises(ImageReadError, match=rf"photo.{ending}: .*= 1499.*--max-pixels"):
+        read_file(tmp_path / f"photo.{ending}")
+    with pytest.raises(InputError, match=r"image 0 .*80 x 75 pixels.*1499.*--max-pixels"):
+        as_images([Image.new("L", (80, 75))])[0]

@@ -64,7 +64,7 @@ FAULTS = [
             "self.values[1:] + self.values[:-1]": "self.values[1:] + self.values[1:]",
             "np.diff(self.fractions) / span": "np.diff(self.fractions)",
             "proba.argmax(axis=2) == own": "proba.argmin(axis=2) == own",
-            "np.take_along_axis(visible, order, axis=1)": "visible",
+            "(sub.visible_region_masks, order, axis": "(sub.region_masks, order, axis",
         },
     ),
     *planted(

@@ -1,5 +1,11 @@
 """All planted faults.  A change of the package brings the row that shows its test can fail."""
 
-from mutants import learning, scoring, selecting, storing
+from mutants import learning, methods, scoring, selecting, storing
 
-FAULTS = [*learning.FAULTS, *selecting.FAULTS, *scoring.FAULTS, *storing.FAULTS]
+FAULTS = [
+    *learning.FAULTS,
+    *methods.FAULTS,
+    *selecting.FAULTS,
+    *scoring.FAULTS,
+    *storing.FAULTS,
+]

@@ -19,6 +19,7 @@ from p2pselect.images import as_images
 from p2pselect.nn.model import RegionScores
 from p2pselect.thresholding import budget_counts, make_tau_grid
 from p2pselect.training.data import as_float_images
+from p2pselect.training.surroundings import usual_surroundings
 
 
 class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimator):
@@ -51,6 +52,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
 
     # -- prediction ----------------------------------------------------------------------
 
+    @usual_surroundings()
     def predict_proba(self, X: Any, *, regions: Any = None) -> np.ndarray:
         """Class probabilities, predicted from the kept regions alone.
 
@@ -79,6 +81,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
         proba = self.predict_proba(X, regions=regions)
         return self.classes_[proba.argmax(axis=1)]
 
+    @usual_surroundings()
     def transform(self, X: Any, *, regions: Any = None) -> np.ndarray:
         """Kept-pixel masks on the model's grid.
 
@@ -91,6 +94,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
         selections = self._select(X, regions, keep="ranks")
         return selections.pixel_masks(selections.search())
 
+    @usual_surroundings()
     def explain(
         self,
         X: Any,
@@ -136,6 +140,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
         )
         return explain_selections(self, selections, selections.search(keep_path=True))
 
+    @usual_surroundings()
     def predict_proba_masked(self, masked_images: Any) -> np.ndarray:
         """Class probabilities of images that are masked already: no selection takes place.
 

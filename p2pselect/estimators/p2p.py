@@ -140,7 +140,8 @@ class P2PClassifier(P2PHooks):
     n_jobs : int, optional
         Threads that propose regions.
     random_state : int, RandomState instance or None, default=None
-        Makes training on a CPU reproducible exactly; the global generators stay untouched.
+        A number makes training on a CPU exactly reproducible and leaves all global
+        generators untouched; None draws a seed from numpy's.
     verbose : int, default=0
         Show a progress bar.
 

@@ -12,7 +12,8 @@ from torch import Tensor
 from p2pselect.estimators.inputs import resolve_regions
 from p2pselect.estimators.trained import TrainedEstimator
 from p2pselect.exceptions import InputError
-from p2pselect.training.seeding import isolated_rng, resolve_device
+from p2pselect.training.seeding import Randomness, resolve_device
+from p2pselect.training.surroundings import usual_surroundings
 
 
 class StoredEstimator(TrainedEstimator):
@@ -31,12 +32,13 @@ class StoredEstimator(TrainedEstimator):
 
         return load(path, cls)
 
+    @usual_surroundings()
     def _restore(self, state: dict[str, Tensor], seed: int) -> None:
         """Build the networks anew and give them these weights."""
         self.regions_ = resolve_regions(self.regions, self.n_jobs)
         self.device_ = resolve_device(self.device)
         self._seed = seed
-        with isolated_rng(seed, torch.device("cpu")):
+        with Randomness(seed, torch.device("cpu")).in_place():
             model = self._build_model(len(self.classes_))
         model.load_state_dict(state)
         self._adopt(model)

@@ -31,8 +31,9 @@ from p2pselect.training.data import REGION_MEMORY, TrainingData, Views
 from p2pselect.training.fitting import new_net, run_epochs
 from p2pselect.training.net import SelectiveNet
 from p2pselect.training.phases import Phase
-from p2pselect.training.seeding import draw_seed, isolated_rng, resolve_device
+from p2pselect.training.seeding import Randomness, draw_seed, resolve_device
 from p2pselect.training.stream import StreamContents, TrainingStream
+from p2pselect.training.surroundings import usual_surroundings
 
 
 class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
@@ -66,6 +67,7 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         return "validation_fraction" if self.validation_fraction else None
 
     @with_callbacks
+    @usual_surroundings()
     def fit(
         self,
         X: Any,
@@ -139,6 +141,7 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         task.end()
         return self
 
+    @usual_surroundings()
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, *, sample_weight: Any = None
     ) -> Self:
@@ -199,7 +202,7 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         if again:
             return
         self._seed = together().of_first(draw_seed(self.random_state))
-        with isolated_rng(self._seed, self.device_):
+        with Randomness(self._seed, self.device_).in_place():
             self._adopt(self._build_model(len(self.classes_)))
 
     def _check_stream(self, y: Any, sample_weight: Any, regions: Any) -> None:
@@ -240,32 +243,32 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         together().agree("images and labels", data.brief)
         # A fit that continues must not repeat the random numbers of the one before.
         end = len(self.net_.history)
-        with isolated_rng(self._seed + 1 + end, self.device_):
-            averages = []
-            if self.ema_decay is not None:
-                averages.append(WeightAverage(self.module_, self.ema_decay))
-                watchers = [*watchers, ("weight_average", averages[0])]
-            checkpoints = None if end else self._checkpoints(data, averages)
+        self.net_.randomness = Randomness(self._seed + 1 + end, self.device_)
+        averages = []
+        if self.ema_decay is not None:
+            averages.append(WeightAverage(self.module_, self.ema_decay))
+            watchers = [*watchers, ("weight_average", averages[0])]
+        checkpoints = None if end else self._checkpoints(data, averages)
+        if checkpoints is not None:
+            checkpoints.restore(self.net_)
+            self._seed = data.seed = checkpoints.seed
+            watchers = [*watchers, ("checkpoints", checkpoints)]
+        for epochs in cycles:
+            end += epochs
+            done = max(0, len(self.net_.history) - end + epochs)
+            if done >= epochs:
+                continue  # before it was stopped
             if checkpoints is not None:
-                checkpoints.restore(self.net_)
-                self._seed = data.seed = checkpoints.seed
-                watchers = [*watchers, ("checkpoints", checkpoints)]
-            for epochs in cycles:
-                end += epochs
-                done = max(0, len(self.net_.history) - end + epochs)
-                if done >= epochs:
-                    continue  # before it was stopped
-                if checkpoints is not None:
-                    checkpoints.end = end
-                try:
-                    run_epochs(self.net_, data, epochs, self, watchers, done)
-                except TrainingError as error:
-                    if checkpoints is None:
-                        raise
-                    finished = len(self.net_.history) - 1
-                    raise checkpoints.named_in(error, finished) from error
-                if len(self.net_.history) < end:
-                    break  # interrupted: what comes after builds on what was not learned
+                checkpoints.end = end
+            try:
+                run_epochs(self.net_, data, epochs, self, watchers, done)
+            except TrainingError as error:
+                if checkpoints is None:
+                    raise
+                finished = len(self.net_.history) - 1
+                raise checkpoints.named_in(error, finished) from error
+            if len(self.net_.history) < end:
+                break  # interrupted: what comes after builds on what was not learned
         for average in averages:
             average.take_over(self.module_)
         self.module_.eval()

@@ -26,7 +26,7 @@ from p2pselect.training.data import TrainingData
 from p2pselect.training.stream import TrainingStream
 from p2pselect.whole_files import written_whole
 
-FORMAT = 1
+FORMAT = 2
 #: Settings without influence on what is learned.
 _INDIFFERENT = ("callbacks", "checkpoint_dir", "device", "n_jobs", "num_workers", "verbose")
 
@@ -97,7 +97,7 @@ class Checkpoints(Callback):
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
         if together().rank > 0:
             return  # the first process writes what all of them have
-        device, schedule = torch.device(net.device), _schedule(net)
+        schedule = _schedule(net)
         history = [{**row, "batches": []} for row in net.history]
         state = {
             "format": FORMAT,
@@ -108,8 +108,7 @@ class Checkpoints(Callback):
             "changing": [changing.state_dict() for changing in self._changing(net)],
             "optimizer": net.optimizer_.state_dict(),
             "schedule": None if schedule is None else schedule.state_dict(),
-            "rng": torch.get_rng_state(),
-            "cuda_rng": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
+            "randomness": net.randomness.state_dict(),
         }
         content = io.BytesIO()
         torch.save(state, content)
@@ -122,9 +121,7 @@ class Checkpoints(Callback):
 
 def _restore_steps(net: NeuralNet, saved: dict[str, Any]) -> None:
     net.optimizer_.load_state_dict(saved["optimizer"])
-    torch.set_rng_state(saved["rng"])
-    if saved["cuda_rng"] is not None and torch.device(net.device).type == "cuda":
-        torch.cuda.set_rng_state(saved["cuda_rng"], net.device)
+    net.randomness.load_state_dict(saved["randomness"])
 
 
 def _schedule(net: NeuralNet) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from p2pselect.objectives.base import LossTerms, Step
 from p2pselect.processes import Processes
 from p2pselect.training.data import Batch, as_float_images
 from p2pselect.training.phases import Phase, phase_at, set_training
+from p2pselect.training.seeding import Randomness
 from p2pselect.training.team import Losses, Part, Team
 
 
@@ -49,6 +50,8 @@ class SelectiveNet(NeuralNet):
         self.phases = phases
         self.micro_batch_size = micro_batch_size
         self.team = Team(Processes())
+        #: Of the training that is running.
+        self.randomness = Randomness(0, torch.device("cpu"))
         super().__init__(module, criterion=nn.Identity, **kwargs)
 
     def initialize_module(self) -> SelectiveNet:
@@ -76,6 +79,24 @@ class SelectiveNet(NeuralNet):
             progress=min(1.0, done / phase.epochs) if phase.epochs else 1.0,
             mean=part.mean,
         )
+
+    def run_single_epoch(self, iterator: Any, *args: Any, **kwargs: Any) -> None:
+        """Train or validate for one epoch, in an order that is this estimator's own."""
+        super().run_single_epoch(iterator and self._in_own_order(iterator), *args, **kwargs)
+
+    def _in_own_order(self, loader: Any) -> Iterator[Batch]:
+        # torch draws the order of an epoch before its first batch.
+        with self.randomness.in_place():
+            batches = iter(loader)
+            first = next(batches, None)
+        if first is not None:
+            yield first
+            yield from batches
+
+    def train_step(self, batch: Batch, **fit_params: Any) -> Any:
+        """One step of the optimizer."""
+        with self.randomness.in_place():
+            return super().train_step(batch, **fit_params)
 
     def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Forward, backward; called by skorch inside its optimizer step."""
@@ -120,11 +141,12 @@ class SelectiveNet(NeuralNet):
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """The same terms on held-out images, without gradients, in eval mode."""
         self.module_.eval()
-        (part,) = self.team.parts(batch)
-        with torch.no_grad(), part.seen_whole():
-            losses, terms = self._losses(part)
-        loss = torch.stack(list(losses.values())).sum()
-        loss, terms = self.team.mean_of_all(loss, terms, part.share)
+        with self.randomness.in_place():
+            (part,) = self.team.parts(batch)
+            with torch.no_grad(), part.seen_whole():
+                losses, terms = self._losses(part)
+            loss = torch.stack(list(losses.values())).sum()
+            loss, terms = self.team.mean_of_all(loss, terms, part.share)
         set_training(self.module_, phase_at(self.phases, self.epoch)[0])
         return {"loss": loss, "y_pred": loss, "terms": terms}
 
@@ -158,11 +180,12 @@ class SelectiveNet(NeuralNet):
         super().on_epoch_begin(net, dataset_train=dataset_train, **kwargs)
         phase, first = phase_at(self.phases, self.epoch)
         prepare = phase.begin if self.epoch == first else phase.before_epoch
-        if prepare is not None:
-            prepare(self.module_, dataset_train)
-        set_training(self.module_, phase)
-        self.team.wrap(self.module_, self._losses)
-        self.team.same_random_numbers(torch.device(self.device))
+        with self.randomness.in_place():
+            if prepare is not None:
+                prepare(self.module_, dataset_train)
+            set_training(self.module_, phase)
+            self.team.wrap(self.module_, self._losses)
+            self.team.same_random_numbers(torch.device(self.device))
         if self.epoch > 0:
             # Epoch means are kept; batch records would grow with the data.
             self.history[-2]["batches"] = []

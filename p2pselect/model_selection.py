@@ -22,9 +22,6 @@ from p2pselect.exceptions import InputError, UnknownNameError
 from p2pselect.metrics.object_masks import check_object_masks
 from p2pselect.metrics.scorers import ExplanationScorers, RequestsMasks
 
-PREDICTION_PARAMETERS = ("certainty_threshold", "tau", "selection")
-"""Constructor parameters that only matter at prediction: no training depends on them."""
-
 
 def cross_validate_explanations(
     estimator: Any,
@@ -125,19 +122,23 @@ def cross_validate_explanations(
 class CertaintySearchCV(
     DocumentedEstimator, MetaEstimatorMixin, ClassifierMixin, BaseEstimator
 ):
-    """Choose certainty_threshold, tau or selection by cross-validation, training once a fold.
+    """Choose settings of prediction by cross-validation, training once a fold.
 
-    These parameters matter at prediction only.  ``GridSearchCV`` does not know that and
-    trains for every candidate; this search trains once per fold, scores all candidates
-    with what it trained, and trains once more on all images with the best.
+    ``GridSearchCV`` trains for every candidate; this search trains once per fold, scores all
+    candidates with what it trained, and trains once more on all images with the best.  So it
+    takes only settings that training does not depend on: ``certainty_threshold``,
+    ``tau_step``, ``allow_empty`` and P2P's ``selection`` of every method, ``mask`` and
+    ``noise`` where a method has them, and ``tau`` of methods that do not train for it: of
+    P2P with ``tau_training="uniform"``, and of those of the baselines whose training knows no
+    area.
 
     Parameters
     ----------
     estimator : estimator
         With ``explain``, or a Pipeline that ends in one.
     param_grid : dict of str to list, or list of such, optional
-        Values of the parameters in :data:`PREDICTION_PARAMETERS`, with the step's name in
-        front for a Pipeline.  By default certainty_threshold .8, .9, .95 and .99.
+        Values of settings that matter at prediction only, with the step's name in front for
+        a Pipeline.  By default certainty_threshold .8, .9, .95 and .99.
     scoring : str, iterable of str, or dict of str to (str or scorer), default="accuracy"
         As in :func:`cross_validate_explanations`.
     refit : str, optional
@@ -219,17 +220,8 @@ class CertaintySearchCV(
         """
         grid = self.param_grid or {"certainty_threshold": [0.8, 0.9, 0.95, 0.99]}
         candidates = list(ParameterGrid(grid))
-        trained = {
-            name
-            for params in candidates
-            for name in params
-            if name.rpartition("__")[2] not in PREDICTION_PARAMETERS
-        }
-        if trained:
-            raise UnknownNameError(
-                f"param_grid must be over {PREDICTION_PARAMETERS}, which need no training; "
-                f"got {sorted(trained)}: search over those with GridSearchCV"
-            )
+        for name in sorted({name for params in candidates for name in params}):
+            _check_needs_no_training(self.estimator, name)
         scorers = ExplanationScorers(self.scoring)
         decisive = self.refit or next(iter(scorers.scorers))
         if decisive not in scorers.scorers:
@@ -272,6 +264,24 @@ class CertaintySearchCV(
         return self.best_estimator_.explain(X, **options)
 
 
+def _check_needs_no_training(estimator: Any, name: str) -> None:
+    """Raise unless a parameter of an estimator, or of a step of it, is one of prediction."""
+    step, _, parameter = name.rpartition("__")
+    owner = estimator.get_params().get(step) if step else estimator
+    known = getattr(owner, "_prediction_parameters", frozenset)()
+    if parameter in known:
+        return
+    method = type(owner).__name__ if owner is not None else f"no step {step!r}"
+    hint = ""
+    if parameter == "tau" and hasattr(owner, "tau_training"):
+        hint = ", or set tau_training='uniform', which trains for every tau"
+    raise UnknownNameError(
+        f"param_grid: {name} of {method} is not a setting of prediction alone, and this search "
+        f"trains once for all candidates; search over it with GridSearchCV{hint}.  What needs "
+        f"no training here: {sorted(known)}"
+    )
+
+
 class _EveryCandidate(RequestsMasks):
     """Scores of one fitted estimator under every candidate, named ``<candidate>_<score>``."""
 
@@ -283,11 +293,14 @@ class _EveryCandidate(RequestsMasks):
         self._requests = scorers._requests
 
     def __call__(self, estimator: Any, X: Any, y: Any = None, **masks: Any) -> dict[str, float]:
+        # Candidates of several grids name different parameters: each starts from the same.
+        names = {name for params in self.candidates for name in params}
+        before = {name: estimator.get_params()[name] for name in names}
         return {
             f"{k}_{name}": score
             for k, params in enumerate(self.candidates)
             for name, score in self._score(
-                estimator.set_params(**params), X, y, **masks
+                estimator.set_params(**before | params), X, y, **masks
             ).items()
         }
 

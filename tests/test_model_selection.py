@@ -24,6 +24,13 @@ class CountingClassifier(ToyClassifier):
         return super().fit(X, y)
 
 
+class SizedToy(ToyClassifier):
+    """Has two settings of prediction."""
+
+    def _prediction_parameters(self):
+        return {"tau", "soft"}
+
+
 @pytest.fixture(scope="module")
 def scenes():
     return make_toy_scenes(24)
@@ -134,6 +141,18 @@ def test_certainty_search_equals_grid_search_with_one_training_per_fold(scenes):
     )
 
 
+def test_candidates_of_several_grids_start_from_the_same_settings(scenes):
+    X, y, M = scenes
+    model = SizedToy(tau=0.25)
+    both = CertaintySearchCV(
+        model, [{"tau": [1.0]}, {"soft": [False]}], scoring="localization", cv=2
+    ).fit(X, y, masks=M)
+    alone = CertaintySearchCV(model, {"tau": [0.25]}, scoring="localization", cv=2)
+    alone.fit(X, y, masks=M)
+    found = both.cv_results_["mean_test_localization"]
+    assert found[1] == alone.cv_results_["mean_test_localization"][0] != found[0]
+
+
 def test_certainty_search_inside_cross_validation_and_around_a_pipeline(scenes):
     X, y, M = scenes
     pipeline = make_pipeline(FunctionTransformer(np.ascontiguousarray), ToyClassifier())
@@ -162,8 +181,15 @@ def test_certainty_search_inside_cross_validation_and_around_a_pipeline(scenes):
 
 def test_certainty_search_refuses_what_needs_training(scenes):
     X, y, _ = scenes
-    with pytest.raises(UnknownNameError, match=r"\['patch'\]: search over those with Grid"):
-        CertaintySearchCV(ToyClassifier(), {"patch": [2, 4]}).fit(X, y)
+    CountingClassifier.fits = 0
+    with pytest.raises(UnknownNameError, match="patch of CountingClassifier is not a setting"):
+        CertaintySearchCV(CountingClassifier(), {"patch": [2, 4]}).fit(X, y)
+    pipeline = make_pipeline(FunctionTransformer(np.ascontiguousarray), CountingClassifier())
+    with pytest.raises(UnknownNameError, match="countingclassifier__patch of CountingClass"):
+        CertaintySearchCV(pipeline, {"countingclassifier__patch": [2, 4]}).fit(X, y)
+    with pytest.raises(UnknownNameError, match="wrong__tau of no step 'wrong' is not a set"):
+        CertaintySearchCV(pipeline, {"wrong__tau": [0.5]}).fit(X, y)
+    assert CountingClassifier.fits == 0
     with pytest.raises(UnknownNameError, match="refit must be one of"):
         CertaintySearchCV(ToyClassifier(), {"tau": [0.5]}, refit="localization").fit(X, y)
     with pytest.raises(InputError, match="need object masks"):

@@ -47,6 +47,8 @@ class BaselineClassifier(SelectiveImageClassifier):
         "tau": [Interval(Real, 0, 1, closed="right")],
         "sparsity": [StrOptions({"hinge", "penalty", "threshold"})],
     }
+    #: Whether the method trains for tau even without a hinge on the kept area.
+    _trains_for_tau: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -63,6 +65,10 @@ class BaselineClassifier(SelectiveImageClassifier):
     def _hinge(self) -> float | None:
         """The tau of a training penalty on the kept area; None for the method's own."""
         return float(self.tau) if self.sparsity == "hinge" else None
+
+    def _prediction_parameters(self) -> frozenset[str]:
+        trained = self._trains_for_tau or self._hinge is not None
+        return super()._prediction_parameters() | (frozenset() if trained else {"tau"})
 
     def _build_model(self, n_classes: int) -> nn.Module:
         return SelectiveModel(self._build_scorer(1), self._build_classifier(n_classes))

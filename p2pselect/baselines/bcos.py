@@ -61,6 +61,10 @@ class BcosClassifier(BaselineClassifier):
     True
     """
 
+    @property
+    def _hinge(self) -> None:
+        """All is seen: there is no kept area to penalize."""
+
     def _build_model(self, n_classes: int) -> nn.Module:
         plain = self._build_classifier(n_classes)
         return FullImageModel(BcosNetwork(plain.network, plain.mean, plain.std, n_classes))

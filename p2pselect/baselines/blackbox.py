@@ -52,6 +52,9 @@ class BlackboxClassifier(SelectiveImageClassifier):
     True
     """
 
+    def _prediction_parameters(self) -> frozenset[str]:
+        return super()._prediction_parameters() | {"tau"}
+
     def _build_model(self, n_classes: int) -> FullImageModel:
         return FullImageModel(self._build_classifier(n_classes))
 

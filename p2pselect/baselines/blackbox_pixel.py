@@ -81,6 +81,8 @@ class BlackboxPixelClassifier(BaselineClassifier):
     array([0.25, 0.25, 0.25])
     """
 
+    _trains_for_tau = True
+
     def _build_model(self, n_classes: int) -> FullImageModel:
         return FullImageModel(self._build_classifier(n_classes))
 

@@ -148,6 +148,7 @@ class COMETClassifier(TaughtClassifier):
         "margin": [Real],
         "area_weight": [Interval(Real, 0, None, closed="left")],
     }
+    _trains_for_tau = True
 
     def __init__(
         self,
@@ -167,6 +168,9 @@ class COMETClassifier(TaughtClassifier):
         self.margin_weight = margin_weight
         self.margin = margin
         self.area_weight = area_weight
+
+    def _prediction_parameters(self) -> frozenset[str]:
+        return super()._prediction_parameters() | {"mask"}
 
     def _phases(self) -> Sequence[Phase]:
         jointly = self.inverted and self.inversion == "joint"

@@ -150,6 +150,9 @@ class InfoMaskClassifier(BaselineClassifier):
     def _build_model(self, n_classes: int) -> nn.Module:
         return SelectiveModel(self._build_scorer(2), self._build_classifier(n_classes))
 
+    def _prediction_parameters(self) -> frozenset[str]:
+        return super()._prediction_parameters() | {"mask", "noise"}
+
     def _phases(self) -> Sequence[Phase]:
         objective = InfoMaskObjective(self.beta, self.threshold, self.kl_reduction, self._hinge)
         return [Phase("joint", self.max_epochs, objective, ("selector", "classifier"))]

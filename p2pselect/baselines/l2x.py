@@ -95,6 +95,7 @@ class L2XClassifier(BaselineClassifier):
         **BaselineClassifier._parameter_constraints,
         "temperature": [Interval(Real, 0, None, closed="neither")],
     }
+    _trains_for_tau = True
 
     def __init__(self, *, regions: Any = "grid", temperature: float = 0.1, **shared: Any):
         super().__init__(regions=regions, **shared)

@@ -133,6 +133,7 @@ class RBAEMClassifier(TaughtClassifier):
         "area_power": [Interval(Real, 0, None, closed="neither")],
         "smoothness_weight": [Interval(Real, 0, None, closed="left")],
     }
+    _trains_for_tau = True
 
     def __init__(
         self,
@@ -159,6 +160,9 @@ class RBAEMClassifier(TaughtClassifier):
         selector = RBFSelector(scorer, self.image_size, sigma, self.centre)
         classifier = self._build_classifier(n_classes)
         return TaughtModel(selector, classifier, self._build_classifier(n_classes))
+
+    def _prediction_parameters(self) -> frozenset[str]:
+        return super()._prediction_parameters() | {"mask"}
 
     def _phases(self) -> Sequence[Phase]:
         low, high = self.sigma_range

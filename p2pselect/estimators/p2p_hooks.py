@@ -81,6 +81,10 @@ class P2PHooks(SelectiveImageClassifier):
                 stacklevel=3,
             )
 
+    def _prediction_parameters(self) -> frozenset[str]:
+        own = super()._prediction_parameters() | {"selection"}
+        return own | {"tau"} if self.tau_training == "uniform" else own
+
     def _check_tau(self, tau: float | str) -> None:
         if self.trained_tau_ in (None, tau) or self.selection == "budget":
             return

@@ -143,6 +143,14 @@ class SharedSettings(DocumentedEstimator, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
+    def _prediction_parameters(self) -> frozenset[str]:
+        """Settings that no training of this estimator, as it is set, depends on.
+
+        A search over these trains once.  Methods that do not train for tau, or have more
+        settings of prediction, add them here.
+        """
+        return frozenset({"allow_empty", "certainty_threshold", "tau_step"})
+
     @classmethod
     def _get_param_names(cls) -> list[str]:
         # A method's __init__ names its own settings and passes **shared on: scikit-learn's

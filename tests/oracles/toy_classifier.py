@@ -24,6 +24,9 @@ class ToyClassifier(ClassifierMixin, BaseEstimator):
         self.patch = patch
         self.soft = soft
 
+    def _prediction_parameters(self):
+        return {"tau"}
+
     def fit(self, X, y):
         self.classes_ = np.unique(y)
         self.n_explained_ = 0

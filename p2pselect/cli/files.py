@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,7 @@ import numpy as np
 
 from p2pselect.exceptions import InputError
 from p2pselect.images import ImageSequence, as_images
-
-ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+from p2pselect.images.folders import list_folder, warn_left_out
 
 
 def add_on_error(parser: argparse.ArgumentParser) -> None:
@@ -52,18 +50,17 @@ class _RaiseLimit(argparse.Action):
 def find_images(places: Sequence[str], on_error: Any) -> ImageSequence:
     """Images at these places: files as they are, folders with all images below them."""
     files: list[str] = []
-    for place in map(Path, places):
-        if place.is_dir():
-            below = [Path(at, name) for at, _, names in os.walk(place) for name in names]
-            hidden = [f for f in below if f.name.startswith(".")]
-            found = sorted(
-                str(f) for f in below if f.suffix.lower() in ENDINGS and f not in hidden
-            )
-            if not found:
-                raise InputError(f"{place} holds no images ({', '.join(ENDINGS)})")
-            files += found
-        else:
-            files.append(str(place))
+    for place in places:
+        if not Path(place).is_dir():
+            files.append(place)
+            continue
+        listing = list_folder(place)
+        if not listing.files:
+            left_out = listing.left_out()
+            but = f", but {left_out}" if left_out else ""
+            raise InputError(f"{place} holds no images{but}")
+        warn_left_out(listing)
+        files += listing.paths()
     images = as_images(files, on_error=on_error)
     return images if on_error == "raise" else images[_readable(images)]
 

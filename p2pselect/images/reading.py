@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import cache
 from typing import IO, Any
 
 import numpy as np
@@ -27,20 +26,38 @@ _FORMATS = (
     "WEBP",
     "GIF",
     "BMP",
+    "DIB",
     "TIFF",
     "PPM",
     "JPEG2000",
     "AVIF",
     "HEIF",
+    "JXL",
+    "QOI",
 )
 _JPEG = b"\xff\xd8\xff"
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
-@cache
 def _formats() -> tuple[str, ...]:
     Image.init()
     return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
+def readable_endings() -> tuple[str, ...]:
+    """Endings of file names, as Pillow registers them, of all formats that are decoded here.
+
+    Returns
+    -------
+    tuple of str
+        In lower case, with the dot, sorted.  Plug-ins of Pillow that are registered (HEIF, for
+        example) count.
+    """
+    # Pillow opens MPO as JPEG and then looks again.
+    known = {*_formats(), "MPO"}
+    return tuple(
+        sorted(e for e, name in Image.registered_extensions().items() if name in known)
+    )
 
 
 def read_file(path: str | os.PathLike[str], told: set[str] | None = None) -> np.ndarray:
@@ -49,8 +66,8 @@ def read_file(path: str | os.PathLike[str], told: set[str] | None = None) -> np.
     Parameters
     ----------
     path : str or path-like
-        A JPEG, PNG, WebP, GIF, BMP, TIFF, PPM, JPEG 2000, AVIF or (with a Pillow plug-in)
-        HEIF file; the content decides, not the name's ending.
+        A JPEG, PNG, WebP, GIF, BMP, TIFF, PPM, JPEG 2000, AVIF, QOI or (with a Pillow
+        plug-in) HEIF or JPEG XL file; the content decides, not the name's ending.
     told : set of str, default None
         Kinds of remarks that were made already, see :func:`~p2pselect.images.pillow.tell`.
 

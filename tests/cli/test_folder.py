@@ -134,15 +134,15 @@ def test_an_unreadable_file_is_named_and_left_out_or_refused(folder, model, tmp_
         (["predict", "MODEL", "x.jpg", "--certainty", "2"], r"(0, 1], got 2.0"),
         (["fit", "nowhere", "--out", "m"], "nowhere is not a folder"),
         (["regions", "FOLDER", "--out", "o", "--engine", "slik"], "slic"),
-        (["evaluate", "MODEL", "FOLDER"], "does not know: ['images', 'masks']"),
+        (["evaluate", "MODEL", "FOLDER"], "does not know: ['frog', 'newt']"),
     ],
 )
 def test_errors_are_one_line(folder, model, capsys, arguments, words, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     named = {"MODEL": str(model), "FOLDER": str(folder)}
-    if arguments[-1] == "FOLDER":  # folders of folders hold no images themselves
+    if arguments[-1] == "FOLDER":
         named["FOLDER"] = str(tmp_path / "in")
-        for kind in ("images", "masks"):
+        for kind in ("frog", "newt"):
             (tmp_path / "in" / kind).mkdir(parents=True)
             Image.new("L", (8, 8)).save(tmp_path / "in" / kind / "1.png")
     assert main([named.get(word, word) for word in arguments]) == 1

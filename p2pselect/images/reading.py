@@ -165,6 +165,8 @@ def _fit_into_limit(image: Image.Image) -> None:
 def _reason(file: str | os.PathLike[str] | IO[bytes], error: Exception) -> str:
     if isinstance(file, str | os.PathLike):
         if not os.path.exists(file):  # noqa: PTH110 (embedded NUL: False here, an error there)
+            if os.path.islink(file):  # noqa: PTH114
+                return f"is a link to {os.readlink(file)}, which does not exist"  # noqa: PTH115
             return "no such file"
         if os.path.isdir(file):  # noqa: PTH112
             return "is a folder, expected an image file"

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2pselect.exceptions import InputError
+from p2pselect.exceptions import ImageReadError, InputError
 from p2pselect.images.folders import list_folder, list_subfolders, natural
-from p2pselect.images.reading import readable_endings
+from p2pselect.images.reading import read_file, readable_endings
 
 
 def tree(root, *files):
@@ -87,7 +87,9 @@ def test_links_that_lead_nowhere_are_named(tmp_path):
     for name, target in (("a.png", "gone.png"), ("class", "gone"), ("round", "round")):
         (tmp_path / name).symlink_to(target)
     listing = list_folder(tmp_path)
-    assert listing.files == ["a.png"]  # reading it will fail, as with any image that is missing
+    assert listing.files == ["a.png"]  # reading it fails, as with any image that is missing
+    with pytest.raises(ImageReadError, match=r"a.png: is a link to gone.png, which does not"):
+        read_file(listing.paths()[0])
     assert listing.left_out() == "links that lead nowhere: 2 (class, round)"
 
 

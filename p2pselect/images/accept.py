@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
+from io import BufferedIOBase
 from numbers import Integral
 from typing import Any, Literal
 
@@ -11,14 +13,15 @@ import numpy as np
 from PIL import Image
 from sklearn.utils import check_array
 
-from p2pselect.exceptions import ImageReadError, InputError
+from p2pselect.exceptions import ImageReadError, InputError, brief
 from p2pselect.images.checks import CHANNELS, check_channels, check_dtype, check_values
+from p2pselect.images.pairs import PairedImages, is_data_loader, is_map_style
 from p2pselect.images.sequence import ImageSequence
-from p2pselect.images.sources import ArrayImages, ListedImages, PillowImages
+from p2pselect.images.sources import ArrayImages, EncodedImages, ListedImages, PillowImages
 
 _KINDS = (
-    "an array (n, height, width, 3), a list of arrays (height, width, 3), of PIL images or of "
-    "file paths, or an ImageSequence"
+    "an array (n, height, width, 3), a list of arrays (height, width, 3), of PIL images, of "
+    "file paths or of encoded images (bytes), or an ImageSequence"
 )
 
 
@@ -44,14 +47,17 @@ def as_images(
         * the same as floats in [0, 1]; 1e-6 outside is taken for rounding and clipped;
         * torch tensor, with the same rules: for (n, c, h, w) pass ``channels="first"``;
         * list, array, Series or one-column DataFrame of file paths (``str`` or ``Path``),
-          of Pillow images, or of arrays or tensors (h, w), (h, w, c) of unequal size, but of
-          one number of channels and all uint8 or all floats;
+          of encoded images (``bytes`` or binary files), of Pillow images, or of arrays or
+          tensors (h, w), (h, w, c) of unequal size, but of one number of channels and all
+          uint8 or all floats;
+        * a map-style ``torch.utils.data.Dataset`` of images, or of tuples (image, ...),
+          without random transforms;
         * flat rows (n, features) with ``image_shape``;
         * an ImageSequence, which comes back as it is.
 
         Files and Pillow images become RGB of 8 bits: EXIF orientation applied, first frame
         of an animation, palette and CMYK converted, transparency laid over black, the upper
-        8 of 16 bits.
+        8 of 16 bits.  What that may lose is said in a warning, once per call.
     channels : {"last", "first"}, default "last"
         Where arrays and tensors have their channel axis.  (n, h, w) has none either way.
     image_shape : tuple of int, default None
@@ -84,14 +90,16 @@ def as_images(
     ImageSequence(5 images, 8 x 8, 1 channels, float32)
     """
     if channels not in ("last", "first"):
-        raise InputError(f'channels must be "last" or "first", got {channels!r}')
+        raise InputError(f'channels must be "last" or "first", got {brief(channels)}')
     if on_error not in ("raise", "skip"):
-        raise InputError(f'on_error must be "raise" or "skip", got {on_error!r}')
+        raise InputError(f'on_error must be "raise" or "skip", got {brief(on_error)}')
     images = _recognise(X, channels, image_shape)
     if len(images) == 0:
         raise InputError("X holds no image: Found array with 0 sample(s), expected at least 1")
     if on_error == "raise":
         _check_files_exist(images)
+        if isinstance(images._source, EncodedImages):
+            images._source.check()
     return images
 
 
@@ -99,14 +107,36 @@ def _recognise(X: Any, channels: str, image_shape: Sequence[int] | None) -> Imag
     if isinstance(X, ImageSequence):
         X.repeat_remarks()
         return X
-    if isinstance(X, str | bytes | os.PathLike):
+    if isinstance(X, str | os.PathLike):
         raise InputError(
-            f"X is one path, {os.fsdecode(X)!r}: pass a list of paths; "
+            f"X is one path, {brief(os.fsdecode(X))}: pass a list of paths; "
             "p2pselect.datasets.load_image_folder reads a folder with a sub-folder per class"
         )
     if isinstance(X, Image.Image):
         raise InputError("X is one PIL image: pass a list, [image]")
+    if _is_encoded(X):
+        raise InputError("X is one encoded image: pass a list, [X]")
+    if is_data_loader(X):
+        raise InputError(
+            "X is a DataLoader, which gives batches: pass its data set, X.dataset, "
+            "and batch_size= to the estimator"
+        )
+    if is_map_style(X):
+        source = PairedImages(X, partial(_pixels, channels=channels))
+        source.check_repeatable()
+        return ImageSequence._from_source(source)
     values = _as_array(X)
+    if values.dtype.kind == "S":
+        raise InputError(
+            f"X is an array of dtype {values.dtype}, which drops zeros at the end of encoded "
+            "images: pass a list of bytes; paths are str"
+        )
+    if values.dtype.kind in "OUT" and values.ndim == 2 and values.shape[1] > 1:
+        names = getattr(X, "columns", range(values.shape[1]))
+        raise InputError(
+            f"X has {values.shape[1]} columns, {brief(list(names))}: pass the one column that "
+            "holds the images"
+        )
     if values.dtype.kind in "OUST" and (values.ndim == 1 or values.shape[1:] == (1,)):
         return _from_items(values.reshape(len(values)), channels)
     if values.ndim == 2 or (values.ndim < 2 and image_shape is not None):
@@ -205,7 +235,7 @@ def _from_items(items: np.ndarray, channels: str) -> ImageSequence:
     kinds = np.array([_kind(item) for item in items])
     if (kinds == "").any():
         number = int(np.flatnonzero(kinds == "")[0])
-        raise InputError(f"item {number} of X is {items[number]!r:.80}; expected {_KINDS}")
+        raise InputError(f"item {number} of X is {_described(items[number])}")
     if (kinds != kinds[0]).any():
         number = int(np.flatnonzero(kinds != kinds[0])[0])
         raise InputError(
@@ -215,12 +245,35 @@ def _from_items(items: np.ndarray, channels: str) -> ImageSequence:
         return ImageSequence(items)
     if kinds[0] == "a PIL image":
         return ImageSequence._from_source(PillowImages(items))
+    if kinds[0] == "an encoded image":
+        return ImageSequence._from_source(EncodedImages(items))
     return _from_listed(items, channels)
 
 
+def _pixels(image: Any, channels: str) -> np.ndarray:
+    """One image of any kind as an array (h, w, c)."""
+    return _recognise([image], channels, None)[0]
+
+
+def _is_encoded(item: Any) -> bool:
+    return isinstance(item, bytes | bytearray | memoryview | BufferedIOBase)
+
+
+def _described(item: Any) -> str:
+    """What an item is that is not an image, and what to pass instead."""
+    if isinstance(item, dict):
+        names = brief(list(item))
+        if "bytes" in item:
+            return f"a dict of {names}: pass [item['bytes'] for item in X]"
+        return f"a dict of {names}: pass the one column that holds the images"
+    return f"{brief(item)}; expected {_KINDS}"
+
+
 def _kind(item: Any) -> str:
-    if isinstance(item, str | bytes | os.PathLike):
+    if isinstance(item, str | os.PathLike):
         return "a path"
+    if _is_encoded(item):
+        return "an encoded image"
     if isinstance(item, Image.Image):
         return "a PIL image"
     return "an array" if isinstance(item, np.ndarray) or _is_tensor(item) else ""
@@ -253,9 +306,14 @@ def _check_files_exist(images: ImageSequence) -> None:
     files = images.files
     if files is None:
         return
-    missing = [path for path in files if not os.path.isfile(path)]  # noqa: PTH113
+    missing = [str(path) for path in files if not os.path.isfile(path)]  # noqa: PTH113
     if missing:
+        hint = ""
+        if "://" in missing[0]:
+            hint = "; addresses are not downloaded: pass files, or the bytes of the images"
+        elif missing[0].startswith("~"):
+            hint = "; ~ is not replaced: pass os.path.expanduser(path)"
         raise ImageReadError(
-            f"{len(missing)} of {len(files)} image files do not exist (or are no files); "
-            f"the first is {str(missing[0])!r}"
+            f"{len(missing)} of {len(files)} image files do not exist (or are not files); "
+            f"the first is {brief(missing[0])}{hint}"
         )

@@ -28,7 +28,7 @@ def check_dtype(values: np.ndarray, what: str) -> None:
         "b": "for black and white images pass X.astype('uint8') * 255",
         "c": "Complex data not supported",
         "i": "pass X.astype('uint8') if the values are 0..255",
-        "u": "16-bit values become floats by X / 65535",
+        "u": "divide by the value that is white: X / 4095 for 12 bits, X / 65535 for 16",
         "O": "all images need the same number of channels, and numbers as pixels",
     }.get(values.dtype.kind, "pixels must be numbers")
     raise InputError(
@@ -99,8 +99,17 @@ def check_values(images: np.ndarray, what: str, first_index: int = 0) -> None:
             )
         low, high = min(low, darkest), max(high, brightest)
     if low < -_ROUNDING or high > 1 + _ROUNDING:
-        remedy = " (pass X / 255 or uint8)" if low >= 0 and 1 < high <= 255 else ""
+        remedy = _scaled(low, high)
         raise InputError(
             f"{what} has floats from {low:.6g} to {high:.6g}, expected [0, 1]{remedy}; "
-            "normalisation by mean and standard deviation is done inside the model"
+            "normalization by mean and standard deviation is done inside the model"
         )
+
+
+def _scaled(low: float, high: float) -> str:
+    """What to divide by, where the values look like a known range."""
+    if low < 0:
+        return ""
+    if 128 < high <= 255:
+        return " (pass X / 255 or uint8)"
+    return " (divide by the value that is white: X / 16 where values end at 16, for example)"

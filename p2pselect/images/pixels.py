@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from p2pselect.exceptions import InputError
+from p2pselect.exceptions import InputError, brief
 
 
 def to_rgb(images: np.ndarray) -> np.ndarray:
@@ -120,5 +120,7 @@ def height_width(size: int | tuple[int, int]) -> tuple[int, int]:
     """
     pair = np.atleast_1d(np.asarray(size))
     if pair.dtype.kind not in "iu" or pair.shape not in {(1,), (2,)} or pair.min() < 1:
-        raise InputError(f"size must be a positive int or a pair (height, width), got {size!r}")
+        raise InputError(
+            f"size must be a positive int or a pair (height, width), got {brief(size)}"
+        )
     return int(pair[0]), int(pair[-1])

@@ -9,7 +9,7 @@ from typing import IO, Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from p2pselect.exceptions import ImageReadError
+from p2pselect.exceptions import ImageReadError, brief
 from p2pselect.images.pillow import (
     from_pillow,
     remark_on_frames,
@@ -35,6 +35,7 @@ _FORMATS = (
     "JXL",
     "QOI",
 )
+_LONGEST_PATH = 4096
 _JPEG = b"\xff\xd8\xff"
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
@@ -83,7 +84,13 @@ def read_file(path: str | os.PathLike[str], told: set[str] | None = None) -> np.
         decompression bomb).  A JPEG with up to four times as many, such as the photographs
         of some telephones, is decoded at half its height and width.
     """
-    return decode(path, os.fspath(path), told)
+    return decode(path, _named(path), told)
+
+
+def _named(path: str | os.PathLike[str]) -> str:
+    """A path as messages show it: whole, unless it is longer than any can be."""
+    name = os.fspath(path)
+    return name if len(name) <= _LONGEST_PATH else brief(name)
 
 
 def read_size(path: str | os.PathLike[str]) -> tuple[int, int]:
@@ -94,7 +101,7 @@ def read_size(path: str | os.PathLike[str]) -> tuple[int, int]:
     ImageReadError
         When the file is missing or is not an image.
     """
-    return decode(path, os.fspath(path), convert=upright_size)
+    return decode(path, _named(path), convert=upright_size)
 
 
 def decode(

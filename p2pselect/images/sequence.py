@@ -11,7 +11,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from p2pselect.exceptions import ImageReadError, InputError, P2PSelectWarning
+from p2pselect.exceptions import ImageReadError, InputError, P2PSelectWarning, brief
 from p2pselect.images.pixels import height_width, resize, to_rgb
 from p2pselect.images.reading import read_size
 from p2pselect.images.sources import FileImages, Source
@@ -61,7 +61,7 @@ class ImageSequence:
 
     def __init__(self, paths: Iterable[str | os.PathLike[str]]):
         if isinstance(paths, str | bytes | os.PathLike):
-            raise InputError(f"paths is one path, {os.fsdecode(paths)!r}: pass [path]")
+            raise InputError(f"paths is one path, {brief(os.fsdecode(paths))}: pass [path]")
         self._source: Source = FileImages(paths)
         self._index: np.ndarray | None = None
 
@@ -125,7 +125,7 @@ class ImageSequence:
         """
         if isinstance(key, tuple):
             if len(key) != 2 or key[1] is not Ellipsis:
-                raise IndexError(f"an ImageSequence has one axis, got the index {key!r}")
+                raise IndexError(f"an ImageSequence has one axis, got the index {brief(key)}")
             key = key[0]
         try:
             number = operator.index(key)
@@ -269,7 +269,9 @@ class ImageSequence:
             if chosen.size == 0:
                 chosen = chosen.astype(np.intp)
             if chosen.ndim != 1 or chosen.dtype.kind not in "biu":
-                raise IndexError(f"images are chosen by int, slice, or 1-D array, got {key!r}")
+                raise IndexError(
+                    f"images are chosen by int, slice, or 1-D array, got {brief(key)}"
+                )
             if chosen.dtype.kind == "b":
                 if len(chosen) != n_images:
                     raise IndexError(f"a mask of {len(chosen)} chooses from {n_images} images")

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator
+from io import BufferedIOBase, BytesIO
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
 
 from p2pselect.exceptions import InputError
-from p2pselect.images.pillow import from_pillow
-from p2pselect.images.reading import read_file
+from p2pselect.images.pillow import from_pillow, upright_size
+from p2pselect.images.reading import decode, read_file
 
 
 class Source(Protocol):
@@ -90,6 +91,57 @@ class FileImages:
 
     def subset(self, positions: np.ndarray) -> FileImages:
         return FileImages(self.encoded[positions])
+
+
+class EncodedImages:
+    """Encoded images (JPEG, PNG, ...) in memory, decoded when read.
+
+    Parameters
+    ----------
+    items : ndarray of shape (n,), object
+        Bytes, or binary files, which are read now, from their beginning.
+    """
+
+    n_channels = 3
+    is_float = False
+    image_shape: tuple[int, int] | None = None
+
+    def __init__(self, items: np.ndarray):
+        self.items = np.empty(len(items), dtype=object)
+        for position, item in enumerate(items):
+            self.items[position] = _content(item)
+        self.told: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def check(self) -> None:
+        """Look at the beginning of every image, so that what is none is found at once."""
+        for position in range(len(self)):
+            self._decoded(position, upright_size)
+
+    def read(self, positions: np.ndarray) -> Iterator[np.ndarray]:
+        for position in positions:
+            yield self._decoded(position)
+
+    def subset(self, positions: np.ndarray) -> EncodedImages:
+        return EncodedImages(self.items[positions])
+
+    def _decoded(
+        self, position: int, convert: Callable[[Image.Image], Any] | None = None
+    ) -> Any:
+        name = f"item {position} of X (bytes, so an encoded image; a path would be a str)"
+        return decode(BytesIO(self.items[position]), name, self.told, convert=convert)
+
+
+def _content(item: Any) -> bytes:
+    if isinstance(item, BufferedIOBase):
+        before = item.tell()
+        item.seek(0)
+        content = item.read()
+        item.seek(before)
+        return content
+    return bytes(item)
 
 
 class PillowImages:

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from io import BytesIO
 
 import numpy as np
 import pandas as pd
@@ -7,9 +8,11 @@ import pytest
 import torch
 from PIL import Image
 from scipy import sparse
+from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 
 from p2pselect.exceptions import ImageReadError, InputError
 from p2pselect.images import ImageSequence, as_images
+from p2pselect.images.pairs import labels_of
 
 
 def _object_array(items):
@@ -17,6 +20,19 @@ def _object_array(items):
     for number, item in enumerate(items):
         array[number] = item
     return array
+
+
+class Pairs(Dataset):
+    """Images and their numbers, as torchvision's data sets give them."""
+
+    def __init__(self, images):
+        self.images = images
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, number):
+        return self.images[number], number
 
 
 FORMS = {
@@ -32,6 +48,15 @@ FORMS = {
     "tuple of Path": lambda a, p: tuple(p),
     "path array": lambda a, p: np.array([str(path) for path in p]),
     "path column": lambda a, p: np.array([[str(path)] for path in p]),
+    "encoded": lambda a, p: [path.read_bytes() for path in p],
+    "encoded series": lambda a, p: pd.Series([path.read_bytes() for path in p]),
+    "bytearrays": lambda a, p: [bytearray(path.read_bytes()) for path in p],
+    "binary files in memory": lambda a, p: [BytesIO(path.read_bytes()) for path in p],
+    "open files": lambda a, p: [path.open("rb") for path in p],
+    "data set of tensors": lambda a, p: TensorDataset(torch.from_numpy(a), torch.arange(7)),
+    "subset of a data set": lambda a, p: Subset(Pairs([a[0], *a]), range(1, 8)),
+    "data set of Pillow images": lambda a, p: Pairs([Image.fromarray(image) for image in a]),
+    "data set of images alone": lambda a, p: TensorDataset(torch.from_numpy(a)),
     "path series": lambda a, p: pd.Series([str(path) for path in p]),
     "data frame": lambda a, p: pd.DataFrame({"file": [str(path) for path in p]}),
     "tensor": lambda a, p: torch.from_numpy(a),
@@ -151,12 +176,24 @@ BAD = {
     "no pixel": (np.zeros((4, 0, 8, 3), np.uint8), {}, "without a pixel"),
     "bool": (U8 > 0, {}, "dtype bool"),
     "int64": (U8.astype(int), {}, "astype"),
-    "uint16": (U8.astype(np.uint16), {}, "65535"),
+    "uint16": (U8.astype(np.uint16), {}, "X / 4095 for 12 bits, X / 65535"),
     "complex": (U8.astype(complex), {}, "Complex data not supported"),
     "text pixels": (U8.astype(str), {}, "dtype <U"),
+    "floats to 16": (U8 + 16.0, {}, r"expected \[0, 1\] \(divide by the value that is white"),
+    "floats of 16 bits": (U8 + 4095.0, {}, "divide by the value that is white"),
     "0..255 floats": (U8 + 255.0, {}, r"from 255 to 255, expected \[0, 1\] \(pass X / 255"),
-    "normalised": (U8 - 2.1, {}, "from -2.1 to -2.1.*normalisation"),
+    "normalised": (U8 - 2.1, {}, "from -2.1 to -2.1.*normalization"),
     "one path": ("cat.jpg", {}, "X is one path, 'cat.jpg'"),
+    "one encoded image": (b"\xff\xd8" * 9, {}, "one encoded image: pass a list"),
+    "array of bytes": (np.array([b"cat.jpg"]), {}, "dtype .S7.*list of bytes"),
+    "loader": (DataLoader(TensorDataset(torch.zeros(4, 8, 8, 3))), {}, r"X\.dataset"),
+    "columns": (
+        pd.DataFrame({"path": ["a.png"], "label": [1]}),
+        {},
+        "columns, .*'path', 'label'",
+    ),
+    "rows": ([{"image": 1, "label": 2}], {}, "dict of .*'image', 'label'.*one column"),
+    "encoded rows": ([{"bytes": b"1", "path": None}], {}, r"\[item\['bytes'\] for item in X\]"),
     "one PIL image": (Image.new("RGB", (4, 4)), {}, r"\[image\]"),
     "None": (None, {}, "X is a NoneType"),
     "dict": ({"a": U8}, {}, "X is a dict"),
@@ -223,3 +260,94 @@ def test_missing_files_are_counted(paths, tmp_path):
 def test_torch_is_not_imported():
     code = "import sys, p2pselect.images, p2pselect.datasets; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        ([b"cat.jpg"], "item 0 of X .bytes.*a path would be a str.*not an image"),
+        (["https://x.org/a.jpg"], "addresses are not downloaded"),
+        (["~/a.jpg"], "expanduser"),
+    ],
+)
+def test_what_is_not_read_is_said(X, message):
+    with pytest.raises(ImageReadError, match=message):
+        as_images(X)
+
+
+def test_open_files_are_where_they_were(paths):
+    with paths[0].open("rb") as file:
+        file.seek(5)
+        as_images([file])
+        assert file.tell() == 5
+
+
+def test_items_that_differ_or_change_are_named(pixels):
+    images = as_images(Pairs([pixels[0], pixels[1], pixels[2, ..., :1]]))
+    with pytest.raises(InputError, match="item 2 has 1 channels"):
+        images.batch([0, 2], size=8)
+    with pytest.raises(InputError, match=r"item 1 of X .*with channels='last'"):
+        as_images(Pairs([pixels[0], np.moveaxis(pixels[1], 2, 0)]))
+    with pytest.raises(InputError, match="no image"):
+        as_images(Pairs([]))
+
+
+def test_random_transforms_are_refused(pixels):
+    class Flipping(Pairs):
+        def __getitem__(self, number):
+            return self.images[number][:: rng.choice([-1, 1])], number
+
+    rng = np.random.default_rng(0)
+    with pytest.raises(InputError, match="item 0 of X is another image each time"):
+        as_images(Flipping(pixels))
+
+
+def test_labels_of_a_data_set(pixels):
+    class Listed(Pairs):
+        targets = torch.arange(7) * 10
+
+        def __getitem__(self, number):
+            raise AssertionError("no image needs to be read")
+
+    assert labels_of(Pairs(pixels)) == list(range(7))
+    assert labels_of(Subset(Listed(pixels), [4, 2])) == [40, 20]
+    assert labels_of(TensorDataset(torch.zeros(2, 4, 4, 3), torch.tensor([5, 3]))) == [5, 3]
+    with pytest.raises(InputError, match="item 0 of X has no label: pass labels as y"):
+        labels_of(TensorDataset(torch.zeros(2, 4, 4, 3)))
+
+
+def test_targets_that_the_data_set_transforms_are_not_taken(pixels):
+    class Renamed(Pairs):
+        targets = range(7)
+        target_transform = staticmethod(str)
+
+        def __getitem__(self, number):
+            return self.images[number], self.target_transform(number)
+
+    assert labels_of(Renamed(pixels)) == list("0123456")
+
+
+LONG = "x" * 100_000
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        [b"no image" * 20_000],
+        LONG,
+        [LONG],
+        [LONG, 1],
+        [U8[0], {LONG: LONG}],
+        pd.DataFrame({LONG: [LONG], "b": [LONG]}),
+        {LONG: LONG},
+        [[LONG]],
+        np.array([[LONG, LONG]]),
+        Pairs([LONG]),
+        Pairs([b"no image" * 20_000]),
+        pd.Series([{"bytes": b"12" * 100_000}]),
+    ],
+)
+def test_messages_stay_short(X):
+    with pytest.raises((InputError, ImageReadError)) as caught:
+        as_images(X)
+    assert len(str(caught.value)) < 700

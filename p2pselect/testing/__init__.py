@@ -1,10 +1,8 @@
 """Checks for image classifiers, of this package and of others that keep its contract."""
 
-from p2pselect.testing.contract import (
-    check_image_classifier,
-    image_classifier_checks,
-    make_check_images,
-)
+from p2pselect.testing.check_images import make_check_images
+from p2pselect.testing.contract import check_image_classifier, image_classifier_checks
+from p2pselect.testing.faithfulness import record_selection, replay_selection
 from p2pselect.testing.flat_rows import FLAT_SETTINGS, FlatRows
 
 __all__ = [
@@ -13,4 +11,6 @@ __all__ = [
     "check_image_classifier",
     "image_classifier_checks",
     "make_check_images",
+    "record_selection",
+    "replay_selection",
 ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,37 +13,13 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import has_fit_parameter
 
+from p2pselect.testing.check_images import make_check_images
+from p2pselect.testing.faithfulness import (
+    check_faithful_by_construction,
+    check_removed_pixels_do_not_matter,
+)
+
 Check = Callable[[Any], None]
-
-
-def make_check_images(n: int = 24, size: int = 32) -> tuple[np.ndarray, np.ndarray]:
-    """Images of three classes that differ by the colour of a square on noise.
-
-    Parameters
-    ----------
-    n : int, default=24
-    size : int, default=32
-
-    Returns
-    -------
-    X : ndarray of shape (n, size, size, 3), uint8
-    y : ndarray of shape (n,), int
-        0, 1, 2.
-
-    Examples
-    --------
-    >>> X, y = make_check_images(6)
-    >>> X.shape, X.dtype, y
-    ((6, 32, 32, 3), dtype('uint8'), array([0, 1, 2, 0, 1, 2]))
-    """
-    rng = np.random.default_rng(0)
-    X = rng.integers(0, 80, (n, size, size, 3), dtype=np.uint8)
-    y = np.arange(n) % 3
-    half = size // 2
-    for image, label in zip(X, y, strict=True):
-        row, column = rng.integers(0, half, 2)
-        image[row : row + half, column : column + half, label] += 150
-    return X, y
 
 
 def check_image_classifier(estimator: Any, *, skip: tuple[str, ...] = ()) -> None:
@@ -230,27 +205,6 @@ def check_explanation_agrees(estimator: Any) -> None:
     np.testing.assert_array_equal(exp.classes, estimator.classes_)
     reached = exp.certainty >= exp.certainty_threshold
     np.testing.assert_array_equal(exp.certainty_reached, reached)
-
-
-def check_faithful_by_construction(estimator: Any) -> None:
-    """The prediction is the classifier's on the masked image, which anyone can recompute."""
-    X, y = make_check_images()
-    exp = estimator.fit(X, y).explain(X)
-    recomputed = estimator.predict_proba_masked(exp.masked_images)
-    np.testing.assert_allclose(recomputed, estimator.predict_proba(X), atol=1e-5)
-
-
-def check_removed_pixels_do_not_matter(estimator: Any) -> None:
-    """With the masks held fixed, noise in the removed pixels changes no bit."""
-    X, y = make_check_images()
-    exp = estimator.fit(X, y).explain(X)
-    visible = exp.to_pixels(exp.visible_region_masks)
-    noise = np.random.default_rng(2).integers(0, 256, exp.images.shape).astype(np.uint8)
-    other = replace(exp, images=np.where(visible[..., None], exp.images, noise))
-    np.testing.assert_array_equal(
-        estimator.predict_proba_masked(other.masked_images),
-        estimator.predict_proba_masked(exp.masked_images),
-    )
 
 
 def check_float_images(estimator: Any) -> None:

@@ -1,0 +1,35 @@
+"""The images that the checks of this room train and predict on."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def make_check_images(n: int = 24, size: int = 32) -> tuple[np.ndarray, np.ndarray]:
+    """Images of three classes that differ by the color of a square on noise.
+
+    Parameters
+    ----------
+    n : int, default=24
+    size : int, default=32
+
+    Returns
+    -------
+    X : ndarray of shape (n, size, size, 3), uint8
+    y : ndarray of shape (n,), int
+        0, 1, 2.
+
+    Examples
+    --------
+    >>> X, y = make_check_images(6)
+    >>> X.shape, X.dtype, y
+    ((6, 32, 32, 3), dtype('uint8'), array([0, 1, 2, 0, 1, 2]))
+    """
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 80, (n, size, size, 3), dtype=np.uint8)
+    y = np.arange(n) % 3
+    half = size // 2
+    for image, label in zip(X, y, strict=True):
+        row, column = rng.integers(0, half, 2)
+        image[row : row + half, column : column + half, label] += 150
+    return X, y

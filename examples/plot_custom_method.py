@@ -71,8 +71,8 @@ class TopKClassifier(BaselineClassifier):
 # %%
 # Does it keep the contract?
 # --------------------------
-# Sixteen checks, among them: predictions are the classifier's on the masked image, noise in
-# the removed pixels changes no bit, and nothing depends on the order of the images.
+# Sixteen checks, among them: predictions are the classifier's on the masked image, no bit of
+# them changes when the removed pixels do, and nothing depends on the order of the images.
 
 small = TopKClassifier.known({**presets.SMALL, "image_size": 32, "max_epochs": 1})
 check_image_classifier(TopKClassifier(**small, random_state=0))

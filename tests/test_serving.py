@@ -67,11 +67,15 @@ def test_the_networks_are_the_same(clf, scenes, tmp_path):
         np.testing.assert_allclose(logits, expected, atol=1e-4, rtol=0)
 
 
-def test_a_program_without_torch_predicts_the_same(clf, scenes, tmp_path):
-    clf.export_onnx(tmp_path / "digits.onnx")
+def test_a_program_without_torch_predicts_the_same(clf, scenes, tmp_path, monkeypatch):
     X = scenes.images[:20]
+    path = clf.explain(X, certainty_threshold=1.0).path_proba.max(axis=2)
+    monkeypatch.setattr(clf, "certainty_threshold", float(np.quantile(path, 0.35)))
+    clf.export_onnx(tmp_path / "digits.onnx")
     images = (X.transpose(0, 3, 1, 2) / 255).astype(np.float32)
     proba, masks = served(tmp_path / "digits.onnx", images, clf.regions_.propose_batch(X))
+    # With everything shown, a classifier that ignores masks would predict the same.
+    assert 0.05 <= masks.mean() <= 0.6
     np.testing.assert_allclose(proba, clf.predict_proba(X), atol=1e-4, rtol=0)
     np.testing.assert_array_equal(masks, clf.transform(X))
 

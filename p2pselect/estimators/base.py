@@ -115,9 +115,10 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
             Instead of the estimator's own.
         max_kept : float in (0, 1], optional
             Most of an image that may be shown: the answer is the first one that is certain
-            within this fraction of the pixels, or else the most certain one.  Without
-            ``allow_empty`` one region is shown even where it is larger.  Methods whose
-            classifier sees continuous masks refuse it: they cannot bound what is seen.
+            within this fraction of the pixels, or else the most certain one; choosing that
+            one takes a look at all the masks that fit.  Without ``allow_empty`` one region
+            is shown even where it is larger.  Methods whose classifier sees continuous masks
+            refuse it: they cannot bound what is seen.
         regions : array-like of shape (n, h, w), optional
             Label maps to use instead of proposing regions.
 

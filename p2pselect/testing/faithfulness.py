@@ -12,11 +12,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 
-from p2pselect.exceptions import InputError, P2PSelectWarning
+from p2pselect.exceptions import P2PSelectWarning
 from p2pselect.explanation import Explanation
 from p2pselect.nn.model import RegionScores
 from p2pselect.testing.check_images import make_check_images
@@ -39,6 +41,18 @@ def record_selection(estimator: Any) -> Iterator[list[RegionScores]]:
     ------
     list of RegionScores
         Grows by one for every batch that the estimator selects regions for.
+
+    Examples
+    --------
+    >>> from p2pselect.baselines import RealXClassifier
+    >>> from p2pselect.testing import FLAT_SETTINGS
+    >>> X, y = make_check_images(6, 8)
+    >>> settings = RealXClassifier.known({**FLAT_SETTINGS, "max_epochs": 0, "tau": 0.3})
+    >>> clf = RealXClassifier(**settings).fit(X, y)
+    >>> with record_selection(clf) as recorded:
+    ...     masks = clf.transform(X)
+    >>> recorded[0].maps.shape, recorded[0].areas.shape
+    (torch.Size([6, 1, 64]), torch.Size([6, 64]))
     """
     recorded: list[RegionScores] = []
     score = estimator._score
@@ -71,6 +85,19 @@ def replay_selection(estimator: Any, recorded: list[RegionScores]) -> Iterator[N
     ------
     AssertionError
         If the estimator does not ask for the scores of exactly these batches.
+
+    Examples
+    --------
+    >>> from p2pselect.baselines import RealXClassifier
+    >>> from p2pselect.testing import FLAT_SETTINGS
+    >>> X, y = make_check_images(6, 8)
+    >>> settings = RealXClassifier.known({**FLAT_SETTINGS, "max_epochs": 0, "tau": 0.3})
+    >>> clf = RealXClassifier(**settings).fit(X, y)
+    >>> with record_selection(clf) as recorded:
+    ...     masks = clf.transform(X)
+    >>> with replay_selection(clf, recorded):
+    ...     bool((clf.transform(255 - X) == masks).all())
+    True
     """
     score = estimator._score
     waiting = list(recorded)
@@ -107,48 +134,59 @@ def check_removed_pixels_do_not_matter(estimator: Any) -> None:
     """
     X, y = make_check_images()
     estimator.fit(X, y)
-    exp = estimator.explain(X)
+    with record_selection(estimator) as recorded:
+        exp = estimator.explain(X)
     if exp.soft_region_masks is not None:
-        _check_soft(estimator, exp)
+        _check_soft(estimator, exp, recorded)
         return
-    for exp in _partial_masks(estimator, X):
-        _check_changes(estimator, exp, ~exp.pixel_masks)
+    for scores, partial in _partial_masks(estimator, exp, recorded):
+        _check_changes(estimator, partial, ~partial.pixel_masks, scores)
 
 
 def check_faithful_by_construction(estimator: Any) -> None:
     """The prediction is the classifier's on the masked image, which anyone can recompute."""
     X, y = make_check_images()
     estimator.fit(X, y)
-    exp = estimator.explain(X)
-    soft = exp.soft_region_masks is not None
-    for exp in [exp] if soft else _partial_masks(estimator, X):
-        recomputed = estimator.predict_proba_masked(exp.masked_images)
-        found = estimator.predict_proba(exp.images, regions=exp.regions)
+    with record_selection(estimator) as recorded:
+        exp = estimator.explain(X)
+    recomputed = estimator.predict_proba_masked(exp.masked_images)
+    np.testing.assert_allclose(recomputed, estimator.predict_proba(X), atol=1e-5)
+    if exp.soft_region_masks is not None:
+        return
+    for scores, partial in _partial_masks(estimator, exp, recorded):
+        with replay_selection(estimator, scores):
+            found = estimator.predict_proba(partial.images, regions=partial.regions)
+        recomputed = estimator.predict_proba_masked(partial.masked_images)
         np.testing.assert_allclose(recomputed, found, atol=1e-5)
-        np.testing.assert_allclose(recomputed, exp.proba, atol=1e-5)
 
 
-def _partial_masks(estimator: Any, X: Any) -> Iterator[Explanation]:
-    """What an estimator explains under settings of tau that remove a part of X.
+def _partial_masks(
+    estimator: Any, own: Explanation, recorded: list[RegionScores]
+) -> Iterator[tuple[list[RegionScores], Explanation]]:
+    """Scores and explanations in which a part of the images is removed.
 
-    At most one of each kind: its own settings, a search for tau, one tau for all images.
-    While an explanation is looked at, the estimator has the settings that it was made with.
+    The regions are ranked as recorded, but their scores are spread: after as little training
+    as a check can afford they are so close together that no tau tells many of them apart.
+    At most one explanation of each kind: the estimator's own settings, a search for tau, one
+    tau for all images.  While it is looked at, the estimator has the settings it was made with.
     """
+    scores = [_spread(batch) for batch in recorded]
     kept: list[float] = []
     found = False
     for kind in (_own, _searched, _fixed):
-        for settings in kind(estimator, X):
+        for settings in kind(estimator, own, scores):
             with _changed_settings(estimator, settings):
                 try:
                     estimator._validate_params()
-                    exp = estimator.explain(X)
+                    with replay_selection(estimator, scores):
+                        exp = estimator.explain(own.images, regions=own.regions)
                 except ValueError:  # a method need not allow every tau
                     continue
                 kept.extend(exp.kept_fraction)
                 partial = (exp.kept_fraction >= PARTIAL[0]) & (exp.kept_fraction <= PARTIAL[1])
                 if partial.mean() >= _ENOUGH:
                     found = True
-                    yield estimator.explain(exp.images[partial], regions=exp.regions[partial])
+                    yield scores, exp
                     break
     if not found:
         raise AssertionError(
@@ -156,6 +194,15 @@ def _partial_masks(estimator: Any, X: Any) -> Iterator[Explanation]:
             f"{PARTIAL[0]:.0%} and {PARTIAL[1]:.0%} of a quarter of the images (it keeps "
             f"{min(kept):.0%} to {max(kept):.0%}); where that is meant, skip the check"
         )
+
+
+def _spread(scores: RegionScores) -> RegionScores:
+    """The same ranking, with scores that are the quantiles of a normal distribution."""
+    present = scores.areas > 0
+    ranking = scores.maps[:, 0].masked_fill(~present, -torch.inf).argsort(1, descending=True)
+    share = (ranking.argsort(1) + 0.5) / present.sum(dim=1, keepdim=True)
+    spread = -torch.special.ndtri(share.clamp(max=1 - 1e-6))
+    return replace(scores, maps=torch.cat([spread[:, None], scores.maps[:, 1:]], dim=1))
 
 
 @contextmanager
@@ -168,20 +215,24 @@ def _changed_settings(estimator: Any, settings: dict[str, Any]) -> Iterator[None
         estimator.set_params(**before)
 
 
-def _own(estimator: Any, X: Any) -> Iterator[dict[str, Any]]:
+def _own(*_: Any) -> Iterator[dict[str, Any]]:
     yield {}
 
 
-def _fixed(estimator: Any, X: Any) -> Iterator[dict[str, Any]]:
-    for tau in (0.2, 0.3, 0.4, 0.5, 0.1, 0.05, 0.6, 0.7, 0.8, 0.9):
+def _fixed(*_: Any) -> Iterator[dict[str, Any]]:
+    for tau in (0.3, 0.4, 0.5, 0.2, 0.1, 0.7, 0.9):
         yield {"tau": tau}
 
 
-def _searched(estimator: Any, X: Any) -> Iterator[dict[str, Any]]:
+def _searched(
+    estimator: Any, own: Explanation, scores: list[RegionScores]
+) -> Iterator[dict[str, Any]]:
     """A search that stops somewhere on its way, not only when everything is shown."""
+    everything = {"tau": "dynamic", "certainty_threshold": 1.0}
     try:
-        exp = estimator.explain(X, tau="dynamic", certainty_threshold=1.0)
-    except InputError:
+        with replay_selection(estimator, scores):
+            exp = estimator.explain(own.images, regions=own.regions, **everything)
+    except ValueError:
         return
     looked_at = ~np.isnan(exp.path_proba[:, :, 0])
     certainty = exp.path_proba[looked_at].max(axis=1)
@@ -189,56 +240,48 @@ def _searched(estimator: Any, X: Any) -> Iterator[dict[str, Any]]:
         yield {"tau": "dynamic", "certainty_threshold": min(float(threshold), 1.0)}
 
 
-def _check_changes(estimator: Any, exp: Explanation, removed: np.ndarray) -> None:
+def _check_changes(
+    estimator: Any, exp: Explanation, removed: np.ndarray, scores: list[RegionScores]
+) -> None:
     """Change the pixels ``removed`` of an explanation's images, and demand the same output."""
-    with record_selection(estimator) as recorded:
-        before = _outputs(estimator.explain(exp.images, regions=exp.regions))
     for what, images in changed_where(exp.images, removed):
-        with replay_selection(estimator, recorded):
-            after = _outputs(estimator.explain(images, regions=exp.regions))
-        with replay_selection(estimator, recorded):
-            after["predict_proba"] = estimator.predict_proba(images, regions=exp.regions)
-        for name, value in after.items():
-            same = before["proba" if name == "predict_proba" else name]
+        with replay_selection(estimator, scores):
+            again = estimator.explain(images, regions=exp.regions)
+        with replay_selection(estimator, scores):
+            proba = estimator.predict_proba(images, regions=exp.regions)
+        for name, value, before in (
+            ("the selection", again.region_masks, exp.region_masks),
+            ("the search for tau", again.path_proba, exp.path_proba),
+            ("explain", again.proba, exp.proba),
+            ("predict_proba", proba, exp.proba),
+        ):
             np.testing.assert_array_equal(
-                value, same, err_msg=f"{name} changes with removed pixels: {what}"
+                value, before, err_msg=f"{name} changes with removed pixels: {what}"
             )
 
 
-def _outputs(exp: Explanation) -> dict[str, np.ndarray]:
-    names = ("proba", "tau", "region_masks", "certainty_reached", "path_proba")
-    values = {name: getattr(exp, name) for name in names}
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _check_soft(estimator: Any, exp: Explanation) -> None:
+def _check_soft(estimator: Any, exp: Explanation, scores: list[RegionScores]) -> None:
     """Half the mask on an image is the whole mask on the image at half its brightness.
 
     Both products are the same to the last bit, though nothing else about the two is.
     """
     white = np.float32(255 if exp.images.dtype == np.uint8 else 1)
     bright = (exp.images / white).astype(np.float32)
-    with record_selection(estimator) as recorded:
-        estimator.explain(bright, regions=exp.regions)
-    with replay_selection(estimator, recorded):
-        whole = estimator.explain(bright / 2, regions=exp.regions)
-    with replay_selection(estimator, recorded):
-        whole_proba = estimator.predict_proba(bright / 2, regions=exp.regions)
-    soft_masks = estimator._soft_masks
-    estimator._soft_masks = lambda scores: soft_masks(scores) / 2
-    try:
-        with replay_selection(estimator, recorded):
-            half = estimator.explain(bright, regions=exp.regions)
-        with replay_selection(estimator, recorded):
-            half_proba = estimator.predict_proba(bright, regions=exp.regions)
-    finally:
-        del estimator._soft_masks
-    message = "the classifier sees more of the image than mask times image"
-    np.testing.assert_array_equal(half.proba, whole.proba, err_msg=message)
-    np.testing.assert_array_equal(half_proba, whole_proba, err_msg=message)
-    removed = exp.to_pixels(exp.soft_region_masks) == 0
+
+    def predict(images: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
+        shown = [replace(batch, shown=batch.shown * share) for batch in scores]
+        with replay_selection(estimator, shown):
+            explained = estimator.explain(images, regions=exp.regions).proba
+        with replay_selection(estimator, shown):
+            return explained, estimator.predict_proba(images, regions=exp.regions)
+
+    whole, half = predict(bright / 2, 1), predict(bright, 0.5)
+    np.testing.assert_array_equal(
+        half, whole, err_msg="the classifier sees more of the image than mask times image"
+    )
+    removed = ~exp.to_pixels(exp.visible_region_masks)
     if removed.any():
-        _check_changes(estimator, exp, removed)
+        _check_changes(estimator, exp, removed, scores)
     else:
         warnings.warn(
             f"{type(estimator).__name__} removes nothing: every pixel is shown, if dimly.  "

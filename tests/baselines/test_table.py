@@ -53,10 +53,13 @@ def test_defaults_clone_and_saving_by_name(method):
     assert method.__name__ in persistence._CLASSES
 
 
+#: A black box removes nothing, so that nothing can be changed where it does not look.
+SKIP = {"blackbox": {"check_faithful_by_construction", "check_removed_pixels_do_not_matter"}}
 CHECKS = [
     pytest.param(name, check, id=f"{name}-{label}")
     for name, method in BASELINES.items()
     for label, check in image_classifier_checks(method())
+    if label not in SKIP.get(name, ())
 ]
 
 
@@ -64,6 +67,7 @@ CHECKS = [
 FEW = {"diet": {"n_stages": 1, "max_steps": 4}}
 
 
+@pytest.mark.filterwarnings("ignore:.*removes nothing")
 @pytest.mark.parametrize(("name", "check"), CHECKS)
 def test_contract(name, check, make):
     check(make(BASELINES[name], **FEW.get(name, {})))

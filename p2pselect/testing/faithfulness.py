@@ -269,7 +269,7 @@ def _check_soft(estimator: Any, exp: Explanation, scores: list[RegionScores]) ->
     bright = (exp.images / white).astype(np.float32)
 
     def predict(images: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
-        shown = [replace(batch, shown=batch.shown * share) for batch in scores]
+        shown = [_dimmed(batch, share) for batch in scores]
         with replay_selection(estimator, shown):
             explained = estimator.explain(images, regions=exp.regions).proba
         with replay_selection(estimator, shown):
@@ -289,3 +289,8 @@ def _check_soft(estimator: Any, exp: Explanation, scores: list[RegionScores]) ->
             P2PSelectWarning,
             stacklevel=3,
         )
+
+
+def _dimmed(scores: RegionScores, share: float) -> RegionScores:
+    assert scores.shown is not None
+    return replace(scores, shown=scores.shown * share)

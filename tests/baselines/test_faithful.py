@@ -70,7 +70,7 @@ def assert_hidden_pixels_do_not_matter(clf, images, **asked):
         assert 0.05 <= exp.kept_fraction.mean() <= 0.6
         hidden = ~exp.pixel_masks
     else:
-        hidden = exp.to_pixels(exp.soft_region_masks) == 0
+        hidden = ~exp.to_pixels(exp.visible_region_masks)
         assert 0.05 <= 1 - hidden.mean() <= 0.6
     for changed in others(images, hidden):
         assert (changed != images).mean() > 0.3

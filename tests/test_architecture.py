@@ -15,7 +15,7 @@ FACE = "p2pselect"
 
 #: Low to high: a room imports from rooms to its left only.
 ROOMS = """
-    exceptions doclinks processes whole_files images explanation regions datasets
+    exceptions doclinks processes whole_files labels images explanation regions datasets
     nn objectives training thresholding estimators baselines
     metrics model_selection testing plots summary report
     presets persistence serving benchmark p2pselect cli __main__

@@ -70,7 +70,11 @@ def run(options: argparse.Namespace) -> None:
     for name, value in figures.items():
         print(f"{name:20s} {value:.4f}" if isinstance(value, float) else f"{name:20s} {value}")
     print(f"{'':20s} per class: accuracy, kept")
+    # Whole names: those of some data sets differ at their ends only.
+    width = max(20, *(len(label) for label in labels.tolist()))
     for label in np.unique(labels):
         own = labels == label
-        print(f"{label:20.20s} {correct[own].mean():.4f}, {exp.kept_fraction[own].mean():.4f}")
+        print(
+            f"{label:{width}s} {correct[own].mean():.4f}, {exp.kept_fraction[own].mean():.4f}"
+        )
     write_json(options.json, figures)

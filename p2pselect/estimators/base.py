@@ -16,6 +16,7 @@ from p2pselect.estimators.stored import StoredEstimator
 from p2pselect.exceptions import InputError
 from p2pselect.explanation import Explanation
 from p2pselect.images import as_images
+from p2pselect.labels import as_truth
 from p2pselect.nn.model import RegionScores
 from p2pselect.thresholding import budget_counts, make_tau_grid
 from p2pselect.training.data import as_float_images
@@ -80,6 +81,29 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
         """Most probable label of every image, array of shape (n,)."""
         proba = self.predict_proba(X, regions=regions)
         return self.classes_[proba.argmax(axis=1)]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Share of the images whose class is predicted right.
+
+        Parameters
+        ----------
+        X : images
+        y : array-like of shape (n,)
+            True labels.  A label that was not in training counts as a wrong answer.
+        sample_weight : array-like of shape (n,), optional
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        InputError
+            If labels are missing, of another kind than in training, or known classes in
+            another spelling.
+        """
+        check_is_fitted(self, "net_")
+        return super().score(X, as_truth(y, self.classes_), sample_weight)
 
     @usual_surroundings()
     def transform(self, X: Any, *, regions: Any = None) -> np.ndarray:
@@ -177,11 +201,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
     ) -> Selections:
         check_is_fitted(self, "net_")
         images, given = self._read(X, regions)
-        if images.n_channels != self.n_channels_in_:
-            raise InputError(
-                f"X has {images.n_channels} channels, but {type(self).__name__} was fitted "
-                f"on images of {self.n_channels_in_}"
-            )
+        self._check_channels(images.n_channels)
         tau = _in_unit_interval("tau", self.tau if tau is None else tau, "dynamic")
         self._check_tau(tau)
         threshold = _in_unit_interval(

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.preprocessing import LabelEncoder
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import column_or_1d
+from sklearn.utils import compute_class_weight
 
 from p2pselect.exceptions import HOW_TO_ROUTE, InputError, UnknownNameError
 from p2pselect.images import ImageSequence, as_images
 from p2pselect.images.pixels import resize_nearest
+from p2pselect.labels import encode_labels
 from p2pselect.regions.container import ImagesWithRegions
 from p2pselect.regions.engines import ENGINES
 from p2pselect.regions.labels import check_label_maps, relabel
@@ -93,29 +94,23 @@ def resolve_regions(regions: Any, n_jobs: int | None) -> SuperpixelTransformer:
     )
 
 
-def encode_labels(y: Any, n_images: int) -> tuple[LabelEncoder, np.ndarray]:
-    """Check labels and number them from 0.
+@dataclass(frozen=True)
+class Labelled:
+    """Training images with all that was given for them.
 
-    Raises
-    ------
-    InputError
-        If their number differs from the images', or all are of one class.
+    Attributes
+    ----------
+    images : ImageSequence or StreamContents
+    regions : ndarray of shape (n, image_size, image_size), int32, or None
+    labels : ndarray of shape (n,)
+    weight : ndarray of shape (n,), float32
+        Of mean 1.
     """
-    if y is None:
-        raise ValueError("requires y to be passed, but the target y is None")
-    labels = column_or_1d(y, warn=True)
-    check_classification_targets(labels)
-    if len(labels) != n_images:
-        raise InputError(
-            f"X and y must have the same length: got {n_images} images and {len(labels)} labels"
-        )
-    encoder = LabelEncoder().fit(labels)
-    if len(encoder.classes_) < 2:
-        raise InputError(
-            "y must have at least two classes to tell apart, got one class only: "
-            f"{encoder.classes_[0]!r}"
-        )
-    return encoder, encoder.transform(labels).astype(np.int64)
+
+    images: Any
+    regions: np.ndarray | None
+    labels: np.ndarray
+    weight: np.ndarray
 
 
 def check_sample_weight(sample_weight: Any, n_images: int) -> np.ndarray:
@@ -128,3 +123,54 @@ def check_sample_weight(sample_weight: Any, n_images: int) -> np.ndarray:
     if not np.isfinite(weight).all() or (weight < 0).any() or weight.sum() == 0:
         raise InputError("sample_weight must be finite, not negative and not all zero")
     return (weight / weight.mean()).astype(np.float32)
+
+
+def check_class_weight(
+    class_weight: Any, classes: np.ndarray, target: np.ndarray | None
+) -> np.ndarray:
+    """The weight of each class in the loss.
+
+    Parameters
+    ----------
+    class_weight : dict, "balanced" or None
+        A class that a dict does not name has the weight 1.
+    classes : ndarray of shape (n_classes,)
+    target : ndarray of shape (n,), int, or None
+        Classes of all training images, which ``"balanced"`` counts; None where these are only
+        some of them.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,), float
+
+    Raises
+    ------
+    InputError
+        If a weight is negative or not finite, if a key of the dict is none of the classes while
+        a class has no weight, or if ``"balanced"`` would have to count images that are not
+        there yet.
+    """
+    if class_weight is None:
+        return np.ones(len(classes))
+    if isinstance(class_weight, str):
+        if target is None:
+            raise InputError(
+                f"class_weight={class_weight!r} needs all training images at once, and "
+                "partial_fit gets them in parts; pass a dict of class to weight"
+            )
+        return compute_class_weight("balanced", classes=classes, y=classes[target])
+    known = encode_labels(np.array([*class_weight, None], object)[:-1], classes)
+    # A key too many alone is a class that these images happen not to have.
+    if (known < 0).any() and len(set(known.tolist()) - {-1}) < len(classes):
+        unknown = [key for key, place in zip(class_weight, known, strict=True) if place < 0]
+        raise InputError(
+            f"class_weight has the key {unknown[0]!r}, which is none of the classes "
+            f"{classes[:5].tolist()}{'...' if len(classes) > 5 else ''}"
+        )
+    weight = np.ones(len(classes))
+    for place, value in zip(known, class_weight.values(), strict=True):
+        if not (isinstance(value, Real) and 0 <= value < np.inf):
+            raise InputError(f"class_weight must hold numbers from 0 on, got {value!r}")
+        if place >= 0:
+            weight[place] = value
+    return weight

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
 import torch
-from sklearn.utils import compute_sample_weight
 from skorch.callbacks import Callback
 from torch import nn
 from torch.utils.data import IterableDataset
 
 from p2pselect.estimators.inputs import (
+    Labelled,
+    check_class_weight,
     check_sample_weight,
-    encode_labels,
     read_images,
     refuse_metadata,
     resolve_regions,
@@ -24,6 +25,7 @@ from p2pselect.estimators.networks import NetworkBuilder
 from p2pselect.estimators.progress import CallbackSupportMixin, FitTask, with_callbacks
 from p2pselect.exceptions import InputError, TrainingError
 from p2pselect.images import ImageSequence
+from p2pselect.labels import as_labels, check_known, encode_labels, find_classes
 from p2pselect.processes import together
 from p2pselect.training.averaging import WeightAverage
 from p2pselect.training.checkpoints import Checkpoints, checkpoint_path
@@ -109,82 +111,129 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         """
         self._validate_params()
         refuse_metadata(metadata)
-        images: ImageSequence | StreamContents
-        if isinstance(X, IterableDataset):
-            self._check_stream(y, sample_weight, regions)
-            images = StreamContents(X, self.channels, self.num_workers)
-            given, y = None, images.labels
-        else:
-            images, given = self._read(X, regions)
-        encoder, target = encode_labels(y, len(images))
-        weight = check_sample_weight(sample_weight, len(images))
-        if self.class_weight is not None:
-            labels = encoder.classes_[target]
-            weight = check_sample_weight(
-                weight * compute_sample_weight(self.class_weight, labels), len(images)
-            )
         again = self.warm_start and hasattr(self, "net_")
-        if again and not np.array_equal(self.classes_, encoder.classes_):
+        given = self._read_labelled(X, y, sample_weight, regions, again)
+        classes = find_classes(given.labels)
+        if again and not np.array_equal(self.classes_, classes):
             raise InputError(
                 f"warm_start=True continues with the classes {self.classes_.tolist()}, "
-                f"got {encoder.classes_.tolist()}"
+                f"got {classes.tolist()}"
             )
-        self.classes_ = encoder.classes_
-        self.image_shape_in_ = images.image_shape
-        self.n_channels_in_ = images.n_channels
-        if self.image_shape is not None:
-            self.n_features_in_ = int(np.prod(self.image_shape))
-        self._prepare(len(images), again)
+        target = encode_labels(given.labels, classes)
+        class_weight = check_class_weight(self.class_weight, classes, target)
+        weight = check_sample_weight(given.weight * class_weight[target], len(target))
+        with self._unchanged_by_errors():
+            self._start(given.images, classes, again)
+            data = self._data(given, target, weight)
         cycles = [self.max_epochs] if again else self._cycles()
         task = FitTask(self, X, y, sum(cycles))
-        self._train(self._data(images, target, weight, given), cycles, [("fit_task", task)])
+        self._train(data, cycles, [("fit_task", task)])
         task.end()
         return self
 
     @usual_surroundings()
     def partial_fit(
-        self, X: Any, y: Any, classes: Any = None, *, sample_weight: Any = None
+        self, X: Any, y: Any = None, classes: Any = None, *, sample_weight: Any = None
     ) -> Self:
         """Train for one epoch on these images, from where the last call stopped.
 
         Parameters
         ----------
         X : images
+            As for :meth:`fit`.
         y : array-like of shape (n,)
+            Labels; None where X has them.
         classes : array-like of shape (n_classes,), optional
             All labels that will ever come; needed at the first call unless ``y`` has them.
         sample_weight : array-like of shape (n,), optional
+            Weight of every image in the loss, relative to the others of this call.
 
         Returns
         -------
         self
+
+        Raises
+        ------
+        InputError
+            If images, labels or weights cannot be used, if a label is none of the classes, or
+            if ``class_weight="balanced"``, which has to count all images; nothing was trained.
+        TrainingError
+            If the loss stops being finite.
         """
         self._validate_params()
-        images, given = self._read(X, None)
-        if not hasattr(self, "net_"):
-            known = np.concatenate([np.asarray(y), [] if classes is None else classes])
-            encoder, _ = encode_labels(known.astype(np.asarray(y).dtype), len(known))
-            self.classes_ = encoder.classes_
-            self.image_shape_in_ = images.image_shape
-            self.n_channels_in_ = images.n_channels
-            self._prepare(len(images), again=False)
-        labels = np.asarray(y)
+        again = hasattr(self, "net_")
+        given = self._read_labelled(X, y, sample_weight, None, again)
+        if classes is not None:
+            named = find_classes(as_labels(classes, "classes"), "classes")
+            if again and not np.array_equal(self.classes_, named):
+                raise InputError(
+                    f"classes must be those of the first call, {self.classes_.tolist()}, "
+                    f"got {named.tolist()}"
+                )
+        else:
+            named = self.classes_ if again else find_classes(given.labels)
+        target = check_known(given.labels, named)
+        class_weight = check_class_weight(self.class_weight, named, None)
+        # Of the classes, not of this call's images: a call of rare ones alone must count.
+        class_weight = class_weight / class_weight.mean()
+        weight = (given.weight * class_weight[target]).astype(np.float32)
+        with self._unchanged_by_errors():
+            if not again:
+                self._start(given.images, named, again)
+            data = self._data(given, target, weight)
+        self._train(data, [1])
+        return self
+
+    def _read_labelled(
+        self, X: Any, y: Any, sample_weight: Any, regions: Any, again: bool
+    ) -> Labelled:
+        """Everything that can be said of training images before their classes are known."""
+        images: ImageSequence | StreamContents
+        if isinstance(X, IterableDataset):
+            self._check_stream(y, sample_weight, regions)
+            images = StreamContents(X, self.channels, self.num_workers)
+            maps, y = None, images.labels
+        else:
+            images, maps = self._read(X, regions)
+        if again:
+            self._check_channels(images.n_channels)
+        labels = as_labels(y)
         if len(labels) != len(images):
             raise InputError(
                 f"X and y must have the same length: got {len(images)} images and "
                 f"{len(labels)} labels"
             )
-        target = np.searchsorted(self.classes_, labels)
-        known_label = self.classes_[np.minimum(target, len(self.classes_) - 1)] == labels
-        if not known_label.all():
+        return Labelled(images, maps, labels, check_sample_weight(sample_weight, len(images)))
+
+    def _check_channels(self, n_channels: int) -> None:
+        if n_channels != self.n_channels_in_:
             raise InputError(
-                f"y has labels that the first call did not name: "
-                f"{sorted(set(labels[~known_label].tolist()))[:5]}; "
-                "pass classes= to the first call"
+                f"X has {n_channels} channels, but {type(self).__name__} was fitted "
+                f"on images of {self.n_channels_in_}"
             )
-        weight = check_sample_weight(sample_weight, len(images))
-        self._train(self._data(images, target.astype(np.int64), weight, given), [1])
-        return self
+
+    @contextmanager
+    def _unchanged_by_errors(self) -> Iterator[None]:
+        """Whatever cannot be prepared leaves the estimator as fitted as it was."""
+        before = dict(vars(self))
+        try:
+            yield
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    def _start(
+        self, images: ImageSequence | StreamContents, classes: np.ndarray, again: bool
+    ) -> None:
+        """Note what the estimator was fitted on, and have networks for it."""
+        if not again:
+            self.classes_ = classes
+            self.image_shape_in_ = images.image_shape
+            self.n_channels_in_ = images.n_channels
+            if self.image_shape is not None:
+                self.n_features_in_ = int(np.prod(self.image_shape))
+        self._prepare(len(images), again)
 
     def _read(self, X: Any, regions: Any) -> tuple[ImageSequence, np.ndarray | None]:
         return read_images(
@@ -219,16 +268,15 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
             )
 
     def _data(
-        self,
-        images: ImageSequence | StreamContents,
-        target: np.ndarray,
-        weight: np.ndarray,
-        regions: np.ndarray | None,
+        self, given: Labelled, target: np.ndarray, weight: np.ndarray
     ) -> TrainingData | TrainingStream:
+        images, regions = given.images, given.regions
         views = Views(self.regions_.propose_batch, self.image_size, self._views())
         if isinstance(images, StreamContents):
-            _, of_class = np.unique(target, return_index=True)
-            return TrainingStream(images, self.classes_, views, weight[of_class], self._seed)
+            # Images of a stream have the weight of their class.
+            of_class = np.ones(len(self.classes_), np.float32)
+            of_class[target] = weight
+            return TrainingStream(images, self.classes_, views, of_class, self._seed)
         small_enough = len(images) * self.image_size**2 * 4 <= REGION_MEMORY
         if regions is None and small_enough and not views.need_originals:
             regions = self._propose_all(images)

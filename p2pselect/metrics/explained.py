@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from p2pselect.exceptions import HOW_TO_ROUTE, InputError
 from p2pselect.explanation import Explanation
+from p2pselect.labels import as_truth
 from p2pselect.metrics.object_masks import check_object_masks
 from p2pselect.metrics.reveal import RememberingClassifier
 
@@ -123,7 +124,7 @@ class ExplainedImages:
     @cached_property
     def y(self) -> np.ndarray:
         """Labels, array of shape (n,)."""
-        return np.asarray(self._y)
+        return as_truth(self._y, self.explanation.classes)
 
     @cached_property
     def answers(self) -> BaseEstimator:

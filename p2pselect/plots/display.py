@@ -8,6 +8,7 @@ import numpy as np
 
 from p2pselect.exceptions import InputError
 from p2pselect.explanation import Explanation
+from p2pselect.labels import as_truth
 from p2pselect.metrics.explained import find_explainer
 
 
@@ -64,9 +65,12 @@ def check_truth(exp: Explanation, y: Any) -> np.ndarray:
     Raises
     ------
     InputError
-        If the number of labels is not that of the images.
+        If the number of labels is not that of the images, or they cannot be compared with
+        the classes (see :func:`p2pselect.labels.as_truth`).
     """
-    truth = np.asarray(y)
-    if truth.shape != (len(exp),):
-        raise InputError(f"y must have shape ({len(exp)},), got {truth.shape}")
+    truth = as_truth(y, exp.classes)
+    if len(truth) != len(exp):
+        raise InputError(
+            f"y must have one label per image: got {len(truth)} labels for {len(exp)} images"
+        )
     return truth

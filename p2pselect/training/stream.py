@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from p2pselect.exceptions import InputError, P2PSelectError
 from p2pselect.images import ImageSequence, as_images
+from p2pselect.labels import as_labels, encode_labels
 from p2pselect.processes import Processes
 from p2pselect.training.data import Batch, Views, as_batch, draws, identity
 
@@ -190,12 +191,12 @@ class TrainingStream(IterableDataset):
     def _batch(self, pairs: list[tuple[ImageSequence, Any]], worker: int, start: int) -> Batch:
         n = len(pairs)
         own = self.processes.share(n)
-        labels = np.array([label for _, label in pairs[own]])
-        target = np.searchsorted(self.classes, labels).clip(max=len(self.classes) - 1)
-        if (unknown := self.classes[target] != labels).any():
+        labels = as_labels([label for _, label in pairs[own]], "the stream's labels")
+        target = encode_labels(labels, self.classes)
+        if (target < 0).any():
             raise InputError(
-                f"the stream has the label {labels[unknown][0].item()!r} in epoch "
-                f"{self.epoch + 1}, which it had not when it was read before training"
+                f"the stream has the label {labels[target < 0][0].item()!r} in epoch "
+                f"{self.epoch + 1}, which it did not have when it was read before training"
             )
         images = as_images([image[0] for image, _ in pairs[own]])
         place = start * max(1, self.contents.num_workers) + worker
@@ -203,7 +204,7 @@ class TrainingStream(IterableDataset):
         pixels, regions = self.views(images, None, rng)
         index = np.arange(start, start + n)[own]
         weight = self.class_weight[target]
-        return as_batch(pixels, regions, target.astype(np.int64), weight, index, n)
+        return as_batch(pixels, regions, target, weight, index, n)
 
 
 def worker_number() -> int:

@@ -145,8 +145,10 @@ def test_confusion_with_a_true_label_that_the_model_does_not_know(made):
 
 @pytest.mark.parametrize("display", [ConfusionExamplesDisplay, RiskCoverageDisplay])
 def test_labels_must_fit(made, display):
-    with pytest.raises(InputError, match="y must have shape"):
-        display.from_explanation(made.explanation, [1, 2])
+    with pytest.raises(InputError, match="got 2 labels for 12 images"):
+        display.from_explanation(made.explanation, ["1", "2"])
+    with pytest.raises(InputError, match="y holds numbers .* the classes are strings"):
+        display.from_explanation(made.explanation, made.y.astype(int))
 
 
 def test_drawing_again_on_other_axes(made, tmp_path):

@@ -124,11 +124,9 @@ def test_labels_of_any_kind_and_images_of_any_kind():
 
 
 def test_classes_weigh_as_they_do_in_arrays():
-    contents = StreamContents(Pairs(PAIRS), "last", 0)
-    clf = make(class_weight={0: 1.0, 1: 3.0})
-    data = clf.fit(Pairs(PAIRS))._data(
-        contents, np.array(contents.labels), np.where(np.array(contents.labels), 1.5, 0.5), None
-    )
+    clf = make(class_weight={0: 1.0, 1: 3.0}).fit(Pairs(PAIRS))
+    given = clf._read_labelled(Pairs(PAIRS), None, None, None, again=True)
+    data = clf._data(given, given.labels, np.where(given.labels, 1.5, 0.5))
     assert data.class_weight.tolist() == [0.5, 1.5]
 
 

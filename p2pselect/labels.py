@@ -1,0 +1,308 @@
+"""Class labels: what counts as one, when two are the same, and which class each belongs to."""
+
+from __future__ import annotations
+
+import unicodedata
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import column_or_1d
+
+from p2pselect.exceptions import InputError
+
+_KINDS = "numbers, booleans or strings"
+
+
+def as_labels(y: Any, name: str = "y") -> np.ndarray:
+    """Bring labels into one array of numbers, booleans or strings.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,) or (n, 1)
+        A list, an array, a torch tensor, or a pandas column of any type: nullable,
+        categorical, object.
+    name : str, default="y"
+        What error messages call the argument.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        Of dtype bool, int, uint, float or str.
+
+    Raises
+    ------
+    InputError
+        If a label is missing (None, NaN, NaT, pandas.NA) or is something else, if strings and
+        numbers are mixed, or if there are several labels per image.
+
+    Examples
+    --------
+    >>> as_labels(["cat", "dog", "cat"])
+    array(['cat', 'dog', 'cat'], dtype='<U3')
+    """
+    array = _one_dimension(y, name)
+    if array.dtype.kind in "biuU":
+        return array
+    if array.dtype.kind == "f":
+        _refuse_missing(np.isnan(array), array, name)
+        return array
+    values = array.tolist() if array.dtype.kind == "O" else list(array)
+    values = [_plain(value) for value in values]
+    _refuse_missing(np.array([_is_missing(value) for value in values]), array, name)
+    is_text = np.array([isinstance(value, str) for value in values])
+    for place, value in enumerate(values):
+        if not (is_text[place] or isinstance(value, (bool, Real))):
+            raise InputError(
+                f"{name} must hold {_KINDS}; {name}[{place}] is a "
+                f"{type(value).__name__}: {value!r:.80}"
+            )
+    if is_text.any() and not is_text.all():
+        text, number = int(is_text.argmax()), int(is_text.argmin())
+        raise InputError(
+            f"{name} mixes strings and numbers: {name}[{text}] is {values[text]!r}, "
+            f"{name}[{number}] is {values[number]!r}"
+        )
+    # Not the values themselves: members of a string enumeration print their name.
+    return np.array([str.__str__(value) for value in values] if is_text.any() else values)
+
+
+def find_classes(labels: np.ndarray, name: str = "y") -> np.ndarray:
+    """The classes of some labels, sorted.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n,)
+        As :func:`as_labels` returns them.
+    name : str, default="y"
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+
+    Raises
+    ------
+    InputError
+        If there is one class only, or if two of them look the same: they differ in blanks at
+        their ends, or in how an accent is encoded.
+    ValueError
+        If the labels are continuous numbers (scikit-learn's message).
+
+    Examples
+    --------
+    >>> find_classes(np.array(["dog", "cat", "dog"]))
+    array(['cat', 'dog'], dtype='<U3')
+    """
+    check_classification_targets(labels)
+    classes = np.unique(labels)
+    if len(classes) < 2:
+        one = f"one class only: {classes[0].item()!r}" if len(classes) else "no label"
+        raise InputError(f"{name} must have at least two classes to tell apart, got {one}")
+    seen: dict[Any, Any] = {}
+    for label in classes.tolist():
+        other = seen.setdefault(_look(label), label)
+        if other is not label:
+            raise InputError(
+                f"{name} has the classes {other!r} and {label!r}, which look the same: they "
+                "differ only in blanks or in how an accent is encoded"
+            )
+    return classes
+
+
+def encode_labels(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Number of the class that each label belongs to; -1 where it is none of them.
+
+    Compared by value, not by type: 1, 1.0, True and ``np.uint8(1)`` are the same label, and
+    1 and "1" are not.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n,)
+    classes : ndarray of shape (n_classes,)
+
+    Returns
+    -------
+    ndarray of shape (n,), int64
+
+    Examples
+    --------
+    >>> encode_labels(np.array(["dog", "eel"]), np.array(["cat", "dog"]))
+    array([ 1, -1])
+    """
+    # A dictionary, since arrays of different integer types are compared as floats.
+    number = {label: place for place, label in enumerate(np.asarray(classes).tolist())}
+    found = [number.get(label, -1) for label in np.asarray(labels).tolist()]
+    return np.array(found, dtype=np.int64)
+
+
+def check_known(labels: np.ndarray, classes: np.ndarray, name: str = "y") -> np.ndarray:
+    """Number of the class of each label, all of which must be known.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n,)
+    classes : ndarray of shape (n_classes,)
+        Those that the classifier was fitted on.
+    name : str, default="y"
+
+    Returns
+    -------
+    ndarray of shape (n,), int64
+
+    Raises
+    ------
+    InputError
+        If a label is none of the classes; the message names the first one.
+    """
+    if not len(labels):
+        return np.zeros(0, dtype=np.int64)
+    _same_kind(labels, classes, name)
+    target = encode_labels(labels, classes)
+    if (target < 0).any():
+        place = int((target < 0).argmax())
+        raise InputError(
+            f"{name}[{place}] is {labels[place].item()!r}, which is none of the classes "
+            f"{_shown(classes)}"
+        )
+    return target
+
+
+def as_truth(y: Any, classes: np.ndarray, name: str = "y") -> np.ndarray:
+    """True labels, in a form that can be compared with predictions of a classifier.
+
+    A label that the classifier has never seen is allowed: no prediction of it is right.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,)
+    classes : ndarray of shape (n_classes,)
+        Those that the classifier was fitted on.
+    name : str, default="y"
+
+    Returns
+    -------
+    ndarray of shape (n,)
+
+    Raises
+    ------
+    InputError
+        If labels are missing, if they are strings and the classes are numbers (or the other
+        way round), if none of them is known, or if one is a known class in another spelling
+        (blanks, capitals, accents): comparing these would count right answers as wrong.
+
+    Examples
+    --------
+    >>> as_truth(["cat", "eel"], np.array(["cat", "dog"]))
+    array(['cat', 'eel'], dtype='<U3')
+    >>> as_truth(["Cat", "dog"], np.array(["cat", "dog"]))
+    Traceback (most recent call last):
+    p2pselect.exceptions.InputError: y[0] is 'Cat', but the classifier knows 'cat'...
+    """
+    labels = as_labels(y, name)
+    if not len(labels):
+        return labels
+    _same_kind(labels, classes, name)
+    target = encode_labels(labels, classes)
+    spelled = {_look(label, str.casefold): label for label in np.asarray(classes).tolist()}
+    for place in np.flatnonzero(target < 0).tolist():
+        meant = spelled.get(_look(labels[place].item(), str.casefold))
+        if meant is not None:
+            raise InputError(
+                f"{name}[{place}] is {labels[place].item()!r}, but the classifier knows "
+                f"{meant!r}; spell labels as in training"
+            )
+    if (target < 0).all():
+        raise InputError(
+            f"{name} has none of the classifier's classes {_shown(classes)}, "
+            f"got {_shown(np.unique(labels))}"
+        )
+    return labels
+
+
+def _one_dimension(y: Any, name: str) -> np.ndarray:
+    if y is None:
+        raise InputError("requires y to be passed, but the target y is None")
+    if hasattr(y, "detach"):  # a torch tensor, perhaps on a GPU
+        y = y.detach().cpu().numpy()
+    if hasattr(y, "to_numpy"):
+        y = y.to_numpy()
+    elif hasattr(y, "__array__"):  # pandas' own arrays, for example
+        y = np.asarray(y)
+    if isinstance(y, (str, bytes, dict, set)) or not hasattr(y, "__len__"):
+        raise InputError(f"{name} must be a sequence of labels, got {y!r:.80}")
+    if not isinstance(y, np.ndarray):
+        # numpy would turn a list of strings and NaN into strings, "nan" among them.
+        values, y = list(y), np.empty(len(y), dtype=object)
+        if values and all(isinstance(value, (list, np.ndarray)) for value in values):
+            values = [_only(value) for value in values]
+        for place, value in enumerate(values):
+            y[place] = value
+    if y.ndim == 1:
+        return y
+    if y.ndim == 2 and y.shape[1] == 1:
+        return column_or_1d(y, warn=True)
+    one_hot = y.ndim == 2 and y.dtype.kind in "biuf" and (np.sort(y, axis=1) == _one_hot(y))
+    hint = "; of one-hot rows, pass y.argmax(axis=1)" if np.all(one_hot) else ""
+    raise InputError(f"{name} must have one label per image, got shape {y.shape}{hint}")
+
+
+def _one_hot(y: np.ndarray) -> np.ndarray:
+    """A sorted one-hot row."""
+    row = np.zeros(y.shape[1])
+    row[-1:] = 1
+    return row
+
+
+def _only(value: Any) -> Any:
+    """What a list of one label holds."""
+    return value[0] if np.ndim(value) == 1 and len(value) == 1 else value
+
+
+def _plain(value: Any) -> Any:
+    """A scalar of numpy or torch as a Python object."""
+    # Dates stay what they are: to numpy some of them are integers.
+    is_date = isinstance(value, (np.datetime64, np.timedelta64))
+    is_scalar = hasattr(value, "item") and np.ndim(value) == 0 and not is_date
+    return value.item() if is_scalar else value
+
+
+def _is_missing(value: Any) -> bool:
+    # By name: pandas is not needed to know that its NA and NaT are holes.
+    return (
+        value is None
+        or type(value).__name__ in ("NAType", "NaTType")
+        or (isinstance(value, float) and value != value)
+    )
+
+
+def _refuse_missing(is_missing: np.ndarray, array: np.ndarray, name: str) -> None:
+    if is_missing.any():
+        place, count = int(is_missing.argmax()), int(is_missing.sum())
+        raise InputError(
+            f"{name} has missing labels: {name}[{place}] is {_plain(array[place])!r}"
+            + (f", and {count - 1} more are missing" if count > 1 else "")
+            + "; every image needs a label"
+        )
+
+
+def _same_kind(labels: np.ndarray, classes: np.ndarray, name: str) -> None:
+    """Refuse numbers where the classes are strings, and strings where they are numbers."""
+    kinds = ["strings" if isinstance(a[0], str) else "numbers" for a in (labels, classes)]
+    if kinds[0] != kinds[1]:
+        raise InputError(
+            f"{name} holds {kinds[0]} ({_shown(np.unique(labels))}), but the classes are "
+            f"{kinds[1]} ({_shown(classes)})"
+        )
+
+
+def _look(label: Any, also: Any = str) -> Any:
+    """What a label looks like to a reader."""
+    if not isinstance(label, str):
+        return label
+    return also(unicodedata.normalize("NFC", label).strip())
+
+
+def _shown(classes: np.ndarray) -> str:
+    first = ", ".join(map(repr, np.asarray(classes)[:5].tolist()))
+    return f"[{first}{', ...' if len(classes) > 5 else ''}]"

@@ -62,6 +62,21 @@ def refuse_metadata(metadata: dict[str, Any]) -> None:
     raise InputError(f"fit takes sample_weight and regions beside X and y; got {names} too")
 
 
+def refuse_rows(**given: Any) -> None:
+    """Say that a stream has its labels in it, and no rows.
+
+    Raises
+    ------
+    InputError
+        If anything but None is given.
+    """
+    if named := [name for name, value in given.items() if value is not None]:
+        raise InputError(
+            f"X is an IterableDataset, which has its labels in it and no rows that "
+            f"{' and '.join(named)} could belong to"
+        )
+
+
 def _fit_to_grid(regions: Any, images: ImageSequence, size: int) -> np.ndarray:
     if len(regions) != len(images):
         raise InputError(

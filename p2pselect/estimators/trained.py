@@ -19,6 +19,7 @@ from p2pselect.estimators.inputs import (
     check_sample_weight,
     read_images,
     refuse_metadata,
+    refuse_rows,
     resolve_regions,
 )
 from p2pselect.estimators.networks import NetworkBuilder
@@ -255,12 +256,7 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
             self._adopt(self._build_model(len(self.classes_)))
 
     def _check_stream(self, y: Any, sample_weight: Any, regions: Any) -> None:
-        given = {"y": y, "sample_weight": sample_weight, "regions": regions}
-        if named := [name for name, value in given.items() if value is not None]:
-            raise InputError(
-                f"X is an IterableDataset, which has its labels in it and no rows that "
-                f"{' and '.join(named)} could belong to"
-            )
+        refuse_rows(y=y, sample_weight=sample_weight, regions=regions)
         if (need := self._needs_rows_for()) is not None:
             raise InputError(
                 f"{type(self).__name__} cannot learn from an IterableDataset: {need} needs "

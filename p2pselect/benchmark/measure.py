@@ -161,12 +161,12 @@ class _Gauge:
                     self.tallies[name].add_curves(exp[:left], some, predict_proba)
 
     def tau_keeping(self, kept: float) -> float:
-        """The fixed tau that keeps so much on average."""
+        """The fixed tau of the default's search that keeps so much on average."""
         first = next(iter(self.tallies.values()))
         assert self.examples is not None
         grid = self.examples[0].path_tau
         assert grid is not None
-        return float(np.interp(kept, first.mean("_path"), grid))
+        return tau_at(kept, first.mean("_path"), grid)
 
     def measured(self, tau: float) -> Measured:
         assert self.examples is not None
@@ -180,6 +180,40 @@ class _Gauge:
             return None
         h, w = exp.regions.shape[1:]
         return check_object_masks(masks, len(exp), (h, w))
+
+
+def tau_at(kept: float, curve: np.ndarray, grid: np.ndarray) -> float:
+    """The smallest tau at which a curve of mean kept fractions is ``kept``.
+
+    The curve may fall, or rise and fall: a selector with ``tau_input="additive"`` can learn
+    to show less where more is allowed.
+
+    Parameters
+    ----------
+    kept : float
+    curve : ndarray of shape (t,)
+        Kept fraction at every tau of the grid; linear between them.
+    grid : ndarray of shape (t,)
+        Increasing.
+
+    Returns
+    -------
+    float
+        Where the curve never is at ``kept``, the tau at which it comes closest.
+
+    Examples
+    --------
+    >>> tau_at(0.25, np.array([0.5, 0.0]), np.array([0.2, 0.8]))
+    0.5
+    """
+    beyond = np.asarray(curve, dtype=float) - kept
+    crossings = np.flatnonzero(beyond[:-1] * beyond[1:] <= 0)
+    if not len(crossings):
+        return float(grid[np.abs(beyond).argmin()])
+    i = crossings[0]
+    fall = beyond[i] - beyond[i + 1]
+    share = beyond[i] / fall if fall else 0.0
+    return float(grid[i] + share * (grid[i + 1] - grid[i]))
 
 
 def _native(clf: Any, images: Any, seen: Mapping[str, Explanation]) -> Explanation:

@@ -61,8 +61,8 @@ def insertion_auc(
     >>> def predict_proba(images):  # is the upper half brighter than the lower?
     ...     light = images.reshape(len(images), 2, -1).mean(axis=2)
     ...     return (light + 1) / (light + 1).sum(axis=1, keepdims=True)
-    >>> 0.5 <= insertion_auc(exp, predict_proba).area <= 1
-    True
+    >>> round(insertion_auc(exp, predict_proba).area, 2)
+    0.6
     """
     return _auc_curve(exp, predict_proba, grid, random_state, insert=True)
 
@@ -103,8 +103,8 @@ def deletion_auc(
     >>> def predict_proba(images):  # is the upper half brighter than the lower?
     ...     light = images.reshape(len(images), 2, -1).mean(axis=2)
     ...     return (light + 1) / (light + 1).sum(axis=1, keepdims=True)
-    >>> 0 <= deletion_auc(exp, predict_proba).area <= 1
-    True
+    >>> round(deletion_auc(exp, predict_proba).area, 2)
+    0.39
     """
     return _auc_curve(exp, predict_proba, grid, random_state, insert=False)
 
@@ -131,8 +131,8 @@ def sufficiency(exp: Explanation, predict_proba: PredictProba) -> float:
     >>> def predict_proba(images):  # is the upper half brighter than the lower?
     ...     light = images.reshape(len(images), 2, -1).mean(axis=2)
     ...     return (light + 1) / (light + 1).sum(axis=1, keepdims=True)
-    >>> sufficiency(exp, predict_proba) in (0, 0.25, 0.5, 0.75, 1)  # of four images
-    True
+    >>> sufficiency(exp, predict_proba)  # three of four images
+    0.75
     """
     classifier = remembering(predict_proba)
     same = [
@@ -165,8 +165,8 @@ def comprehensiveness(exp: Explanation, predict_proba: PredictProba) -> float:
     >>> def predict_proba(images):  # is the upper half brighter than the lower?
     ...     light = images.reshape(len(images), 2, -1).mean(axis=2)
     ...     return (light + 1) / (light + 1).sum(axis=1, keepdims=True)
-    >>> comprehensiveness(exp, predict_proba) in (0, 0.25, 0.5, 0.75, 1)  # of four images
-    True
+    >>> comprehensiveness(exp, predict_proba)  # three of four images
+    0.75
     """
     classifier = remembering(predict_proba)
     changed = [

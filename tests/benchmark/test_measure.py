@@ -1,14 +1,20 @@
 """What is measured is what the estimator and the metrics say, however images are blocked."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from p2pselect import P2PClassifier, datasets, metrics
+from p2pselect import Explanation, P2PClassifier, datasets, metrics
 from p2pselect.baselines import COMETClassifier
 from p2pselect.benchmark import measure as module
 from p2pselect.benchmark.measure import measure
-from p2pselect.benchmark.splits import load_split
+from p2pselect.benchmark.splits import Split, load_split
 from p2pselect.benchmark.tally import curve_point
+from p2pselect.images import as_images
 
 SWEEP = (0.6, 0.9)
 
@@ -72,6 +78,92 @@ def test_native_scores_are_those_of_the_metrics(p2p, test):
     assert scores["pixel_average_precision"] == pytest.approx(
         metrics.pixel_average_precision_score(exp.heat_maps, masks)
     )
+
+
+class SeesTheFirstQuarter:
+    """Keeps quarters of the image as it is told; predicts 1 where the first quarter is lit."""
+
+    tau = 0.5
+    #: Order of the quarters and how many are kept, by the kind of image: its top right pixel.
+    KINDS: ClassVar = {1: ((0, 1, 2, 3), 2), 2: ((1, 2, 3, 0), 1), 3: ((0, 1, 2, 3), 1)}
+
+    def explain(self, images):
+        images = images.batch(slice(None), 8)
+        n = len(images)
+        quarters = np.repeat(np.repeat(np.arange(4).reshape(2, 2), 4, axis=0), 4, axis=1)
+        order, count = zip(*(self.KINDS[kind] for kind in images[:, 0, -1, 0]), strict=True)
+        place = np.argsort(order, axis=1)
+        probs = (1 - place / 4).astype(np.float32)
+        masks = place < np.array(count)[:, None]
+        shown = images * np.take_along_axis(
+            masks, np.tile(quarters.ravel(), (n, 1)), 1
+        ).reshape(n, 8, 8, 1)
+        return Explanation(
+            images=images,
+            regions=np.tile(quarters, (n, 1, 1)).astype(np.int32),
+            region_masks=masks,
+            selection_logits=probs,
+            selection_probs=probs,
+            tau=np.full(n, self.tau),
+            proba=self.predict_proba_masked(shown),
+            classes=np.array([0, 1]),
+            certainty_reached=np.ones(n, bool),
+            certainty_threshold=0.5,
+        )
+
+    def predict_proba_masked(self, images):
+        lit = images[:, 0, 0, 0] > 0
+        return np.stack([~lit, lit], axis=1).astype(np.float32)
+
+
+def test_curves_of_a_model_that_everything_is_known_of():
+    # Kinds 1 and 2 have a lit first quarter; it is kept of kind 1 only.
+    kinds = np.array([1, 1, 2, 3, 3])
+    images = np.full((5, 8, 8, 3), 200, np.uint8)
+    images[:, 0, -1, 0] = kinds
+    images[kinds == 3, :4, :4] = 0
+    split = Split(as_images(images), np.array([1, 1, 1, 0, 1]), None, np.arange(5))
+    scores = measure(SeesTheFirstQuarter(), split, 0.5).scores["default"]
+    grid = np.array(metrics.PAPER_GRID)
+    for name, known in (("insertion", grid >= 0.25), ("deletion", grid < 0.25)):
+        values = (2 * known + 3) / 5  # kinds 2 and 3 are 0 on black, too
+        area = np.trapezoid(values, grid) / (grid[-1] - grid[0])
+        assert scores[f"{name}_fidelity"] == pytest.approx(area)
+        for t, value in zip(grid, values, strict=True):
+            assert scores[curve_point(name, t)] == pytest.approx(value)
+    assert scores["sufficiency"] == pytest.approx(4 / 5)  # not of kind 2
+    assert scores["comprehensiveness"] == pytest.approx(3 / 5)  # not of kind 3
+    assert scores["accuracy"] == pytest.approx(3 / 5)
+    assert scores["kept_fraction"] == pytest.approx((0.5 * 2 + 0.25 * 3) / 5)
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=12), st.floats(0, 1))
+def test_any_curve_of_kept_fractions_is_inverted(curve, kept):
+    grid = np.linspace(0.05, 1, len(curve))
+    tau = module.tau_at(kept, np.array(curve), grid)
+    reached = np.interp(tau, grid, curve)
+    assert reached == pytest.approx(np.clip(kept, min(curve), max(curve)), abs=1e-6)
+    # The smallest such tau.
+    before = np.interp(np.linspace(grid[0], tau, 50)[:-1], grid, curve) - kept
+    assert (before > -1e-9).all() or (before < 1e-9).all()
+
+
+def test_fixed_tau_keeps_as_much_where_more_tau_shows_less(settings, split, test):
+    train = split("train")
+    falling = P2PClassifier(**{**settings, "max_epochs": 0, "tau_input": "additive"})
+    falling.set_params(certainty_threshold=1.0).fit(train.images, train.target)
+    head = falling.module_.selector._head
+    with torch.no_grad():
+        weight = head.low_classifier.weight[0]
+        weight -= (2 + head.additive_slope()[0]) / weight.numel()
+        logits = falling.explain(test.images, tau=0.5).selection_logits
+        head.low_classifier.bias[0] += 1 - float(np.median(logits))
+    # Nothing is certain enough, or all is at once: the search ends at one of its ends.
+    found = measure(falling, test, 0.3, certainty_thresholds=(0.5,)).scores
+    least, most = (found[name]["kept_fraction"] for name in ("default", "delta=050"))
+    assert most > least + 0.1
+    assert found["fixed"]["kept_fraction"] == pytest.approx(least, abs=0.02)
+    assert found["fixed-delta=050"]["kept_fraction"] == pytest.approx(most, abs=0.02)
 
 
 def test_blocks_make_no_difference(p2p, test, monkeypatch):

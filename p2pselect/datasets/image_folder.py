@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from p2pselect.datasets.mask_names import MASK_SUFFIXES
 from p2pselect.exceptions import InputError, P2PSelectWarning
 from p2pselect.images import ImageSequence
 from p2pselect.images.folders import FolderListing, list_folder, list_subfolders, warn_left_out
@@ -24,8 +25,6 @@ _ABOVE_CLASSES = re.compile(
     r"|images?|imgs?|jpegimages|masks?|labels?|annotations?|segmentations?",
     re.IGNORECASE,
 )
-#: What is put after an image's name to name its mask.
-MASK_SUFFIXES = ("_mask", "-mask", ".mask", "_segmentation", "_seg")
 _TREE = """expected one sub-folder per class:
   {root}/
     cat/

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from p2pselect.datasets.mask_names import require_masks
 from p2pselect.datasets.masks import MaskSequence
 from p2pselect.exceptions import ImageReadError, InputError
 from p2pselect.images import ImageSequence
@@ -24,8 +25,10 @@ def load_mask_folder(
 ) -> np.ndarray:
     """Read the object masks that lie beside images.
 
-    The mask of ``.../CLASS/ID.jpg`` is ``root/CLASS/ID.png``.  Black pixels are not the
-    object, all others are.
+    The mask of ``.../CLASS/ID.jpg`` is ``root/CLASS/ID.png``, or another file that
+    :func:`~p2pselect.datasets.mask_names.find_masks` recognizes: the folders of the images are
+    mirrored, however deep, and names such as ``ID_mask.png`` and ``ID.jpg.png`` and other
+    endings count too.  Black pixels are not the object, all others are.
 
     Parameters
     ----------
@@ -45,9 +48,10 @@ def load_mask_folder(
     Raises
     ------
     InputError
-        When the images are not files, or the masks differ in size.
+        When the images are not files, an image has no mask or might have several, or the masks
+        differ in size.
     ImageReadError
-        When a mask is missing or cannot be decoded.
+        When a mask cannot be decoded.
 
     Examples
     --------
@@ -57,8 +61,7 @@ def load_mask_folder(
     files = images.files
     if files is None:
         raise InputError("images must be files, so that masks can be found by their names")
-    parts = [Path(file) for file in files]
-    return read_masks([Path(root, p.parent.name, p.stem + ".png") for p in parts], size)
+    return read_masks(require_masks(root, files.tolist()), size)
 
 
 def read_masks(paths: Sequence[Path], size: int | tuple[int, int] | None = None) -> np.ndarray:
@@ -164,10 +167,4 @@ def masks_beside(images: ImageSequence, folder: Path) -> MaskSequence:
     """
     files = images.files
     assert files is not None
-    paths = [folder / Path(file).parent.name / f"{Path(file).stem}.npy" for file in files]
-    missing = [path for path in paths if not path.is_file()]
-    if missing:
-        raise InputError(
-            f"{len(missing)} of {len(paths)} masks do not exist; the first is {missing[0]}"
-        )
-    return MaskSequence(paths, read_npy_mask)
+    return MaskSequence(require_masks(folder, files.tolist(), [".npy"]), read_npy_mask)

@@ -59,5 +59,5 @@ def test_trees_that_do_not_fit(tmp_path):
         load_bam(tmp_path, target="sky")
     build(tmp_path)
     next((tmp_path / "data/obj/val_mask").rglob("*.npy")).unlink()
-    with pytest.raises(InputError, match="1 of 4 masks do not exist; the first is"):
+    with pytest.raises(InputError, match="1 of 4 images have no mask in"):
         load_bam(tmp_path, "test")

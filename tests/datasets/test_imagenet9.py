@@ -90,7 +90,7 @@ def test_trees_that_do_not_fit(root, tmp_path):
         load_imagenet9(root)
     mask = next((root / "backgrounds_challenge_data").rglob("*.npy"))
     mask.unlink()
-    with pytest.raises(InputError, match="1 of 9 masks do not exist"):
+    with pytest.raises(InputError, match="1 of 9 images have no mask"):
         load_imagenet9(root, "test")
     write_image(root / "val" / "00_dog" / "1.JPEG")
     with pytest.raises(InputError, match="expected nine folders, 00_dog to 08_fish"):

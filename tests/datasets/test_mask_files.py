@@ -125,6 +125,6 @@ def test_masks_that_do_not_fit(tree):
         load_mask_folder(tree / "masks", images, size=4)
     (tree / "masks" / "dog" / "1.png").unlink()
     with pytest.raises(
-        ImageReadError, match=r"1 of 4 .* no mask in .*images/dog/1.jpg, .* dog/1.png"
+        InputError, match=r"1 of 4 .* no mask in .*images/dog/1.jpg, .* dog/1.png"
     ):
         load_mask_folder(tree / "masks", images)

@@ -114,11 +114,14 @@ class P2PClassifier(P2PHooks):
         ``"paper"`` is resized crop, flip and colour jitter, ``"paper-crop"`` the same with 7/8
         of the side.  A callable maps ``(images, regions, rng)`` to new images and regions.
     validation_fraction : float in (0, 1), optional
-        Share of the images held out; the terms of their loss go into ``history_``.
+        Share of every class held out.  The terms of the loss of these images go into
+        ``history_``, with all schedules at their end, so that epochs can be compared.
     class_weight : dict or "balanced", optional
         Weights of the classes in the loss.
     callbacks : list of skorch callbacks, optional
-        For example ``skorch.callbacks.EarlyStopping(monitor="valid_loss")``.
+        For example ``skorch.callbacks.EarlyStopping(monitor="valid_loss")``, together with
+        ``validation_fraction``.  Callbacks that compare epochs hear of those of the last
+        phase only: all before it prepare for it.
     checkpoint_dir : str or path-like, optional
         Folder for the state of training after every epoch.  Run the same line again after
         it was stopped, and it goes on to the same end.  A training with other settings or
@@ -156,6 +159,8 @@ class P2PClassifier(P2PHooks):
         What trained them.
     history_ : skorch.history.History
         Loss and terms per epoch.
+    interrupted_ : bool
+        Whether Ctrl-C ended the last training; what was learned until then is kept.
     regions_ : SuperpixelTransformer
     image_shape_in_ : tuple of int or None
         Height and width of the training images where they all share them.

@@ -6,6 +6,8 @@ from typing import Any
 
 from skorch.callbacks import Callback
 
+from p2pselect.training.monitors import StopTraining
+
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 except ImportError:  # scikit-learn before 1.9 has no callbacks, and nobody can set any
@@ -48,7 +50,7 @@ class FitTask(Callback):
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         if self.context is not None and self._end(self.epoch_):
-            raise KeyboardInterrupt  # skorch's way to stop early
+            raise StopTraining
 
     def end(self) -> None:
         """The fit is over."""

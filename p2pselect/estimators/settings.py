@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from p2pselect.doclinks import DocumentedEstimator
 from p2pselect.nn.image_network import PRECISIONS
+from p2pselect.training.monitors import check_callbacks
 from p2pselect.training.optim import LR_SCHEDULES, OPTIMIZERS
 
 
@@ -150,6 +151,10 @@ class SharedSettings(DocumentedEstimator, BaseEstimator):
         settings of prediction, add them here.
         """
         return frozenset({"allow_empty", "certainty_threshold", "tau_step"})
+
+    def _validate_params(self) -> None:
+        super()._validate_params()
+        check_callbacks(self.callbacks, self.validation_fraction)
 
     @classmethod
     def _get_param_names(cls) -> list[str]:

@@ -317,6 +317,7 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
             average.take_over(self.module_)
         self.module_.eval()
         self.history_ = self.net_.history
+        self.interrupted_ = self.net_.interrupted
         if isinstance(data, TrainingData):
             self._after_training(data)
 

@@ -98,7 +98,7 @@ class Checkpoints(Callback):
         if together().rank > 0:
             return  # the first process writes what all of them have
         schedule = _schedule(net)
-        history = [{**row, "batches": []} for row in net.history]
+        history = [{**row, "batches": row["batches"][-1:]} for row in net.history]
         state = {
             "format": FORMAT,
             "seed": self.seed,
@@ -125,7 +125,7 @@ def _restore_steps(net: NeuralNet, saved: dict[str, Any]) -> None:
 
 
 def _schedule(net: NeuralNet) -> Any:
-    callback = dict(net.callbacks_).get("lr_schedule")
+    callback = dict(net.watchers).get("lr_schedule")
     return getattr(callback, "lr_scheduler_", None)
 
 

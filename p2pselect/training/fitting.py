@@ -96,12 +96,11 @@ def run_epochs(
     extra.extend(watchers)
     for _name, callback in extra:
         callback.initialize()
-    own = net.callbacks_
-    net.callbacks_ = own + extra
+    net.watchers = extra
     try:
         net.partial_fit(train, None, epochs=epochs - done)
     finally:
-        net.callbacks_ = own
+        net.watchers = []
         net.team = Team(Processes())
 
 

@@ -8,13 +8,15 @@ from typing import Any
 
 import torch
 from skorch import NeuralNet
+from skorch.callbacks import Callback, PassthroughScoring
 from torch import Tensor, nn
 
 from p2pselect.exceptions import P2PSelectWarning, TrainingError
 from p2pselect.objectives.base import LossTerms, Step
 from p2pselect.processes import Processes
 from p2pselect.training.data import Batch, as_float_images
-from p2pselect.training.phases import Phase, phase_at, set_training
+from p2pselect.training.monitors import StopTraining, compares_epochs
+from p2pselect.training.phases import Phase, phase_at, phases_after, set_training
 from p2pselect.training.seeding import Randomness
 from p2pselect.training.team import Losses, Part, Team
 
@@ -52,6 +54,10 @@ class SelectiveNet(NeuralNet):
         self.team = Team(Processes())
         #: Of the training that is running.
         self.randomness = Randomness(0, torch.device("cpu"))
+        #: Callbacks of the training that is running, besides those of the user.
+        self.watchers: list[tuple[str, Callback]] = []
+        #: Whether the last training was, before its end and not by a callback.
+        self.interrupted = False
         super().__init__(module, criterion=nn.Identity, **kwargs)
 
     def initialize_module(self) -> SelectiveNet:
@@ -64,19 +70,21 @@ class SelectiveNet(NeuralNet):
         """The epoch that is running, from 0."""
         return len(self.history) - 1
 
-    def step_of(self, part: Part) -> Step:
-        """What the objective sees of a batch."""
+    def step_of(self, part: Part, progress: float | None = None) -> Step:
+        """What the objective sees of a batch, by default at the present point of training."""
         inputs, target = part.batch
         device = torch.device(self.device)
-        phase, first = phase_at(self.phases, self.epoch)
-        done = self.epoch - first + self._share_of_epoch
+        if progress is None:
+            phase, first = phase_at(self.phases, self.epoch)
+            done = self.epoch - first + self._share_of_epoch
+            progress = min(1.0, done / phase.epochs) if phase.epochs else 1.0
         return Step(
             model=self.module_,
             images=as_float_images(inputs["images"].to(device, non_blocking=True)),
             regions=inputs["regions"].to(device, non_blocking=True),
             target=target.to(device, non_blocking=True),
             index=inputs["index"],
-            progress=min(1.0, done / phase.epochs) if phase.epochs else 1.0,
+            progress=progress,
             mean=part.mean,
         )
 
@@ -139,12 +147,15 @@ class SelectiveNet(NeuralNet):
         return {"loss": total, "y_pred": total, "terms": means}
 
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
-        """The same terms on held-out images, without gradients, in eval mode."""
+        """Terms of the loss on held-out images, without gradients, in eval mode.
+
+        Schedules are at their end, so that one epoch can be compared with another.
+        """
         self.module_.eval()
         with self.randomness.in_place():
             (part,) = self.team.parts(batch)
             with torch.no_grad(), part.seen_whole():
-                losses, terms = self._losses(part)
+                losses, terms = self._weighted(part, self._held_out_terms(part))
             loss = torch.stack(list(losses.values())).sum()
             loss, terms = self.team.mean_of_all(loss, terms, part.share)
         set_training(self.module_, phase_at(self.phases, self.epoch)[0])
@@ -152,7 +163,13 @@ class SelectiveNet(NeuralNet):
 
     def _losses(self, part: Part) -> Losses:
         phase, _ = phase_at(self.phases, self.epoch)
-        terms = phase.objective(self.step_of(part))
+        return self._weighted(part, phase.objective(self.step_of(part)))
+
+    def _held_out_terms(self, part: Part) -> LossTerms:
+        phase, _ = phase_at(self.phases, self.epoch)
+        return (phase.validation or phase.objective)(self.step_of(part, progress=1.0))
+
+    def _weighted(self, part: Part, terms: LossTerms) -> Losses:
         weight = part.batch[0]["weight"].to(self.device, non_blocking=True)
         groups: dict[str, list[Tensor]] = {}
         for name, value in terms.items():
@@ -179,6 +196,10 @@ class SelectiveNet(NeuralNet):
     def on_epoch_begin(self, net: Any, dataset_train: Any = None, **kwargs: Any) -> None:
         super().on_epoch_begin(net, dataset_train=dataset_train, **kwargs)
         phase, first = phase_at(self.phases, self.epoch)
+        if self.epoch == first:
+            for _, callback in self.callbacks_:
+                if isinstance(callback, PassthroughScoring):
+                    callback.initialize()  # the best epoch of a phase is one of its own
         prepare = phase.begin if self.epoch == first else phase.before_epoch
         with self.randomness.in_place():
             if prepare is not None:
@@ -187,8 +208,9 @@ class SelectiveNet(NeuralNet):
             self.team.wrap(self.module_, self._losses)
             self.team.same_random_numbers(torch.device(self.device))
         if self.epoch > 0:
-            # Epoch means are kept; batch records would grow with the data.
-            self.history[-2]["batches"] = []
+            # Epoch means are kept, and the last batch, which skorch's Checkpoint looks at;
+            # records of all of them would grow with the data.
+            del self.history[-2]["batches"][:-1]
         self.history.record("phase", phase.name)
         self._batches_done = 0
         self._n_batches = dataset_train.n_batches(self.batch_size)
@@ -220,17 +242,55 @@ class SelectiveNet(NeuralNet):
     def _share_of_epoch(self) -> float:
         return self._batches_done / max(1, self._n_batches)
 
+    def notify(self, method_name: str, **kwargs: Any) -> None:
+        """Tell all callbacks; those that compare epochs hear of epochs of the last phase only.
+
+        What a phase before it learns is not what is wanted in the end, and its loss is another.
+        """
+        getattr(self, method_name)(self, **kwargs)
+        over = method_name in ("on_epoch_end", "on_train_end")
+        preparing = over and not self._is_in_last_phase
+        stop = False
+        for entry in [*self.callbacks_, *self.watchers]:
+            _, callback = entry
+            if preparing and compares_epochs(callback):
+                continue
+            try:
+                getattr(callback, method_name)(self, **kwargs)
+            except KeyboardInterrupt as error:
+                asked = isinstance(error, StopTraining) or entry not in self.watchers
+                if not asked or method_name != "on_epoch_end":
+                    raise
+                stop = True  # once the others have heard of this epoch
+        if stop:
+            raise StopTraining
+
+    @property
+    def _is_in_last_phase(self) -> bool:
+        return not phases_after(self.phases, phase_at(self.phases, max(0, self.epoch))[0])
+
     def fit_loop(self, X: Any, y: Any = None, epochs: Any = None, **kwargs: Any) -> Any:
         """Train; an interrupt keeps what was learned and says so."""
+        self.interrupted = False
         try:
             return super().fit_loop(X, y, epochs, **kwargs)
+        except StopTraining:
+            if not self._is_in_last_phase:
+                self._warn_of_end("stopped by a callback")
         except KeyboardInterrupt:
-            if self.history and "train_loss" not in self.history[-1]:
-                del self.history[-1]
-            warnings.warn(
-                f"training was interrupted after {len(self.history)} full epochs; what was "
-                "learned so far is kept",
-                P2PSelectWarning,
-                stacklevel=2,
-            )
-            return self
+            self.interrupted = True
+            self._warn_of_end("interrupted")
+        return self
+
+    def _warn_of_end(self, how: str) -> None:
+        phase, _ = phase_at(self.phases, max(0, self.epoch))
+        if self.history and "train_loss" not in self.history[-1]:
+            del self.history[-1]
+        missing = [later.name for later in phases_after(self.phases, phase)]
+        where = f" of phase {phase.name!r} ({', '.join(missing)} did not begin)"
+        warnings.warn(
+            f"training was {how} after {len(self.history)} full epochs"
+            f"{where if missing else ''}; what was learned so far is kept",
+            P2PSelectWarning,
+            stacklevel=2,
+        )

@@ -31,6 +31,9 @@ class Phase:
     before_epoch : callable, optional
         ``(model, training data) -> None``, called before every other epoch of the phase: a
         ``fit`` that continues, or ``partial_fit``, can have brought other data.
+    validation : callable, optional
+        The objective by which held-out images are measured; that of the phase by default.
+        A phase that only prepares another one is measured by that of the other.
     """
 
     name: str
@@ -39,6 +42,7 @@ class Phase:
     trainable: tuple[str, ...]
     begin: Callable[[Any, Any], None] | None = None
     before_epoch: Callable[[Any, Any], None] | None = None
+    validation: Objective | None = None
 
 
 def phase_at(phases: Sequence[Phase], epoch: int) -> tuple[Phase, int]:
@@ -52,6 +56,12 @@ def phase_at(phases: Sequence[Phase], epoch: int) -> tuple[Phase, int]:
             return phase, first
         first += phase.epochs
     raise ValueError("no phases")
+
+
+def phases_after(phases: Sequence[Phase], phase: Phase) -> list[Phase]:
+    """Those of some phases that come after one of them and have epochs."""
+    at = [other is phase for other in phases].index(True)
+    return [later for later in phases[at + 1 :] if later.epochs]
 
 
 def set_training(module: nn.Module, phase: Phase) -> None:

@@ -164,7 +164,8 @@ def test_class_weight_is_sample_weight(X, y, settings):
 
 
 def test_history_validation_and_callbacks(X, y, settings):
-    settings |= {
+    settings = {
+        **settings,
         "validation_fraction": 0.25,
         "max_epochs": 6,
         "callbacks": [EarlyStopping(monitor="valid_loss", patience=1, threshold=10.0)],

@@ -1,0 +1,66 @@
+"""skorch callbacks that a user brings: which can work here, and when they compare epochs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from skorch.callbacks import BatchScoring, Callback, EpochScoring, LRScheduler
+
+from p2pselect.exceptions import InputError
+
+
+class StopTraining(KeyboardInterrupt):
+    """Raised at the end of an epoch after which a callback wants no other.
+
+    A ``KeyboardInterrupt`` because that is what skorch's callbacks raise to stop a training.
+    """
+
+
+def check_callbacks(given: Any, validation_fraction: float | None) -> None:
+    """Refuse callbacks that can only fail, before anything is trained.
+
+    Parameters
+    ----------
+    given : list or None
+        Callbacks, their classes, or pairs of a name and one of these, as skorch takes them.
+    validation_fraction : float or None
+
+    Raises
+    ------
+    InputError
+        If one is not a callback of skorch, needs predictions, or monitors held-out images
+        where none are held out.
+    """
+    for entry in given or []:
+        callback = entry[1] if isinstance(entry, tuple) and len(entry) == 2 else entry
+        if isinstance(callback, type) and issubclass(callback, Callback):
+            callback = callback()
+        if not isinstance(callback, Callback):
+            raise InputError(
+                "callbacks must be a list of skorch callbacks, such as "
+                f"skorch.callbacks.EarlyStopping(), got {entry!r} in it"
+            )
+        name = type(callback).__name__
+        if isinstance(callback, (EpochScoring, BatchScoring)):
+            raise InputError(
+                f"callbacks: {name} scores predictions, which training does not make; monitor "
+                "'train_loss', 'valid_loss' or one of the terms in history_ instead, or score "
+                "fitted estimators (sklearn.model_selection.cross_validate)"
+            )
+        monitor = getattr(callback, "monitor", None)
+        held_out = isinstance(monitor, str) and monitor.startswith("valid_")
+        if held_out and compares_epochs(callback) and validation_fraction is None:
+            raise InputError(
+                f"callbacks: {name} monitors {monitor!r}, but no images are held out to "
+                "measure it; set validation_fraction (for example to 0.2), or monitor "
+                "'train_loss'"
+            )
+
+
+def compares_epochs(callback: Any) -> bool:
+    """Whether a callback acts on how a recorded number changes from epoch to epoch."""
+    if isinstance(callback, LRScheduler):
+        # It always has a monitor, which one of its policies looks at.
+        name = getattr(callback.policy, "__name__", callback.policy)
+        return bool(name == "ReduceLROnPlateau")
+    return getattr(callback, "monitor", None) is not None

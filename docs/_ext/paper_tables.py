@@ -67,7 +67,7 @@ class PaperClaims(FromValues):
     def show(self, results: Results) -> list[nodes.Node]:
         head = [[text(word) for word in ("data", "claim", "holds", "per cent")]]
         body = [
-            [text(c.dataset), text(c.words), text("yes" if c.holds else "no"), text(c.numbers)]
+            [text(c.dataset), text(c.words), text(c.verdict), text(c.numbers)]
             for c in claims(results)
         ]
         return [grid(head, body)]

@@ -123,10 +123,17 @@ def _failures(records: list[Record]) -> str:
     )
 
 
+_VERDICTS = {
+    claims.YES: "holds",
+    claims.NO: "<span class=no>does not hold</span>",
+    claims.OPEN: "is not decided",
+}
+
+
 def _claims(held: list[claims.Claim]) -> str:
     lines = "".join(
         f"<tr><th>{escape(c.dataset)}: {escape(c.words)}</th>"
-        f"<td>{'holds' if c.holds else '<span class=no>does not hold</span>'}</td>"
+        f"<td>{_VERDICTS[c.verdict]}</td>"
         f"<td>{escape(c.numbers)}</td></tr>"
         for c in held
     )

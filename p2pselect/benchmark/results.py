@@ -79,6 +79,21 @@ class Results:
         """Value of every seed; empty where there is none."""
         return self.values.get((dataset, method, setting, metric), {})
 
+    def has_learned(self, dataset: str, method: str) -> bool:
+        """Whether a method's answers are closer to the best method's than to a constant one.
+
+        Without a recorded ``constant_accuracy``, that of the most frequent label, a constant
+        answer counts as always wrong.
+        """
+        found = {
+            name: self.entry(dataset, name, "default", "accuracy")
+            for name in self.methods(dataset)
+        }
+        own, best = found.get(method), max((e.mean for e in found.values() if e), default=0.0)
+        constant = self.entry(dataset, method, "default", "constant_accuracy")
+        floor = constant.mean if constant else 0.0
+        return own is not None and own.mean - floor >= (best - floor) / 2
+
     def entry(self, dataset: str, method: str, setting: str, metric: str) -> Entry | None:
         """Mean and standard deviation over the seeds; None where there is no result."""
         values = list(self.by_seed(dataset, method, setting, metric).values())

@@ -7,7 +7,8 @@ shows its classifier everything that COMET hides.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 
 from p2pselect.benchmark.measure import FIXED, MATCHED, STRONG_TAU, at_tau
 from p2pselect.benchmark.paper_numbers import PAPER_NUMBERS, PaperNumber
@@ -16,6 +17,8 @@ from p2pselect.benchmark.results import LABELS, Entry, Results, threshold_of
 
 #: Upper bounds and controls, which do not compete.
 CONTROLS = ("blackbox", "blackbox_pixel", "comet1")
+#: Columns that say something of a method that has learned something.
+FIDELITY = ("insertion", "deletion")
 REGIONS = {"default": "SLIC regions (default)", "watershed": "watershed regions"}
 
 
@@ -36,11 +39,23 @@ class Column:
 
 @dataclass
 class Line:
-    """A line of a table: its name, and an entry, the paper's number or None per column."""
+    """A line of a table.
+
+    Parameters
+    ----------
+    label : str
+    entries : list of Entry, PaperNumber or None
+        One per column.
+    competes : bool, default=True
+        Whether its entries can be marked as best or second.
+    barred : collection of str, default=()
+        Titles of columns in which they cannot.
+    """
 
     label: str
     entries: list[Entry | PaperNumber | None]
     competes: bool = True
+    barred: Collection[str] = ()
 
 
 @dataclass
@@ -73,7 +88,9 @@ class Table:
         ranked = sorted(
             (-better * round(e.mean, 6), i)
             for i, e in entries
-            if isinstance(e, Entry) and self.lines[i].competes
+            if isinstance(e, Entry)
+            and self.lines[i].competes
+            and self.columns[column].title not in self.lines[i].barred
         )
         if len(ranked) < 2:
             return {}
@@ -86,10 +103,7 @@ class Table:
         full = [
             k for k in range(len(self.columns)) if any(line.entries[k] for line in self.lines)
         ]
-        lines = [
-            Line(line.label, [line.entries[k] for k in full], line.competes)
-            for line in self.lines
-        ]
+        lines = [replace(line, entries=[line.entries[k] for k in full]) for line in self.lines]
         return Table(self.key, self.title, [self.columns[k] for k in full], lines, self.note)
 
 
@@ -142,7 +156,8 @@ def methods_table(results: Results, dataset: str) -> Table:
         note="P2P searches its tau per image (accuracy, kept, localization); the others are "
         "held to its mean kept fraction, as P2P itself is for the columns 'binary mask' and "
         "'same area'. Insertion and deletion are areas under the curves, of what the "
-        "classifier sees.",
+        "classifier sees; a method whose answers are closer to a constant one than to the most "
+        "accurate method's is not marked there, as any mask is faithful to a constant answer.",
     )
     for method in results.methods(dataset):
         entries: list[Entry | PaperNumber | None] = [
@@ -151,7 +166,8 @@ def methods_table(results: Results, dataset: str) -> Table:
         if any(entries):
             entries += [PAPER_NUMBERS.get((dataset, method, "default", m)) for m in papers]
             label = LABELS.get(method, method)
-            table.lines.append(Line(label, entries, method not in CONTROLS))
+            barred = () if results.has_learned(dataset, method) else FIDELITY
+            table.lines.append(Line(label, entries, method not in CONTROLS, barred))
     for row, label in (("random", "random mask"), ("center", "centred disc")):
         entries = [
             results.entry(dataset, "p2p", setting, f"{row}_localization")

@@ -38,6 +38,7 @@ class Tally:
         binary = exp.soft_region_masks is None
         self._append(
             accuracy=exp.predicted == target,
+            _target=np.searchsorted(exp.classes, target),
             certainty=exp.certainty,
             certainty_reached=exp.certainty_reached,
             kept_fraction=exp.kept_fraction,
@@ -98,6 +99,8 @@ class Tally:
                 found |= {curve_point(name, t): v for t, v in zip(GRID, mean, strict=True)}
             elif not name.startswith("_"):
                 found[name] = self.mean(name)
+        _, images_of_class = np.unique(self._all("_target"), return_counts=True)
+        found["constant_accuracy"] = images_of_class.max() / images_of_class.sum()
         certainty, correct = self._all("certainty"), self._all("accuracy") > 0
         found["calibration_error"] = metrics.expected_calibration_error(correct, certainty)
         found["aurc"] = metrics.aurc(correct, certainty)

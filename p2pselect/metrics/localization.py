@@ -2,7 +2,8 @@
 
 A mask is True where a pixel is kept (visible to the classifier), an object mask where the
 object is.  Every score is better when greater; an image without a defined score (no kept
-pixel, no object pixel) is left out of the mean, with a warning that counts them.
+pixel, no object pixel) is left out of the mean, with a warning that counts them.  Object
+masks are whatever :func:`check_object_masks` takes, of the photographs' own sizes too.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from sklearn.metrics import average_precision_score
 from p2pselect.exceptions import InputError, P2PSelectWarning
 from p2pselect.metrics.arrays import as_array, as_masks
 from p2pselect.metrics.averaging import mean_or_per_image, ratio
+from p2pselect.metrics.object_masks import check_object_masks
 
 
 def localization_score(
@@ -265,22 +267,18 @@ def flatten(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Check and flatten to (n, h*w): first (restricted to valid if a mask), objects, valid."""
     first = (as_array if name == "heat_maps" else as_masks)(first, name)
-    arrays = {name: first, "object_masks": as_masks(object_masks, "object_masks")}
+    if first.ndim != 3:
+        raise InputError(f"{name} must have shape (n, h, w), got {first.shape}")
+    if not first.size:
+        raise InputError(f"{name} has no pixel: its shape is {first.shape}")
+    n, h, w = first.shape
+    objects = check_object_masks(object_masks, n, (h, w), name="object_masks").reshape(n, -1)
+    allowed = np.ones((n, h * w), dtype=bool)
     if valid is not None:
-        arrays["valid"] = as_masks(valid, "valid")
-    for key, array in arrays.items():
-        if array.ndim != 3 or array.shape != first.shape:
-            raise InputError(
-                f"{key} must have shape (n, h, w) like {name}, got {array.shape} "
-                f"beside {first.shape}"
-            )
-        if not array.size:
-            raise InputError(f"{key} has no pixel: its shape is {array.shape}")
-    flat = {key: array.reshape(len(array), -1) for key, array in arrays.items()}
-    allowed = flat.get("valid", np.ones(flat[name].shape, dtype=bool))
-    objects = flat["object_masks"] & allowed
+        allowed = check_object_masks(valid, n, (h, w), name="valid").reshape(n, -1)
+    first, objects = first.reshape(n, -1), objects & allowed
     if name == "heat_maps":
-        if np.isnan(flat[name]).any():
+        if np.isnan(first).any():
             raise InputError("heat_maps contains NaN")
-        return flat[name], objects, allowed
-    return flat[name] & allowed, objects, allowed
+        return first, objects, allowed
+    return first & allowed, objects, allowed

@@ -7,6 +7,7 @@ import numpy as np
 from p2pselect.metrics.arrays import as_masks
 from p2pselect.metrics.averaging import mean_or_per_image, ratio
 from p2pselect.metrics.localization import flatten
+from p2pselect.metrics.object_masks import check_object_masks, count_masks
 
 
 def random_localization(
@@ -34,7 +35,8 @@ def random_localization(
     >>> random_localization(np.array([[[1, 0], [0, 0]]], dtype=bool))
     0.25
     """
-    given = as_masks(object_masks, "object_masks")
+    n_images = count_masks(object_masks, "object_masks")
+    given = check_object_masks(object_masks, n_images, name="object_masks")
     kept, objects, _ = flatten(np.ones(given.shape, dtype=bool), given, valid)
     scores = ratio(objects.sum(axis=1), kept.sum(axis=1))
     scores[~objects.any(axis=1)] = np.nan

@@ -124,10 +124,16 @@ def test_no_image_with_a_score_gives_nan():
 @pytest.mark.parametrize(
     ("first", "second", "message"),
     [
-        (np.ones((2, 3, 3)), np.ones((2, 3, 4)), r"\(2, 3, 4\) beside \(2, 3, 3\)"),
+        (np.ones((2, 3, 3)), np.ones((3, 3, 3)), "got 3 masks for 2 images"),
+        (
+            np.ones((2, 3, 4)),
+            np.ones((2, 4, 3)),
+            r"object_masks\[0\] has height and width exch",
+        ),
+        (np.ones((0, 3, 4)), np.ones((0, 3, 4)), "pixel_masks has no pixel"),
         (np.ones((3, 3)), np.ones((3, 3)), r"pixel_masks must have shape \(n, h, w\)"),
         (np.full((1, 2, 2), 0.5), np.ones((1, 2, 2)), "pixel_masks must be bool"),
-        (np.ones((1, 2, 2)), np.full((1, 2, 2), 255), "object_masks must be bool"),
+        (np.ones((1, 2, 2)), np.full((1, 2, 2), 3), r"object_masks\[0\] must be bool"),
     ],
 )
 def test_arrays_that_do_not_fit_are_named(first, second, message):

@@ -70,5 +70,9 @@ class TrainingError(P2PSelectError, RuntimeError):
     """Training that cannot go on, for example because the loss is not finite."""
 
 
+class MissingPackageError(P2PSelectError, ImportError):
+    """An optional package that is needed and not installed."""
+
+
 class P2PSelectWarning(UserWarning):
     """Base class of every warning that p2pselect emits on purpose."""

@@ -11,16 +11,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from p2pselect.exceptions import InputError, ModelFileError
-from p2pselect.regions.transformer import SuperpixelTransformer
-from p2pselect.whole_files import written_whole_folder
+from p2pselect.whole_files import write_json, written_whole_folder
+
+if TYPE_CHECKING:
+    # Loaded when a model is: what a saved model says of itself is known without them.
+    import torch
 
 FORMAT = 1
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
@@ -62,7 +66,8 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     ----------
     estimator : P2PClassifier or a method of ``p2pselect.baselines``
     path : str or path-like
-        A new folder, or one that holds a saved model, which is replaced.
+        A new folder, or one that holds a saved model, which is replaced in one step.  A folder
+        that holds anything else is never touched.
 
     Raises
     ------
@@ -95,7 +100,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
         config = _describe(estimator)
         config["weights_sha256"] = _sha256(new / WEIGHTS)
         config["config_sha256"] = _config_digest(config)
-        (new / CONFIG).write_text(json.dumps(config, indent=1), encoding="utf-8")
+        write_json(new / CONFIG, config)
 
 
 def load(path: str | os.PathLike[str], expected: type | None = None) -> Any:
@@ -123,8 +128,56 @@ def load(path: str | os.PathLike[str], expected: type | None = None) -> Any:
     p2pselect.exceptions.ModelFileError: digits.model is not a saved model: ...
     """
     path = Path(path)
-    try:
+    with _readable(path):
         return _load(path, expected)
+
+
+def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Say what a saved model is, without building its networks.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    dict
+        ``class``, ``classes`` (str), ``image_size``, ``regions``, ``certainty_threshold``, and
+        ``parameters``: how many of them each part has.
+
+    Raises
+    ------
+    ModelFileError
+        If the folder is missing, damaged or of a newer format.
+
+    Examples
+    --------
+    >>> describe("digits.model")["image_size"]  # doctest: +SKIP
+    64
+    """
+    path = Path(path)
+    with _readable(path):
+        config = _read_config(path)
+        _check_weights(path, config)
+        regions = config["params"]["regions"]
+        if isinstance(regions, dict) and set(regions) == {_TRANSFORMER}:
+            settings = ", ".join(f"{k}={v!r}" for k, v in sorted(regions[_TRANSFORMER].items()))
+            regions = f"{_TRANSFORMER}({settings})"
+        return {
+            "class": config["class"],
+            "classes": [str(label) for label in config["classes"]["values"]],
+            "image_size": config["params"]["image_size"],
+            "regions": regions,
+            "certainty_threshold": config["params"]["certainty_threshold"],
+            "parameters": config["parameters"],
+        }
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Whatever a damaged file leads to is one kind of error, which names the model."""
+    try:
+        yield
     except ModelFileError:
         raise
     except Exception as error:
@@ -135,10 +188,6 @@ def load(path: str | os.PathLike[str], expected: type | None = None) -> Any:
 
 def _load(path: Path, expected: type | None) -> Any:
     config = _read_config(path)
-    if config["class"] not in _CLASSES:
-        raise ModelFileError(
-            f"{path / CONFIG}: class must be one of {sorted(_CLASSES)}, got {config['class']!r}"
-        )
     cls = getattr(import_module(_CLASSES[config["class"]]), config["class"])
     if expected is not None and not issubclass(cls, expected):
         raise ModelFileError(f"{path} holds a {cls.__name__}, not a {expected.__name__}")
@@ -176,20 +225,31 @@ def _read_config(path: Path) -> dict[str, Any]:
         )
     if config.get("config_sha256") != _config_digest(config):
         raise ModelFileError(f"{file} is damaged: its checksum does not fit its content")
+    if config["class"] not in _CLASSES:
+        raise ModelFileError(
+            f"{file}: class must be one of {sorted(_CLASSES)}, got {config['class']!r}"
+        )
     return config
 
 
-def _read_weights(
-    path: Path, config: dict[str, Any], estimator: Any
-) -> dict[str, torch.Tensor]:
-    from safetensors import safe_open
-    from safetensors.torch import load as load_tensors
-
+def _check_weights(path: Path, config: dict[str, Any]) -> Path:
+    """The file of weights, if it is that of the config."""
     file = path / WEIGHTS
     if not file.is_file():
         raise ModelFileError(f"{path} is not a saved model: it has no {WEIGHTS}")
     if _sha256(file) != config["weights_sha256"]:
         raise ModelFileError(f"{file} is damaged or of another model: wrong checksum")
+    return file
+
+
+def _read_weights(
+    path: Path, config: dict[str, Any], estimator: Any
+) -> dict[str, torch.Tensor]:
+    import torch
+    from safetensors import safe_open
+    from safetensors.torch import load as load_tensors
+
+    file = _check_weights(path, config)
     # timm's own import computes, which the meta device cannot.
     import_module("timm")
     # On the meta device a network costs nothing, however large the settings claim it is.
@@ -229,6 +289,11 @@ def _describe(estimator: Any) -> dict[str, Any]:
         "classes": {"dtype": classes.dtype.str, "values": _labels(classes)},
         "fitted": {k: getattr(estimator, k) for k in _FITTED if hasattr(estimator, k)},
         "seed": estimator._seed,
+        # For people; nothing is built from it.
+        "parameters": {
+            name: sum(p.numel() for p in part.parameters())
+            for name, part in estimator.module_.named_children()
+        },
     }
 
 
@@ -242,6 +307,8 @@ def _labels(classes: np.ndarray) -> list[Any]:
 
 
 def _encode(name: str, value: Any) -> Any:
+    from p2pselect.regions.transformer import SuperpixelTransformer
+
     if isinstance(value, SuperpixelTransformer):
         settings = value.get_params(deep=False)
         return {_TRANSFORMER: {k: _encode(f"{name}__{k}", v) for k, v in settings.items()}}
@@ -250,8 +317,8 @@ def _encode(name: str, value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     try:
-        return json.loads(json.dumps(value))
-    except TypeError:
+        return json.loads(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError):
         raise InputError(
             f"{name}={value!r} cannot be written to a file: a saved model names what it is "
             "made of; use joblib.dump for functions of your own"
@@ -259,6 +326,8 @@ def _encode(name: str, value: Any) -> Any:
 
 
 def _decode(value: Any) -> Any:
+    from p2pselect.regions.transformer import SuperpixelTransformer
+
     if isinstance(value, dict) and set(value) == {_TRANSFORMER}:
         return SuperpixelTransformer(**value[_TRANSFORMER])
     return value

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from p2pselect.exceptions import InputError
+from p2pselect.optional import need
 from p2pselect.thresholding import make_tau_grid
 from p2pselect.whole_files import write_json, written_whole_folder
 
@@ -36,7 +36,9 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     InputError
-        If ``path`` is something else, or onnx and onnxscript are not installed.
+        If ``path`` is something else.
+    MissingPackageError
+        If onnx or onnxscript is not installed: ``pip install "p2pselect[onnx]"``.
     sklearn.exceptions.NotFittedError
         If the estimator is not fitted.
 
@@ -45,6 +47,8 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
     >>> clf.export_onnx("digits.onnx")  # doctest: +SKIP
     """
     check_is_fitted(estimator)
+    for package in ("onnx", "onnxscript"):
+        need(package, "export_onnx", "p2pselect[onnx]")
     estimator._check_tau(estimator.tau)
     dynamic = estimator.tau == "dynamic"
     grid = (
@@ -72,11 +76,6 @@ def _write(estimator: Any, name: str, output: str, path: Path) -> None:
     from torch import nn
 
     from p2pselect.nn.pooling import upsample
-
-    try:
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise InputError("export_onnx needs onnx: pip install p2pselect[onnx]") from error
 
     class AtFullSize(nn.Module):
         def __init__(self, network: nn.Module):

@@ -12,6 +12,7 @@ from sklearn.cluster import KMeans
 from p2pselect.exceptions import InputError
 from p2pselect.explanation import Explanation
 from p2pselect.metrics.object_masks import check_object_masks
+from p2pselect.optional import need
 from p2pselect.plots.display import check_truth
 from p2pselect.plots.pixels import region_crop, to_rgb
 
@@ -89,6 +90,8 @@ def explanation_summary(
     >>> sorted(rows[0])[:4]
     ['certain', 'class', 'from_outside', 'kept_fraction']
     """
+    if as_frame:
+        need("pandas", "as_frame=True", "pandas")
     if not len(exp):
         raise InputError("a summary needs at least one image, the explanation has none")
     truth = None if y is None else check_truth(exp, y)

@@ -202,7 +202,7 @@ def check_replaceable(path: Path, sign: str, kind: str, name: str = "path") -> N
     """
     if path.exists() and not (path.is_dir() and (path / sign).is_file()):
         raise InputError(f"{name}: {path} exists and is not {kind}: it is not overwritten")
-    check_folder_place(_target(path).parent, name)
+    _check_folder(_target(path).parent, path, name)
 
 
 @contextmanager

@@ -15,7 +15,8 @@ FACE = "p2pselect"
 
 #: Low to high: a room imports from rooms to its left only.
 ROOMS = """
-    exceptions doclinks processes whole_files labels images explanation regions datasets
+    exceptions optional doclinks processes whole_files labels images explanation regions
+    datasets
     nn objectives training thresholding estimators baselines
     metrics model_selection testing plots summary report
     presets persistence serving benchmark p2pselect cli __main__
@@ -32,8 +33,8 @@ UPWARDS_INSIDE_FUNCTIONS = {
 
 #: Arrays in, arrays or pictures out: these work on a machine without the networks' libraries.
 WITHOUT_NETWORKS = (
-    "exceptions doclinks images explanation regions datasets metrics model_selection plots "
-    "summary report presets"
+    "exceptions optional doclinks images explanation regions datasets metrics "
+    "model_selection plots summary report presets"
 ).split()
 HEAVY = ("torch", "torchvision", "timm", "matplotlib", "skorch")
 MAX_LINES = 350

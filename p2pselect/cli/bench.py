@@ -10,7 +10,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from p2pselect.cli.arguments import MAX_SEED, whole
 from p2pselect.exceptions import P2PSelectError
+from p2pselect.optional import need
+from p2pselect.whole_files import check_file_place, check_folder_place
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,8 +34,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     paper.add_argument(
         "--methods", nargs="+", metavar="METHOD[:SETTING]", help="default: those of the scale"
     )
-    paper.add_argument("--seeds", nargs="+", type=int, metavar="N", help="default: the scale's")
-    paper.add_argument("--n-jobs", type=int, default=1, metavar="N", help="cells at once")
+    paper.add_argument(
+        "--seeds",
+        nargs="+",
+        type=whole(0, MAX_SEED),
+        metavar="N",
+        help="default: the scale's",
+    )
+    paper.add_argument(
+        "--n-jobs", type=whole(1), default=1, metavar="N", help="cells at once (default: 1)"
+    )
     paper.add_argument(
         "--devices", nargs="+", default=["auto"], metavar="DEVICE", help="dealt out to cells"
     )
@@ -57,6 +68,9 @@ def run_paper(options: argparse.Namespace) -> None:
     """Run the cells that are not done yet."""
     from p2pselect import benchmark
 
+    check_folder_place(options.out, "--out")
+    if options.csv:
+        check_file_place(options.csv, "--csv")
     records = benchmark.run(
         benchmark.SCALES[options.scale],
         options.out,
@@ -85,7 +99,11 @@ def run_report(options: argparse.Namespace) -> None:
     """Write the page, its figures and tables."""
     from p2pselect import benchmark
 
+    need("matplotlib", "the figures of the report", "p2pselect[plots]")
+    folder = check_folder_place(options.out or options.results / "report", "--out")
+    if options.csv:
+        check_file_place(options.csv, "--csv")
     records = benchmark.Records(options.results)
     if options.csv:
         benchmark.write_csv(records.rows(), options.csv)
-    print(benchmark.write_report(records, options.out or options.results / "report"))
+    print(benchmark.write_report(records, folder))

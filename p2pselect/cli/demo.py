@@ -11,17 +11,25 @@ HTML.  Without --data it makes its data: handwritten digits pasted on photograph
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from p2pselect.cli.arguments import add_seed, whole
 from p2pselect.exceptions import InputError
+from p2pselect.optional import need
+from p2pselect.whole_files import (
+    check_file_place,
+    check_folder_place,
+    write_json,
+    written_whole,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
 
 #: Digit scenes that the demo makes, by split.
 SIZES = ((4000, "train"), (500, "test"))
@@ -44,9 +52,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--target", choices=("object", "scene"), default="object", help="what to predict"
     )
     parser.add_argument(
-        "--epochs", type=int, metavar="N", help="default: 14 on digit scenes, 20 with --data"
+        "--epochs",
+        type=whole(1),
+        metavar="N",
+        help="default: 14 on digit scenes, 20 with --data",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
+    add_seed(parser, default=0)
     parser.add_argument(
         "--out", type=Path, default=Path("p2pselect_demo"), metavar="DIR", help="for PNG, HTML"
     )
@@ -81,6 +92,10 @@ def one_thread() -> Iterator[None]:
 
 def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect demo`` says."""
+    need("matplotlib", "the figures of the demo", "p2pselect[plots]")
+    check_folder_place(options.out, "--out")
+    if options.json:
+        check_file_place(options.json, "--json")
     with one_thread():
         _run(options)
 
@@ -89,8 +104,6 @@ def _run(options: argparse.Namespace) -> None:
     from p2pselect import P2PClassifier, presets
     from p2pselect.baselines import BlackboxClassifier
 
-    if options.epochs is not None and options.epochs < 1:
-        raise InputError(f"--epochs must be at least 1, got {options.epochs}")
     started = time.perf_counter()
     train, test = load(options.data, options.target, options.seed)
     settings: dict[str, Any] = {**presets.SMALL, "random_state": options.seed, "verbose": 1}
@@ -111,11 +124,12 @@ def _run(options: argparse.Namespace) -> None:
     print(table(figures))
     print(f"\nLook at {png}\n    and {html}")
     if options.json:
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+        write_json(options.json, figures, indent=2)
 
 
 def load(root: Path | None, target: str, seed: int) -> tuple[Split, Split]:
     """Training and test images of the demo."""
+    import numpy as np
     from sklearn.model_selection import train_test_split
 
     from p2pselect import datasets
@@ -148,6 +162,8 @@ def load(root: Path | None, target: str, seed: int) -> tuple[Split, Split]:
 
 def measure(exp: Any, test: Split, blackbox: Any) -> dict[str, float | None]:
     """The figures of the table; those that need object masks are None without them."""
+    import numpy as np
+
     from p2pselect import metrics
 
     figures: dict[str, float | None] = {
@@ -171,10 +187,10 @@ def draw(exp: Any, test: Split, folder: Path, seed: int) -> tuple[Path, Path]:
     """Write the PNG page and the HTML report."""
     from p2pselect.plots import plot_page
 
-    folder.mkdir(parents=True, exist_ok=True)
     png, html = folder / "explanations.png", folder / "explanations.html"
     page = plot_page(exp, test.target, random_state=seed, object_masks=test.masks)
-    page.savefig(png, dpi=120)
+    with written_whole(png, "wb") as file:
+        page.savefig(file, format="png", dpi=120)
     exp.to_html(
         html,
         y=test.target,
@@ -192,7 +208,7 @@ def table(figures: dict[str, float | None]) -> str:
         ("accuracy, same classifier on whole images", "blackbox_accuracy"),
         ("localization: share of the kept pixels on the object", "localization"),
         ("    a random mask would have", "random_row"),
-        ("    a centred disc of the same size would have", "center_row"),
+        ("    a centered disc of the same size would have", "center_row"),
         ("pixels kept", "kept_fraction"),
         ("images on which it became certain", "certain"),
     ]

@@ -9,16 +9,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import numpy as np
-
-from p2pselect.cli.files import (
-    add_certainty,
-    add_on_error,
-    drop_unreadable,
-    load_model,
-    write_json,
-)
+from p2pselect.cli.arguments import add_certainty, add_on_error
 from p2pselect.exceptions import InputError
+from p2pselect.whole_files import check_file_place, write_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect evaluate`` says."""
+    if options.json:
+        check_file_place(options.json, "--json")
+    import numpy as np
+
     from p2pselect import datasets, metrics
+    from p2pselect.cli.files import drop_unreadable, load_model
 
     model = load_model(options.model, options.certainty)
     images, labels = datasets.load_image_folder(options.folder)
@@ -77,4 +75,5 @@ def run(options: argparse.Namespace) -> None:
         print(
             f"{label:{width}s} {correct[own].mean():.4f}, {exp.kept_fraction[own].mean():.4f}"
         )
-    write_json(options.json, figures)
+    if options.json:
+        write_json(options.json, figures, indent=2)

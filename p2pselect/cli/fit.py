@@ -11,8 +11,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from p2pselect.cli.files import add_on_error, drop_unreadable, write_json
+from p2pselect.cli.arguments import add_on_error, add_seed, whole
 from p2pselect.exceptions import InputError
+from p2pselect.whole_files import (
+    check_file_place,
+    check_folder_place,
+    check_replaceable,
+    write_json,
+)
 
 #: Networks from random weights need so many steps, however few images there are.
 _STEPS = 2000
@@ -23,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, metavar="DIR", help="holds CLASS/IMAGE files")
     parser.add_argument("--out", type=Path, required=True, metavar="MODEL", help="a new folder")
     parser.add_argument(
+        "--overwrite", action="store_true", help="replace the model that MODEL already holds"
+    )
+    parser.add_argument(
         "--preset",
         choices=("small", "paper"),
         default="small",
@@ -30,19 +39,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--epochs",
-        type=int,
+        type=whole(1),
         metavar="N",
         help="default: the preset's, and more where there are few images",
     )
     parser.add_argument(
-        "--image-size", type=int, metavar="PIXELS", help="default: the preset's"
+        "--image-size", type=whole(1), metavar="PIXELS", help="default: the preset's"
     )
-    parser.add_argument("--segments", type=int, metavar="N", help="regions per image")
+    parser.add_argument("--segments", type=whole(1), metavar="N", help="regions per image")
     parser.add_argument(
         "--flip", action="store_true", help="mirror images at random instead of shifting them"
     )
-    parser.add_argument("--workers", type=int, default=0, help="processes that read images")
-    parser.add_argument("--seed", type=int, metavar="N", help="makes training reproducible")
+    parser.add_argument(
+        "--workers",
+        type=whole(0),
+        default=0,
+        metavar="N",
+        help="processes that read images (default: 0, the command's own)",
+    )
+    add_seed(parser)
     parser.add_argument(
         "--checkpoints",
         type=Path,
@@ -55,10 +70,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect fit`` says."""
+    _check_places(options)
     from p2pselect import P2PClassifier, SuperpixelTransformer, datasets, presets
+    from p2pselect.cli.files import drop_unreadable
 
-    if options.out.exists() and not (options.out / "config.json").is_file():
-        raise InputError(f"--out: {options.out} exists and is not a saved model")
     settings: dict[str, Any] = {
         **(presets.SMALL if options.preset == "small" else {}),
         "random_state": options.seed,
@@ -90,5 +105,20 @@ def run(options: argparse.Namespace) -> None:
         {k: v for k, v in row.items() if isinstance(v, (int, float, str))}
         for row in clf.history_.to_list()
     ]
-    write_json(options.json, rows)
+    if options.json:
+        write_json(options.json, rows)
     print(f"saved {options.out}; next: p2pselect evaluate {options.out} DIR")
+
+
+def _check_places(options: argparse.Namespace) -> None:
+    """Find out now, not after hours of training, what could not be written."""
+    check_replaceable(options.out, "config.json", "a saved model", "--out")
+    if options.out.exists() and not options.overwrite:
+        raise InputError(
+            f"--out: {options.out} already holds a model; --overwrite replaces it once the "
+            "new one is trained"
+        )
+    if options.json:
+        check_file_place(options.json, "--json")
+    if options.checkpoints:
+        check_folder_place(options.checkpoints, "--checkpoints")

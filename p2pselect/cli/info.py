@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from p2pselect.cli.files import load_model, write_json
+from p2pselect.whole_files import check_file_place, write_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,19 +19,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect info`` says."""
-    model = load_model(options.model, None)
-    parts = {
-        name: sum(p.numel() for p in part.parameters())
-        for name, part in model.module_.named_children()
-    }
-    facts = {
-        "class": type(model).__name__,
-        "classes": [str(label) for label in model.classes_],
-        "image_size": model.image_size,
-        "regions": str(model.regions),
-        "certainty_threshold": model.certainty_threshold,
-        "parameters": parts,
-    }
+    if options.json:
+        check_file_place(options.json, "--json")
+    from p2pselect.persistence import describe
+
+    facts = describe(options.model)
     for name, value in facts.items():
         print(f"{name:20s} {value}")
-    write_json(options.json, facts)
+    if options.json:
+        write_json(options.json, facts, indent=2)

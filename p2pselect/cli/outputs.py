@@ -39,11 +39,6 @@ def output_files(
     -------
     list of Path
         In the order of ``images``.  Their folders need not exist.
-
-    Raises
-    ------
-    InputError
-        When a file to be written is one of the images.
     """
     base = os.path.commonpath([_folder_of(place) for place in places])
     own = [os.path.relpath(image, base) for image in images]
@@ -60,31 +55,34 @@ def output_files(
                 break
         taken.add(_alike(candidate + ending))
         files.append(folder / (candidate + ending))
-    read = {os.path.realpath(image) for image in images}
-    for file in files:
-        if os.path.realpath(file) in read:
-            raise InputError(
-                f"{file} would replace an image that is read here: name another folder "
-                f"than {folder}"
-            )
     return files
 
 
-def check_apart(written: Mapping[str, Sequence[Path]]) -> None:
-    """Raise an InputError where two options would write the same file.
+def check_apart(written: Mapping[str, Sequence[Path]], images: Sequence[str] = ()) -> None:
+    """Make sure that what is written replaces neither what is read nor each other.
 
     Parameters
     ----------
     written : mapping of str to sequence of Path
         Option, such as ``--masks``: the files that it writes.
+    images : sequence of str
+        Files that are read.
 
     Raises
     ------
     InputError
+        Where two options would write the same file, or one of the images.
     """
+    read = {os.path.realpath(image) for image in images}
     by: dict[str, str] = {}
     for option, files in written.items():
         own = {_alike(os.path.realpath(file)): file for file in files}
+        for file in files:
+            if os.path.realpath(file) in read:
+                raise InputError(
+                    f"{option}: {file} would replace an image that is read here: name another "
+                    "place"
+                )
         for path, file in own.items():
             if path in by:
                 raise InputError(

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, TextIO
 
-from p2pselect.cli.files import (
-    add_certainty,
-    add_on_error,
-    file_names,
-    find_images,
-    load_model,
-)
+from p2pselect.cli.arguments import add_certainty, add_on_error
+from p2pselect.cli.outputs import check_apart
+from p2pselect.whole_files import check_file_place, strict_json, written_whole
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,8 +30,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect predict`` says."""
+    if options.out:
+        check_file_place(options.out, "--out")
+    from p2pselect.cli.files import file_names, find_images, load_model
+
     model = load_model(options.model, options.certainty)
     images = find_images(options.images, options.on_error)
+    files = file_names(images)
+    if options.out:
+        check_apart({"--out": [options.out]}, files)
     proba = model.predict_proba(images)
     names = [str(label) for label in model.classes_]
     rows = [
@@ -47,19 +51,19 @@ def run(options: argparse.Namespace) -> None:
                 for name, value in zip(names, p, strict=True)
             },
         }
-        for file, p in zip(file_names(images), proba, strict=True)
+        for file, p in zip(files, proba, strict=True)
     ]
     if options.out is None:
         _write(sys.stdout, rows, options.format)
     else:
-        with options.out.open("w", encoding="utf-8", newline="") as file:
+        # Names of files that are not UTF-8 come out byte for byte.
+        with written_whole(options.out, newline="", errors="surrogateescape") as file:
             _write(file, rows, options.format)
 
 
-def _write(file, rows: list[dict], form: str) -> None:  # type: ignore[no-untyped-def]
+def _write(file: TextIO, rows: Sequence[dict[str, Any]], form: str) -> None:
     if form == "json":
-        json.dump(rows, file, indent=1, ensure_ascii=False)
-        file.write("\n")
+        file.write(strict_json(rows, indent=1) + "\n")
         return
     writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()

@@ -18,6 +18,7 @@ from p2pselect.datasets.masks import MaskSequence
 from p2pselect.datasets.trees import check_split, require
 from p2pselect.exceptions import InputError
 from p2pselect.images import ImageSequence
+from p2pselect.optional import need
 
 _ANNOTATIONS = "annotations/instances_train2017.json"
 _IMAGES = "images/train2017"
@@ -96,10 +97,12 @@ def load_coco10(
         know no such class, or a class has too few photographs to be tested.
     UnknownNameError
         When there is no such split.
+    MissingPackageError
+        When pycocotools is not installed: ``pip install "p2pselect[coco]"``.
 
     Notes
     -----
-    Needs pycocotools (``pip install p2pselect[coco]``).  Source:
+    Source:
     https://cocodataset.org/#download, "2017 Train images" and "2017 Train/Val annotations".
 
     The paper takes "the ten classes that maximise the least number of unique images".  Its
@@ -119,6 +122,7 @@ def load_coco10(
     True
     """
     check_split(split, ("train", "test"))
+    need("pycocotools", "the masks of COCO", "p2pselect[coco]")
     root = require(root, NEEDS, TREE)
     names = sorted(classes)
     unique = _unique_photographs(root / _ANNOTATIONS, names)
@@ -257,12 +261,8 @@ def _well_covered(photographs: Sequence[_Photograph], n_wanted: int) -> list[_Ph
 
 def _mask(photograph: _Photograph) -> np.ndarray:
     """All objects of the class: polygons, and runs of pixels for crowds."""
-    try:
-        from pycocotools import mask as coco_mask
-    except ImportError as error:
-        raise InputError(
-            "masks of COCO need pycocotools: pip install p2pselect[coco]"
-        ) from error
+    from pycocotools import mask as coco_mask
+
     height, width = photograph.size
     codes: list[Any] = []
     for segmentation in photograph.segmentations:

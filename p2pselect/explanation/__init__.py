@@ -262,21 +262,11 @@ class Explanation:
         embedding = self.region_embeddings[image, :, : self.n_regions[image]]
         return embedding.T @ embedding
 
-    def plot(self, image: int = 0) -> Figure:
-        """Draw one image: regions | kept part | selection heat map | embedding as colours.
-
-        Parameters
-        ----------
-        image : int, default=0
-            Which image of the batch.
-
-        Returns
-        -------
-        matplotlib.figure.Figure
-        """
+    def plot(self, image: int = 0, *, size: tuple[int, int] | None = None) -> Figure:
+        """Draw one image in panels; see :func:`p2pselect.plots.plot_explanation`."""
         from p2pselect.plots.panels import plot_explanation
 
-        return plot_explanation(self, image)
+        return plot_explanation(self, image, size=size)
 
     def to_html(self, path: str | PathLike[str], y: Any = None, **options: Any) -> None:
         """Write a self-contained interactive page; see :func:`p2pselect.report.write_html`."""

@@ -100,11 +100,12 @@ class ConfusionExamplesDisplay(ExplanationDisplay):
         -------
         self
         """
-        from matplotlib.patches import Rectangle
-
         m = len(self.labels)
         side = max(3.5, 0.85 * m)
         ax = self._start(ax, (side + 1.0, side + 0.8))
+        # Only now, for the line before says what to do where there is no matplotlib.
+        from matplotlib.patches import Rectangle
+
         lines = np.arange(m + 1) - 0.5
         ax.hlines(lines, -0.5, m - 0.5, color="grey", alpha=0.25, lw=0.8)
         ax.vlines(lines, -0.5, m - 0.5, color="grey", alpha=0.25, lw=0.8)

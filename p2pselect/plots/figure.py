@@ -11,9 +11,13 @@ import io
 from html import escape
 from typing import Any
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
+from p2pselect.optional import need
+
+need("matplotlib", "figures", "p2pselect[plots]")
+
+from matplotlib.axes import Axes  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+from matplotlib.layout_engine import ConstrainedLayoutEngine  # noqa: E402
 
 
 class NotebookFigure(Figure):

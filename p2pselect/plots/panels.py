@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def plot_explanation(exp: Explanation, image: int = 0) -> Figure:
+def plot_explanation(
+    exp: Explanation, image: int = 0, *, size: tuple[int, int] | None = None
+) -> Figure:
     """Draw one image: regions | kept part | selection heat map | embedding as colours.
 
     Parameters
@@ -32,6 +34,9 @@ def plot_explanation(exp: Explanation, image: int = 0) -> Figure:
     exp : Explanation
     image : int, default=0
         Which image of the batch.
+    size : tuple (height, width), optional
+        Of the image before it was resized to the model's grid: the panels then have its
+        shape.  Pixels stay those of the model.
 
     Returns
     -------
@@ -52,9 +57,14 @@ def plot_explanation(exp: Explanation, image: int = 0) -> Figure:
     panels = [plot_regions, plot_masked_image, plot_heat_map]
     if exp.region_embeddings is not None:
         panels.append(plot_embedding)
-    figure = new_figure(3 * len(panels) + 0.5, 4.0)
+    h, w = exp.regions.shape[1:]
+    height, width = (h, w) if size is None else size
+    ratio = height / width
+    # An inch for the words; panels 3 inches wide, but none taller than two such widths.
+    figure = new_figure(3 * len(panels) + 0.5, 1 + 3 * min(max(ratio, 0.25), 2))
     for draw, ax in zip(panels, figure.subplots(1, len(panels)), strict=True):
         draw(exp, ax=ax)
+        ax.set_aspect(ratio * w / h)
     answer = f"Predicted: {label(exp.predicted[0])}, {certainty_words(exp, 0)}"
     figure.suptitle(answer, fontsize=14, fontweight="bold", parse_math=False)
     figure.supxlabel(sparsity_words(exp, 0), fontsize=11)

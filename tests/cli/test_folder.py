@@ -12,6 +12,7 @@ from PIL import Image
 
 from p2pselect import datasets
 from p2pselect.cli import main
+from p2pselect.cli.explain import labels_of
 from p2pselect.exceptions import InputError
 
 
@@ -84,15 +85,29 @@ def test_explain_writes_page_figures_and_masks(folder, model, tmp_path, capsys):
     arguments = ["explain", str(model), *places, "--html", str(tmp_path / "r.html")]
     arguments += ["--png", str(tmp_path / "png"), "--masks", str(tmp_path / "masks")]
     assert main([*arguments, "--json", str(tmp_path / "f.json")]) == 0
-    assert "0.jpg" in (tmp_path / "r.html").read_text()
+    page = (tmp_path / "r.html").read_text()
+    assert "0.jpg" in page and '"hasTruth":true' in page
     assert len(list((tmp_path / "png").rglob("*.png"))) == 13
-    mask = np.asarray(Image.open(tmp_path / "masks" / "odd" / "0.png"))
-    assert mask.shape == (32, 32) and set(np.unique(mask)) <= {0, 255} and mask.any()
+    mask = np.asarray(Image.open(tmp_path / "masks" / "odd" / "10.png"))
+    assert mask.shape == (40, 50) and set(np.unique(mask)) <= {0, 255} and mask.any()
     rows = json.loads((tmp_path / "f.json").read_text())
-    assert rows[0]["kept_fraction"] == pytest.approx((mask > 0).mean())
+    (row,) = (row for row in rows if row["image"].endswith("10.jpg"))
+    assert row["kept_fraction"] == pytest.approx((mask > 0).mean(), abs=0.05)
+    assert [row["label"] for row in rows] == ["odd"] * 12 + ["evén"]
     # Every row names its files, and both folders mirror those of the images.
     assert rows[0]["mask"] == str(tmp_path / "masks" / "odd" / "0.png")
     assert rows[-1]["figure"] == str(tmp_path / "png" / "evén" / "1.png")
+
+
+def test_labels_are_known_where_folders_are_named_like_classes(tmp_path, monkeypatch):
+    classes = np.array(["2", "evén", "odd"])
+    files = [f"{tmp_path}/odd/a.jpg", f"{tmp_path}/x/eve\u0301n/b.jpg", f"{tmp_path}/2/c.jpg"]
+    assert labels_of(files, classes).tolist() == ["odd", "evén", "2"]
+    assert labels_of(files[2:], np.array([1, 2])).tolist() == [2]
+    assert labels_of([*files, f"{tmp_path}/holiday/d.jpg"], classes) is None
+    (tmp_path / "odd").mkdir()
+    monkeypatch.chdir(tmp_path / "odd")
+    assert labels_of(["a.jpg", "../evén/b.jpg"], classes).tolist() == ["odd", "evén"]
 
 
 def test_evaluate_with_masks(folder, model, tmp_path, capsys):
@@ -131,7 +146,6 @@ def test_an_unreadable_file_is_named_and_left_out_or_refused(folder, model, tmp_
         (["info", "nowhere"], "nowhere is not a saved model"),
         (["predict", "MODEL", "nowhere.jpg"], "nowhere.jpg"),
         (["explain", "MODEL", "x.jpg"], "say what to write"),
-        (["predict", "MODEL", "x.jpg", "--certainty", "2"], r"(0, 1], got 2.0"),
         (["fit", "nowhere", "--out", "m"], "nowhere is not a folder"),
         (["regions", "FOLDER", "--out", "o", "--engine", "slik"], "slic"),
         (["evaluate", "MODEL", "FOLDER"], "does not know: ['frog', 'newt']"),

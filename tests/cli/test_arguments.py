@@ -1,0 +1,112 @@
+"""Wrong arguments: one line, at once, before anything heavy is loaded."""
+
+import subprocess
+import sys
+
+import pytest
+from sklearn.utils._param_validation import Interval
+
+from p2pselect import P2PClassifier, SuperpixelTransformer
+from p2pselect.cli import arguments, main
+
+FIT = ["fit", "DIR", "--out", "m"]
+REGIONS = ["regions", "DIR", "--out", "o"]
+
+#: Options of one number, what they stand for, numbers to refuse.
+NUMBERS = [
+    (FIT, "--epochs", ("-1", "0", "1.5", "many", "nan", "")),
+    (FIT, "--image-size", ("0", "-32", "1e2")),
+    (FIT, "--segments", ("0", "-1")),
+    (FIT, "--workers", ("-1", "2.0")),
+    (FIT, "--seed", ("-1", "4294967296", "x")),
+    (REGIONS, "--segments", ("0",)),
+    (REGIONS, "--image-size", ("0",)),
+    (REGIONS, "--compactness", ("-1", "nan", "inf", "-0.1", "x")),
+    (["predict", "m", "x.jpg"], "--certainty", ("0", "1.5", "-1", "nan", "inf", "x")),
+    (["evaluate", "m", "DIR"], "--certainty", ("0", "2")),
+    (["evaluate", "m", "DIR"], "--max-pixels", ("0", "many")),
+    (["explain", "m", "x.jpg", "--html", "r.html"], "--certainty", ("0", "nan")),
+    (["demo"], "--epochs", ("0",)),
+    (["demo"], "--seed", ("-1",)),
+    (["bench", "paper", "--out", "o"], "--n-jobs", ("0", "-1")),
+    (["bench", "paper", "--out", "o"], "--seeds", ("-1",)),
+]
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "text"),
+    [(command, option, text) for command, option, texts in NUMBERS for text in texts],
+)
+def test_a_number_out_of_its_range_is_one_line(command, option, text, capsys):
+    with pytest.raises(SystemExit) as end:
+        main([*command, option, text])
+    assert end.value.code == 2
+    printed = capsys.readouterr()
+    assert printed.out == "" and printed.err.count("\n") == 1
+    assert (
+        printed.err.startswith(f"p2pselect {command[0]}")
+        and f"argument {option}" in printed.err
+    )
+    assert "must be" in printed.err and f"got {text}" in printed.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["fly"], ["fit", "DIR"], ["predict", "m"], ["info", "m", "--fast"]]
+)
+def test_wrong_usage_is_one_line_too(arguments, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "--help)" in error
+
+
+@pytest.mark.parametrize(
+    ("read", "estimator", "parameter", "text"),
+    [
+        (arguments.whole(1), P2PClassifier, "image_size", "1"),
+        (arguments.whole(0), P2PClassifier, "num_workers", "0"),
+        (arguments.whole(1), SuperpixelTransformer, "n_segments", "1"),
+        (arguments.not_negative, SuperpixelTransformer, "compactness", "0"),
+        (arguments.positive_share, P2PClassifier, "certainty_threshold", "1"),
+    ],
+)
+def test_ranges_are_those_of_the_estimators(read, estimator, parameter, text):
+    allowed = [
+        limits
+        for limits in estimator._parameter_constraints[parameter]
+        if isinstance(limits, Interval)
+    ]
+    for number in (text, "0", "-1", "1", "2"):
+        try:
+            value = read(number)
+        except arguments.argparse.ArgumentTypeError:
+            value = None
+        assert (value is not None) == any(float(number) in limits for limits in allowed)
+
+
+def test_seeds_are_those_of_the_estimators():
+    for seed, is_right in ((arguments.MAX_SEED, True), (arguments.MAX_SEED + 1, False)):
+        clf = P2PClassifier(random_state=seed)
+        if is_right:
+            clf._validate_params()
+        else:
+            with pytest.raises(ValueError, match="random_state"):
+                clf._validate_params()
+
+
+@pytest.mark.parametrize(
+    "command", ["", *"demo fit evaluate predict explain regions info".split()]
+)
+def test_help_names_the_exit_codes_and_loads_nothing_heavy(command):
+    program = (
+        "import sys\nfrom p2pselect.cli import main\n"
+        f"try: main({[*command.split(), '--help']})\n"
+        "except SystemExit as end: print('code', end.code)\n"
+        "heavy = {'numpy', 'torch', 'sklearn', 'skorch', 'matplotlib', 'PIL', 'skimage'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.endswith("code 0\n[]\n"), done.stdout[-200:] + done.stderr
+    for line in ("0    done", "1    an error", "2    wrong usage", "130  interrupted"):
+        assert line in done.stdout

@@ -103,7 +103,7 @@ def test_masks_as_a_list_of_unequal_sizes(scenes):
     [
         ({"scoring": ["localization"]}, r"\['localization'\] need object masks.*masks=M"),
         ({"masks": np.ones((3, 16, 16), bool)}, "got 3 masks for 24 images"),
-        ({"masks": np.ones((24, 16, 16))}, "float64"),
+        ({"masks": np.full((24, 16, 16), 0.5)}, "pass masks >= 0.5"),
         ({"masks": np.ones((24, 16, 16), bool), "valid": np.ones((1, 2, 2), bool)}, "valid"),
     ],
 )

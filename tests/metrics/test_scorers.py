@@ -233,7 +233,7 @@ def test_missing_masks_tell_the_line_to_write(model, scenes):
     [
         ({"masks": np.ones((17, 16, 16), bool)}, "masks must have one entry .* 17 for 18"),
         ({"valid": np.ones((17, 16, 16), bool)}, "valid must have one entry .* 17 for 18"),
-        ({"masks": np.ones((18, 16, 16))}, r"masks\[0\] must be bool.*float64"),
+        ({"masks": np.full((18, 16, 16), 0.5)}, r"masks\[0\] must be bool.*>= 0.5"),
         ({"masks": np.zeros((18, 16, 16), bool)}, "no object pixel in any of the 18 images"),
     ],
 )

@@ -43,6 +43,17 @@ def read_images(
     return images, _fit_to_grid(regions, images, image_size)
 
 
+def propose_all(
+    regions: SuperpixelTransformer, images: ImageSequence, size: int, step: int = 256
+) -> np.ndarray:
+    """Label maps (n, size, size), int32, of all images, which are read in batches."""
+    maps = np.empty((len(images), size, size), np.int32)
+    for start in range(0, len(images), step):
+        batch = images.batch(slice(start, start + step), size)
+        maps[start : start + step] = regions.propose_batch(batch)
+    return maps
+
+
 def refuse_metadata(metadata: dict[str, Any]) -> None:
     """Say where it belongs what fit cannot use.
 

@@ -17,6 +17,7 @@ from p2pselect.estimators.inputs import (
     Labelled,
     check_class_weight,
     check_sample_weight,
+    propose_all,
     read_images,
     refuse_metadata,
     refuse_rows,
@@ -107,6 +108,8 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         InputError
             If images, labels, weights or regions cannot be used, or there is metadata;
             nothing was trained.
+        ImageReadError
+            If images cannot be decoded, which is tried with all of them; nothing was trained.
         TrainingError
             If the loss stops being finite.
         """
@@ -273,9 +276,10 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
             of_class = np.ones(len(self.classes_), np.float32)
             of_class[target] = weight
             return TrainingStream(images, self.classes_, views, of_class, self._seed)
+        images.check_readable(progress=self.verbose > 0)
         small_enough = len(images) * self.image_size**2 * 4 <= REGION_MEMORY
         if regions is None and small_enough and not views.need_originals:
-            regions = self._propose_all(images)
+            regions = propose_all(self.regions_, images, self.image_size)
         return TrainingData(images, target, views, regions, weight, self._seed)
 
     def _train(
@@ -329,14 +333,6 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         settings = self.get_params(deep=False)
         path = checkpoint_path(self.checkpoint_dir, type(self).__name__, settings, data)
         return Checkpoints(path, self._seed, others)
-
-    def _propose_all(self, images: ImageSequence) -> np.ndarray:
-        size, step = self.image_size, 256
-        regions = np.empty((len(images), size, size), np.int32)
-        for start in range(0, len(images), step):
-            batch = images.batch(slice(start, start + step), size)
-            regions[start : start + step] = self.regions_.propose_batch(batch)
-        return regions
 
     def _adopt(self, model: nn.Module, history: Any = None) -> None:
         """Take a model as the fitted one, with a fresh optimizer."""

@@ -173,7 +173,8 @@ def _as_array(X: Any) -> np.ndarray:
                 f"X is a nested list of uneven lengths; expected {_KINDS}"
             ) from error
     array = np.empty(len(items), dtype=object)
-    array[:] = items
+    for position, item in enumerate(items):  # array[:] = items would decode Pillow images
+        array[position] = item
     return array
 
 

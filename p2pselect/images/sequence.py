@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import operator
 import os
-import warnings
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, overload
 
 import numpy as np
 
-from p2pselect.exceptions import ImageReadError, InputError, P2PSelectWarning, brief
+from p2pselect.exceptions import InputError, brief
+from p2pselect.images.damage import find_damage, raise_damage, warn_of_damage
 from p2pselect.images.pixels import height_width, resize, to_rgb
 from p2pselect.images.reading import read_size
 from p2pselect.images.sources import FileImages, Source
-
-_BLOCK = 4096
 
 
 class ImageSequence:
@@ -215,13 +212,18 @@ class ImageSequence:
         """
         getattr(self._source, "told", set()).clear()
 
-    def readable(self) -> np.ndarray:
-        """Try every file once, and warn of those that cannot be decoded.
+    def readable(self, *, progress: bool = False) -> np.ndarray:
+        """Read every image once, and warn of those that cannot be decoded.
+
+        Parameters
+        ----------
+        progress : bool, default False
+            Whether to show a bar on a terminal where it takes more than two seconds.
 
         Returns
         -------
         ndarray of shape (n,), bool
-            Which images can be read; all of them where they are no files.
+            Which images can be read; all of them where pixels were given.
 
         Examples
         --------
@@ -231,33 +233,28 @@ class ImageSequence:
             ok = images.readable()
             images, y = images[ok], y[ok]
         """
+        damage = find_damage(self._source, self._positions(slice(None)), progress=progress)
+        warn_of_damage(damage, len(self))
         ok = np.ones(len(self), dtype=bool)
-        if not isinstance(self._source, FileImages):
-            return ok
-        bad: list[str] = []
-        with ThreadPoolExecutor() as pool:
-            # In blocks, for the pool holds an object for every call that it was handed.
-            for start in range(0, len(self), _BLOCK):
-                block = range(start, min(start + _BLOCK, len(self)))
-                problems = list(pool.map(self._problem, block))
-                ok[start : start + _BLOCK] = [problem is None for problem in problems]
-                bad += [problem for problem in problems if problem is not None]
-        if bad:
-            shown = "".join(f"\n  {problem}" for problem in bad[:10])
-            more = f"\n  and {len(bad) - 10} more" if len(bad) > 10 else ""
-            warnings.warn(
-                f"{len(bad)} of {len(self)} image files cannot be read:{shown}{more}",
-                P2PSelectWarning,
-                stacklevel=2,
-            )
+        ok[list(damage)] = False
         return ok
 
-    def _problem(self, number: int) -> str | None:
-        try:
-            self[number]
-        except ImageReadError as error:
-            return str(error)
-        return None
+    def check_readable(self, *, progress: bool = False) -> None:
+        """Read every image once, and raise an error if any cannot be decoded.
+
+        Parameters
+        ----------
+        progress : bool, default False
+            As for :meth:`readable`.
+
+        Raises
+        ------
+        ImageReadError
+            With the number of damaged images, and the names of the first ten (InputError
+            where Pillow images were given).
+        """
+        damage = find_damage(self._source, self._positions(slice(None)), progress=progress)
+        raise_damage(damage, len(self))
 
     def _positions(self, key: Any) -> np.ndarray:
         """Positions in the source of the images that ``key`` selects."""

@@ -17,7 +17,11 @@ from p2pselect.images.reading import decode, read_file
 
 
 class Source(Protocol):
-    """Images that can be read by position."""
+    """Images that can be read by position.
+
+    Those that are decoded when read, which may fail, also have ``told``: the kinds of remarks
+    that were made of them.
+    """
 
     n_channels: int
     is_float: bool

@@ -1,3 +1,4 @@
+import io
 import pickle
 import tracemalloc
 
@@ -149,7 +150,7 @@ def test_paths_are_read_when_asked_for(tmp_path):
 
 
 def test_readable_says_which(paths, tmp_path, monkeypatch):
-    monkeypatch.setattr("p2pselect.images.sequence._BLOCK", 2)
+    monkeypatch.setattr("p2pselect.images.damage._BLOCK", 2)
     (tmp_path / "broken.png").write_bytes(paths[0].read_bytes()[:100])
     wanted = [paths[0], tmp_path / "broken.png", tmp_path / "nowhere.png", paths[1]]
     images = as_images(wanted, on_error="skip")
@@ -191,3 +192,44 @@ def test_sizes_of_files_are_upright_and_read_no_pixels(orientation, tmp_path, mo
     (tmp_path / "b.jpg").write_bytes(b"text")
     with pytest.raises(ImageReadError, match="b.jpg: not an image"):
         as_images([tmp_path / "b.jpg"]).sizes()
+
+
+@pytest.mark.parametrize("kept", [0.2, 0.5, 0.9, 0.99])
+@pytest.mark.parametrize("ending", [".jpg", ".png", ".bmp", ".webp", ".tif"])
+def test_a_file_that_is_cut_off_is_found(ending, kept, tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    for name in ("whole", "cut"):
+        Image.fromarray(noise).save(tmp_path / f"{name}{ending}")
+    content = (tmp_path / f"cut{ending}").read_bytes()
+    (tmp_path / f"cut{ending}").write_bytes(content[: int(kept * len(content))])
+    images = as_images([tmp_path / f"whole{ending}", tmp_path / f"cut{ending}"])
+    images[:1].check_readable()
+    with pytest.raises(
+        ImageReadError, match=rf"1 of 2 images cannot be read:\n  .*cut{ending}"
+    ):
+        images.check_readable()
+
+
+def test_many_damaged_files_are_counted_and_the_first_named(tmp_path):
+    for number in range(23):
+        (tmp_path / f"{number:02}.png").write_bytes(b"not an image")
+    images = as_images(sorted(tmp_path.iterdir()))
+    with pytest.raises(
+        ImageReadError, match=r"23 of 23 (?s:.*)09.png.*\n  and 13 more$"
+    ) as said:
+        images.check_readable(progress=True)
+    assert "10.png" not in str(said.value)
+
+
+def test_damage_in_what_is_not_a_file_is_found(pixels):
+    buffer = io.BytesIO()
+    Image.fromarray(pixels[0]).save(buffer, "PNG")
+    cut = buffer.getvalue()[:-40]
+    images = as_images([buffer.getvalue(), cut])
+    with pytest.warns(P2PSelectWarning, match="1 of 2 images cannot be read"):
+        assert images.readable().tolist() == [True, False]
+    # A Pillow image decodes its file when asked for its pixels.
+    images = as_images([Image.fromarray(pixels[0]), Image.open(io.BytesIO(cut))])
+    with pytest.raises(InputError, match="1 of 2 (?s:.*)image 1"):
+        images.check_readable()
+    as_images(pixels).check_readable()

@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL")
     parser.add_argument("folder", type=Path, metavar="DIR", help="holds CLASS/IMAGE files")
     parser.add_argument(
-        "--masks-dir", type=Path, metavar="DIR", help="holds CLASS/IMAGE.png, object not black"
+        "--masks-dir", type=Path, metavar="DIR", help="holds CLASS/IMAGE.png, object white"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
     add_certainty(parser)
@@ -60,7 +60,9 @@ def run(options: argparse.Namespace) -> None:
         ),
     }
     if options.masks_dir is not None:
-        masks = datasets.load_mask_folder(options.masks_dir, images, model.image_size)
+        masks = datasets.load_mask_folder(
+            options.masks_dir, images, model.image_size, missing="skip"
+        )
         kept = exp.pixel_masks
         figures["localization"] = float(metrics.localization_score(kept, masks))
         figures["random_row"] = float(metrics.random_localization(masks))

@@ -76,7 +76,7 @@ def from_pillow(
     # Looked at before loading, which forgets it.
     wide = any(";16" in str(tile) for tile in getattr(image, "tile", []))
     image.load()
-    orientation = _orientation(image)
+    turned = _orientation(image)
     if image.mode == "F":
         raise ValueError("32-bit float pixels have no known range; convert the image to 8 bits")
     if image.mode.startswith("I"):
@@ -85,14 +85,20 @@ def from_pillow(
         if isinstance(transparent, int):
             grey[np.asarray(image) == transparent] = 0
         image, wide = Image.fromarray(grey), False
-    if orientation in _UPRIGHT:
-        image = image.transpose(_UPRIGHT[orientation])
+    if turned in _UPRIGHT:
+        image = image.transpose(_UPRIGHT[turned])
     rgb = np.array(image.convert("RGB"))
     if wide:
         _remark_on_range(int(rgb.min()) << 8, int(rgb.max()) << 8 | 255, name, told)
     if image.has_transparency_data:
         return to_rgb(np.asarray(image.convert("RGBA")))
     return rgb
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """A Pillow image with its EXIF orientation applied."""
+    turned = _orientation(image)
+    return image.transpose(_UPRIGHT[turned]) if turned in _UPRIGHT else image
 
 
 def upright_size(image: Image.Image) -> tuple[int, int]:

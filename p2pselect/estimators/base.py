@@ -201,7 +201,6 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
     ) -> Selections:
         check_is_fitted(self, "net_")
         images, given = self._read(X, regions)
-        self._check_channels(images.n_channels)
         tau = _in_unit_interval("tau", self.tau if tau is None else tau, "dynamic")
         self._check_tau(tau)
         threshold = _in_unit_interval(

@@ -27,6 +27,7 @@ from p2pselect.estimators.networks import NetworkBuilder
 from p2pselect.estimators.progress import CallbackSupportMixin, FitTask, with_callbacks
 from p2pselect.exceptions import InputError, TrainingError
 from p2pselect.images import ImageSequence
+from p2pselect.images.pairs import is_map_style, labels_of
 from p2pselect.labels import as_labels, check_known, encode_labels, find_classes
 from p2pselect.processes import together
 from p2pselect.training.averaging import WeightAverage
@@ -88,8 +89,9 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         X : images
             See :func:`p2pselect.images.as_images`: arrays, paths, Pillow images, tensors,
             or the ``output="images+regions"`` of a ``SuperpixelTransformer``.  Or a
-            ``torch.utils.data.IterableDataset`` of pairs (image, label), which is read once
-            to see its labels, and then once per epoch, in its own order.
+            ``torch.utils.data.Dataset`` of pairs (image, label); an ``IterableDataset`` is
+            read once to see its labels, and then once per epoch, in its own order.  Grey
+            images, RGB and RGBA may change between calls: networks see three channels.
         y : array-like of shape (n,)
             Labels, at least two different ones; None where X has them.
         sample_weight : array-like of shape (n,), optional
@@ -116,7 +118,7 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         self._validate_params()
         refuse_metadata(metadata)
         again = self.warm_start and hasattr(self, "net_")
-        given = self._read_labelled(X, y, sample_weight, regions, again)
+        given = self._read_labelled(X, y, sample_weight, regions)
         classes = find_classes(given.labels)
         if again and not np.array_equal(self.classes_, classes):
             raise InputError(
@@ -166,7 +168,7 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         """
         self._validate_params()
         again = hasattr(self, "net_")
-        given = self._read_labelled(X, y, sample_weight, None, again)
+        given = self._read_labelled(X, y, sample_weight, None)
         if classes is not None:
             named = find_classes(as_labels(classes, "classes"), "classes")
             if again and not np.array_equal(self.classes_, named):
@@ -188,9 +190,7 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         self._train(data, [1])
         return self
 
-    def _read_labelled(
-        self, X: Any, y: Any, sample_weight: Any, regions: Any, again: bool
-    ) -> Labelled:
+    def _read_labelled(self, X: Any, y: Any, sample_weight: Any, regions: Any) -> Labelled:
         """Everything that can be said of training images before their classes are known."""
         images: ImageSequence | StreamContents
         if isinstance(X, IterableDataset):
@@ -199,22 +199,13 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
             maps, y = None, images.labels
         else:
             images, maps = self._read(X, regions)
-        if again:
-            self._check_channels(images.n_channels)
-        labels = as_labels(y)
+        labels = as_labels(labels_of(X) if y is None and is_map_style(X) else y)
         if len(labels) != len(images):
             raise InputError(
                 f"X and y must have the same length: got {len(images)} images and "
                 f"{len(labels)} labels"
             )
         return Labelled(images, maps, labels, check_sample_weight(sample_weight, len(images)))
-
-    def _check_channels(self, n_channels: int) -> None:
-        if n_channels != self.n_channels_in_:
-            raise InputError(
-                f"X has {n_channels} channels, but {type(self).__name__} was fitted "
-                f"on images of {self.n_channels_in_}"
-            )
 
     @contextmanager
     def _unchanged_by_errors(self) -> Iterator[None]:

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import torch
 from sklearn.exceptions import NotFittedError
+from torch.utils.data import Subset, TensorDataset
 
 from p2pselect import P2PClassifier
 from p2pselect.exceptions import ImageReadError, InputError, P2PSelectError, UnknownNameError
@@ -89,9 +91,26 @@ def test_before_fit(X):
         P2PClassifier().predict(X)
 
 
-def test_other_channel_count(clf, X):
-    with pytest.raises(InputError, match="1 channels.*fitted on images of 3"):
-        clf.predict(X[..., 0])
+def test_grey_and_opaque_images_are_what_their_three_channels_are(clf, X):
+    grey = X[..., :1]
+    expected = clf.predict_proba(grey.repeat(3, axis=3))
+    np.testing.assert_array_equal(clf.predict_proba(grey), expected)
+    np.testing.assert_array_equal(clf.predict_proba(grey[..., 0]), expected)
+    opaque = np.concatenate([X, np.full_like(grey, 255)], axis=3)
+    np.testing.assert_array_equal(clf.predict_proba(opaque), clf.predict_proba(X))
+
+
+def test_labels_come_from_a_data_set_of_pairs(X, y, settings):
+    pairs = TensorDataset(torch.from_numpy(X), torch.from_numpy(y))
+    half = Subset(pairs, range(0, len(X), 2))
+    few = {**settings, "max_epochs": 1, "warmup_epochs": 0}
+    by_pairs = P2PClassifier(**few).fit(half)
+    by_arrays = P2PClassifier(**few).fit(X[::2], y[::2])
+    np.testing.assert_array_equal(by_pairs.predict_proba(half), by_arrays.predict_proba(X[::2]))
+    with pytest.raises(InputError, match="has no label: pass labels as y"):
+        P2PClassifier(**few).fit(TensorDataset(torch.from_numpy(X)))
+    with pytest.raises(InputError, match="same length|one label per image"):
+        P2PClassifier(**few).fit(half, y)
 
 
 @pytest.mark.parametrize("which", ["selector", "classifier"])

@@ -88,6 +88,27 @@ def test_groups_stay_together(scenes):
     assert len(by_splitter["test_accuracy"]) == 4
 
 
+def test_a_number_of_folds_never_divides_a_group(scenes):
+    X, y, _ = scenes
+    groups = np.arange(24) // 3
+    marked = X.copy()
+    marked[:, -1, -1] = groups[:, None]  # in a corner that no image keeps
+
+    class Remembering(ToyClassifier):
+        def fit(self, X, y):
+            self.groups_ = set(X[:, -1, -1, 0].tolist())
+            return super().fit(X, y)
+
+        def explain(self, X):
+            assert self.groups_.isdisjoint(X[:, -1, -1, 0].tolist())
+            return super().explain(X)
+
+    result = cross_validate_explanations(
+        Remembering(), marked, y, cv=3, groups=groups, scoring="accuracy", return_estimator=True
+    )
+    assert all(0 < len(fitted.groups_) < 8 for fitted in result["estimator"])
+
+
 def test_masks_as_a_list_of_unequal_sizes(scenes):
     X, y, M = scenes
     unequal = [m.repeat(1 + i % 2, axis=0) for i, m in enumerate(M)]

@@ -39,4 +39,5 @@ def test_data_is_cut_when_read(tmp_path):
     batch = cut.images[[2, 0]].batch(slice(None))
     assert batch.shape == (2, 8, 8, 3) and batch[:, 0, 0, 0].tolist() == [2, 0]
     assert [mask.all() for mask in cut.masks] == [False, False, True]
+    assert [mask.shape for mask in cut.masks] == [(8, 8)] * 3
     assert cut.target == [0, 1, 2] and len(pickle.loads(pickle.dumps(cut.images))) == 3

@@ -32,6 +32,11 @@ def test_views_read_nothing(arrays):
     np.testing.assert_array_equal(np.asarray(masks[arrays[:, 0, 0]]), arrays[arrays[:, 0, 0]])
 
 
+def test_masks_inverted_twice_are_the_masks(arrays, masks):
+    np.testing.assert_array_equal(np.asarray(~~masks), arrays)
+    np.testing.assert_array_equal(np.asarray((~masks)[2:]), ~arrays[2:])
+
+
 def test_scores_take_them(arrays, masks):
     kept = np.random.default_rng(1).random(arrays.shape) < 0.5
     expected = metrics.localization_score(kept, arrays)

@@ -13,8 +13,9 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from mutants.fault import Fault, StaleFault
@@ -25,6 +26,9 @@ ROOT = Path(__file__).resolve().parents[2]
 #: A fault may make tests slower, but one that takes this many times longer than they do,
 #: and these many seconds more, hangs.
 SLOWER, PATIENCE = 5, 60
+FAILING_ANYWAY = -1
+#: Imports nearly all of the package and compiles its kernels: done once, then copied.
+COMPILING = ("tests/estimators/test_p2p.py::test_one_image",)
 
 
 def copy_checkout(root: Path, copy: Path) -> Path:
@@ -35,8 +39,22 @@ def copy_checkout(root: Path, copy: Path) -> Path:
     return copy
 
 
+def try_faults(faults: Sequence[Fault], clean: Path) -> list[tuple[Fault, Run]]:
+    """Run the tests that these faults share, on copies that have one of them each."""
+    tests = faults[0].tests
+    with tempfile.TemporaryDirectory(prefix="p2pselect-clean-") as folder:
+        # A copy of its own: running tests stores compiled code.
+        clean = copy_checkout(clean, Path(folder))
+        without = run_tests(clean, tests)
+        if not without.passed:  # such tests would notice everything
+            failing = replace(without, code=FAILING_ANYWAY)
+            return [(fault, failing) for fault in faults]
+        limit = SLOWER * without.seconds + PATIENCE
+        return [(fault, try_fault(fault, clean, limit)) for fault in faults]
+
+
 def try_fault(fault: Fault, clean: Path, limit: float) -> Run:
-    """Run the tests of a fault on a copy that has it."""
+    """Run the tests of one fault on a copy that has it."""
     with tempfile.TemporaryDirectory(prefix="p2pselect-mutant-") as folder:
         copy = copy_checkout(clean, Path(folder))
         fault.plant(copy)
@@ -65,34 +83,20 @@ def main() -> int:
         for fault in FAULTS
         if not options.words or any(word in str(fault) for word in options.words)
     ]
-    fresh = list(only_fresh(chosen))
+    groups: dict[tuple[str, ...], list[Fault]] = {}
+    for fault in only_fresh(chosen):
+        groups.setdefault(fault.tests, []).append(fault)
+    killed = 0
     with (
         tempfile.TemporaryDirectory(prefix="p2pselect-clean-") as folder,
         ThreadPoolExecutor(options.j) as pool,
     ):
         clean = copy_checkout(ROOT, Path(folder))
-        # Tests that fail anyway would notice everything.
-        sets = list(dict.fromkeys(fault.tests for fault in fresh))
-        passed = dict(
-            zip(sets, pool.map(lambda tests: run_tests(clean, tests), sets), strict=True)
-        )
-        for tests, run in passed.items():
-            if not run.passed:
-                print(f"{' '.join(tests)} fails without a fault:\n{run.output[-3000:]}")
-        if not all(run.passed for run in passed.values()):
-            return 1
-        print(f"{len(sets)} sets of tests pass without a fault", flush=True)
-        killed = 0
-        for fault, run in zip(
-            fresh,
-            pool.map(
-                lambda f: try_fault(f, clean, SLOWER * passed[f.tests].seconds + PATIENCE),
-                fresh,
-            ),
-            strict=True,
-        ):
-            killed += run.failed
-            print(f"{run.verdict:9} {fault}\n          {run.reason}", flush=True)
+        run_tests(clean, COMPILING)
+        for runs in pool.map(lambda faults: try_faults(faults, clean), groups.values()):
+            for fault, run in runs:
+                killed += run.failed
+                print(f"{run.verdict:9} {fault}\n          {run.reason}", flush=True)
     print(f"{killed} of {len(chosen)} faults killed ({killed / max(1, len(chosen)):.0%})")
     return int(killed < len(chosen))
 

@@ -2,7 +2,9 @@
 
 from mutants.fault import planted
 
-COMPOSED = "objectives/test_p2p.py"
+COMPOSED = "objectives/test_p2p_composed.py"
+METHODS = "objectives/test_methods_composed.py"
+TAUGHT = "objectives/test_taught_composed.py"
 
 FAULTS = [
     *planted(
@@ -51,7 +53,7 @@ FAULTS = [
     ),
     *planted(
         "objectives/teaching.py",
-        "baselines/test_rbaem.py baselines/test_comet.py",
+        TAUGHT,
         {
             "(log_teacher.exp() * (log_teacher -": "(log_teacher.exp() * (-log_teacher +",
             "model.blackbox.state_dict()": "model.classifier.state_dict()",
@@ -69,7 +71,7 @@ FAULTS = [
     ),
     *planted(
         "objectives/diet.py",
-        "baselines/test_diet.py",
+        TAUGHT,
         {
             "distillation(step, full, step.model(shown))": "distillation(step, full, full)",
             "l1_distance(teacher, full) + l1": "l1",
@@ -79,7 +81,7 @@ FAULTS = [
     ),
     *planted(
         "objectives/instance_masks.py",
-        "baselines/test_diet.py",
+        TAUGHT,
         {
             "colours + pixel_masks[:, None]": "colours + (1 - pixel_masks)[:, None]",
             "cells - self.step": "cells + self.step",
@@ -93,7 +95,7 @@ FAULTS = [
     ),
     *planted(
         "baselines/realx.py",
-        "baselines/test_realx.py",
+        METHODS,
         {
             "return -F.cross_entropy(out,": "return F.cross_entropy(out,",
             '{"reward": -gained,': '{"reward": gained,',
@@ -103,7 +105,7 @@ FAULTS = [
     ),
     *planted(
         "baselines/infomask.py",
-        "baselines/test_infomask.py",
+        METHODS,
         {
             '"kl": self.beta * kl': '"kl": -self.beta * kl',
             "log_variance.exp() - 1 - log": "log_variance.exp() - 1 + log",
@@ -112,7 +114,7 @@ FAULTS = [
     ),
     *planted(
         "baselines/rbaem.py",
-        "baselines/test_rbaem.py",
+        TAUGHT,
         {
             "scores.areas) - self.tau)": "scores.areas) + self.tau)",
             '"smoothness": self.smoothness_weight': '"smoothness": 0',
@@ -121,7 +123,7 @@ FAULTS = [
     ),
     *planted(
         "baselines/invase.py",
-        "baselines/test_ancestors.py",
+        METHODS,
         {
             "self.area_weight * area_penalty": "0 * area_penalty",
             "reference - critic": "critic - reference",
@@ -129,7 +131,7 @@ FAULTS = [
     ),
     *planted(
         "baselines/comet.py",
-        "baselines/test_comet.py",
+        TAUGHT,
         {
             "+ self.margin)": ")",
             "self.margin_weight * margin.expand": "0 * margin.expand",
@@ -140,7 +142,7 @@ FAULTS = [
     ),
     *planted(
         "baselines/l2x.py",
-        "baselines/test_ancestors.py",
+        METHODS,
         {
             "masked_fill(beyond[:, :, None], 0)": "clone()",
             ".amax(dim=1)": ".mean(dim=1)",
@@ -148,12 +150,12 @@ FAULTS = [
     ),
     *planted(
         "baselines/bcos.py",
-        "baselines/test_bcos.py",
+        METHODS,
         {"1 / logits.shape[1])": "0.0)"},
     ),
     *planted(
         "baselines/blackbox_pixel.py",
-        "baselines/test_matched_sparsity.py",
+        METHODS,
         {"min(1.0, 2 * progress)": "min(1.0, progress)"},
     ),
     *planted(
@@ -184,7 +186,7 @@ FAULTS = [
     ),
     *planted(
         "training/net.py",
-        "estimators/test_p2p.py",
+        COMPOSED,
         {
             "done = self.epoch - first + self._share_of_epoch": "done = 0",
             "(torch.stack(values).sum(dim=0) * weight).mean()": (
@@ -194,7 +196,7 @@ FAULTS = [
     ),
     *planted(
         "training/phases.py",
-        "estimators/test_p2p.py",
+        "estimators/test_p2p.py::test_warmup_leaves_the_selector_alone",
         {
             "learns = name in phase.trainable": "learns = True",
             "epoch < first + phase.epochs or": "epoch <= first + phase.epochs or",
@@ -202,13 +204,17 @@ FAULTS = [
     ),
     *planted(
         "estimators/p2p_hooks.py",
-        "estimators/test_p2p.py estimators/test_fixed_tau.py",
+        COMPOSED,
         {
             "sparsity_weight=self.sparsity_weight,\n            cov": "cov",
             "straight_through=self.straight_through,\n        )": ")",
             "RandomMaskObjective(self.tau_min)": "RandomMaskObjective(1.0)",
-            'if self.selection == "budget":': "if False:",
         },
+    ),
+    *planted(
+        "estimators/p2p_hooks.py",
+        "estimators/test_p2p.py::test_a_budget_is_a_guarantee",
+        {'if self.selection == "budget":': "if False:"},
     ),
     *planted(
         "presets.py",

@@ -59,7 +59,10 @@ class Run:
         found = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", self.output, re.MULTILINE)
         if self.failed and found:
             return f"by {found[1]}"
-        return f"pytest ended with {self.code}: {self.output[-600:].strip()}"
+        if self.passed:
+            return ""
+        why = f"fails without a fault, or cannot be run (code {self.code})"
+        return f"{why}: {self.output[-1500:].strip()}"
 
 
 def run_tests(copy: Path, tests: Sequence[str], limit: float | None = None) -> Run:
@@ -82,6 +85,7 @@ def run_tests(copy: Path, tests: Sequence[str], limit: float | None = None) -> R
 
 def _pytest(copy: str, arguments: list[str], output: str) -> None:
     os.setsid()
+    sys.dont_write_bytecode = False  # whatever is compiled without a fault is compiled once
     with open(output, "w") as file:  # noqa: PTH123
         for stream in (1, 2):
             os.dup2(file.fileno(), stream)

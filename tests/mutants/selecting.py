@@ -143,9 +143,9 @@ FAULTS = [
         "test_model_selection.py",
         {
             "rankdata(-filled": "rankdata(filled",
-            "trained = {": "trained = set() and {",
+            "if parameter in known:": "if True:",
             "set_params(**self.best_params_)": "set_params()",
-            "estimator.set_params(**params), X": "estimator, X",
+            "set_params(**before | params)": "set_params(**params)",
             'if "groups" in given and': "if False and",
             "random_localization": "localization",
             "return_estimator=return_estimator,": "",

@@ -1,11 +1,12 @@
 """All planted faults.  A change of the package brings the row that shows its test can fail."""
 
-from mutants import learning, methods, scoring, selecting, storing
+from mutants import learning, methods, reading, scoring, selecting, storing
 
 FAULTS = [
     *learning.FAULTS,
     *methods.FAULTS,
     *selecting.FAULTS,
     *scoring.FAULTS,
+    *reading.FAULTS,
     *storing.FAULTS,
 ]

@@ -1,5 +1,7 @@
 """The certainty search makes the decisions of the paper's loop, at one call per mask."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,8 +11,11 @@ from oracles.certainty_search import search_one
 
 from p2pselect.thresholding import (
     Chunk,
+    SearchResult,
     budget_counts,
+    joined,
     make_tau_grid,
+    most_certain,
     next_level,
     search_certainty,
     threshold_counts,
@@ -162,6 +167,42 @@ def test_budget_never_exceeds_tau():
     )
     assert (used <= GRID * 100 + 1e-6).all()
     assert (counts[:, -1] == 7).all()
+
+
+def test_budget_counts_leave_padding_out():
+    areas = torch.tensor([[4.0, 3.0, 3.0], [6.0, 4.0, 0.0]])
+    assert budget_counts(areas, np.array([0.3, 0.4, 0.7, 1.0])).tolist() == [
+        [0, 1, 2, 3],
+        [0, 0, 1, 2],
+    ]
+
+
+def _result(level, count, reached, path):
+    proba = path[np.arange(len(path)), level]
+    return SearchResult(np.array(level), np.array(count), proba, np.array(reached), path, 2, 3)
+
+
+def test_the_most_certain_mask_where_none_was_certain():
+    # Image 0 is certain at once; 1 never is, and its second and third mask are equally so.
+    path = np.array(
+        [[[0.95, 0.05], [np.nan] * 2, [np.nan] * 2], [[0.6, 0.4], [0.2, 0.8], [0.8, 0.2]]],
+        np.float32,
+    )
+    counts = np.array([[1, 2, 3], [2, 4, 5]])
+    found = most_certain(_result([0, 2], [1, 5], [True, False], path), counts)
+    assert found.level.tolist() == [0, 1] and found.count.tolist() == [1, 4]
+    np.testing.assert_array_equal(found.proba, path[[0, 1], [0, 1]])
+    assert found.reached.tolist() == [True, False]
+
+
+def test_results_are_joined_in_their_order():
+    path = np.zeros((1, 2, 2), np.float32)
+    one, other = (_result([level], [level + 1], [True], path + level) for level in (0, 1))
+    both = joined([one, other])
+    assert both.level.tolist() == [0, 1] and both.count.tolist() == [1, 2]
+    assert both.path_proba[:, 0, 0].tolist() == [0, 1]
+    assert (both.n_calls, both.n_evaluated) == (4, 6)
+    assert joined([replace(part, path_proba=None) for part in (one, other)]).path_proba is None
 
 
 def test_next_level_skips_levels_of_the_same_mask():

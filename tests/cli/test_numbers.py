@@ -1,0 +1,124 @@
+"""What the commands print and write is what the estimator and the metrics say."""
+
+import csv
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from oracles.toy_classifier import ToyClassifier, make_toy_scenes
+from PIL import Image
+
+from p2pselect import metrics
+from p2pselect.cli import main
+
+SIDE = 16
+
+
+class Model(ToyClassifier):
+    """A model of images of one size, which is certain about every third image."""
+
+    image_size = SIDE
+
+    def explain(self, X):
+        exp = super().explain(X.batch(slice(None), SIDE))
+        return replace(exp, certainty_reached=np.arange(len(exp)) % 3 == 0)
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    X, y, masks = make_toy_scenes(18)
+    order = np.argsort(y, kind="stable")  # that of the folders
+    return X[order], y[order], masks[order]
+
+
+@pytest.fixture(scope="module")
+def folder(scenes, tmp_path_factory):
+    root = tmp_path_factory.mktemp("scenes")
+    for number, (image, name, mask) in enumerate(zip(*scenes, strict=True)):
+        for part, pixels in (("images", image), ("masks", mask)):
+            (root / part / name).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(root / part / name / f"{number}.png")
+    return root
+
+
+@pytest.fixture
+def model(scenes, monkeypatch):
+    X, y, _ = scenes
+    # Some of the training labels are wrong, so that some of the answers are.
+    model = Model(tau=0.25).fit(X, np.roll(y, 2))
+    monkeypatch.setattr("p2pselect.cli.files.load_model", lambda *_: model)
+    return model
+
+
+def explained(model, folder):
+    """The explanation, labels and masks of the folder in the order of its files."""
+    from p2pselect.datasets import load_image_folder, load_mask_folder
+
+    images, labels = load_image_folder(folder / "images")
+    return model.explain(images), labels, load_mask_folder(folder / "masks", images)
+
+
+def test_evaluate(model, folder, tmp_path, capsys):
+    arguments = ["evaluate", "m", str(folder / "images"), "--masks-dir", str(folder / "masks")]
+    assert main([*arguments, "--json", str(tmp_path / "f.json")]) == 0
+    found = json.loads((tmp_path / "f.json").read_text(encoding="utf-8"))
+    exp, labels, masks = explained(model, folder)
+    right = exp.predicted == labels
+    assert 0 < right.mean() < 1
+    expected = {
+        "n_images": 18,
+        "accuracy": right.mean(),
+        "kept_fraction": exp.kept_fraction.mean(),
+        "certain": 1 / 3,
+        "calibration_error": metrics.expected_calibration_error(right, exp.certainty),
+        "insertion_fidelity": metrics.insertion_fidelity_curve(
+            exp, model.predict_proba_masked
+        ).area,
+        "deletion_fidelity": metrics.deletion_fidelity_curve(
+            exp, model.predict_proba_masked
+        ).area,
+        "localization": metrics.localization_score(exp.pixel_masks, masks),
+        "random_row": metrics.random_localization(masks),
+        "center_row": metrics.center_localization(exp.pixel_masks, masks),
+    }
+    assert found == pytest.approx({name: float(value) for name, value in expected.items()})
+    printed = capsys.readouterr().out.splitlines()
+    for name, value in found.items():
+        (line,) = [line for line in printed if line.split()[0] == name]
+        assert float(line.split()[1]) == pytest.approx(value, abs=1e-4)
+    for name in np.unique(labels):
+        (line,) = [line for line in printed if line.split()[0] == name]
+        assert f"{right[labels == name].mean():.4f}," in line
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_predict(model, folder, form, tmp_path):
+    model.predict_proba = lambda X: model.explain(X).proba
+    out = tmp_path / "p"
+    arguments = ["predict", "m", str(folder / "images"), "--format", form]
+    assert main([*arguments, "--out", str(out)]) == 0
+    text = out.read_text(encoding="utf-8")
+    rows = json.loads(text) if form == "json" else list(csv.DictReader(text.splitlines()))
+    exp, _, _ = explained(model, folder)
+    assert [row["prediction"] for row in rows] == exp.predicted.tolist()
+    assert len(set(exp.predicted)) > 1
+    for row, proba in zip(rows, exp.proba, strict=True):
+        assert float(row["certainty"]) == pytest.approx(proba.max(), abs=1e-6)
+        own = [float(row[f"p({name})"]) for name in model.classes_]
+        np.testing.assert_allclose(own, proba, atol=1e-6)
+
+
+def test_explain(model, folder, tmp_path):
+    arguments = ["explain", "m", str(folder / "images"), "--masks", str(tmp_path / "m")]
+    assert main([*arguments, "--json", str(tmp_path / "f.json")]) == 0
+    rows = json.loads((tmp_path / "f.json").read_text(encoding="utf-8"))
+    exp, _, _ = explained(model, folder)
+    assert len(rows) == len(exp)
+    for i, row in enumerate(rows):
+        assert row["prediction"] == exp.predicted[i]
+        assert row["certainty_reached"] == (i % 3 == 0)
+        assert row["certainty"] == pytest.approx(exp.certainty[i])
+        assert row["kept_fraction"] == pytest.approx(exp.kept_fraction[i])
+        kept = np.asarray(Image.open(row["mask"])) > 0
+        np.testing.assert_array_equal(kept, exp.pixel_masks[i])

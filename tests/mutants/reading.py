@@ -1,0 +1,182 @@
+"""Faults of what is read: image files, folders, data sets and their masks."""
+
+from mutants.fault import planted
+
+FAULTS = [
+    *planted(
+        "images/reading.py",
+        "images/test_reading.py",
+        {
+            "Image.open(file, formats=_formats())": "Image.open(file)",
+            "image.draft(None, (width // 2, height // 2))": "pass",
+            "remark_on_frames(image, name, told)\n": "pass\n",
+        },
+    ),
+    *planted(
+        "images/pillow.py",
+        "images/test_reading.py",
+        {
+            "6: Image.Transpose.ROTATE_270": "6: Image.Transpose.ROTATE_90",
+            'image.convert("RGBA")))': 'image.convert("RGB")))',
+            "values * 65535 // ((1 << bits) - 1)": "values",
+            "values = 65535 - values": "pass",
+            "if extra > 1 or": "if False and",
+            "if low < high and high - low < _NARROW:": "if False:",
+            "if kind in told:": "if False:",
+        },
+    ),
+    *planted(
+        "images/pixels.py",
+        "images/test_pixels.py",
+        {
+            "(2 * np.arange(new) + 1) * old": "(2 * np.arange(new)) * old",
+            "(product + 127) // 255": "product // 255",
+            "return colour * alpha": "return colour",
+            "Image.Resampling.BILINEAR))": "Image.Resampling.NEAREST))",
+        },
+    ),
+    *planted(
+        "images/checks.py",
+        "images/test_accept.py",
+        {
+            "if not (np.isfinite(darkest) and np.isfinite(brightest)):": "if False:",
+            "if low < -_ROUNDING or high > 1 + _ROUNDING:": "if False:",
+            "{first_index + start + int": "{int",
+        },
+    ),
+    *planted(
+        "images/sources.py",
+        "images/test_accept.py",
+        {"np.clip(values, 0, 1, dtype=": "np.clip(values, -1, 2, dtype="},
+    ),
+    *planted(
+        "images/sequence.py",
+        "images/test_sequence.py",
+        {
+            "np.where(chosen < 0, chosen + n_images, chosen)": "np.abs(chosen)",
+            "chosen if self._index is None else self._index[chosen]": "chosen",
+            "if len(chosen) != n_images:": "if False:",
+        },
+    ),
+    *planted(
+        "images/damage.py",
+        "images/test_sequence.py",
+        {"if said is not None:": "if False:"},
+    ),
+    *planted(
+        "images/folders.py",
+        "images/test_folders.py",
+        {
+            'name.startswith(".") or': "False or",
+            "if identity in around:": "if False:",
+            "parts[1::2] = map(int, parts[1::2])": "pass",
+            "entry.name.lower().endswith(wanted)": "entry.name.endswith(wanted)",
+            "listing.dangling.append(own)": "pass",
+        },
+    ),
+    *planted(
+        "labels.py",
+        "test_labels.py",
+        {
+            "number.get(label, -1)": "number.get(label, 0)",
+            "if other is not label:": "if False:",
+            "_refuse_missing(np.isnan(array), array, name)": "pass",
+            "if meant is not None:": "if False:",
+            "if is_text.any() and not is_text.all():": "if False:",
+        },
+    ),
+    *planted(
+        "datasets/masks.py",
+        "datasets/test_masks.py",
+        {
+            "return ~mask if self.inverted else mask": "return mask",
+            "inverted=not self.inverted": "inverted=True",
+            "self._index[key], inverted": "self._index[: len(key)], inverted",
+        },
+    ),
+    *planted(
+        "datasets/image_folder.py",
+        "datasets/test_image_folder.py",
+        {
+            "if all(_ABOVE_CLASSES.fullmatch(name) for": "if False and all(name for",
+            "if plain and repeated and plain <= set(repeated):": "if False:",
+            "if empty:": "if False:",
+            "if loose:\n        said": "if False:\n        said",
+            "labels.append(sys.intern(name))": "labels.append(file.rpartition(os.sep)[0])",
+        },
+    ),
+    *planted(
+        "datasets/image_folder.py",
+        "datasets/test_imagenet.py",
+        {"np.searchsorted(names, labels), np": "np.unique(labels, return_inverse=True)[1], np"},
+    ),
+    *planted(
+        "datasets/mask_files.py",
+        "datasets/test_mask_files.py",
+        {
+            "if size is None and own != shape:": "if False:",
+            "        masks[row] = mask": "        masks[row - 1] = mask",
+            "if turned or mask ==": "if mask ==",
+        },
+    ),
+    *planted(
+        "datasets/mask_names.py",
+        "datasets/test_mask_files.py",
+        {
+            "if len(found) > 1:": "if False:",
+            "if os.path.abspath(path) not in are_images:": "if True:",
+            "range(min(deepest, len(parts)), -1, -1)": "range(0, min(deepest, len(parts)) + 1)",
+        },
+    ),
+    *planted(
+        "datasets/mask_pictures.py",
+        "datasets/test_mask_pictures.py",
+        {
+            "if as_labels else picture.values >= WHITE": "if as_labels else picture.values > 0",
+            "and _may_be_void(used):": "and False:",
+            "if (numbers == _VOID).any() and": "if False and",
+            "if len(colors) > _MOST_COLORS:": "if False:",
+            "as_labels = picture.coding ==": "as_labels = False and picture.coding ==",
+        },
+    ),
+    *planted(
+        "datasets/digit_scenes.py",
+        "datasets/test_digit_scenes.py",
+        {
+            "photograph[:, middle:] if": "photograph[:, :middle] if",
+            "% 3 == 2) == (split": "% 3 == 2) <= (split",
+            "masks[i] = np.maximum(stroke, halo) > 0.5": "masks[i] = stroke > 0.5",
+            'objects if target == "object" else scenes': "objects",
+        },
+    ),
+    *planted(
+        "datasets/crops.py",
+        "datasets/test_crops.py",
+        {
+            "round((length - self.side) / 2)": "0 * round((length - self.side) / 2)",
+            "MaskSequence(data.masks, crop.mask)": "data.masks",
+        },
+    ),
+    *planted(
+        "datasets/coco10.py",
+        "datasets/test_coco10.py",
+        {
+            "if len(seen & wanted) == 1": "if seen & wanted",
+            "0.05 <= _CROP.mask": "0.0 <= _CROP.mask",
+            'and names[annotation["category_id"]] == owner[number]:': ":",
+        },
+    ),
+    *planted(
+        "datasets/tar_shards.py",
+        "datasets/test_tar_shards.py",
+        {
+            "alone = sorted(found.keys() ^ said.keys())": "alone = []",
+            "labels.append(said[key])": "labels.append(key)",
+        },
+    ),
+    *planted(
+        "datasets/imagenet9.py",
+        "datasets/test_imagenet9.py",
+        {"np.repeat(np.arange(len(by_class)),": "np.tile(np.arange(len(by_class)),"},
+    ),
+]

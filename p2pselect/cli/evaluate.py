@@ -33,17 +33,21 @@ def run(options: argparse.Namespace) -> None:
     import numpy as np
 
     from p2pselect import datasets, metrics
-    from p2pselect.cli.files import drop_unreadable, load_model
+    from p2pselect.cli.files import drop_unreadable, hint_at_skipping, load_model
 
     model = load_model(options.model, options.certainty)
     images, labels = datasets.load_image_folder(options.folder)
-    images, labels = drop_unreadable(images, labels, options.on_error)
     unknown = sorted(set(labels.tolist()) - {str(label) for label in model.classes_})
     if unknown:
         raise InputError(
             f"{options.folder} has classes that the model does not know: {unknown[:5]}; "
             f"it knows {[str(label) for label in model.classes_[:10]]}"
         )
+    if options.on_error == "skip":
+        images, labels = drop_unreadable(images, labels)
+    else:
+        with hint_at_skipping():
+            images.check_readable(progress=True)
     exp = model.explain(images)
     correct = exp.predicted.astype(str) == labels
     figures = {

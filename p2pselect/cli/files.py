@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from p2pselect.exceptions import InputError
+from p2pselect.exceptions import ImageReadError, InputError
 from p2pselect.images import ImageSequence, as_images
 from p2pselect.images.folders import list_folder, warn_left_out
 
@@ -27,22 +28,42 @@ def find_images(places: Sequence[str], on_error: Any) -> ImageSequence:
             raise InputError(f"{place} holds no images{but}")
         warn_left_out(listing)
         files += listing.paths()
-    images = as_images(files, on_error=on_error)
-    return images if on_error == "raise" else images[_readable(images)]
+    with hint_at_skipping():
+        images = as_images(files, on_error=on_error)
+        if on_error == "raise":
+            images.check_readable(progress=True)
+            return images
+    return images[_readable(images)]
 
 
 def drop_unreadable(
-    images: ImageSequence, labels: np.ndarray, on_error: str
+    images: ImageSequence, labels: np.ndarray
 ) -> tuple[ImageSequence, np.ndarray]:
-    """Leave out, with their labels, images that cannot be read, where that is wanted."""
-    if on_error == "raise":
-        return images, labels
+    """Leave out images that cannot be read, with their labels, and name them.
+
+    Raises
+    ------
+    InputError
+        When a class would be lost altogether.
+    """
     readable = _readable(images)
+    lost = sorted(set(labels.tolist()) - set(labels[readable].tolist()))
+    if lost:
+        raise InputError(f"every image of these classes is damaged: {', '.join(lost)}")
     return images[readable], labels[readable]
 
 
+@contextmanager
+def hint_at_skipping() -> Iterator[None]:
+    """Say with every error about damaged images how to leave them out."""
+    try:
+        yield
+    except ImageReadError as error:
+        raise ImageReadError(f"{error}\n(--on-error skip leaves these out)") from error
+
+
 def _readable(images: ImageSequence) -> np.ndarray:
-    readable = images.readable()
+    readable = images.readable(progress=True)
     if not readable.any():
         raise InputError("none of the images can be read")
     return readable

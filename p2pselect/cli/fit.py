@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect fit`` says."""
     _check_places(options)
     from p2pselect import P2PClassifier, SuperpixelTransformer, datasets, presets
-    from p2pselect.cli.files import drop_unreadable
+    from p2pselect.cli.files import drop_unreadable, hint_at_skipping
 
     settings: dict[str, Any] = {
         **(presets.SMALL if options.preset == "small" else {}),
@@ -88,7 +88,8 @@ def run(options: argparse.Namespace) -> None:
     if options.flip:
         settings["augment"] = "flip"
     images, labels = datasets.load_image_folder(options.folder)
-    images, labels = drop_unreadable(images, labels, options.on_error)
+    if options.on_error == "skip":
+        images, labels = drop_unreadable(images, labels)
     counts = Counter(labels.tolist())
     named = ", ".join(f"{label} {count}" for label, count in sorted(counts.items()))
     print(f"{len(labels)} images, {len(counts)} classes: {named[:200]}")
@@ -99,7 +100,8 @@ def run(options: argparse.Namespace) -> None:
         # Every training keeps the preset's share of warm-up, or the selector learns nothing.
         share = settings.get("warmup_epochs", 0) / settings.get("max_epochs", 1)
         settings |= {"max_epochs": epochs, "warmup_epochs": round(share * epochs)}
-    clf = P2PClassifier(**settings).fit(images, labels)
+    with hint_at_skipping():
+        clf = P2PClassifier(**settings).fit(images, labels)
     clf.save(options.out)
     rows = [
         {k: v for k, v in row.items() if isinstance(v, (int, float, str))}

@@ -3,6 +3,7 @@
 import csv
 import json
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -133,11 +134,42 @@ def test_an_unreadable_file_is_named_and_left_out_or_refused(folder, model, tmp_
         (tmp_path / name).write_text("not an image")
     Image.new("RGB", (9, 70), "red").save(tmp_path / "c.png")
     assert main(["predict", str(model), str(tmp_path)]) == 1
-    error = capsys.readouterr().err
-    assert "a.jpg" in error and "Traceback" not in error
+    printed = capsys.readouterr()
+    assert "2 of 3 images cannot be read" in printed.err and printed.out == ""
+    assert (
+        "a.jpg" in printed.err and "b.jpg" in printed.err and "--on-error skip" in printed.err
+    )
     assert main(["predict", str(model), str(tmp_path), "--on-error", "skip"]) == 0
     printed = capsys.readouterr()
     assert len(printed.out.splitlines()) == 2 and "b.jpg" in printed.err
+
+
+@pytest.mark.parametrize("command", ["fit", "evaluate"])
+def test_damaged_files_of_classes(command, model, tmp_path, capsys):
+    for label, content in (("odd", None), ("evén", None), ("lost", b"not an image")):
+        (tmp_path / "in" / label).mkdir(parents=True)
+        for number in range(2):
+            file = tmp_path / "in" / label / f"{number}.png"
+            Image.new("RGB", (40, 40)).save(file)
+            file.write_bytes(content or file.read_bytes())
+    places = {"fit": [str(tmp_path / "in"), "--out", str(tmp_path / "out")]}
+    arguments = [command, *places.get(command, [str(model), str(tmp_path / "in")])]
+    (tmp_path / "in" / "odd" / "1.png").write_bytes(b"")
+    assert main([*arguments, "--on-error", "skip"]) == 1
+    if command == "fit":
+        assert "classes is damaged: lost" in capsys.readouterr().err
+        shutil.rmtree(tmp_path / "in" / "lost")
+        assert main(arguments) == 1
+        error = capsys.readouterr().err
+        assert "1 of 4 images cannot be read" in error and "--on-error skip" in error
+        assert not (tmp_path / "out").exists()
+    else:
+        assert "does not know: ['lost']" in capsys.readouterr().err
+        shutil.rmtree(tmp_path / "in" / "lost")
+        assert main(arguments) == 1
+        assert "odd/1.png" in capsys.readouterr().err
+        assert main([*arguments, "--on-error", "skip"]) == 0
+        assert "n_images             3" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

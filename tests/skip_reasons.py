@@ -44,6 +44,7 @@ REASONS: dict[str, Callable[[], bool]] = {
     "selenium is not installed": _missing("selenium"),
     "quantus is not installed": _missing("quantus"),
     "dask is not installed": _missing("distributed"),
+    "this system has no fork": lambda: not hasattr(os, "fork"),
     "onnxruntime is not installed": _missing("onnxruntime"),
     "fast-slic is not installed": _missing("fast_slic"),
     "fast-slic is installed": lambda: find_spec("fast_slic") is not None,

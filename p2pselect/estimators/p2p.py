@@ -115,7 +115,8 @@ class P2PClassifier(P2PHooks):
         of the side.  A callable maps ``(images, regions, rng)`` to new images and regions.
     validation_fraction : float in (0, 1), optional
         Share of every class held out.  The terms of the loss of these images go into
-        ``history_``, with all schedules at their end, so that epochs can be compared.
+        ``history_``, with all schedules at their end, so that epochs can be compared;
+        ``valid_loss`` is infinite in phases that only prepare for the last one.
     class_weight : dict or "balanced", optional
         Weights of the classes in the loss.
     callbacks : list of skorch callbacks, optional

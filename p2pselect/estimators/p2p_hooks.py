@@ -57,9 +57,8 @@ class P2PHooks(SelectiveImageClassifier):
             n_samples_mc=self.n_samples_mc,
             straight_through=self.straight_through,
         )
-        random_masks = RandomMaskObjective(self.tau_min)
         return [
-            Phase("warmup", warmup, random_masks, ("classifier",), validation=objective),
+            Phase("warmup", warmup, RandomMaskObjective(self.tau_min), ("classifier",)),
             Phase("joint", self.max_epochs - warmup, objective, ("selector", "classifier")),
         ]
 

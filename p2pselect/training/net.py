@@ -149,27 +149,24 @@ class SelectiveNet(NeuralNet):
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Terms of the loss on held-out images, without gradients, in eval mode.
 
-        Schedules are at their end, so that one epoch can be compared with another.
+        Schedules are at their end, so that one epoch can be compared with another.  While
+        there are phases to come, the loss is infinite: none of these epochs is the best one.
         """
         self.module_.eval()
         with self.randomness.in_place():
             (part,) = self.team.parts(batch)
             with torch.no_grad(), part.seen_whole():
-                losses, terms = self._weighted(part, self._held_out_terms(part))
+                losses, terms = self._losses(part, progress=1.0)
             loss = torch.stack(list(losses.values())).sum()
             loss, terms = self.team.mean_of_all(loss, terms, part.share)
         set_training(self.module_, phase_at(self.phases, self.epoch)[0])
+        if not self._is_in_last_phase:
+            loss = torch.full_like(loss, torch.inf)
         return {"loss": loss, "y_pred": loss, "terms": terms}
 
-    def _losses(self, part: Part) -> Losses:
+    def _losses(self, part: Part, progress: float | None = None) -> Losses:
         phase, _ = phase_at(self.phases, self.epoch)
-        return self._weighted(part, phase.objective(self.step_of(part)))
-
-    def _held_out_terms(self, part: Part) -> LossTerms:
-        phase, _ = phase_at(self.phases, self.epoch)
-        return (phase.validation or phase.objective)(self.step_of(part, progress=1.0))
-
-    def _weighted(self, part: Part, terms: LossTerms) -> Losses:
+        terms = phase.objective(self.step_of(part, progress))
         weight = part.batch[0]["weight"].to(self.device, non_blocking=True)
         groups: dict[str, list[Tensor]] = {}
         for name, value in terms.items():

@@ -31,9 +31,6 @@ class Phase:
     before_epoch : callable, optional
         ``(model, training data) -> None``, called before every other epoch of the phase: a
         ``fit`` that continues, or ``partial_fit``, can have brought other data.
-    validation : callable, optional
-        The objective by which held-out images are measured; that of the phase by default.
-        A phase that only prepares another one is measured by that of the other.
     """
 
     name: str
@@ -42,7 +39,6 @@ class Phase:
     trainable: tuple[str, ...]
     begin: Callable[[Any, Any], None] | None = None
     before_epoch: Callable[[Any, Any], None] | None = None
-    validation: Objective | None = None
 
 
 def phase_at(phases: Sequence[Phase], epoch: int) -> tuple[Phase, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import Any
 
@@ -37,7 +38,9 @@ class TrainingBar(Callback):
         shown = {
             name.removeprefix("train_"): f"{value:.3f}"
             for name, value in row.items()
-            if name.startswith(("train_", "valid_")) and isinstance(value, float)
+            if name.startswith(("train_", "valid_"))
+            and isinstance(value, float)
+            and math.isfinite(value)  # it is not, of held-out images before the last phase
         }
         self.bar_.set_postfix(phase=row["phase"], **shown)
 

@@ -2,6 +2,8 @@
 
 import os
 import random
+import subprocess
+import sys
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -252,3 +254,33 @@ def test_a_forked_child_does_not_wait_for_threads_of_its_parent(by_whom):
 def test_a_device_that_is_not_there(scenes, device):
     with pytest.raises(InputError, match="device="):
         resolve_device(device)
+
+
+AFTER_USE = """
+import os, signal
+import numpy as np
+import torch
+from p2pselect import P2PClassifier, presets
+
+torch.set_num_threads(2)
+images = np.random.default_rng(0).integers(0, 256, (8, 64, 64, 3), dtype=np.uint8)
+settings = {**presets.SMALL, "image_size": 64, "regions": "grid", "max_epochs": 1}
+clf = P2PClassifier(**settings).fit(images, [0, 1] * 4)
+expected = clf.predict_proba(images)
+if os.fork() == 0:
+    signal.alarm(60)
+    found = clf.predict_proba(images)
+    clf.partial_fit(images, [0, 1] * 4)
+    same = np.abs(found - expected).max() < 1e-5
+    os._exit(0 if same and torch.get_num_threads() == 2 else 1)
+raise SystemExit(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_child_answers_after_the_model_was_used():
+    # Threads that wait do not spin: there may be fewer cores than threads.
+    environment = {**os.environ, "OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "passive"}
+    command = [sys.executable, "-c", AFTER_USE]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200)
+    assert run.returncode == 0, run.stderr

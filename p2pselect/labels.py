@@ -56,7 +56,7 @@ def as_labels(y: Any, name: str = "y") -> np.ndarray:
         if not (is_text[place] or isinstance(value, (bool, Real))):
             raise InputError(
                 f"{name} must hold {_KINDS}; {name}[{place}] is a "
-                f"{type(value).__name__}: {value!r:.80}"
+                f"{type(value).__name__}: {repr(value)[:80]}"
             )
     if is_text.any() and not is_text.all():
         text, number = int(is_text.argmax()), int(is_text.argmin())
@@ -230,7 +230,7 @@ def _one_dimension(y: Any, name: str) -> np.ndarray:
     elif hasattr(y, "__array__"):  # pandas' own arrays, for example
         y = np.asarray(y)
     if isinstance(y, (str, bytes, dict, set)) or not hasattr(y, "__len__"):
-        raise InputError(f"{name} must be a sequence of labels, got {y!r:.80}")
+        raise InputError(f"{name} must be a sequence of labels, got {repr(y)[:80]}")
     if not isinstance(y, np.ndarray):
         # numpy would turn a list of strings and NaN into strings, "nan" among them.
         values, y = list(y), np.empty(len(y), dtype=object)

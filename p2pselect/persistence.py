@@ -11,6 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -19,17 +21,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from p2pselect.exceptions import InputError, ModelFileError
+from p2pselect.config_values import TRANSFORMER, decode, encode, largest
+from p2pselect.exceptions import InputError, ModelFileError, P2PSelectWarning
 from p2pselect.whole_files import write_json, written_whole_folder
 
 if TYPE_CHECKING:
     # Loaded when a model is: what a saved model says of itself is known without them.
     import torch
 
-FORMAT = 1
+FORMAT = 2
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 #: A config is settings and class labels: anything larger is not one of ours.
 MAX_CONFIG_BYTES = 64 * 2**20
+#: A network with so many channels or layers is not one of ours, and would fill the memory.
+MAX_OPTION = 2**16
 
 _CLASSES = {
     "P2PClassifier": "p2pselect.estimators.p2p",
@@ -45,22 +50,21 @@ _CLASSES = {
     "RBAEMClassifier": "p2pselect.baselines.rbaem",
     "RealXClassifier": "p2pselect.baselines.realx",
 }
-_TRANSFORMER = "SuperpixelTransformer"
-#: What a saved model does not keep: where and how it was trained, not what it is.
-_FORGOTTEN = {
-    "blackbox": None,
-    "callbacks": None,
-    "checkpoint_dir": None,
-    "compile": False,
-    "device": "auto",
-    "pretrained": False,
-    "warm_start": False,
-}
+#: Settings of the machine that a model was trained on, which is nobody's business: paths, and
+#: objects with code of their own.
+_NOT_KEPT = ("blackbox", "callbacks", "checkpoint_dir")
+#: Settings that are kept and act from the next fit on: a network that has its weights needs no
+#: others, and compiling writes files.
+_FOR_THE_NEXT_FIT = {"pretrained": False, "compile": False}
 _FITTED = ("image_shape_in_", "n_channels_in_", "n_features_in_", "score_cuts_", "trained_tau_")
 
 
 def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     """Write a fitted estimator to the folder ``path``; all of it or nothing.
+
+    Every setting comes back as it was, but for what belongs to this machine: paths (of
+    ``pretrained``, ``checkpoint_dir`` and the ``cache_dir`` of regions), ``callbacks`` and
+    ``blackbox`` are not written, so that a model can be given away.
 
     Parameters
     ----------
@@ -72,7 +76,8 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     InputError
-        If a setting is a function, which a file cannot hold, or ``path`` is something else.
+        If a setting is a function, which a file cannot hold, or ``path`` is something else;
+        nothing was written.
     sklearn.exceptions.NotFittedError
         If the estimator is not fitted.
 
@@ -94,10 +99,10 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     from sklearn.utils.validation import check_is_fitted
 
     check_is_fitted(estimator)
+    config = _describe(estimator)
     with written_whole_folder(Path(path), CONFIG, "a saved model") as new:
         state = estimator.module_.state_dict()
         save_file({k: v.cpu().contiguous() for k, v in state.items()}, new / WEIGHTS)
-        config = _describe(estimator)
         config["weights_sha256"] = _sha256(new / WEIGHTS)
         config["config_sha256"] = _config_digest(config)
         write_json(new / CONFIG, config)
@@ -114,7 +119,8 @@ def load(path: str | os.PathLike[str], expected: type | None = None) -> Any:
 
     Returns
     -------
-    The fitted estimator, on the device that ``device="auto"`` finds.
+    The fitted estimator, on its ``device`` where there is one, or else on what ``"auto"``
+    finds.  ``pretrained`` and ``compile`` act from the next ``fit`` on.
 
     Raises
     ------
@@ -160,15 +166,15 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
         config = _read_config(path)
         _check_weights(path, config)
         regions = config["params"]["regions"]
-        if isinstance(regions, dict) and set(regions) == {_TRANSFORMER}:
-            settings = ", ".join(f"{k}={v!r}" for k, v in sorted(regions[_TRANSFORMER].items()))
-            regions = f"{_TRANSFORMER}({settings})"
+        if isinstance(regions, dict) and set(regions) == {TRANSFORMER}:
+            named = sorted(regions[TRANSFORMER].items())
+            regions = f"{TRANSFORMER}({', '.join(f'{k}={decode(v)!r}' for k, v in named)})"
         return {
             "class": config["class"],
             "classes": [str(label) for label in config["classes"]["values"]],
-            "image_size": config["params"]["image_size"],
+            "image_size": int(decode(config["params"]["image_size"])),
             "regions": regions,
-            "certainty_threshold": config["params"]["certainty_threshold"],
+            "certainty_threshold": float(decode(config["params"]["certainty_threshold"])),
             "parameters": config["parameters"],
         }
 
@@ -191,28 +197,85 @@ def _load(path: Path, expected: type | None) -> Any:
     cls = getattr(import_module(_CLASSES[config["class"]]), config["class"])
     if expected is not None and not issubclass(cls, expected):
         raise ModelFileError(f"{path} holds a {cls.__name__}, not a {expected.__name__}")
-    # Whatever a file says of these: nothing is downloaded or opened on its behalf.
-    own = cls._get_param_names()
-    params = config["params"] | {k: v for k, v in _FORGOTTEN.items() if k in own}
-    estimator = cls(**{k: _decode(v) for k, v in params.items()})
+    params = {name: decode(value) for name, value in config["params"].items()}
+    kept = _portable(params)
+    if odd := [name for name in params if kept[name] is not params[name]]:
+        warnings.warn(
+            f"{path / CONFIG} has paths or objects of another machine in {', '.join(odd)}: "
+            "they are ignored",
+            P2PSelectWarning,
+            stacklevel=4,
+        )
+    for name in ("selector_options", "classifier_options"):
+        if largest(kept.get(name)) > MAX_OPTION:
+            raise ModelFileError(f"{path / CONFIG}: {name} has a number above {MAX_OPTION}")
+    estimator = cls(**kept)
     estimator._validate_params()
-    dtype = np.dtype(config["classes"]["dtype"])
-    if dtype.kind not in "biufUO":
-        raise ModelFileError(f"{path / CONFIG}: class labels of type {dtype}")
-    estimator.classes_ = np.array(config["classes"]["values"], dtype=dtype)
+    estimator.classes_ = _read_classes(config["classes"])
     for name in _FITTED:
         if name in config["fitted"]:
-            value = config["fitted"][name]
-            setattr(estimator, name, tuple(value) if isinstance(value, list) else value)
+            setattr(estimator, name, decode(config["fitted"][name]))
+    estimator.set_params(**_FOR_THE_NEXT_FIT)
     state = _read_weights(path, config, estimator)
     estimator._restore(state, config["seed"])
-    return estimator
+    return estimator.set_params(**{name: kept[name] for name in _FOR_THE_NEXT_FIT})
+
+
+def _read_classes(stored: dict[str, Any]) -> np.ndarray:
+    from p2pselect.labels import as_labels, find_classes
+
+    labels = as_labels(stored["values"], "classes")
+    dtype = np.dtype(stored["dtype"])
+    if dtype.kind in "biuf" and labels.dtype.kind in "biuf":
+        labels = labels.astype(dtype)
+    if not np.array_equal(find_classes(labels, "classes"), labels):
+        raise InputError("classes are not sorted")
+    return labels
+
+
+def _portable(params: dict[str, Any]) -> dict[str, Any]:
+    """The same settings without what belongs to one machine; each either as it was or new."""
+    from sklearn.base import clone
+
+    from p2pselect.regions.transformer import SuperpixelTransformer
+
+    params = dict(params)
+    for name in _NOT_KEPT:
+        if params.get(name) not in (None, []):
+            params[name] = None
+    pretrained = params.get("pretrained")
+    if isinstance(pretrained, dict) and any(map(_is_path, pretrained.values())):
+        params["pretrained"] = {
+            network: False if _is_path(value) else value
+            for network, value in pretrained.items()
+        }
+    elif _is_path(pretrained):
+        params["pretrained"] = False
+    regions = params.get("regions")
+    if isinstance(regions, SuperpixelTransformer) and regions.cache_dir is not None:
+        params["regions"] = clone(regions).set_params(cache_dir=None)
+    return params
+
+
+def _is_path(pretrained: Any) -> bool:
+    return isinstance(pretrained, (str, os.PathLike)) and pretrained != "auto"
+
+
+def _own_file(path: Path, name: str) -> Path:
+    """A file of the folder, which must lie in it."""
+    file = path / name
+    if not file.is_file():
+        raise ModelFileError(f"{path} is not a saved model: it has no {name}")
+    if file.resolve().parent != path.resolve():
+        raise ModelFileError(
+            f"{file} is a link to {file.resolve()}, outside of the model's folder, and a model "
+            "reads nothing else: put a copy of the file in its place"
+        )
+    return file
 
 
 def _read_config(path: Path) -> dict[str, Any]:
-    file = path / CONFIG
-    if not file.is_file():
-        raise ModelFileError(f"{path} is not a saved model: it has no {CONFIG}")
+    file = _own_file(path, CONFIG)
     if file.stat().st_size > MAX_CONFIG_BYTES:
         raise ModelFileError(f"{file} is larger than any config ({file.stat().st_size} bytes)")
     config = json.loads(file.read_text(encoding="utf-8"))
@@ -234,9 +297,7 @@ def _read_config(path: Path) -> dict[str, Any]:
 
 def _check_weights(path: Path, config: dict[str, Any]) -> Path:
     """The file of weights, if it is that of the config."""
-    file = path / WEIGHTS
-    if not file.is_file():
-        raise ModelFileError(f"{path} is not a saved model: it has no {WEIGHTS}")
+    file = _own_file(path, WEIGHTS)
     if _sha256(file) != config["weights_sha256"]:
         raise ModelFileError(f"{file} is damaged or of another model: wrong checksum")
     return file
@@ -250,14 +311,14 @@ def _read_weights(
     from safetensors.torch import load as load_tensors
 
     file = _check_weights(path, config)
-    # timm's own import computes, which the meta device cannot.
-    import_module("timm")
-    # On the meta device a network costs nothing, however large the settings claim it is.
-    with torch.device("meta"):
-        wanted = estimator._build_model(len(estimator.classes_)).state_dict()
     with safe_open(file, framework="pt") as stored:
         names = list(stored.keys())
         shapes = {k: tuple(stored.get_slice(k).get_shape()) for k in names}
+    # timm's own import computes, which the meta device cannot.
+    import_module("timm")
+    # On the meta device a layer costs nothing, however large the settings claim it is.
+    with torch.device("meta"), _few_parameters(8 * len(names) + 1000):
+        wanted = estimator._build_model(len(estimator.classes_)).state_dict()
     if shapes != {k: tuple(v.shape) for k, v in wanted.items()}:
         odd = sorted(k for k in {*shapes, *wanted} if shapes.get(k) != _shape(wanted.get(k)))
         raise ModelFileError(
@@ -267,70 +328,54 @@ def _read_weights(
     return load_tensors(file.read_bytes())
 
 
+@contextmanager
+def _few_parameters(most: int) -> Iterator[None]:
+    """Stop a network that is being built from having a million layers."""
+    from torch.nn.modules.module import register_module_parameter_registration_hook
+
+    count, me = 0, threading.get_ident()
+
+    def register(*args: Any) -> None:
+        nonlocal count
+        count += threading.get_ident() == me
+        if count > most:
+            raise InputError("the settings name a network with far more layers than weights")
+
+    hook = register_module_parameter_registration_hook(register)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
 def _shape(tensor: torch.Tensor | None) -> tuple[int, ...] | None:
     return None if tensor is None else tuple(tensor.shape)
 
 
 def _describe(estimator: Any) -> dict[str, Any]:
+    from p2pselect.labels import as_labels
+
     name = type(estimator).__name__
-    if name not in _CLASSES:
+    if _CLASSES.get(name) != type(estimator).__module__:
         raise InputError(
             f"{name} is not one of {sorted(_CLASSES)}: use joblib.dump for classes of your own"
         )
-    params = estimator.get_params(deep=False)
-    params |= {name: value for name, value in _FORGOTTEN.items() if name in params}
-    if not isinstance(params["random_state"], int):
-        params["random_state"] = None
-    classes = estimator.classes_
+    params = _portable(estimator.get_params(deep=False))
+    classes = as_labels(estimator.classes_, "classes_")
+    fitted = {k: getattr(estimator, k) for k in _FITTED if hasattr(estimator, k)}
     return {
         "format": FORMAT,
         "class": name,
-        "params": {k: _encode(k, v) for k, v in params.items()},
-        "classes": {"dtype": classes.dtype.str, "values": _labels(classes)},
-        "fitted": {k: getattr(estimator, k) for k in _FITTED if hasattr(estimator, k)},
-        "seed": estimator._seed,
+        "params": {k: encode(k, v) for k, v in params.items()},
+        "classes": {"dtype": classes.dtype.str, "values": classes.tolist()},
+        "fitted": {k: encode(k, v) for k, v in fitted.items()},
+        "seed": int(estimator._seed),
         # For people; nothing is built from it.
         "parameters": {
             name: sum(p.numel() for p in part.parameters())
             for name, part in estimator.module_.named_children()
         },
     }
-
-
-def _labels(classes: np.ndarray) -> list[Any]:
-    values = classes.tolist()
-    if not all(isinstance(value, (bool, int, float, str)) for value in values):
-        raise InputError(
-            f"class labels must be numbers, booleans or strings to be saved, got {values[:3]}"
-        )
-    return values
-
-
-def _encode(name: str, value: Any) -> Any:
-    from p2pselect.regions.transformer import SuperpixelTransformer
-
-    if isinstance(value, SuperpixelTransformer):
-        settings = value.get_params(deep=False)
-        return {_TRANSFORMER: {k: _encode(f"{name}__{k}", v) for k, v in settings.items()}}
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    if isinstance(value, np.generic):
-        return value.item()
-    try:
-        return json.loads(json.dumps(value, allow_nan=False))
-    except (TypeError, ValueError):
-        raise InputError(
-            f"{name}={value!r} cannot be written to a file: a saved model names what it is "
-            "made of; use joblib.dump for functions of your own"
-        ) from None
-
-
-def _decode(value: Any) -> Any:
-    from p2pselect.regions.transformer import SuperpixelTransformer
-
-    if isinstance(value, dict) and set(value) == {_TRANSFORMER}:
-        return SuperpixelTransformer(**value[_TRANSFORMER])
-    return value
 
 
 def _sha256(file: Path) -> str:

@@ -50,4 +50,25 @@ def test_values_of_section_3_and_of_the_released_code():
 def test_the_classifier_takes_them(settings):
     clf = P2PClassifier(**settings)
     clf._validate_params()
-    assert clf.get_params(deep=False).items() >= settings.items()
+    taken = clf.get_params(deep=False)
+    assert {name: repr(taken[name]) for name in settings} == {
+        name: repr(value) for name, value in settings.items()
+    }
+
+
+def test_estimators_of_a_preset_share_nothing():
+    first, second = P2PClassifier(**SMALL), P2PClassifier(**{**SMALL, "lr": 1.0})
+    first.set_params(regions__n_segments=9)
+    first.selector_options["strides"] = None
+    for later in (second, P2PClassifier(**SMALL), P2PClassifier(**SMALL | {"lr": 1.0})):
+        assert later.regions.n_segments == 64
+        assert later.selector_options["strides"] == (4, 16)
+    assert PAPER["cifar10"]["regions"] is not PAPER["coco10"]["regions"]
+    with pytest.raises(TypeError):
+        SMALL["lr"] = 1.0
+
+
+def test_a_preset_is_a_mapping():
+    assert [*dict(SMALL)] == [*SMALL] and len(SMALL) == len({**SMALL})
+    assert ({"lr": 1.0} | SMALL)["lr"] == SMALL["lr"] != (SMALL | {"lr": 1.0})["lr"]
+    assert "'image_size': 64" in repr(SMALL)

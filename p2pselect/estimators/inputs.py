@@ -15,7 +15,7 @@ from p2pselect.images import ImageSequence, as_images
 from p2pselect.images.pixels import resize_nearest
 from p2pselect.labels import encode_labels
 from p2pselect.regions.container import ImagesWithRegions
-from p2pselect.regions.engines import ENGINES
+from p2pselect.regions.engines import ENGINES, resolve_engine
 from p2pselect.regions.labels import check_label_maps, relabel
 from p2pselect.regions.transformer import SuperpixelTransformer
 
@@ -111,6 +111,7 @@ def resolve_regions(regions: Any, n_jobs: int | None) -> SuperpixelTransformer:
     if isinstance(regions, SuperpixelTransformer):
         own = clone(regions).set_params(output="labels")
         own._validate_params()
+        resolve_engine(own.engine)
         return own
     if callable(regions) or regions in ENGINES:
         return SuperpixelTransformer(engine=regions, n_jobs=n_jobs)

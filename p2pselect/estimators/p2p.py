@@ -31,7 +31,7 @@ class P2PClassifier(P2PHooks):
         What proposes regions.  A name or callable is the ``engine`` of a
         :class:`~p2pselect.SuperpixelTransformer` with its defaults (about 100 regions).
     image_size : int, default=224
-        Side in pixels of the square grid that images are resized to.
+        Side in pixels of the square grid that images are resized to, at most 16384.
     pretrained : {"auto", True, False}, path or dict, default="auto"
         ``"auto"`` uses pretrained weights where they are in the cache or can be
         downloaded and otherwise warns; ``True`` raises instead; a path is a safetensors or
@@ -63,7 +63,7 @@ class P2PClassifier(P2PHooks):
         reaches it.  Used at prediction only.
     tau_min : float in (0, 1), default=0.05
         Start of the search and lower end of the tau drawn in training.
-    tau_step : float in (0, 1), default=0.05
+    tau_step : float in [0.001, 1), default=0.05
         Step of the search; tau = 1 is always tried last.
     selection : {"threshold", "budget"}, default="threshold"
         ``"threshold"`` keeps regions of probability > .5 (the paper; the kept area is not

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -16,6 +16,9 @@ from p2pselect.doclinks import DocumentedEstimator
 from p2pselect.nn.image_network import PRECISIONS
 from p2pselect.training.monitors import check_callbacks
 from p2pselect.training.optim import LR_SCHEDULES, OPTIMIZERS
+
+#: Side in pixels of the largest grid: what is larger is a slip, and would fill any memory.
+MAX_SIDE = 16384
 
 
 class SharedSettings(DocumentedEstimator, BaseEstimator):
@@ -29,16 +32,16 @@ class SharedSettings(DocumentedEstimator, BaseEstimator):
         "selector": [str, callable],
         "classifier": [str, callable],
         "regions": [str, callable, HasMethods(["fit", "transform"])],
-        "image_size": [Interval(Integral, 1, None, closed="left")],
+        "image_size": [Interval(Integral, 1, MAX_SIDE, closed="both")],
         "pretrained": ["boolean", str, dict, HasMethods(["__fspath__"])],
         "selector_options": [dict, None],
         "classifier_options": [dict, None],
-        "selector_image_size": [Interval(Integral, 1, None, closed="left"), None],
+        "selector_image_size": [Interval(Integral, 1, MAX_SIDE, closed="both"), None],
         "frozen_share": [Interval(Real, 0, 1, closed="left"), dict],
         "tau": [StrOptions({"dynamic"}), Interval(Real, 0, 1, closed="right")],
         "certainty_threshold": [Interval(Real, 0, 1, closed="right")],
         "tau_min": [Interval(Real, 0, 1, closed="neither")],
-        "tau_step": [Interval(Real, 0, 1, closed="neither")],
+        "tau_step": [Interval(Real, 0.001, 1, closed="left")],
         "allow_empty": ["boolean"],
         "max_epochs": [Interval(Integral, 0, None, closed="left")],
         "lr": [Interval(Real, 0, None, closed="neither")],
@@ -169,7 +172,7 @@ class SharedSettings(DocumentedEstimator, BaseEstimator):
         return sorted(set(own))
 
     @classmethod
-    def known(cls, settings: dict[str, Any]) -> dict[str, Any]:
+    def known(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
         """Those of some settings that this method has, so that presets fit every method."""
         return {name: settings[name] for name in cls._get_param_names() if name in settings}
 

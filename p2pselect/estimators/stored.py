@@ -36,7 +36,7 @@ class StoredEstimator(TrainedEstimator):
     def _restore(self, state: dict[str, Tensor], seed: int) -> None:
         """Build the networks anew and give them these weights."""
         self.regions_ = resolve_regions(self.regions, self.n_jobs)
-        self.device_ = resolve_device(self.device)
+        self.device_ = resolve_device(self.device if _is_there(self.device) else "auto")
         self._seed = seed
         with Randomness(seed, torch.device("cpu")).in_place():
             model = self._build_model(len(self.classes_))

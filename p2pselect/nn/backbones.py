@@ -10,9 +10,22 @@ from typing import Any
 
 from torch import nn
 
-from p2pselect.exceptions import UnknownNameError
+from p2pselect.exceptions import InputError, UnknownNameError
 from p2pselect.nn.image_network import ImageNetwork
 from p2pselect.nn.weights import Pretrained, read_state_dict, with_pretrained
+
+_WEIGHTS = "pretrained= says where weights come from"
+#: Arguments of ``timm.create_model`` that have a setting of their own.
+_SETTLED = {
+    "cache_dir": _WEIGHTS,
+    "checkpoint_path": _WEIGHTS,
+    "in_chans": "networks see three channels",
+    "num_classes": "there are as many as y has",
+    "pretrained": _WEIGHTS,
+    "pretrained_cfg": _WEIGHTS,
+    "pretrained_cfg_overlay": _WEIGHTS,
+    "pretrained_strict": _WEIGHTS,
+}
 
 
 def check_network_name(name: str, known: Sequence[str] = ()) -> None:
@@ -87,10 +100,16 @@ def build_classifier(
     ------
     UnknownNameError
         If no network has this name; the message lists near matches.
+    InputError
+        If `options` has an argument that another setting decides on.
     """
     if callable(classifier):
         network = classifier(n_classes)
     else:
+        if settled := sorted(set(options or {}) & {*_SETTLED}):
+            raise InputError(
+                f"classifier_options must not have {settled[0]!r}: {_SETTLED[settled[0]]}"
+            )
         options = {**(options or {}), "num_classes": n_classes}
         network = create_timm(classifier, pretrained, image_size, **options)
     return as_image_network(network)

@@ -102,6 +102,7 @@ def test_damaged_explanations(clf, X, tmp_path):
     assert n_refused > 900
 
 
+@pytest.mark.filterwarnings("ignore:.*of another machine")
 def test_hostile_settings_with_a_checksum_that_fits(model, X):
     chance = random.Random(0)
     config = json.loads((model / CONFIG).read_text())
@@ -113,6 +114,7 @@ def test_hostile_settings_with_a_checksum_that_fits(model, X):
         except ModelFileError:
             continue
         n_loaded += 1
-        assert clf.pretrained is False and clf.checkpoint_dir is None
+        assert not isinstance(clf.pretrained, str) or clf.pretrained == "auto"
+        assert clf.checkpoint_dir is None and not clf.callbacks
         assert np.isfinite(sum(p.sum().item() for p in clf.module_.parameters()))
     assert 0 < n_loaded < 1000

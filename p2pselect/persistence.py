@@ -8,8 +8,6 @@ older reader would misread raises ``FORMAT``.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import threading
 import warnings
@@ -23,16 +21,21 @@ import numpy as np
 
 from p2pselect.config_values import TRANSFORMER, decode, encode, largest
 from p2pselect.exceptions import InputError, ModelFileError, P2PSelectWarning
+from p2pselect.model_folder import (
+    CONFIG,
+    FORMAT,
+    WEIGHTS,
+    check_weights,
+    config_digest,
+    read_config,
+    sha256,
+)
 from p2pselect.whole_files import write_json, written_whole_folder
 
 if TYPE_CHECKING:
     # Loaded when a model is: what a saved model says of itself is known without them.
     import torch
 
-FORMAT = 2
-WEIGHTS, CONFIG = "model.safetensors", "config.json"
-#: A config is settings and class labels: anything larger is not one of ours.
-MAX_CONFIG_BYTES = 64 * 2**20
 #: A network with so many channels or layers is not one of ours, and would fill the memory.
 MAX_OPTION = 2**16
 
@@ -103,8 +106,8 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     with written_whole_folder(Path(path), CONFIG, "a saved model") as new:
         state = estimator.module_.state_dict()
         save_file({k: v.cpu().contiguous() for k, v in state.items()}, new / WEIGHTS)
-        config["weights_sha256"] = _sha256(new / WEIGHTS)
-        config["config_sha256"] = _config_digest(config)
+        config["weights_sha256"] = sha256(new / WEIGHTS)
+        config["config_sha256"] = config_digest(config)
         write_json(new / CONFIG, config)
 
 
@@ -163,8 +166,8 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     path = Path(path)
     with _readable(path):
-        config = _read_config(path)
-        _check_weights(path, config)
+        config = _known_config(path)
+        check_weights(path, config)
         regions = config["params"]["regions"]
         if isinstance(regions, dict) and set(regions) == {TRANSFORMER}:
             named = sorted(regions[TRANSFORMER].items())
@@ -192,8 +195,17 @@ def _readable(path: Path) -> Iterator[None]:
         ) from error
 
 
+def _known_config(path: Path) -> dict[str, Any]:
+    config = read_config(path)
+    if config["class"] not in _CLASSES:
+        raise ModelFileError(
+            f"{path / CONFIG}: class must be one of {sorted(_CLASSES)}, got {config['class']!r}"
+        )
+    return config
+
+
 def _load(path: Path, expected: type | None) -> Any:
-    config = _read_config(path)
+    config = _known_config(path)
     cls = getattr(import_module(_CLASSES[config["class"]]), config["class"])
     if expected is not None and not issubclass(cls, expected):
         raise ModelFileError(f"{path} holds a {cls.__name__}, not a {expected.__name__}")
@@ -261,48 +273,6 @@ def _is_path(pretrained: Any) -> bool:
     return isinstance(pretrained, (str, os.PathLike)) and pretrained != "auto"
 
 
-def _own_file(path: Path, name: str) -> Path:
-    """A file of the folder, which must lie in it."""
-    file = path / name
-    if not file.is_file():
-        raise ModelFileError(f"{path} is not a saved model: it has no {name}")
-    if file.resolve().parent != path.resolve():
-        raise ModelFileError(
-            f"{file} is a link to {file.resolve()}, outside of the model's folder, and a model "
-            "reads nothing else: put a copy of the file in its place"
-        )
-    return file
-
-
-def _read_config(path: Path) -> dict[str, Any]:
-    file = _own_file(path, CONFIG)
-    if file.stat().st_size > MAX_CONFIG_BYTES:
-        raise ModelFileError(f"{file} is larger than any config ({file.stat().st_size} bytes)")
-    config = json.loads(file.read_text(encoding="utf-8"))
-    if not isinstance(config, dict) or not isinstance(config.get("format"), int):
-        raise ModelFileError(f"{file} is not the config of a p2pselect model")
-    if not 1 <= config["format"] <= FORMAT:
-        raise ModelFileError(
-            f"{file} has format {config['format']}, this version reads up to {FORMAT}: "
-            "a newer p2pselect wrote it"
-        )
-    if config.get("config_sha256") != _config_digest(config):
-        raise ModelFileError(f"{file} is damaged: its checksum does not fit its content")
-    if config["class"] not in _CLASSES:
-        raise ModelFileError(
-            f"{file}: class must be one of {sorted(_CLASSES)}, got {config['class']!r}"
-        )
-    return config
-
-
-def _check_weights(path: Path, config: dict[str, Any]) -> Path:
-    """The file of weights, if it is that of the config."""
-    file = _own_file(path, WEIGHTS)
-    if _sha256(file) != config["weights_sha256"]:
-        raise ModelFileError(f"{file} is damaged or of another model: wrong checksum")
-    return file
-
-
 def _read_weights(
     path: Path, config: dict[str, Any], estimator: Any
 ) -> dict[str, torch.Tensor]:
@@ -310,7 +280,7 @@ def _read_weights(
     from safetensors import safe_open
     from safetensors.torch import load as load_tensors
 
-    file = _check_weights(path, config)
+    file = check_weights(path, config)
     with safe_open(file, framework="pt") as stored:
         names = list(stored.keys())
         shapes = {k: tuple(stored.get_slice(k).get_shape()) for k in names}
@@ -376,13 +346,3 @@ def _describe(estimator: Any) -> dict[str, Any]:
             for name, part in estimator.module_.named_children()
         },
     }
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def _config_digest(config: dict[str, Any]) -> str:
-    rest = {k: v for k, v in config.items() if k != "config_sha256"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()

@@ -19,7 +19,7 @@ ROOMS = """
     datasets
     nn objectives training thresholding estimators baselines
     metrics model_selection testing plots summary report
-    presets config_values persistence serving benchmark p2pselect cli __main__
+    presets config_values model_folder persistence serving benchmark p2pselect cli __main__
 """.split()
 
 #: The only imports upwards, all inside a function: conveniences of an object that its own

@@ -4,20 +4,44 @@ from mutants.fault import planted
 
 FAULTS = [
     *planted(
-        "persistence.py",
-        "persistence/test_persistence.py",
+        "model_folder.py",
+        "persistence/test_persistence.py persistence/test_strangers.py",
         {
-            'if _sha256(file) != config["weights_sha256"]:': "if False:",
-            'if config.get("config_sha256") != _config_digest(config):': "if False:",
-            'params = config["params"] | {k: v for k, v in _FORGOTTEN.items() if k in own}': (
-                'params = config["params"]'
-            ),
-            "if expected is not None and not issubclass(cls, expected):": "if False:",
+            'if sha256(file) != config["weights_sha256"]:': "if False:",
+            'if config.get("config_sha256") != config_digest(config):': "if False:",
             'if not 1 <= config["format"] <= FORMAT:': "if False:",
-            "return SuperpixelTransformer(**value[_TRANSFORMER])": (
-                "return SuperpixelTransformer()"
-            ),
+            "if file.resolve().parent != path.resolve():": "if False:",
+        },
+    ),
+    *planted(
+        "persistence.py",
+        "persistence/test_persistence.py persistence/test_strangers.py",
+        {
+            "if expected is not None and not issubclass(cls, expected):": "if False:",
+            "    kept = _portable(params)": "    kept = params",
             "estimator._validate_params()": "pass",
+            "if largest(kept.get(name)) > MAX_OPTION:": "if False:",
+            "estimator.set_params(**_FOR_THE_NEXT_FIT)": "pass",
+        },
+    ),
+    *planted(
+        "persistence.py",
+        "persistence/test_identity.py::test_paths_stay_at_home",
+        {
+            "params = _portable(estimator.get_params(deep=False))": (
+                "params = estimator.get_params(deep=False)"
+            )
+        },
+    ),
+    *planted(
+        "config_values.py",
+        "persistence/test_identity.py::test_values persistence/test_identity.py::test_objects "
+        "persistence/test_identity.py::test_tags_that_lie",
+        {
+            'return items if isinstance(value, list) else {"tuple": items}': "return items",
+            'return dict(items) if plain else {"dict": items}': "return dict(items)",
+            "return found if is_optimizer else None": "return found",
+            "return dtype.type(value)": "return value",
         },
     ),
     *planted(

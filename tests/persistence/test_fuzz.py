@@ -8,7 +8,8 @@ import pytest
 
 from p2pselect import Explanation
 from p2pselect.exceptions import InputError, ModelFileError
-from p2pselect.persistence import CONFIG, WEIGHTS, _config_digest, load
+from p2pselect.model_folder import CONFIG, WEIGHTS, config_digest
+from p2pselect.persistence import load
 
 HOSTILE = (
     None, True, False, 0, -1, 1, 2**31, 2**64, 10**400, -0.5, 1e308, float("nan"), float("inf"),
@@ -66,7 +67,7 @@ def changed(config, chance):
     for key in path:
         inner = inner[key]
     inner[last] = chance.choice(HOSTILE)
-    config["config_sha256"] = _config_digest(config)
+    config["config_sha256"] = config_digest(config)
     return json.dumps(config)
 
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from p2pselect import P2PClassifier, SuperpixelTransformer, baselines, load, presets
 from p2pselect.config_values import decode, encode
 from p2pselect.exceptions import InputError
-from p2pselect.persistence import CONFIG, save
+from p2pselect.model_folder import CONFIG
+from p2pselect.persistence import save
 
 text = st.text(st.characters(exclude_categories=["Cs"]))
 numpy_scalars = st.one_of(

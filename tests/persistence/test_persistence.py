@@ -13,7 +13,8 @@ from sklearn.exceptions import NotFittedError
 from p2pselect import P2PClassifier
 from p2pselect.baselines import BlackboxClassifier
 from p2pselect.exceptions import InputError, ModelFileError
-from p2pselect.persistence import CONFIG, FORMAT, WEIGHTS, _config_digest, load, save
+from p2pselect.model_folder import CONFIG, FORMAT, WEIGHTS, config_digest
+from p2pselect.persistence import load, save
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def _rewrite(folder, **changes):
     """Change the config and make its checksum fit, as someone with intent would."""
     config = json.loads((folder / CONFIG).read_text())
     config.update(changes)
-    config["config_sha256"] = _config_digest(config)
+    config["config_sha256"] = config_digest(config)
     (folder / CONFIG).write_text(json.dumps(config))
 
 

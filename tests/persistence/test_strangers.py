@@ -7,7 +7,8 @@ import pytest
 
 from p2pselect import P2PClassifier, SuperpixelTransformer
 from p2pselect.exceptions import ModelFileError, P2PSelectWarning
-from p2pselect.persistence import CONFIG, WEIGHTS, _config_digest, load
+from p2pselect.model_folder import CONFIG, WEIGHTS, config_digest
+from p2pselect.persistence import load
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def rewrite(folder, **params):
     """Change settings as someone with intent would: the checksum fits."""
     config = json.loads((folder / CONFIG).read_text())
     config["params"] |= params
-    config["config_sha256"] = _config_digest(config)
+    config["config_sha256"] = config_digest(config)
     (folder / CONFIG).write_text(json.dumps(config))
 
 
@@ -123,6 +124,6 @@ def test_nothing_is_downloaded_for_a_model(clf, saved, monkeypatch):
 def test_classes_of_an_absurd_type(saved):
     config = json.loads((saved / CONFIG).read_text())
     config["classes"]["dtype"] = "<U100000000"
-    config["config_sha256"] = _config_digest(config)
+    config["config_sha256"] = config_digest(config)
     (saved / CONFIG).write_text(json.dumps(config))
     assert P2PClassifier.load(saved).classes_.dtype == "<U8"

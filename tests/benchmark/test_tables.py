@@ -245,8 +245,8 @@ def test_claims_are_held_against_paired_intervals():
 def test_an_interval_that_covers_zero_decides_nothing(lead, verdict):
     fixed = (0.5, 0.7, 0.9)[: len(lead)]
     rows = [
-        *rows_of("d", "p2p", "default", accuracy=[f + d for f, d in zip(fixed, lead, strict=True)],
-                 kept_fraction=fixed),
+        *rows_of("d", "p2p", "default", kept_fraction=fixed,
+                 accuracy=[f + d for f, d in zip(fixed, lead, strict=True)]),
         *rows_of("d", "p2p", "fixed", accuracy=fixed, kept_fraction=fixed),
     ]  # fmt: skip
     words = "dynamic tau is more accurate than one tau that keeps as much"
@@ -296,8 +296,8 @@ def test_a_claim_that_does_not_hold_is_said_to_fail(metric, words, wrong):
 
 def test_a_method_at_chance_is_not_the_most_faithful():
     rows = [
-        *rows_of("d", "p2p", "default", accuracy=(0.9,) * 3, insertion_fidelity=(0.8, 0.81, 0.8),
-                 binary_input=(1,)),
+        *rows_of("d", "p2p", "default", accuracy=(0.9,) * 3, binary_input=(1,),
+                 insertion_fidelity=(0.8, 0.81, 0.8)),
         *rows_of("d", "realx", "default", accuracy=(0.8,) * 3, insertion_fidelity=(0.7,) * 3,
                  binary_input=(1,)),
         *rows_of("d", "invase", "default", accuracy=(0.55,) * 3, insertion_fidelity=(0.99,) * 3,

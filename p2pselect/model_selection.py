@@ -74,7 +74,8 @@ def cross_validate_explanations(
     dict of str to ndarray of shape (n_splits,)
         ``test_<score>``, ``fit_time``, ``score_time``; with `masks` also ``random_row`` and
         ``center_row``, what a random mask and a centred disc of the model's own area score
-        on localization.
+        on localization, and ``empty``, the number of images of which nothing is kept and
+        which localization leaves out.
 
     Raises
     ------
@@ -100,7 +101,7 @@ def cross_validate_explanations(
     named = dict(scoring) if isinstance(scoring, Mapping) else {s: s for s in scoring}
     if masks is not None:
         rows = {"random_row": "random_localization", "center_row": "center_localization"}
-        named.update(rows)
+        named.update(rows, empty="neg_n_empty")
     scorers = ExplanationScorers(named)
     results = _cross_validate(
         estimator,
@@ -116,6 +117,8 @@ def cross_validate_explanations(
     for row in ("random_row", "center_row"):
         if f"test_{row}" in results:
             results[row] = results.pop(f"test_{row}")
+    if "test_empty" in results:
+        results["empty"] = (-results.pop("test_empty")).astype(int)
     return results
 
 

@@ -11,6 +11,7 @@ from sklearn.cluster import KMeans
 
 from p2pselect.exceptions import InputError
 from p2pselect.explanation import Explanation
+from p2pselect.metrics.averaging import ratio
 from p2pselect.metrics.object_masks import check_object_masks
 from p2pselect.optional import need
 from p2pselect.plots.display import check_truth
@@ -68,6 +69,7 @@ def explanation_summary(
         ``right`` : share of them that are of this class (NaN without ``y``);
         ``certain`` : share of them whose certainty was reached;
         ``kept_fraction`` : mean share of the pixels that the classifier could see;
+        ``empty`` : number of them of which nothing is kept, which the next two leave out;
         ``outside`` : mean share of the kept pixels outside the object;
         ``from_outside`` : share of the predictions for which most of what was kept lies
         outside the object (both NaN without ``object_masks``);
@@ -104,7 +106,7 @@ def explanation_summary(
         inside = _region_means(exp, regions, lambda image: masks[image])[:, 0]
         kept = exp.pixel_masks
         hit = (kept & masks).sum(axis=(1, 2))
-        kept_inside = hit / np.maximum(kept.sum(axis=(1, 2)), 1)
+        kept_inside = ratio(hit, kept.sum(axis=(1, 2)))
     kinds, distances = _cluster(exp, regions, n_clusters, random_state)
     predicted = exp.proba.argmax(axis=1)
     kept_fraction = exp.kept_fraction
@@ -113,16 +115,16 @@ def explanation_summary(
     for c, name in enumerate(exp.classes.tolist()):
         chosen = predicted == c
         own = chosen[regions[:, 0]]
+        located = kept_inside[chosen & ~np.isnan(kept_inside)]
         row = {
             "class": name,
             "n_images": int(chosen.sum()),
             "right": _mean(truth[chosen] == name) if truth is not None else np.nan,
             "certain": _mean(exp.certainty_reached[chosen]),
             "kept_fraction": _mean(kept_fraction[chosen]),
-            "outside": _mean(1 - kept_inside[chosen]),
-            "from_outside": _mean(kept_inside[chosen] < 0.5)
-            if object_masks is not None
-            else np.nan,
+            "empty": int((~exp.region_masks[chosen].any(axis=1)).sum()),
+            "outside": _mean(1 - located),
+            "from_outside": _mean(located < 0.5),
             "typical_regions": _typical(
                 exp,
                 regions[own],

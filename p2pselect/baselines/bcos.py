@@ -17,6 +17,7 @@ explanation is entered before the forward pass; after it, it would be gradient t
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import torch
@@ -25,11 +26,17 @@ from torch import Tensor, nn
 
 from p2pselect.baselines.base import BaselineClassifier
 from p2pselect.baselines.blackbox import FullImageModel
+from p2pselect.exceptions import P2PSelectWarning
 from p2pselect.nn.bcos import BcosNetwork
 from p2pselect.nn.model import RegionScores
 from p2pselect.nn.pooling import region_areas, region_mean
 from p2pselect.objectives.base import LossTerms, Step
+from p2pselect.training.data import TrainingData, as_float_images
 from p2pselect.training.phases import Phase
+
+#: Training images whose logits are added up to see whether the contributions explain them,
+#: and the largest difference from 1 that is no news.
+_N_EXPLAINED, _TOLERANCE = 64, 0.05
 
 
 def bcos_objective(step: Step) -> LossTerms:
@@ -48,7 +55,9 @@ class BcosClassifier(BaselineClassifier):
     ----------
     **shared
         As for :class:`~p2pselect.baselines.base.BaselineClassifier`; ``selector`` has no
-        effect.  ``classifier`` is any timm network whose first layer is a convolution.
+        effect.  ``classifier`` is any timm network whose first layer is a convolution.  In
+        vision transformers position codes and the class token have a part in the logit that
+        belongs to no pixel: ``fit`` warns where the contributions are not the whole logit.
 
     Examples
     --------
@@ -71,6 +80,20 @@ class BcosClassifier(BaselineClassifier):
 
     def _phases(self) -> Sequence[Phase]:
         return [Phase("fit", self.max_epochs, bcos_objective, ("classifier",))]
+
+    def _after_training(self, data: TrainingData) -> None:
+        super()._after_training(data)
+        some = torch.from_numpy(data.images.batch(slice(0, _N_EXPLAINED), self.image_size))
+        share = self.module_.classifier.explained_share(as_float_images(some.to(self.device_)))
+        if abs(share - 1) > _TOLERANCE:
+            warnings.warn(
+                f"the contributions of the pixels make up {share:.0%} of the logit with "
+                f"classifier={self.classifier!r}: the rest comes from parts of the network "
+                "that do not depend on the image (position codes, class tokens), and no "
+                "explanation shows it; convolutional networks such as ResNets have none",
+                P2PSelectWarning,
+                stacklevel=2,
+            )
 
     def _scores(self, images: Tensor, regions: Tensor) -> RegionScores:
         areas = region_areas(regions)

@@ -42,6 +42,7 @@ class Tally:
             certainty=exp.certainty,
             certainty_reached=exp.certainty_reached,
             kept_fraction=exp.kept_fraction,
+            empty=~exp.region_masks.any(axis=1),
             expected_kept_fraction=exp.expected_kept_fraction,
             n_selected_regions=exp.region_masks.sum(axis=1),
             binary_input=np.full(len(exp), binary),

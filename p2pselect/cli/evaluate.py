@@ -69,6 +69,7 @@ def run(options: argparse.Namespace) -> None:
         )
         kept = exp.pixel_masks
         figures["localization"] = float(metrics.localization_score(kept, masks))
+        figures["empty"] = metrics.n_empty_masks(kept)
         figures["random_row"] = float(metrics.random_localization(masks))
         figures["center_row"] = float(metrics.center_localization(kept, masks))
     for name, value in figures.items():

@@ -40,7 +40,7 @@ from p2pselect.metrics.scorers import (
     get_scorer_names,
     make_explanation_scorer,
 )
-from p2pselect.metrics.sparsity import kept_fraction, n_selected_regions
+from p2pselect.metrics.sparsity import kept_fraction, n_empty_masks, n_selected_regions
 
 __all__ = [
     "PAPER_GRID",
@@ -66,6 +66,7 @@ __all__ = [
     "make_explanation_scorer",
     "mask_iou_score",
     "mask_recall_score",
+    "n_empty_masks",
     "n_selected_regions",
     "pixel_average_precision_score",
     "pointing_game_score",

@@ -45,7 +45,7 @@ def localization_score(
         False where the ground truth says nothing; such pixels do not count.
     empty : {"nan", "zero", "raise"}, default="nan"
         What an image without kept pixels scores: nothing, 0, or an error.  The released
-        code of the paper counts 0.
+        code of the paper counts 0.  :func:`n_empty_masks` is their number.
     per_image : bool, default=False
         Return one score per image instead of the mean.
 
@@ -80,7 +80,8 @@ def localization_score(
     if empty == "zero":
         scores[area == 0] = 0.0
     scores[~objects.any(axis=1)] = np.nan
-    return mean_or_per_image(scores, per_image, "localization (no kept or no object pixel)")
+    why = f"{(area == 0).sum()} keep no pixel, {(~objects.any(axis=1)).sum()} have no object"
+    return mean_or_per_image(scores, per_image, f"localization ({why})")
 
 
 def mask_iou_score(

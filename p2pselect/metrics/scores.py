@@ -67,6 +67,10 @@ def _n_selected_regions(exp: Explanation) -> float:
     return float(exp.region_masks.sum(axis=1).mean())
 
 
+def _n_empty(exp: Explanation) -> float:
+    return float((~exp.region_masks.any(axis=1)).sum())
+
+
 def _certainty_reached(exp: Explanation) -> float:
     return float(exp.certainty_reached.mean())
 
@@ -98,6 +102,7 @@ SCORES: dict[str, tuple[Callable[..., Any], tuple[str, ...], bool]] = {
     "comprehensiveness": (perturbation.comprehensiveness, _MODEL, True),
     "neg_kept_fraction": (_kept_fraction, (), False),
     "neg_n_selected_regions": (_n_selected_regions, (), False),
+    "neg_n_empty": (_n_empty, (), False),
     "certainty_reached": (_certainty_reached, (), True),
     "neg_calibration_error": (_calibration_error, ("y",), False),
     "neg_aurc": (_aurc, ("y",), False),

@@ -1,4 +1,4 @@
-"""How much is shown: the kept share of an image, and the number of kept regions."""
+"""How much is shown: the kept share of an image, kept regions, masks that keep nothing."""
 
 from __future__ import annotations
 
@@ -71,3 +71,33 @@ def n_selected_regions(
         raise InputError(f"region_masks must have shape (n, d), n >= 1, got {masks.shape}")
     counts = masks.sum(axis=1)
     return counts if per_image else float(counts.mean())
+
+
+def n_empty_masks(pixel_masks: np.ndarray) -> int:
+    """Number of images of which no pixel is kept.
+
+    They have no localization and are left out of its mean, so that the mean is that of the
+    other images alone: read it beside this number.
+
+    Parameters
+    ----------
+    pixel_masks : array-like of shape (n, h, w), bool
+        True where a pixel is kept.
+
+    Returns
+    -------
+    int
+        At least 0, better when less.
+
+    Raises
+    ------
+    InputError
+        If there is no image, or the shape is not (n, h, w).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> n_empty_masks(np.array([[[1, 0]], [[0, 0]]], dtype=bool))
+    1
+    """
+    return int((kept_fraction(pixel_masks, per_image=True) == 0).sum())

@@ -225,6 +225,12 @@ class BcosNetwork(nn.Module):
             (weight,) = torch.autograd.grad(largest.sum(), encoded)
         return (encoded * weight).sum(dim=1).detach()
 
+    @torch.inference_mode()
+    def explained_share(self, images: Tensor) -> float:
+        """Share of the largest logits that the contributions make up, over all images."""
+        logits = self.network(self.encode(images)).amax(dim=1)
+        return float(self.contributions(images).sum() / logits.sum())
+
 
 @contextmanager
 def explaining(network: nn.Module) -> Iterator[None]:

@@ -45,4 +45,5 @@ def relaxed_bernoulli(
     soft = torch.sigmoid((logits + torch.logit(uniform)) / temperature)
     if not straight_through:
         return soft
-    return (soft > 0.5).to(soft.dtype) + soft - soft.detach()
+    # The bracket is exactly 0: a removed region must not shine through by a rounding error.
+    return (soft > 0.5).to(soft.dtype) + (soft - soft.detach())

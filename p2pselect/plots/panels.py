@@ -8,6 +8,7 @@ import numpy as np
 
 from p2pselect.exceptions import InputError
 from p2pselect.explanation import Explanation
+from p2pselect.metrics.averaging import ratio
 from p2pselect.metrics.object_masks import check_object_masks
 from p2pselect.plots import pixels
 from p2pselect.plots.display import check_truth
@@ -179,8 +180,9 @@ def _foot(
     parts.append(f"{percent(exp.kept_fraction.mean())} of the pixels kept")
     if masks is not None:
         kept = exp.pixel_masks.sum(axis=(1, 2))
-        hit = (exp.pixel_masks & masks).sum(axis=(1, 2))
-        parts.append(
-            f"{percent((hit / np.maximum(kept, 1)).mean())} of the kept pixels on the object"
-        )
+        inside = ratio((exp.pixel_masks & masks).sum(axis=(1, 2)), kept)
+        if kept.any():
+            parts.append(f"{percent(np.nanmean(inside))} of the kept pixels on the object")
+        if not kept.all():
+            parts.append(f"nothing kept of {(kept == 0).sum()} images")
     return parts[0] + "  " + "  ·  ".join(parts[1:])

@@ -176,6 +176,8 @@ def _facts(exp: Explanation, truth: np.ndarray | None) -> str:
         ),
         ("pixels shown, on average", percent(exp.kept_fraction.mean())),
     ]
+    if not (some := exp.region_masks.any(axis=1)).all():
+        facts.append(("images of which nothing is shown", f"{(~some).sum():,}"))
     return "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
 
 

@@ -1,6 +1,7 @@
 """B-cos: networks that are linear while they explain."""
 
 import copy
+import warnings
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from torch import nn
 
 from p2pselect.baselines import BcosClassifier
 from p2pselect.baselines.bcos import bcos_objective
+from p2pselect.exceptions import P2PSelectWarning
 from p2pselect.nn.bcos import BcosConv2d, BcosLinear, BcosNetwork, explaining, to_bcos
 
 HALF = torch.full((3, 1, 1), 0.5)
@@ -115,6 +117,24 @@ def test_weights_read_six_channels_as_they_read_three():
     network = BcosNetwork(nn.Sequential(convolution), HALF, std, 2)
     six = network.network[0].linear(network.encode(images))
     torch.testing.assert_close(six, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_what_contributions_leave_out_is_said(make, X, y):
+    with pytest.warns(P2PSelectWarning, match=r"make up -?\d+% of the logit"):
+        vit = make(BcosClassifier, classifier="test_vit").fit(X, y)
+    network = vit.module_.classifier
+    images = torch.tensor(X).permute(0, 3, 1, 2).float() / 255
+    with torch.inference_mode():
+        logits = (network(images) - network.logit_bias).amax(dim=1)
+    share = float(network.contributions(images).sum() / logits.sum())
+    assert network.explained_share(images) == pytest.approx(share, rel=1e-3)
+    assert abs(share - 1) > 0.05
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        convolutional = make(BcosClassifier).fit(X, y)
+    assert convolutional.module_.classifier.explained_share(images) == pytest.approx(
+        1, abs=0.02
+    )
 
 
 def test_no_bias_is_left():

@@ -117,6 +117,7 @@ def test_evaluate_with_masks(folder, model, tmp_path, capsys):
     assert main(arguments) == 0
     figures = json.loads((tmp_path / "f.json").read_text())
     assert {"accuracy", "localization", "random_row", "center_row"} <= set(figures)
+    assert figures["empty"] == 0
     assert "localization" in capsys.readouterr().out
 
 

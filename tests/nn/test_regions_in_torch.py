@@ -93,7 +93,7 @@ def test_straight_through_is_binary_with_the_relaxed_gradient():
     logits = torch.randn(1000, requires_grad=True)
     torch.manual_seed(1)
     hard = relaxed_bernoulli(logits, 0.7, straight_through=True)
-    assert set(hard.detach().round(decimals=6).unique().tolist()) == {0.0, 1.0}
+    assert set(hard.detach().unique().tolist()) == {0.0, 1.0}
     (gradient,) = torch.autograd.grad(hard.sum(), logits)
     torch.manual_seed(1)
     (soft,) = torch.autograd.grad(relaxed_bernoulli(logits, 0.7).sum(), logits)

@@ -1,7 +1,7 @@
 """Pickle files that hold plain data: containers, strings, numbers and arrays.
 
-CIFAR-10, ImageNet-9's lists and BAM's masks are distributed as pickles.  Unpickling calls
-whatever a file names, so these are read by an unpickler that knows NumPy's arrays only.
+CIFAR-10 and ImageNet-9's lists are distributed as pickles.  Unpickling calls whatever a file
+names, so these are read by an unpickler that knows NumPy's arrays only.
 """
 
 from __future__ import annotations
@@ -55,39 +55,6 @@ def read_pickle(path: Path) -> Any:
     # A damaged pickle can raise nearly anything.
     except Exception as error:
         raise InputError(f"{path} is not a pickle of plain data: {error}") from error
-
-
-def read_npy(path: Path) -> np.ndarray:
-    """Read a ``.npy`` file whose array may hold arrays.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    ndarray
-
-    Raises
-    ------
-    InputError
-        When the file is missing, damaged, or holds anything but arrays.
-    """
-    try:
-        with path.open("rb") as file:
-            version = np.lib.format.read_magic(file)
-            header = {
-                (1, 0): np.lib.format.read_array_header_1_0,
-                (2, 0): np.lib.format.read_array_header_2_0,
-            }[version]
-            _, _, dtype = header(file)
-            if dtype.hasobject:
-                return np.asarray(_load(file))
-        return np.load(path, allow_pickle=False)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error}") from error
-    except Exception as error:
-        raise InputError(f"{path} is not a .npy file of arrays: {error}") from error
 
 
 def _load(file: IO[bytes]) -> Any:

@@ -31,9 +31,9 @@ class Dataset:
     ----------
     loader : callable
         ``loader(folder, split, random_state)`` returns a Bunch with ``images``, ``target``,
-        ``target_names``, ``masks`` (or None) and ``groups`` (or None).  ``folder`` is where
-        the set lies, None for one that is generated.  Give a function of a module rather
-        than a lambda, so that worker processes can be sent it.
+        ``target_names`` and ``masks`` (or None).  ``folder`` is where the set lies, None for
+        one that is generated.  Give a function of a module rather than a lambda, so that
+        worker processes can be sent it.
     image_size : int
         Side in pixels at which the set is used.
     folder : str, default None
@@ -105,7 +105,7 @@ class Dataset:
         -------
         Bunch
             ``images``, ``target`` (n,), ``target_names``, ``masks`` (True where the
-            evidence for ``target`` is) or None, ``groups`` (n,) or None.
+            evidence for ``target`` is) or None.
 
         Raises
         ------
@@ -118,7 +118,7 @@ class Dataset:
                 raise InputError(f"root is None; {self}")
             folder = require(Path(root, self.folder), self.needs or (".",), self.tree)
         data = self.loader(folder, split, random_state)
-        return Bunch(**{"masks": None, "groups": None, **data})
+        return Bunch(**{"masks": None, **data})
 
     def __str__(self) -> str:
         """The tree that is expected under ``root``."""

@@ -1,19 +1,17 @@
-"""Images in tar files, as WebDataset writes them: KEY.jpg and, beside it, KEY.cls."""
+"""Images in tar files, as WebDataset writes them, read in any order."""
 
 from __future__ import annotations
 
 import io
 import os
-import tarfile
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from p2pselect.datasets.tar_samples import LABELS, check_complete, label_of, read_samples
 from p2pselect.exceptions import ImageReadError, InputError
 from p2pselect.images import ImageSequence
 from p2pselect.images.reading import decode
-
-_IMAGES = ("jpg", "jpeg", "png", "webp")
 
 
 class TarImages:
@@ -84,8 +82,13 @@ def load_tar_shards(
     ----------
     paths : iterable of path
         Uncompressed tar files.  Members that share all of their name up to the first dot
-        after the last slash belong together: ``KEY.jpg`` (or jpeg, png, webp) is the image,
-        ``KEY.cls`` holds its label as text; others are not looked at.
+        after the last slash are one sample: ``KEY.jpg`` (or another ending of a format that
+        can be decoded) is the image, and ``KEY.cls``, ``KEY.txt`` or ``KEY.json`` its label:
+        one line of text, or JSON that is a string, a whole number, or an object with one of
+        these as "label", "cls" or "class".  Where samples have several of the three, the
+        first is the label of all.  Endings may be in upper case.  Hidden members are left
+        out, as files are by :func:`~p2pselect.datasets.load_image_folder`, and other parts of
+        a sample are not looked at.  The same key in two tar files is two samples.
 
     Returns
     -------
@@ -97,36 +100,33 @@ def load_tar_shards(
     Raises
     ------
     InputError
-        When a file is missing, no tar file or compressed, an image has no label, a label no
-        image, or there is none at all.
+        When a file is missing, not a tar file or compressed, a sample lacks its image or its
+        label or has two, a label cannot be read, keys have dots, or there is no image at all.
+        The message names the file and the key.
 
     Examples
     --------
     >>> from pathlib import Path
     >>> images, y = load_tar_shards(sorted(Path("train").glob("*.tar")))  # doctest: +SKIP
     """
+    if isinstance(paths, str | bytes | os.PathLike):
+        raise InputError(f"paths is one path, {os.fsdecode(paths)!r}: pass [path]")
     shards = [os.fspath(path) for path in paths]
     places: list[tuple[int, int, int]] = []
     names: list[bytes] = []
     labels: list[str] = []
+    kind: str | None = None
     for number, path in enumerate(shards):
-        found: dict[str, tuple[int, int, str]] = {}
-        said: dict[str, str] = {}
-        for key, ending, member, label in _members(path):
-            if label is not None:
-                said[key] = label
-            elif ending in _IMAGES:
-                if key in found:
-                    raise InputError(f"{path} has two images of {key!r}")
-                found[key] = (member.offset_data, member.size, member.name)
-        alone = sorted(found.keys() ^ said.keys())
-        if alone:
-            lacks = "label (.cls)" if alone[0] in found else "image"
-            raise InputError(f"{path}: {alone[0]!r} has no {lacks}, {len(alone)} such in all")
-        for key, (start, size, name) in found.items():
-            places.append((number, start, size))
-            names.append(os.fsencode(name))
-            labels.append(said[key])
+        samples = read_samples(path)
+        if kind is None:
+            held = {ending for sample in samples.values() for ending in sample.labels}
+            kind = next((ending for ending in LABELS if ending in held), None)
+        check_complete(path, samples, kind)
+        for key, sample in samples.items():
+            assert sample.image is not None and kind is not None
+            places.append((number, sample.image.offset_data, sample.image.size))
+            names.append(os.fsencode(sample.image.name))
+            labels.append(label_of(sample.labels[kind], kind, f"{path}, {key}.{kind}"))
     if not places:
         raise InputError(f"no images in {len(shards)} tar files: {', '.join(shards[:3])}")
     shard, start, n_bytes = np.array(places, dtype=np.int64).T
@@ -137,23 +137,3 @@ def load_tar_shards(
         ImageSequence._from_source(source),
         np.array([int(label) for label in labels] if whole else labels),
     )
-
-
-def _members(path: str) -> Iterator[tuple[str, str, tarfile.TarInfo, str | None]]:
-    """Key, ending and place of every file of a shard; the text of those that are labels."""
-    try:
-        with tarfile.open(path, "r:") as tar:
-            while (member := tar.next()) is not None:
-                tar.members = []  # type: ignore[attr-defined]  # it would keep them all
-                folder, _, name = member.name.rpartition("/")
-                key, _, ending = name.partition(".")
-                if not member.isfile() or not key:
-                    continue
-                label = None
-                if ending.lower() == "cls":
-                    file = tar.extractfile(member)
-                    assert file is not None
-                    label = file.read().decode("utf-8").strip()
-                yield f"{folder}/{key}", ending.lower(), member, label
-    except (OSError, tarfile.TarError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is no uncompressed tar file of images: {error}") from error

@@ -159,13 +159,14 @@ def _enter(
         if identity in around:
             return None
         with os.scandir(path) as found:
-            visible = [entry for entry in found if not _is_hidden(entry.name)]
+            visible = [entry for entry in found if not is_hidden(entry.name)]
     except OSError as error:
         raise InputError(f"{path} cannot be looked into: {error.strerror}") from error
     return sorted(visible, key=lambda entry: natural(entry.name)), around | {identity}
 
 
-def _is_hidden(name: str) -> bool:
+def is_hidden(name: str) -> bool:
+    """Whether files and folders of this name are never looked at."""
     return name.startswith(".") or name.lower() in _LEFT_BEHIND
 
 

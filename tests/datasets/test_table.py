@@ -17,7 +17,6 @@ def test_digit_scenes():
     same = make_digit_scenes(1000, split="test", random_state=3)
     np.testing.assert_array_equal(data.images, same.images)
     assert data.images.shape[1] == DATASETS["digit_scenes"].image_size
-    assert data.groups is None
     with pytest.raises(InputError, match="split must be"):
         DATASETS["digit_scenes"].load(None, "tset", 0)
 
@@ -56,7 +55,7 @@ def test_a_set_of_ones_own(tmp_path):
     (tmp_path / "mine" / "readme.txt").touch()
     data = own.load(str(tmp_path), "train", 7)
     assert data.target == [(str(tmp_path / "mine"), "train", 7)]
-    assert data.masks is None and data.groups is None
+    assert data.masks is None
 
 
 def _load(folder, split, random_state):

@@ -8,7 +8,7 @@ from PIL import Image
 
 from p2pselect import P2PClassifier, presets
 from p2pselect.datasets import load_tar_shards
-from p2pselect.exceptions import ImageReadError, InputError
+from p2pselect.exceptions import ImageReadError, InputError, P2PSelectWarning
 
 
 def png(value, size=(9, 7)):
@@ -65,13 +65,73 @@ def test_labels_are_text_unless_all_are_numbers(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ({"cls": "3\n"}, [3, 3]),
+        ({"txt": "cat"}, ["cat", "cat"]),
+        ({"json": "7"}, [7, 7]),
+        ({"json": '"cat"'}, ["cat", "cat"]),
+        ({"json": '{"id": 1, "label": "cat"}'}, ["cat", "cat"]),
+        ({"json": '{"cls": 4}', "txt": "a caption"}, ["a caption", "a caption"]),
+        ({"json": "{}", "txt": "a\ncaption", "cls": "\ufeff-1"}, [-1, -1]),
+    ],
+)
+def test_labels_as_people_write_them(labels, expected, tmp_path):
+    members = [
+        (f"a/{number}.{ending}", content)
+        for number in range(2)
+        for ending, content in [
+            ("PNG", png(number)),
+            *((ending, text.encode()) for ending, text in labels.items()),
+        ]
+    ]
+    images, y = load_tar_shards([write(tmp_path / "x.tar", members)])
+    assert y.tolist() == expected and [image[0, 0, 0] for image in images] == [0, 1]
+
+
+@pytest.mark.parametrize("prefix", ["", "./", "train/a/", "v1.0/", "/data/", "../"])
+@pytest.mark.parametrize("ending", ["png", "PNG", "jpeg", "JPG", "pgm"])
+def test_members_as_people_name_them(prefix, ending, tmp_path):
+    members = [
+        (f"{prefix}0.{ending}", png(5)),
+        (f"{prefix}0.CLS", b"1"),
+        (f"{prefix}0.left.jpg", b"another part"),
+        (f"{prefix}._0.{ending}", b"left by another program"),
+        (f"{prefix}__MACOSX/0.{ending}", b"left by another program"),
+    ]
+    images, y = load_tar_shards([write(tmp_path / "x.tar", members)])
+    assert images[0][0, 0, 0] == 5 and y.tolist() == [1]
+
+
+def test_the_same_key_in_two_shards_is_two_samples(tmp_path):
+    paths = [
+        write(tmp_path / f"{n}.tar", [("0.png", png(n)), ("0.cls", str(n).encode())])
+        for n in range(2)
+    ]
+    images, y = load_tar_shards(paths)
+    assert [image[0, 0, 0] for image in images] == y.tolist() == [0, 1]
+
+
+PNG = ("d/a.png", png(0))
+
+
+@pytest.mark.parametrize(
     ("members", "message"),
     [
-        ([("a.png", png(0))], r"'/a' has no label \(.cls\), 1 such"),
-        ([("d/a.cls", b"1")], "'d/a' has no image"),
-        ([("a.png", png(0)), ("a.jpg", png(0)), ("a.cls", b"1")], "two images of"),
+        ([("a.png", png(0))], r"x.tar: 'a' has no label \(.cls, .txt, .json\), 1 such"),
+        ([PNG, ("d/a.cls", b"1"), ("b.png", png(0)), ("b.txt", b"1")], r"'b' .*label \(.cls\)"),
+        ([("d/a.cls", b"1")], "x.tar: 'd/a' has no image"),
+        ([PNG, ("d/a.jpg", png(0)), ("d/a.cls", b"1")], "x.tar has two images of 'd/a'"),
+        ([PNG, ("d/a.cls", b"1"), ("d/a.cls", b"2")], r"two labels of 'd/a' \(.cls\)"),
         ([], "no images in 1 tar files"),
-        ([("a.png", png(0)), ("a.cls", b"\xff")], "no uncompressed tar file"),
+        ([PNG, ("d/a.cls", b"\xff")], "x.tar, d/a.cls: no label can be read"),
+        ([PNG, ("d/a.cls", b" \n")], "x.tar, d/a.cls: expected a label in one line, got 0"),
+        ([PNG, ("d/a.txt", b"a\nb")], "x.tar, d/a.txt: .* got 2 lines"),
+        ([PNG, ("d/a.json", b"{")], "x.tar, d/a.json: no label can be read"),
+        ([PNG, ("d/a.json", b'{"id": 1}')], "d/a.json: .*'label' or 'cls' or 'class', got"),
+        ([PNG, ("d/a.json", b"true")], "a whole number, .* got True"),
+        ([("a.b0.png", png(0)), ("a.b0.cls", b"1")], "a.b0.png: .* 'b0.png' of 'a' .*without"),
+        ([PNG, ("d/a.cls", b"1"), ("c.0.png", png(0))], "x.tar, c.0.png: a key ends at"),
     ],
 )
 def test_shards_that_do_not_fit(members, message, tmp_path):
@@ -80,11 +140,17 @@ def test_shards_that_do_not_fit(members, message, tmp_path):
 
 
 def test_files_that_are_no_shards(shards, tmp_path):
-    with pytest.raises(InputError, match="nowhere.tar is no uncompressed tar"):
+    with pytest.raises(InputError, match="nowhere.tar cannot be read: No such file"):
         load_tar_shards([tmp_path / "nowhere.tar"])
     members = [("a.png", png(0)), ("a.cls", b"1")]
-    with pytest.raises(InputError, match="x.tar.gz is no uncompressed tar"):
-        load_tar_shards([write(tmp_path / "x.tar.gz", members, "w:gz")])
+    for mode in ("gz", "bz2", "xz"):
+        with pytest.raises(InputError, match=r"x.tar is compressed, .*decompress it"):
+            load_tar_shards([write(tmp_path / "x.tar", members, f"w:{mode}")])
+    with pytest.raises(InputError, match=r"paths is one path, .*: pass \[path\]"):
+        load_tar_shards(str(shards[0]))
+    (tmp_path / "x.tar").write_bytes(b"no tar" * 1000)
+    with pytest.raises(InputError, match="x.tar cannot be read as a tar file"):
+        load_tar_shards([tmp_path / "x.tar"])
     cut = tmp_path / "cut.tar"
     cut.write_bytes(shards[0].read_bytes()[:700])
     with pytest.raises(InputError):
@@ -97,6 +163,10 @@ def test_an_image_that_cannot_be_read_is_named(tmp_path):
     images, _ = load_tar_shards([path])
     with pytest.raises(ImageReadError, match=r"x.tar, a.png: not an image in a known format"):
         images[0]
+    with pytest.warns(
+        P2PSelectWarning, match=r"1 of 1 images cannot be read:\n  .*x.tar, a.png"
+    ):
+        assert images.readable().tolist() == [False]
     path.unlink()
     with pytest.raises(ImageReadError, match=r"x.tar, a.png: No such file"):
         images[0]

@@ -112,7 +112,9 @@ class P2PClassifier(P2PHooks):
         mirrors, ``"shift"`` moves by up to a tenth of the side, ``"shift+tint"`` changes
         colours too, ``"affine"`` and ``"affine+tint"`` move, turn, scale and shear a little,
         ``"paper"`` is resized crop, flip and colour jitter, ``"paper-crop"`` the same with 7/8
-        of the side.  A callable maps ``(images, regions, rng)`` to new images and regions.
+        of the side.  A callable maps ``(images, regions, rng)`` to new images and regions
+        of the same shapes: images (b, h, w, 3), uint8 or float in [0, 1]; regions (b, h, w),
+        integers from 0; and a numpy ``Generator``.
     validation_fraction : float in (0, 1), optional
         Share of every class held out.  The terms of the loss of these images go into
         ``history_``, with all schedules at their end, so that epochs can be compared;

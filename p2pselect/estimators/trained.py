@@ -32,7 +32,7 @@ from p2pselect.labels import as_labels, check_known, encode_labels, find_classes
 from p2pselect.processes import together
 from p2pselect.training.averaging import WeightAverage
 from p2pselect.training.checkpoints import Checkpoints, checkpoint_path
-from p2pselect.training.data import REGION_MEMORY, TrainingData, Views
+from p2pselect.training.data import REGION_MEMORY, TrainingData, Views, draws
 from p2pselect.training.fitting import new_net, run_epochs
 from p2pselect.training.net import SelectiveNet
 from p2pselect.training.phases import Phase
@@ -268,6 +268,9 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
             of_class[target] = weight
             return TrainingStream(images, self.classes_, views, of_class, self._seed)
         images.check_readable(progress=self.verbose > 0)
+        if callable(views.augment):
+            # On two images, for a fault to be found before the regions of all are proposed.
+            views(images[:2], None if regions is None else regions[:2], draws(0, 0, 2, 0))
         small_enough = len(images) * self.image_size**2 * 4 <= REGION_MEMORY
         if regions is None and small_enough and not views.need_originals:
             regions = propose_all(self.regions_, images, self.image_size)

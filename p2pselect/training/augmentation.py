@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from p2pselect.exceptions import InputError
+from p2pselect.training.seeding import Randomness
 
 #: (images (b, h, w, 3), regions (b, h, w), rng) -> (images, regions), new arrays.
 Augmentation = Callable[
@@ -215,12 +218,70 @@ def paper_view(
     return np.array(color_jitter(view, rng)), regions
 
 
+def augmented(
+    augment: Augmentation, images: np.ndarray, regions: np.ndarray, rng: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """What a function of the user makes of a batch, if it is images and label maps.
+
+    Random numbers that it takes from torch's default generator belong to the batch, too.
+
+    Raises
+    ------
+    InputError
+        If it fails, or what it returns cannot be trained on.
+    """
+    seed = int(rng.spawn(1)[0].integers(2**31))
+    try:
+        with Randomness(seed, torch.device("cpu")).in_place():
+            views = augment(images, regions, rng)
+    # Whatever a function of the user may raise.
+    except Exception as error:
+        raise InputError(
+            f"augment={augment!r} fails ({type(error).__name__}: {error}); {_CONTRACT}"
+        ) from error
+    if fault := _fault_of(views, regions.shape):
+        raise InputError(f"augment={augment!r} returns {fault}; {_CONTRACT}")
+    return views
+
+
+_CONTRACT = (
+    "it must take images (b, h, w, 3), regions (b, h, w) and a numpy Generator, and return new "
+    "images and regions of the same shapes: uint8, or float in [0, 1], and integers from 0; "
+    "transforms of torchvision or albumentations can be called inside of such a function"
+)
+
+
+def _fault_of(views: Any, shape: tuple[int, ...]) -> str | None:
+    """What is wrong with augmented images and regions, None where nothing is."""
+    if not isinstance(views, (tuple, list)) or len(views) != 2:
+        several = isinstance(views, (tuple, list))
+        return f"{len(views)} values" if several else f"a {type(views).__name__}"
+    for name, array, expected in zip(
+        ("images", "regions"), views, ((*shape, 3), shape), strict=True
+    ):
+        if not isinstance(array, np.ndarray):
+            return f"{name} of type {type(array).__name__}, not ndarray"
+        if array.shape != expected:
+            return f"{name} of shape {array.shape}, not {expected}"
+    images, regions = views
+    if images.dtype != np.uint8:
+        if not np.issubdtype(images.dtype, np.floating):
+            return f"images of dtype {images.dtype}"
+        if not (images.min() >= 0 and images.max() <= 1):  # also where one of them is NaN
+            return f"images from {images.min():g} to {images.max():g}"
+    if not np.issubdtype(regions.dtype, np.integer):
+        return f"regions of dtype {regions.dtype}"
+    if regions.min() < 0 or regions.max() >= regions[0].size:
+        return f"regions from {regions.min()} to {regions.max()}"
+    return None
+
+
 def resolve_augmentation(augment: str | Augmentation | None) -> Augmentation | None:
     """The function behind a name; the paper's have none, they need the original images."""
     if augment is None:
         return None
     if callable(augment):
-        return augment
+        return partial(augmented, augment)
     if augment in PAPER_VIEWS:
         return None
     if augment not in AUGMENTATIONS:

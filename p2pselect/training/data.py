@@ -91,10 +91,10 @@ class Views:
         return stacked, self.propose(stacked) if given is None else np.stack(regions)
 
 
-def draws(seed: int, epoch: int, n: int, first: int, own: slice) -> Any:
+def draws(seed: int, epoch: int, n: int, first: int, own: slice | None = None) -> Any:
     """A generator for the part ``own`` of the batch of ``n`` images that ``first`` begins."""
     rng = np.random.default_rng([seed, epoch, n, first])
-    return rng if own == slice(0, n) else WholeBatchDraws(rng, n, own)
+    return rng if own in (None, slice(0, n)) else WholeBatchDraws(rng, n, own)
 
 
 def as_batch(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import pickle
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +15,7 @@ from torch import nn
 
 from p2pselect.exceptions import InputError
 from p2pselect.processes import Processes, together
-from p2pselect.training.data import TrainingData, identity
+from p2pselect.training.data import TrainingData, Views, identity
 from p2pselect.training.net import SelectiveNet
 from p2pselect.training.optim import OPTIMIZERS, lr_callbacks
 from p2pselect.training.phases import Phase
@@ -85,6 +87,8 @@ def run_epochs(
     for part in (train, valid):
         if part is not None:
             part.processes = net.team.processes
+    if settings.num_workers:
+        check_sendable(train.views)
     for name, value in train.loading(net.batch_size).items():
         setattr(net, f"iterator_train__{name}", value)
     steps = train.n_batches(net.batch_size)
@@ -102,6 +106,28 @@ def run_epochs(
     finally:
         net.watchers = []
         net.team = Team(Processes())
+
+
+def check_sendable(views: Views) -> None:
+    """See whether worker processes can be given what they shall do.
+
+    Raises
+    ------
+    InputError
+        If processes are spawned, and ``augment`` or ``regions`` cannot be pickled.
+    """
+    # Asked without allow_none, multiprocessing would settle on its default from now on.
+    set_by_program = multiprocessing.get_start_method(allow_none=True)
+    if (set_by_program or multiprocessing.get_all_start_methods()[0]) == "fork":
+        return
+    try:
+        pickle.dumps(views)
+    # Whatever pickle has to say of an object.
+    except Exception as error:
+        raise InputError(
+            f"num_workers: augment or regions cannot be sent to a worker process ({error}); "
+            "use functions of a module, or num_workers=0"
+        ) from error
 
 
 def split_validation(data: TrainingData, fraction: float) -> tuple[TrainingData, TrainingData]:

@@ -2,7 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
+from torchvision import tv_tensors
+from torchvision.transforms import v2
 
+from p2pselect import P2PClassifier, presets
 from p2pselect.exceptions import InputError
 from p2pselect.training.augmentation import (
     AUGMENTATIONS,
@@ -101,6 +105,77 @@ def test_paper_view_crops_given_regions_along():
 
 def test_names():
     assert resolve_augmentation(None) is None and resolve_augmentation("paper") is None
-    assert resolve_augmentation(flip) is flip
+    images, regions = _striped()
+    own, named = (
+        resolve_augmentation(augment)(images, regions, np.random.default_rng(0))
+        for augment in (flip, "flip")
+    )
+    np.testing.assert_array_equal(own[0], named[0])
+    np.testing.assert_array_equal(own[1], named[1])
     with pytest.raises(InputError, match="'affine'.*got 'warp'"):
         resolve_augmentation("warp")
+
+
+@pytest.mark.parametrize(
+    "augment, match",
+    [
+        (v2.RandomHorizontalFlip(), r"returns 3 values; it must take images \(b, h, w, 3\)"),
+        (lambda image: {"image": image}, "fails .TypeError: .*it must take images"),
+        (lambda i, r, g: i, "returns a ndarray"),
+        (lambda i, r, g: (torch.from_numpy(i), r), "images of type Tensor"),
+        (lambda i, r, g: (i[:, :-1], r), r"images of shape \(4, 31, 32, 3\)"),
+        (lambda i, r, g: (i.transpose(0, 3, 1, 2), r), r"images of shape \(4, 3, 32, 32\)"),
+        (lambda i, r, g: (i[:2], r[:2]), r"images of shape \(2, 32, 32, 3\)"),
+        (lambda i, r, g: (i, r[..., None]), r"regions of shape \(4, 32, 32, 1\)"),
+        (lambda i, r, g: (i.astype(np.int64), r), "images of dtype int64"),
+        (lambda i, r, g: (i.astype(np.float32), r), "images from 0 to 210"),
+        (lambda i, r, g: (i * np.nan, r), "images from nan to nan"),
+        (lambda i, r, g: (i, r.astype(np.float32)), "regions of dtype float32"),
+        (lambda i, r, g: (i, r - 1), "regions from -1 to 6"),
+        (lambda i, r, g: (i, r + 32 * 32), "regions from 1024 to 1031"),
+    ],
+)
+def test_what_an_augmentation_of_the_user_must_give(augment, match):
+    images, regions = _striped()
+    with pytest.raises(InputError, match=f"(?s)augment=.*{match}"):
+        resolve_augmentation(augment)(images, regions, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_transforms_of_torchvision_inside_of_a_function(dtype):
+    turn = v2.RandomAffine(30, interpolation=v2.InterpolationMode.NEAREST, fill=0)
+
+    def augment(images, regions, rng):
+        image = tv_tensors.Image(torch.from_numpy(images).permute(0, 3, 1, 2))
+        image, mask = turn(image, tv_tensors.Mask(torch.from_numpy(regions)))
+        return image.permute(0, 2, 3, 1).numpy(), mask.numpy()
+
+    images, regions = _striped()
+    shown = images if dtype == np.uint8 else images / dtype(255)
+    callers = torch.get_rng_state()
+    views, labels = resolve_augmentation(augment)(shown, regions, np.random.default_rng(3))
+    again, _ = resolve_augmentation(augment)(shown, regions, np.random.default_rng(3))
+    other, _ = resolve_augmentation(augment)(shown, regions, np.random.default_rng(4))
+    assert views.dtype == dtype and not np.array_equal(labels, regions)
+    scale = 1 if dtype == np.uint8 else 255
+    assert _agreement(np.round(views * scale), labels) == 1
+    # Their random numbers, which are torch's, belong to the batch.
+    np.testing.assert_array_equal(again, views)
+    assert not np.array_equal(other, views)
+    assert torch.equal(torch.get_rng_state(), callers)
+
+
+def test_a_fault_of_an_augmentation_is_found_before_anything_else():
+    images = np.zeros((9, 32, 32, 3), np.uint8)
+    seen = []
+    clf = P2PClassifier(
+        **{
+            **presets.SMALL,
+            "image_size": 32,
+            "augment": lambda image: image,
+            "regions": lambda image: seen.append(image) or np.zeros(image.shape[:2], int),
+        }
+    )
+    with pytest.raises(InputError, match="augment=.* fails"):
+        clf.fit(images, [0, 1, 2] * 3)
+    assert len(seen) <= 2 and not hasattr(clf, "module_")

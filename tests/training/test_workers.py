@@ -1,9 +1,15 @@
 """Worker processes, however they are started: no deadlock, and the same learning."""
 
+import multiprocessing
 import subprocess
 import sys
 
 import pytest
+
+from p2pselect.exceptions import InputError
+from p2pselect.training.augmentation import flip
+from p2pselect.training.data import Views
+from p2pselect.training.fitting import check_sendable
 
 SCRIPT = """
 import sys
@@ -45,3 +51,15 @@ def test_workers_learn_the_same_however_they_are_started(tmp_path, start):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout == "done\n"
+
+
+@pytest.mark.parametrize("start", ["spawn", "forkserver", "fork"])
+def test_what_cannot_be_sent_to_a_worker_is_said(monkeypatch, start):
+    monkeypatch.setattr(multiprocessing, "get_start_method", lambda allow_none: start)
+    check_sendable(Views(print, 32, flip))
+    own = Views(print, 32, lambda images, regions, rng: (images, regions))
+    if start == "fork":
+        check_sendable(own)
+    else:
+        with pytest.raises(InputError, match=r"num_workers: augment or regions .*lambda"):
+            check_sendable(own)

@@ -92,6 +92,17 @@ def test_an_image_s_mask_is_its_own(toy_step):
     torch.testing.assert_close(alone, together[2:3], atol=1e-5, rtol=0)
 
 
+def test_an_image_that_is_done_waits_for_the_others(toy_step):
+    # Of one loss two steps change less than half a percent, of the other more than one.
+    step = toy_step()
+    start = torch.tensor([1.0, 0.3])[:, None, None].expand(2, 4, 4)
+    found = search(convergence="loss", step=0.002, max_steps=40).fit(
+        CountingClassifier(), step.images[:2], step.regions[:2], start
+    )
+    torch.testing.assert_close(found[0], torch.full((4, 4), 1 - 3 * 0.002))
+    torch.testing.assert_close(found[1], torch.full((4, 4), 0.3 - 40 * 0.002))
+
+
 def test_stopping_at_tau(toy_step):
     step = toy_step()
     cells = cell_grid(5, 8, 2, torch.device("cpu"))

@@ -75,6 +75,8 @@ def test_one_region_image():
 def test_schedules_match_the_released_ones():
     # 100 epochs: lambda is 1/100 until epoch 10 and full from 50; temperature .5 ** (e / 50).
     assert sparsity_ramp(0.0) == sparsity_ramp(0.099) == 0.01
+    assert sparsity_ramp(0.1) == 0.01
+    assert sparsity_ramp(0.15) == pytest.approx(0.01 + 0.99 / 8)
     assert sparsity_ramp(0.3) == pytest.approx(0.505)
     assert sparsity_ramp(0.5) == sparsity_ramp(1.0) == 1.0
     assert geometric(1.0, 0.5, 0.1) == pytest.approx(0.871, abs=1e-3)

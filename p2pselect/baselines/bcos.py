@@ -45,7 +45,7 @@ def bcos_objective(step: Step) -> LossTerms:
     target = torch.full_like(logits, 1 / logits.shape[1])
     target.scatter_(1, step.target[:, None], 1.0)
     terms = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
-    return {"cross_entropy": terms.sum(dim=1)}
+    return {"binary_cross_entropy": terms.sum(dim=1)}
 
 
 class BcosClassifier(BaselineClassifier):

@@ -19,7 +19,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL")
     parser.add_argument("folder", type=Path, metavar="DIR", help="holds CLASS/IMAGE files")
     parser.add_argument(
-        "--masks-dir", type=Path, metavar="DIR", help="holds CLASS/IMAGE.png, object white"
+        "--masks-dir",
+        type=Path,
+        metavar="DIR",
+        help="holds CLASS/IMAGE.png, object white; images without one are left out of the "
+        "scores of masks",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
     add_certainty(parser)
@@ -48,6 +52,11 @@ def run(options: argparse.Namespace) -> None:
     else:
         with hint_at_skipping():
             images.check_readable(progress=True)
+    masks = None
+    if options.masks_dir is not None:
+        masks = datasets.load_mask_folder(
+            options.masks_dir, images, model.image_size, missing="skip"
+        )
     exp = model.explain(images)
     correct = exp.predicted.astype(str) == labels
     figures = {
@@ -63,11 +72,9 @@ def run(options: argparse.Namespace) -> None:
             metrics.deletion_fidelity_curve(exp, model.predict_proba_masked).area
         ),
     }
-    if options.masks_dir is not None:
-        masks = datasets.load_mask_folder(
-            options.masks_dir, images, model.image_size, missing="skip"
-        )
+    if masks is not None:
         kept = exp.pixel_masks
+        figures["n_masks"] = int(masks.any(axis=(1, 2)).sum())
         figures["localization"] = float(metrics.localization_score(kept, masks))
         figures["empty"] = metrics.n_empty_masks(kept)
         figures["random_row"] = float(metrics.random_localization(masks))
@@ -77,10 +84,9 @@ def run(options: argparse.Namespace) -> None:
     print(f"{'':20s} per class: accuracy, kept")
     # Whole names: those of some data sets differ at their ends only.
     width = max(20, *(len(label) for label in labels.tolist()))
+    kept_fraction = exp.kept_fraction
     for label in np.unique(labels):
         own = labels == label
-        print(
-            f"{label:{width}s} {correct[own].mean():.4f}, {exp.kept_fraction[own].mean():.4f}"
-        )
+        print(f"{label:{width}s} {correct[own].mean():.4f}, {kept_fraction[own].mean():.4f}")
     if options.json:
         write_json(options.json, figures, indent=2)

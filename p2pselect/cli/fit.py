@@ -7,12 +7,13 @@ p2pselect fit leaves/train --out leaves.model --epochs 40 --image-size 96 --flip
 from __future__ import annotations
 
 import argparse
+import warnings
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from p2pselect.cli.arguments import add_on_error, add_seed, whole
-from p2pselect.exceptions import InputError
+from p2pselect.exceptions import InputError, P2PSelectWarning
 from p2pselect.whole_files import (
     check_file_place,
     check_folder_place,
@@ -20,8 +21,17 @@ from p2pselect.whole_files import (
     write_json,
 )
 
-#: Networks from random weights need so many steps, however few images there are.
+if TYPE_CHECKING:
+    import numpy as np
+
+    from p2pselect import ImageSequence, P2PClassifier
+
+#: Networks from random weights need this many steps, however few images there are.
 _STEPS = 2000
+#: Training images that are looked at in the end, which costs less than an epoch.
+_LOOKED_AT = 64
+#: Share of the pixels that is as good as none of them.
+_ALMOST_NONE = 0.005
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -102,6 +112,9 @@ def run(options: argparse.Namespace) -> None:
         settings |= {"max_epochs": epochs, "warmup_epochs": round(share * epochs)}
     with hint_at_skipping():
         clf = P2PClassifier(**settings).fit(images, labels)
+    learned = len(clf.history_)
+    if clf.interrupted_ and not learned:
+        raise KeyboardInterrupt("interrupted within the first epoch: nothing is saved")
     clf.save(options.out)
     rows = [
         {k: v for k, v in row.items() if isinstance(v, (int, float, str))}
@@ -109,7 +122,54 @@ def run(options: argparse.Namespace) -> None:
     ]
     if options.json:
         write_json(options.json, rows)
+    if clf.interrupted_:
+        raise KeyboardInterrupt(
+            f"interrupted after {learned} of {clf.max_epochs} epochs; what was learned by then "
+            f"is saved in {options.out}"
+        )
+    say_what_it_learned(clf, images, labels)
     print(f"saved {options.out}; next: p2pselect evaluate {options.out} DIR")
+
+
+def say_what_it_learned(clf: P2PClassifier, images: ImageSequence, labels: np.ndarray) -> None:
+    """Print how the model does on a few of its own images, and warn if that is hopeless.
+
+    Parameters
+    ----------
+    clf : P2PClassifier
+        Fitted.
+    images : ImageSequence
+        Its training images.
+    labels : ndarray of shape (n,), str
+        Their labels.
+    """
+    import numpy as np
+
+    # Evenly spaced, so that every class takes part: images come class after class.
+    rows = np.unique(np.linspace(0, len(labels) - 1, _LOOKED_AT).round().astype(int))
+    exp = clf.explain(images[rows])
+    right = np.mean(exp.predicted.astype(str) == labels[rows])
+    kept = exp.kept_fraction.mean()
+    print(
+        f"on {len(rows)} of the training images: {right:.1%} right, "
+        f"{kept:.1%} of the pixels kept"
+    )
+    most = max(Counter(labels[rows].tolist()).values()) / len(rows)
+    faults = {
+        f"is right no more often than one that always names the same class ({most:.1%})": (
+            right <= most
+        ),
+        "keeps everything, so that its masks explain nothing": kept > 1 - _ALMOST_NONE,
+        "keeps nothing, so that it can only guess": kept < _ALMOST_NONE,
+    }
+    if found := [words for words, is_so in faults.items() if is_so]:
+        warnings.warn(
+            f"on its own training images the model {' and '.join(found)}: check the labels, "
+            "then try more epochs (--epochs), larger images (--image-size) or other regions "
+            "(--segments)",
+            P2PSelectWarning,
+            stacklevel=2,
+        )
 
 
 def _check_places(options: argparse.Namespace) -> None:

@@ -35,6 +35,7 @@ from p2pselect.training.checkpoints import Checkpoints, checkpoint_path
 from p2pselect.training.data import REGION_MEMORY, TrainingData, Views, draws
 from p2pselect.training.fitting import new_net, run_epochs
 from p2pselect.training.net import SelectiveNet
+from p2pselect.training.outcome import Outcome
 from p2pselect.training.phases import Phase
 from p2pselect.training.seeding import Randomness, draw_seed, resolve_device
 from p2pselect.training.stream import StreamContents, TrainingStream
@@ -133,7 +134,7 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
             data = self._data(given, target, weight)
         cycles = [self.max_epochs] if again else self._cycles()
         task = FitTask(self, X, y, sum(cycles))
-        self._train(data, cycles, [("fit_task", task)])
+        self._train(data, cycles, [("fit_task", task), ("outcome", Outcome())])
         task.end()
         return self
 

@@ -152,6 +152,10 @@ class TrainingData(Dataset):
     def __len__(self) -> int:
         return len(self.images)
 
+    def class_weights(self) -> np.ndarray:
+        """Sum of the weights of the images of every class."""
+        return np.bincount(self.target, weights=self.weight)
+
     def n_batches(self, size: int) -> int:
         """Batches of an epoch; a last one of one image has no batch statistics and sits out."""
         return -(-(len(self) - self.one_left(size)) // size)

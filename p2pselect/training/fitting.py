@@ -96,7 +96,7 @@ def run_epochs(
     for group in net.optimizer_.param_groups if extra else ():
         group["lr"] = settings.lr  # the schedule of a run before has ended near 0
     if settings.verbose and net.team.processes.rank == 0:
-        extra.append(("progress_bar", TrainingBar(epochs)))
+        extra.append(("progress_bar", TrainingBar(epochs, done)))
     extra.extend(watchers)
     for _name, callback in extra:
         callback.initialize()

@@ -160,7 +160,7 @@ class SelectiveNet(NeuralNet):
             loss = torch.stack(list(losses.values())).sum()
             loss, terms = self.team.mean_of_all(loss, terms, part.share)
         set_training(self.module_, phase_at(self.phases, self.epoch)[0])
-        if not self._is_in_last_phase:
+        if not self.is_in_last_phase:
             loss = torch.full_like(loss, torch.inf)
         return {"loss": loss, "y_pred": loss, "terms": terms}
 
@@ -246,7 +246,7 @@ class SelectiveNet(NeuralNet):
         """
         getattr(self, method_name)(self, **kwargs)
         over = method_name in ("on_epoch_end", "on_train_end")
-        preparing = over and not self._is_in_last_phase
+        preparing = over and not self.is_in_last_phase
         stop = False
         for entry in [*self.callbacks_, *self.watchers]:
             _, callback = entry
@@ -263,7 +263,8 @@ class SelectiveNet(NeuralNet):
             raise StopTraining
 
     @property
-    def _is_in_last_phase(self) -> bool:
+    def is_in_last_phase(self) -> bool:
+        """Whether no phase comes after that of the epoch that is running or was the last."""
         return not phases_after(self.phases, phase_at(self.phases, max(0, self.epoch))[0])
 
     def fit_loop(self, X: Any, y: Any = None, epochs: Any = None, **kwargs: Any) -> Any:
@@ -272,7 +273,7 @@ class SelectiveNet(NeuralNet):
         try:
             return super().fit_loop(X, y, epochs, **kwargs)
         except StopTraining:
-            if not self._is_in_last_phase:
+            if not self.is_in_last_phase:
                 self._warn_of_end("stopped by a callback")
         except KeyboardInterrupt:
             self.interrupted = True

@@ -147,6 +147,11 @@ class TrainingStream(IterableDataset):
     def __len__(self) -> int:
         return len(self.contents)
 
+    def class_weights(self) -> np.ndarray:
+        """Sum of the weights of the images of every class."""
+        _, counts = np.unique(self.contents.labels, return_counts=True)
+        return counts * self.class_weight
+
     def n_batches(self, size: int) -> int:
         """Batches of an epoch; at most, of several workers: they may divide the images anew."""
         n, workers = len(self), self.contents.num_workers

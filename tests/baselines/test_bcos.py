@@ -145,13 +145,13 @@ def test_no_bias_is_left():
 def test_the_wrong_classes_have_a_target_above_zero(toy_step):
     step = toy_step()
     step.model.forward = lambda images: torch.zeros(5, 3)
-    loss = bcos_objective(step)["cross_entropy"]
+    loss = bcos_objective(step)["binary_cross_entropy"]
     torch.testing.assert_close(loss, torch.full((5,), 3 * torch.log(torch.tensor(2.0)).item()))
     shares = torch.tensor([1 / 3] * 3)
     step.model.forward = lambda images: shares.logit().expand(5, 3)
     entropy = -(shares * shares.log() + (1 - shares) * (1 - shares).log())
     wanted = 2 * entropy[0] - shares[0].log()
-    torch.testing.assert_close(bcos_objective(step)["cross_entropy"], wanted.expand(5))
+    torch.testing.assert_close(bcos_objective(step)["binary_cross_entropy"], wanted.expand(5))
 
 
 def test_prediction_sees_all_and_marks_tau(make, X, y):

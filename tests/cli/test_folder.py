@@ -6,15 +6,21 @@ import shlex
 import shutil
 import subprocess
 import sys
+import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from p2pselect import datasets
+from p2pselect import datasets, load
 from p2pselect.cli import main
 from p2pselect.cli.explain import labels_of
+from p2pselect.cli.fit import say_what_it_learned
 from p2pselect.exceptions import InputError
+from p2pselect.metrics import localization_score
+from p2pselect.metrics.object_masks import check_object_masks
+from p2pselect.training.progress import TrainingBar
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +125,87 @@ def test_evaluate_with_masks(folder, model, tmp_path, capsys):
     assert {"accuracy", "localization", "random_row", "center_row"} <= set(figures)
     assert figures["empty"] == 0
     assert "localization" in capsys.readouterr().out
+
+
+def test_a_missing_mask_costs_its_own_score_alone(folder, model, tmp_path, capsys):
+    def evaluated(masks):
+        arguments = ["evaluate", str(model), str(folder / "images"), "--masks-dir", str(masks)]
+        code = main([*arguments, "--json", str(tmp_path / "f.json")])
+        return code, capsys.readouterr().err
+
+    shutil.copytree(folder / "masks", tmp_path / "some")
+    for missing in ("odd/0.png", "evén/1.png"):
+        (tmp_path / "some" / missing).unlink()
+    code, error = evaluated(tmp_path / "some")
+    assert code == 0 and "2 of 24 images have no mask" in error
+    figures = json.loads((tmp_path / "f.json").read_text())
+    exp = load(model).explain(
+        [
+            file
+            for file in sorted((folder / "images").rglob("*.jpg"))
+            if file.stem not in ("0", "1")
+        ]
+    )
+    masks = [
+        np.asarray(Image.open(file).convert("L")) > 0
+        for file in sorted((tmp_path / "some").rglob("*.png"))
+    ]
+    expected = localization_score(exp.pixel_masks, check_object_masks(masks, 22, (32, 32)))
+    assert figures["n_masks"] == 22
+    assert figures["localization"] == pytest.approx(expected)
+    shutil.rmtree(tmp_path / "some" / "odd")
+    shutil.rmtree(tmp_path / "some" / "evén")
+    code, error = evaluated(tmp_path / "some")
+    assert code == 1 and "24 of 24 images have no mask" in error
+
+
+def test_figures_are_strict_json(folder, model, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "p2pselect.metrics.expected_calibration_error", lambda *given: float("nan")
+    )
+    arguments = ["evaluate", str(model), str(folder / "images")]
+    assert main([*arguments, "--json", str(tmp_path / "f.json")]) == 0
+    text = (tmp_path / "f.json").read_text()
+    figures = json.loads(text, parse_constant=pytest.fail)
+    assert figures["calibration_error"] is None and figures["n_images"] == 24
+
+
+def test_an_interrupted_fit_saves_what_it_learned_and_ends_with_130(
+    folder, tmp_path, monkeypatch, capsys
+):
+    at = 2
+
+    def interrupt(self, net, **kwargs):
+        if len(net.history) == at:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(TrainingBar, "on_epoch_begin", interrupt)
+    arguments = ["fit", str(folder / "images"), "--epochs", "3", "--image-size", "32"]
+    assert main([*arguments, "--out", str(tmp_path / "m")]) == 130
+    error = capsys.readouterr().err
+    assert "interrupted after 1 of 3 epochs; what was learned by then is saved in" in error
+    assert len(load(tmp_path / "m").predict([folder / "images" / "odd" / "0.jpg"])) == 1
+    at = 1
+    assert main([*arguments, "--out", str(tmp_path / "m"), "--overwrite"]) == 130
+    assert "interrupted within the first epoch: nothing is saved" in capsys.readouterr().err
+    assert load(tmp_path / "m") is not None
+
+
+def test_fit_says_when_its_model_is_useless():
+    def said(predicted, kept):
+        exp = SimpleNamespace(predicted=predicted, kept_fraction=np.array(kept))
+        clf = SimpleNamespace(explain=lambda images: exp)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            say_what_it_learned(clf, np.arange(8), labels)
+        return " ".join(str(warning.message) for warning in caught)
+
+    labels = np.array(["a"] * 2 + ["b"] * 6)
+    assert said(labels, [0.2]) == ""
+    assert "right no more often than one that always names" in said(np.array(["b"] * 8), [0.2])
+    both = said(np.array(["a"] * 8), [1.0])
+    assert "names the same class (75.0%) and keeps everything" in both and "--epochs" in both
+    assert "keeps nothing" in said(labels, [0.0])
 
 
 def test_regions_and_info(folder, model, tmp_path, capsys):

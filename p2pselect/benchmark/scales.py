@@ -45,14 +45,17 @@ def _ablations(n_segments: int) -> tuple[Training, ...]:
 
 
 #: Faithful settings of what is repaired by default, repairs of what is faithful by default,
-#: and the methods on regions: run when they are named.
+#: P2P trained for one tau (the paper's figure 4), and the methods on regions: run when they
+#: are named.
 VARIANTS: tuple[Training, ...] = (
+    Training("p2p", "trained_tau20", {"tau": 0.2}, "ablation"),
     Training("diet", "released", {"convergence": "loss", "mask_step": 0.003}),
     Training("diet", "amortized", {"amortized": True}),
     Training("rbaem", "repaired", {"centre": "softargmax", "sigma_range": (0.16, 0.34)}),
     Training("realx", "uniform", {"mask_rate": "uniform"}),
     Training("realx", "gumbel", {"mask_rate": "uniform", "estimator": "gumbel"}),
     Training("infomask", "mean", {"kl_reduction": "mean"}),
+    Training("comet1", "after", {"inversion": "after"}),
     Training("comet", "slic", {"regions": _slic(64)}),
     Training("realx", "slic", {"mask_rate": "uniform", "regions": _slic(64)}),
     Training("infomask", "slic", {"kl_reduction": "mean", "regions": _slic(64)}),

@@ -100,4 +100,5 @@ def n_empty_masks(pixel_masks: np.ndarray) -> int:
     >>> n_empty_masks(np.array([[[1, 0]], [[0, 0]]], dtype=bool))
     1
     """
-    return int((kept_fraction(pixel_masks, per_image=True) == 0).sum())
+    shares = np.asarray(kept_fraction(pixel_masks, per_image=True))
+    return int((shares == 0).sum())

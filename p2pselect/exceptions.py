@@ -1,5 +1,6 @@
 """The errors and warnings of p2pselect: one family, so that one ``except`` catches all."""
 
+import os
 import reprlib
 from typing import Any
 
@@ -12,8 +13,8 @@ HOW_TO_ROUTE = (
 )
 
 
-_BRIEF = reprlib.Repr()
-_BRIEF.maxstring = _BRIEF.maxother = 80
+_LONGEST = 200
+_LONGEST_PATH = 4096
 
 
 def brief(value: Any) -> str:
@@ -34,12 +35,22 @@ def brief(value: Any) -> str:
     >>> brief("cat.jpg")
     "'cat.jpg'"
     >>> len(brief(b"encoded image" * 10_000))
-    80
+    200
     """
     if isinstance(value, bytes | bytearray | memoryview):
-        value = bytes(value[:200])  # the repr of a large file would be four times as large
-    shown = " ".join(_BRIEF.repr(value).split())
-    return shown if len(shown) <= 200 else f"{shown[:120]}...{shown[-77:]}"
+        value = bytes(value[:_LONGEST])  # the repr of all would be four times as large
+    shortener = reprlib.Repr()
+    shortener.maxstring = shortener.maxother = _LONGEST
+    shown = " ".join(shortener.repr(value).split())
+    if len(shown) <= _LONGEST:
+        return shown
+    return f"{shown[: _LONGEST // 2]}...{shown[3 - _LONGEST // 2 :]}"
+
+
+def brief_path(path: str | os.PathLike[str]) -> str:
+    """Show a path in a message: whole, unless it is longer than any path can be."""
+    name = os.fsdecode(path)
+    return repr(name) if len(name) <= _LONGEST_PATH else brief(name)
 
 
 class P2PSelectError(Exception):

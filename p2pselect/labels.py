@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from p2pselect.exceptions import InputError
+from p2pselect.exceptions import InputError, brief
 
 _KINDS = "numbers, booleans or strings"
 
@@ -56,13 +56,13 @@ def as_labels(y: Any, name: str = "y") -> np.ndarray:
         if not (is_text[place] or isinstance(value, (bool, Real))):
             raise InputError(
                 f"{name} must hold {_KINDS}; {name}[{place}] is a "
-                f"{type(value).__name__}: {repr(value)[:80]}"
+                f"{type(value).__name__}: {brief(value)}"
             )
     if is_text.any() and not is_text.all():
         text, number = int(is_text.argmax()), int(is_text.argmin())
         raise InputError(
-            f"{name} mixes strings and numbers: {name}[{text}] is {values[text]!r}, "
-            f"{name}[{number}] is {values[number]!r}"
+            f"{name} mixes strings and numbers: {name}[{text}] is {brief(values[text])}, "
+            f"{name}[{number}] is {brief(values[number])}"
         )
     # Not the values themselves: members of a string enumeration print their name.
     return np.array([str.__str__(value) for value in values] if is_text.any() else values)
@@ -97,15 +97,15 @@ def find_classes(labels: np.ndarray, name: str = "y") -> np.ndarray:
     check_classification_targets(labels)
     classes = np.unique(labels)
     if len(classes) < 2:
-        one = f"one class only: {classes[0].item()!r}" if len(classes) else "no label"
+        one = f"one class only: {brief(classes[0].item())}" if len(classes) else "no label"
         raise InputError(f"{name} must have at least two classes to tell apart, got {one}")
     seen: dict[Any, Any] = {}
     for label in classes.tolist():
         other = seen.setdefault(_look(label), label)
         if other is not label:
             raise InputError(
-                f"{name} has the classes {other!r} and {label!r}, which look the same: they "
-                "differ only in blanks or in how an accent is encoded"
+                f"{name} has the classes {brief(other)} and {brief(label)}, which look "
+                "the same: they differ only in blanks or in how an accent is encoded"
             )
     return classes
 
@@ -162,7 +162,7 @@ def check_known(labels: np.ndarray, classes: np.ndarray, name: str = "y") -> np.
     if (target < 0).any():
         place = int((target < 0).argmax())
         raise InputError(
-            f"{name}[{place}] is {labels[place].item()!r}, which is none of the classes "
+            f"{name}[{place}] is {brief(labels[place].item())}, which is none of the classes "
             f"{_shown(classes)}"
         )
     return target
@@ -209,8 +209,8 @@ def as_truth(y: Any, classes: np.ndarray, name: str = "y") -> np.ndarray:
         meant = spelled.get(_look(labels[place].item(), str.casefold))
         if meant is not None:
             raise InputError(
-                f"{name}[{place}] is {labels[place].item()!r}, but the classifier knows "
-                f"{meant!r}; spell labels as in training"
+                f"{name}[{place}] is {brief(labels[place].item())}, but the classifier knows "
+                f"{brief(meant)}; spell labels as in training"
             )
     if (target < 0).all():
         raise InputError(
@@ -230,7 +230,7 @@ def _one_dimension(y: Any, name: str) -> np.ndarray:
     elif hasattr(y, "__array__"):  # pandas' own arrays, for example
         y = np.asarray(y)
     if isinstance(y, (str, bytes, dict, set)) or not hasattr(y, "__len__"):
-        raise InputError(f"{name} must be a sequence of labels, got {repr(y)[:80]}")
+        raise InputError(f"{name} must be a sequence of labels, got {brief(y)}")
     if not isinstance(y, np.ndarray):
         # numpy would turn a list of strings and NaN into strings, "nan" among them.
         values, y = list(y), np.empty(len(y), dtype=object)
@@ -280,7 +280,7 @@ def _refuse_missing(is_missing: np.ndarray, array: np.ndarray, name: str) -> Non
     if is_missing.any():
         place, count = int(is_missing.argmax()), int(is_missing.sum())
         raise InputError(
-            f"{name} has missing labels: {name}[{place}] is {_plain(array[place])!r}"
+            f"{name} has missing labels: {name}[{place}] is {brief(_plain(array[place]))}"
             + (f", and {count - 1} more are missing" if count > 1 else "")
             + "; every image needs a label"
         )

@@ -18,7 +18,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from p2pselect.doclinks import DocumentedEstimator
-from p2pselect.exceptions import InputError, UnknownNameError
+from p2pselect.exceptions import InputError, UnknownNameError, brief
 from p2pselect.metrics.object_masks import check_object_masks
 from p2pselect.metrics.scorers import ExplanationScorers, RequestsMasks
 
@@ -229,7 +229,8 @@ class CertaintySearchCV(
         decisive = self.refit or next(iter(scorers.scorers))
         if decisive not in scorers.scorers:
             raise UnknownNameError(
-                f"refit must be one of the scores {list(scorers.scorers)}, got {decisive!r}"
+                f"refit must be one of the scores {list(scorers.scorers)}, "
+                f"got {brief(decisive)}"
             )
         results = _cross_validate(
             self.estimator,
@@ -274,7 +275,7 @@ def _check_needs_no_training(estimator: Any, name: str) -> None:
     known = getattr(owner, "_prediction_parameters", frozenset)()
     if parameter in known:
         return
-    method = type(owner).__name__ if owner is not None else f"no step {step!r}"
+    method = type(owner).__name__ if owner is not None else f"no step {brief(step)}"
     hint = ""
     if parameter == "tau" and hasattr(owner, "tau_training"):
         hint = ", or set tau_training='uniform', which trains for every tau"

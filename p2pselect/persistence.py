@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from p2pselect.config_values import TRANSFORMER, decode, encode, largest
-from p2pselect.exceptions import InputError, ModelFileError, P2PSelectWarning
+from p2pselect.exceptions import InputError, ModelFileError, P2PSelectWarning, brief
 from p2pselect.model_folder import (
     CONFIG,
     FORMAT,
@@ -171,7 +171,7 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
         regions = config["params"]["regions"]
         if isinstance(regions, dict) and set(regions) == {TRANSFORMER}:
             named = sorted(regions[TRANSFORMER].items())
-            regions = f"{TRANSFORMER}({', '.join(f'{k}={decode(v)!r}' for k, v in named)})"
+            regions = f"{TRANSFORMER}({', '.join(f'{k}={brief(decode(v))}' for k, v in named)})"
         return {
             "class": config["class"],
             "classes": [str(label) for label in config["classes"]["values"]],
@@ -199,7 +199,8 @@ def _known_config(path: Path) -> dict[str, Any]:
     config = read_config(path)
     if config["class"] not in _CLASSES:
         raise ModelFileError(
-            f"{path / CONFIG}: class must be one of {sorted(_CLASSES)}, got {config['class']!r}"
+            f"{path / CONFIG}: class must be one of {sorted(_CLASSES)}, "
+            f"got {brief(config['class'])}"
         )
     return config
 
@@ -292,7 +293,7 @@ def _read_weights(
     if shapes != {k: tuple(v.shape) for k, v in wanted.items()}:
         odd = sorted(k for k in {*shapes, *wanted} if shapes.get(k) != _shape(wanted.get(k)))
         raise ModelFileError(
-            f"{file}: the weights do not fit the settings, first at {odd[0]!r}"
+            f"{file}: the weights do not fit the settings, first at {brief(odd[0])}"
         )
     # From bytes: a tensor read from an open file leaves something behind (safetensors 0.8).
     return load_tensors(file.read_bytes())

@@ -17,7 +17,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import IO, Any
 
-from p2pselect.exceptions import InputError
+from p2pselect.exceptions import InputError, brief_path
 
 # Of Linux: renameat2(2), and "relative to the working directory".
 _RENAME_EXCHANGE, _AT_FDCWD = 2, -100
@@ -46,7 +46,7 @@ def check_file_place(path: str | os.PathLike[str], name: str = "path") -> Path:
     if path.is_dir():
         raise InputError(f"{name}: {path} is a folder, expected the name of a file")
     if not path.name:
-        raise InputError(f"{name}: {str(path)!r} is not the name of a file")
+        raise InputError(f"{name}: {brief_path(path)} is not the name of a file")
     if path.exists() and not os.access(path, os.W_OK):
         raise InputError(f"{name}: {path} exists and is write-protected")
     _check_folder(_target(path).parent, path, name)

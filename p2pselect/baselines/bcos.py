@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from p2pselect.baselines.base import BaselineClassifier
 from p2pselect.baselines.blackbox import FullImageModel
-from p2pselect.exceptions import P2PSelectWarning
+from p2pselect.exceptions import P2PSelectWarning, brief
 from p2pselect.nn.bcos import BcosNetwork
 from p2pselect.nn.model import RegionScores
 from p2pselect.nn.pooling import region_areas, region_mean
@@ -88,9 +88,9 @@ class BcosClassifier(BaselineClassifier):
         if abs(share - 1) > _TOLERANCE:
             warnings.warn(
                 f"the contributions of the pixels make up {share:.0%} of the logit with "
-                f"classifier={self.classifier!r}: the rest comes from parts of the network "
-                "that do not depend on the image (position codes, class tokens), and no "
-                "explanation shows it; convolutional networks such as ResNets have none",
+                f"classifier={brief(self.classifier)}: the rest comes from parts of the "
+                "network that do not depend on the image (position codes, class tokens), and "
+                "no explanation shows it; convolutional networks such as ResNets have none",
                 P2PSelectWarning,
                 stacklevel=2,
             )

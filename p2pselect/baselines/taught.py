@@ -11,7 +11,7 @@ from torch import nn
 
 from p2pselect.baselines.base import BaselineClassifier
 from p2pselect.baselines.blackbox import BlackboxClassifier
-from p2pselect.exceptions import InputError
+from p2pselect.exceptions import InputError, brief
 from p2pselect.nn.model import SelectiveModel
 from p2pselect.objectives.teaching import blackbox_objective
 from p2pselect.training.phases import Phase
@@ -74,8 +74,8 @@ class TaughtClassifier(BaselineClassifier):
             return
         if not np.array_equal(given.classes_, self.classes_):
             raise InputError(
-                f"blackbox was fitted on the classes {given.classes_.tolist()}, "
-                f"got y with {self.classes_.tolist()}"
+                f"blackbox was fitted on the classes {brief(given.classes_.tolist())}, "
+                f"got y with {brief(self.classes_.tolist())}"
             )
         try:
             state = given.module_.classifier.state_dict()
@@ -83,5 +83,5 @@ class TaughtClassifier(BaselineClassifier):
         except RuntimeError as error:
             raise InputError(
                 "blackbox must have the classifier network of this method "
-                f"(classifier={self.classifier!r}, image_size={self.image_size}): {error}"
+                f"(classifier={brief(self.classifier)}, image_size={self.image_size}): {error}"
             ) from error

@@ -11,7 +11,7 @@ from sklearn.utils import Bunch
 from p2pselect.datasets.image_folder import labelled_folder
 from p2pselect.datasets.mask_files import masks_beside
 from p2pselect.datasets.trees import check_split, require
-from p2pselect.exceptions import InputError
+from p2pselect.exceptions import InputError, brief
 
 _FOLDERS = {"object": "data/obj", "scene": "data/scene"}
 _SPLITS = {"train": "train", "test": "val"}
@@ -85,7 +85,7 @@ def load_bam(
     (np.str_('bamboo_forest'), (224, 224))
     """
     if target not in _FOLDERS:
-        raise InputError(f'target must be "object" or "scene", got {target!r}')
+        raise InputError(f'target must be "object" or "scene", got {brief(target)}')
     check_split(split, tuple(_SPLITS))
     _, _, masks = NEEDS[target]
     needed = [f"{_FOLDERS[target]}/{_SPLITS[split]}", *([masks] if split == "test" else [])]

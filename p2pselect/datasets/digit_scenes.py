@@ -12,7 +12,7 @@ from scipy import ndimage
 from sklearn.datasets import load_digits, load_sample_image
 from sklearn.utils import Bunch, check_random_state
 
-from p2pselect.exceptions import InputError
+from p2pselect.exceptions import InputError, brief
 
 _SCENES = (
     "brick",
@@ -135,11 +135,11 @@ def _check(n_samples: int, image_size: int, target: str, split: str) -> None:
         ("image_size", image_size, _SMALLEST_IMAGE),
     ):
         if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < low:
-            raise InputError(f"{name} must be an int of at least {low}, got {number!r}")
+            raise InputError(f"{name} must be an int of at least {low}, got {brief(number)}")
     if target not in ("object", "scene"):
-        raise InputError(f'target must be "object" or "scene", got {target!r}')
+        raise InputError(f'target must be "object" or "scene", got {brief(target)}')
     if split not in ("train", "test"):
-        raise InputError(f'split must be "train" or "test", got {split!r}')
+        raise InputError(f'split must be "train" or "test", got {brief(split)}')
 
 
 @cache

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from p2pselect.datasets.mask_files import read_masks
-from p2pselect.exceptions import InputError, UnknownNameError
+from p2pselect.exceptions import InputError, UnknownNameError, brief
 from p2pselect.images import ImageSequence
 
 _COLUMNS = ("split", "image", "mask", "object", "scene")
@@ -59,12 +59,14 @@ def load_emoji_scenes(
     >>> data = load_emoji_scenes("emoji_scenes", "test")  # doctest: +SKIP
     """
     if target not in ("object", "scene"):
-        raise InputError(f'target must be "object" or "scene", got {target!r}')
+        raise InputError(f'target must be "object" or "scene", got {brief(target)}')
     table = _read_table(Path(root, "labels.csv"))
     splits = sorted({row["split"] for row in table})
     rows = [row for row in table if row["split"] == split]
     if not rows:
-        raise UnknownNameError(f"no split {split!r} in {root}; there are {', '.join(splits)}")
+        raise UnknownNameError(
+            f"no split {brief(split)} in {root}; there are {', '.join(splits)}"
+        )
     folder = Path(root, split)
     names, codes = np.unique([row[target] for row in table], return_inverse=True)
     chosen = np.array([row["split"] == split for row in table])

@@ -59,12 +59,12 @@ def read_samples(path: str) -> dict[str, Sample]:
                 if ending in images:
                     sample = samples.setdefault(key, Sample())
                     if sample.image is not None:
-                        raise InputError(f"{path} has two images of {key!r}")
+                        raise InputError(f"{path} has two images of {brief(key)}")
                     sample.image = member
                 elif ending in LABELS:
                     sample = samples.setdefault(key, Sample())
                     if ending in sample.labels:
-                        raise InputError(f"{path} has two labels of {key!r} (.{ending})")
+                        raise InputError(f"{path} has two labels of {brief(key)} (.{ending})")
                     file = tar.extractfile(member)
                     assert file is not None
                     sample.labels[ending] = file.read()
@@ -95,7 +95,7 @@ def check_complete(path: str, samples: dict[str, Sample], kind: str | None) -> N
             key, _, part = PurePosixPath(sample.dotted).name.partition(".")
             raise InputError(
                 f"{path}, {sample.dotted}: a key ends at the first dot, so that this is the "
-                f"part {part!r} of {key!r} and not an image; write keys without dots"
+                f"part {brief(part)} of {brief(key)} and not an image; write keys without dots"
             )
     lacking = {
         "image": [key for key, sample in samples.items() if sample.image is None],
@@ -105,7 +105,7 @@ def check_complete(path: str, samples: dict[str, Sample], kind: str | None) -> N
     }
     for what, keys in lacking.items():
         if keys:
-            raise InputError(f"{path}: {keys[0]!r} has no {what}, {len(keys)} such in all")
+            raise InputError(f"{path}: {brief(keys[0])} has no {what}, {len(keys)} such in all")
 
 
 def label_of(content: bytes, kind: str, name: str) -> str:

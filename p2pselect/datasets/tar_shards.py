@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from p2pselect.datasets.tar_samples import LABELS, check_complete, label_of, read_samples
-from p2pselect.exceptions import ImageReadError, InputError
+from p2pselect.exceptions import ImageReadError, InputError, brief
 from p2pselect.images import ImageSequence
 from p2pselect.images.reading import decode
 
@@ -110,7 +110,7 @@ def load_tar_shards(
     >>> images, y = load_tar_shards(sorted(Path("train").glob("*.tar")))  # doctest: +SKIP
     """
     if isinstance(paths, str | bytes | os.PathLike):
-        raise InputError(f"paths is one path, {os.fsdecode(paths)!r}: pass [path]")
+        raise InputError(f"paths is one path, {brief(os.fsdecode(paths))}: pass [path]")
     shards = [os.fspath(path) for path in paths]
     places: list[tuple[int, int, int]] = []
     names: list[bytes] = []

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from p2pselect.exceptions import InputError, UnknownNameError
+from p2pselect.exceptions import InputError, UnknownNameError, brief
 
 
 def lacking(folder: str | os.PathLike[str], needs: Sequence[str]) -> list[str]:
@@ -67,5 +67,5 @@ def check_split(split: str, splits: Sequence[str]) -> None:
     """Raise an UnknownNameError unless there is such a split."""
     if split not in splits:
         near = get_close_matches(str(split), splits, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise UnknownNameError(f"no split {split!r}; {hint}there are {', '.join(splits)}")
+        hint = f"did you mean {brief(near[0])}? " if near else ""
+        raise UnknownNameError(f"no split {brief(split)}; {hint}there are {', '.join(splits)}")

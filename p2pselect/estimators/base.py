@@ -13,7 +13,7 @@ from torch import Tensor
 
 from p2pselect.estimators.selection import Selections, explain_selections
 from p2pselect.estimators.stored import StoredEstimator
-from p2pselect.exceptions import InputError
+from p2pselect.exceptions import InputError, brief
 from p2pselect.explanation import Explanation
 from p2pselect.images import as_images
 from p2pselect.labels import as_truth
@@ -230,5 +230,5 @@ def _in_unit_interval(name: str, value: Any, *words: str) -> Any:
     number = isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) <= 1
     if not (number or (isinstance(value, str) and value in words)):
         allowed = " or ".join([*map(repr, words), "a number in (0, 1]"])
-        raise InputError(f"{name} must be {allowed}, got {value!r}")
+        raise InputError(f"{name} must be {allowed}, got {brief(value)}")
     return value

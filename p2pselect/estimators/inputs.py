@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import compute_class_weight
 
-from p2pselect.exceptions import HOW_TO_ROUTE, InputError, UnknownNameError
+from p2pselect.exceptions import HOW_TO_ROUTE, InputError, UnknownNameError, brief
 from p2pselect.images import ImageSequence, as_images
 from p2pselect.images.pixels import resize_nearest
 from p2pselect.labels import encode_labels
@@ -117,7 +117,7 @@ def resolve_regions(regions: Any, n_jobs: int | None) -> SuperpixelTransformer:
         return SuperpixelTransformer(engine=regions, n_jobs=n_jobs)
     raise UnknownNameError(
         f"regions must be a SuperpixelTransformer, a callable or one of {sorted(ENGINES)}, "
-        f"got {regions!r}"
+        f"got {brief(regions)}"
     )
 
 
@@ -182,7 +182,7 @@ def check_class_weight(
     if isinstance(class_weight, str):
         if target is None:
             raise InputError(
-                f"class_weight={class_weight!r} needs all training images at once, and "
+                f"class_weight={brief(class_weight)} needs all training images at once, and "
                 "partial_fit gets them in parts; pass a dict of class to weight"
             )
         return compute_class_weight("balanced", classes=classes, y=classes[target])
@@ -191,13 +191,13 @@ def check_class_weight(
     if (known < 0).any() and len(set(known.tolist()) - {-1}) < len(classes):
         unknown = [key for key, place in zip(class_weight, known, strict=True) if place < 0]
         raise InputError(
-            f"class_weight has the key {unknown[0]!r}, which is none of the classes "
-            f"{classes[:5].tolist()}{'...' if len(classes) > 5 else ''}"
+            f"class_weight has the key {brief(unknown[0])}, which is none of the classes "
+            f"{brief(classes.tolist())}"
         )
     weight = np.ones(len(classes))
     for place, value in zip(known, class_weight.values(), strict=True):
         if not (isinstance(value, Real) and 0 <= value < np.inf):
-            raise InputError(f"class_weight must hold numbers from 0 on, got {value!r}")
+            raise InputError(f"class_weight must hold numbers from 0 on, got {brief(value)}")
         if place >= 0:
             weight[place] = value
     return weight

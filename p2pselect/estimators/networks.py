@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from p2pselect.estimators.settings import SharedSettings
-from p2pselect.exceptions import InputError
+from p2pselect.exceptions import InputError, brief
 from p2pselect.nn.backbones import build_classifier
 from p2pselect.nn.image_network import ImageNetwork, prepare_networks
 from p2pselect.nn.selectors import build_pixel_scorer
@@ -52,7 +52,7 @@ class NetworkBuilder(SharedSettings):
         if isinstance(pretrained, (str, os.PathLike)) and pretrained != "auto":
             raise InputError(
                 "pretrained: two networks cannot share one file; pass "
-                f"pretrained={{'selector': ..., 'classifier': ...}}, got {pretrained!r}"
+                f"pretrained={{'selector': ..., 'classifier': ...}}, got {brief(pretrained)}"
             )
         return pretrained
 
@@ -63,12 +63,15 @@ class NetworkBuilder(SharedSettings):
             _check_networks("frozen_share", share)
             share = share.get(network, 0.0)
         if not (isinstance(share, Real) and 0 <= share < 1):
-            raise InputError(f"frozen_share of the {network} must be in [0, 1), got {share!r}")
+            raise InputError(
+                f"frozen_share of the {network} must be in [0, 1), got {brief(share)}"
+            )
         return float(share)
 
 
 def _check_networks(setting: str, value: dict[str, Any]) -> None:
     if set(value) - {"selector", "classifier"}:
         raise InputError(
-            f"{setting}: a dict has the keys 'selector' and 'classifier', got {sorted(value)}"
+            f"{setting}: a dict has the keys 'selector' and 'classifier', "
+            f"got {brief(sorted(value))}"
         )

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from p2pselect.estimators.base import SelectiveImageClassifier
-from p2pselect.exceptions import InputError, P2PSelectWarning
+from p2pselect.exceptions import InputError, P2PSelectWarning, brief
 from p2pselect.nn.model import SelectiveModel
 from p2pselect.nn.selectors import Selector
 from p2pselect.objectives.p2p import P2PObjective, RandomMaskObjective
@@ -68,7 +68,7 @@ class P2PHooks(SelectiveImageClassifier):
         if again and wanted != self.trained_tau_:
             raise InputError(
                 f"warm_start=True continues a training for {_tau_name(self.trained_tau_)}, "
-                f"got tau={self.tau!r} and tau_training={self.tau_training!r}"
+                f"got tau={brief(self.tau)} and tau_training={brief(self.tau_training)}"
             )
         self.trained_tau_ = wanted
         super()._prepare(n_images, again)

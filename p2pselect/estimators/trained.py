@@ -25,7 +25,7 @@ from p2pselect.estimators.inputs import (
 )
 from p2pselect.estimators.networks import NetworkBuilder
 from p2pselect.estimators.progress import CallbackSupportMixin, FitTask, with_callbacks
-from p2pselect.exceptions import InputError, TrainingError
+from p2pselect.exceptions import InputError, TrainingError, brief
 from p2pselect.images import ImageSequence
 from p2pselect.images.pairs import is_map_style, labels_of
 from p2pselect.labels import as_labels, check_known, encode_labels, find_classes
@@ -123,8 +123,8 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         classes = find_classes(given.labels)
         if again and not np.array_equal(self.classes_, classes):
             raise InputError(
-                f"warm_start=True continues with the classes {self.classes_.tolist()}, "
-                f"got {classes.tolist()}"
+                f"warm_start=True continues with the classes {brief(self.classes_.tolist())}, "
+                f"got {brief(classes.tolist())}"
             )
         target = encode_labels(given.labels, classes)
         class_weight = check_class_weight(self.class_weight, classes, target)
@@ -174,8 +174,8 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
             named = find_classes(as_labels(classes, "classes"), "classes")
             if again and not np.array_equal(self.classes_, named):
                 raise InputError(
-                    f"classes must be those of the first call, {self.classes_.tolist()}, "
-                    f"got {named.tolist()}"
+                    "classes must be those of the first call, "
+                    f"{brief(self.classes_.tolist())}, got {brief(named.tolist())}"
                 )
         else:
             named = self.classes_ if again else find_classes(given.labels)

@@ -301,7 +301,7 @@ class Explanation:
             if not all(isinstance(label, str) for label in present["classes"]):
                 raise InputError(
                     "class labels must be numbers, booleans or strings to be saved, "
-                    f"got {present['classes'][:3].tolist()}"
+                    f"got {brief(present['classes'][:3].tolist())}"
                 )
             present["classes"] = present["classes"].astype(str)
         header = np.frombuffer(json.dumps({"format": FORMAT}).encode(), dtype=np.uint8)
@@ -331,7 +331,9 @@ class Explanation:
             raise InputError(f"{path} has format {version}, this version reads {FORMAT}")
         missing = names - set(OPTIONAL) - set(arrays)
         if missing or set(arrays) - names:
-            raise InputError(f"{path} is not a saved explanation: it has {sorted(arrays)}")
+            raise InputError(
+                f"{path} is not a saved explanation: it has {brief(sorted(arrays))}"
+            )
         fault = misfit(arrays)
         if fault:
             raise InputError(f"{path} is not a saved explanation: {fault}")

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 from sklearn.utils import check_array
 
-from p2pselect.exceptions import ImageReadError, InputError, brief
+from p2pselect.exceptions import ImageReadError, InputError, brief, brief_path
 from p2pselect.images.checks import CHANNELS, check_channels, check_dtype, check_values
 from p2pselect.images.pairs import PairedImages, is_data_loader, is_map_style
 from p2pselect.images.sequence import ImageSequence
@@ -109,7 +109,7 @@ def _recognise(X: Any, channels: str, image_shape: Sequence[int] | None) -> Imag
         return X
     if isinstance(X, str | os.PathLike):
         raise InputError(
-            f"X is one path, {brief(os.fsdecode(X))}: pass a list of paths; "
+            f"X is one path, {brief_path(X)}: pass a list of paths; "
             "p2pselect.datasets.load_image_folder reads a folder with a sub-folder per class"
         )
     if isinstance(X, Image.Image):
@@ -316,5 +316,5 @@ def _check_files_exist(images: ImageSequence) -> None:
             hint = "; ~ is not replaced: pass os.path.expanduser(path)"
         raise ImageReadError(
             f"{len(missing)} of {len(files)} image files do not exist (or are not files); "
-            f"the first is {brief(missing[0])}{hint}"
+            f"the first is {brief_path(missing[0])}{hint}"
         )

@@ -9,7 +9,7 @@ from typing import IO, Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from p2pselect.exceptions import ImageReadError, brief
+from p2pselect.exceptions import ImageReadError, brief_path
 from p2pselect.images.pillow import (
     from_pillow,
     remark_on_frames,
@@ -35,7 +35,6 @@ _FORMATS = (
     "JXL",
     "QOI",
 )
-_LONGEST_PATH = 4096
 _JPEG = b"\xff\xd8\xff"
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
@@ -89,8 +88,8 @@ def read_file(path: str | os.PathLike[str], told: set[str] | None = None) -> np.
 
 def _named(path: str | os.PathLike[str]) -> str:
     """A path as messages show it: whole, unless it is longer than any can be."""
-    name = os.fspath(path)
-    return name if len(name) <= _LONGEST_PATH else brief(name)
+    name, shown = os.fspath(path), brief_path(path)
+    return name if len(name) < len(shown) else shown
 
 
 def read_size(path: str | os.PathLike[str]) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from p2pselect.exceptions import InputError, brief
+from p2pselect.exceptions import InputError, brief, brief_path
 from p2pselect.images.damage import find_damage, raise_damage, warn_of_damage
 from p2pselect.images.pixels import height_width, resize, to_rgb
 from p2pselect.images.reading import read_size
@@ -58,7 +58,7 @@ class ImageSequence:
 
     def __init__(self, paths: Iterable[str | os.PathLike[str]]):
         if isinstance(paths, str | bytes | os.PathLike):
-            raise InputError(f"paths is one path, {brief(os.fsdecode(paths))}: pass [path]")
+            raise InputError(f"paths is one path, {brief_path(paths)}: pass [path]")
         self._source: Source = FileImages(paths)
         self._index: np.ndarray | None = None
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from p2pselect.exceptions import InputError
+from p2pselect.exceptions import InputError, brief
 from p2pselect.explanation import Explanation
 from p2pselect.metrics.ordering import (
     PAPER_GRID,
@@ -195,7 +195,7 @@ def _fidelity_curve(
     insert: bool,
 ) -> FidelityCurve:
     if protocol not in ("exact", "official"):
-        raise InputError(f"protocol must be 'exact' or 'official', got {protocol!r}")
+        raise InputError(f"protocol must be 'exact' or 'official', got {brief(protocol)}")
     fractions = check_grid(grid)
     classifier = remembering(predict_proba)
     before, n_calls, agreement = classifier.n_images, 0, []

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from sklearn.metrics import average_precision_score
 
-from p2pselect.exceptions import InputError, P2PSelectWarning
+from p2pselect.exceptions import InputError, P2PSelectWarning, brief
 from p2pselect.metrics.arrays import as_array, as_masks
 from p2pselect.metrics.averaging import mean_or_per_image, ratio
 from p2pselect.metrics.object_masks import check_object_masks
@@ -71,7 +71,7 @@ def localization_score(
     0.5
     """
     if empty not in ("nan", "zero", "raise"):
-        raise InputError(f"empty must be 'nan', 'zero' or 'raise', got {empty!r}")
+        raise InputError(f"empty must be 'nan', 'zero' or 'raise', got {brief(empty)}")
     kept, objects, _ = flatten(pixel_masks, object_masks, valid)
     area = kept.sum(axis=1)
     if empty == "raise" and not area.all():

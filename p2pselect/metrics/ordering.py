@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from p2pselect.exceptions import InputError
+from p2pselect.exceptions import InputError, brief
 from p2pselect.explanation import Explanation
 
 PAPER_GRID = (
@@ -58,6 +58,6 @@ def check_grid(grid: Grid) -> np.ndarray:
     increasing = fractions.ndim == 1 and len(fractions) > 1 and (np.diff(fractions) > 0).all()
     if not increasing or fractions[0] < 0 or fractions[-1] > 1:
         raise InputError(
-            f"grid must be at least two increasing fractions in [0, 1], got {grid!r}"
+            f"grid must be at least two increasing fractions in [0, 1], got {brief(grid)}"
         )
     return fractions

@@ -13,7 +13,7 @@ from typing import Any
 import sklearn.metrics
 from sklearn.utils.metadata_routing import MetadataRequest
 
-from p2pselect.exceptions import InputError, UnknownNameError
+from p2pselect.exceptions import InputError, UnknownNameError, brief
 from p2pselect.metrics.explained import ExplainedImages
 from p2pselect.metrics.scores import NEEDS, SCORES
 
@@ -47,8 +47,8 @@ class RequestsMasks:
         unknown = set(requests) - set(self._requests)
         if unknown:
             raise InputError(
-                f"set_score_request: {self!r} takes {sorted(self._requests)}, "
-                f"got {sorted(unknown)}"
+                f"set_score_request: {brief(self)} takes {sorted(self._requests)}, "
+                f"got {brief(sorted(unknown))}"
             )
         self._requests = {**self._requests, **requests}
         return self
@@ -250,7 +250,8 @@ def get_scorer(name: str) -> ExplanationScorer:
         near = difflib.get_close_matches(str(name), [*SCORES], n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
         raise UnknownNameError(
-            f"no explanation scorer is called {name!r}; {hint}there are {get_scorer_names()}"
+            f"no explanation scorer is called {brief(name)}; {hint}"
+            f"there are {get_scorer_names()}"
         )
     func, needs, greater_is_better = SCORES[name]
     return make_explanation_scorer(

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from p2pselect.exceptions import InputError, UnknownNameError
+from p2pselect.exceptions import InputError, UnknownNameError, brief
 from p2pselect.nn.image_network import ImageNetwork
 from p2pselect.nn.weights import Pretrained, read_state_dict, with_pretrained
 
@@ -37,7 +37,7 @@ def check_network_name(name: str, known: Sequence[str] = ()) -> None:
     near = difflib.get_close_matches(name, [*known, *timm.list_models()], n=3, cutoff=0.4)
     hint = f"; did you mean {', '.join(map(repr, near))}?" if near else ""
     raise UnknownNameError(
-        f"there is no network {name!r}: expected the name of a timm model"
+        f"there is no network {brief(name)}: expected the name of a timm model"
         + (f" or one of {list(known)}" if known else "")
         + hint
     )
@@ -108,7 +108,7 @@ def build_classifier(
     else:
         if settled := sorted(set(options or {}) & {*_SETTLED}):
             raise InputError(
-                f"classifier_options must not have {settled[0]!r}: {_SETTLED[settled[0]]}"
+                f"classifier_options must not have {brief(settled[0])}: {_SETTLED[settled[0]]}"
             )
         options = {**(options or {}), "num_classes": n_classes}
         network = create_timm(classifier, pretrained, image_size, **options)

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from p2pselect.exceptions import InputError, WeightsNotFoundError
+from p2pselect.exceptions import InputError, WeightsNotFoundError, brief
 from p2pselect.nn.backbones import (
     as_image_network,
     check_network_name,
@@ -181,7 +181,9 @@ def build_pixel_scorer(
     try:
         return build(selector, n_maps, pretrained, **options)
     except TypeError as error:
-        raise InputError(f"selector_options={options} of {selector!r}: {error}") from error
+        raise InputError(
+            f"selector_options={brief(options)} of {brief(selector)}: {error}"
+        ) from error
 
 
 def _timm_lraspp(
@@ -198,7 +200,7 @@ def _timm_lraspp(
     reductions = trunk.feature_info.reduction()
     if len(strides) != 2 or not set(strides) <= set(reductions):
         raise InputError(
-            f"selector_options: {name!r} has feature maps of strides {reductions}, "
+            f"selector_options: {brief(name)} has feature maps of strides {reductions}, "
             f"got strides={strides}"
         )
     indices = tuple(reductions.index(stride) for stride in strides)
@@ -220,7 +222,8 @@ def _torchvision_lraspp(
 
     if weights not in ("segmentation", "imagenet"):
         raise InputError(
-            f"selector_options: weights must be 'segmentation' or 'imagenet', got {weights!r}"
+            f"selector_options: weights must be 'segmentation' or 'imagenet', "
+            f"got {brief(weights)}"
         )
 
     def build(source: bool | Path) -> nn.Module:
@@ -233,7 +236,7 @@ def _torchvision_lraspp(
                 network.load_state_dict(read_state_dict(source))
             except RuntimeError as error:
                 raise WeightsNotFoundError(
-                    f"{source} holds no weights of {name!r}: {error}"
+                    f"{source} holds no weights of {brief(name)}: {error}"
                 ) from error
         return network
 

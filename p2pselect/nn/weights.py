@@ -12,7 +12,7 @@ from urllib.parse import urlparse
 
 import torch
 
-from p2pselect.exceptions import P2PSelectWarning, WeightsNotFoundError
+from p2pselect.exceptions import P2PSelectWarning, WeightsNotFoundError, brief
 
 Pretrained = bool | str | os.PathLike[str]
 T = TypeVar("T")
@@ -70,7 +70,7 @@ def with_pretrained(name: str, pretrained: Pretrained, build: Callable[[Any], T]
         path = Path(pretrained)  # type: ignore[arg-type]
         if not path.is_file():
             raise WeightsNotFoundError(
-                f"pretrained weights of {name!r}: there is no file {path}; "
+                f"pretrained weights of {brief(name)}: there is no file {path}; "
                 "pretrained takes True, False, 'auto' or the path of a file"
             )
         return build(path)
@@ -82,11 +82,11 @@ def with_pretrained(name: str, pretrained: Pretrained, build: Callable[[Any], T]
         reason = str(error).splitlines()[0][:160]
         if pretrained is True:
             raise WeightsNotFoundError(
-                f"pretrained weights of {name!r} could not be loaded: {reason}. "
+                f"pretrained weights of {brief(name)} could not be loaded: {reason}. "
                 "Pass pretrained=False, or the path of a safetensors or pt file."
             ) from error
         warnings.warn(
-            f"no pretrained weights for {name!r} ({reason}): training starts from random "
+            f"no pretrained weights for {brief(name)} ({reason}): training starts from random "
             "weights; pass pretrained=<path of a weights file>, or pretrained=False to "
             "say that this is meant",
             P2PSelectWarning,

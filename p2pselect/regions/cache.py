@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from p2pselect.exceptions import P2PSelectWarning
+from p2pselect.exceptions import P2PSelectWarning, brief_path
 
 _KEY_BYTES = 16
 _RECORD = struct.Struct(f"<{_KEY_BYTES}sQII")  # key, offset, length and checksum of the map
@@ -97,7 +97,7 @@ class LabelCache:
             if not self._warned:
                 self._warned = True
                 warnings.warn(
-                    f"label maps cannot be stored in cache_dir={str(self.folder)!r}, "
+                    f"label maps cannot be stored in cache_dir={brief_path(self.folder)}, "
                     f"regions are computed anew each time: {error}",
                     P2PSelectWarning,
                     stacklevel=2,

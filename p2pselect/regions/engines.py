@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from p2pselect.exceptions import InputError, UnknownNameError
+from p2pselect.exceptions import InputError, UnknownNameError, brief
 from p2pselect.regions.labels import relabel
 from p2pselect.regions.slic import grid_shape, min_size, slic
 
@@ -159,7 +159,8 @@ def resolve_engine(engine: str | Callable[[np.ndarray], Any]) -> Engine:
         near = difflib.get_close_matches(engine, ENGINES, cutoff=0.5)
         hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
         raise UnknownNameError(
-            f"engine must be a callable or one of {sorted(ENGINES)}, got {engine!r}; {hint}"
+            f"engine must be a callable or one of {sorted(ENGINES)}, "
+            f"got {brief(engine)}; {hint}"
         )
     return ENGINES[engine]
 

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from p2pselect.exceptions import InputError
+from p2pselect.exceptions import InputError, brief
 from p2pselect.training.seeding import Randomness
 
 #: (images (b, h, w, 3), regions (b, h, w), rng) -> (images, regions), new arrays.
@@ -237,10 +237,10 @@ def augmented(
     # Whatever a function of the user may raise.
     except Exception as error:
         raise InputError(
-            f"augment={augment!r} fails ({type(error).__name__}: {error}); {_CONTRACT}"
+            f"augment={brief(augment)} fails ({type(error).__name__}: {error}); {_CONTRACT}"
         ) from error
     if fault := _fault_of(views, regions.shape):
-        raise InputError(f"augment={augment!r} returns {fault}; {_CONTRACT}")
+        raise InputError(f"augment={brief(augment)} returns {fault}; {_CONTRACT}")
     return views
 
 
@@ -287,6 +287,6 @@ def resolve_augmentation(augment: str | Augmentation | None) -> Augmentation | N
     if augment not in AUGMENTATIONS:
         raise InputError(
             f"augment must be None, one of {sorted([*AUGMENTATIONS, *PAPER_VIEWS])} or a "
-            f"callable, got {augment!r}"
+            f"callable, got {brief(augment)}"
         )
     return AUGMENTATIONS[augment]

@@ -20,7 +20,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback
 from skorch.history import History
 
-from p2pselect.exceptions import InputError, TrainingError
+from p2pselect.exceptions import InputError, TrainingError, brief, brief_path
 from p2pselect.processes import together
 from p2pselect.training.data import TrainingData
 from p2pselect.training.stream import TrainingStream
@@ -167,12 +167,12 @@ def checkpoint_path(
             # Whatever pickle has to say of an object.
             except Exception as error:
                 raise InputError(
-                    f"checkpoint_dir: {name}={value!r} cannot be told from others, as it "
+                    f"checkpoint_dir: {name}={brief(value)} cannot be told from others, as it "
                     f"cannot be pickled ({error}); use a function of a module"
                 ) from error
     content = (method, hashes, *data.content())
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"checkpoint_dir={str(folder)!r}: {error.strerror}") from error
+        raise InputError(f"checkpoint_dir={brief_path(folder)}: {error.strerror}") from error
     return Path(folder, f"{method}-{joblib.hash(content)}.checkpoint")

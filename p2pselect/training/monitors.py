@@ -6,7 +6,7 @@ from typing import Any
 
 from skorch.callbacks import BatchScoring, Callback, EpochScoring, LRScheduler
 
-from p2pselect.exceptions import InputError
+from p2pselect.exceptions import InputError, brief
 
 
 class StopTraining(KeyboardInterrupt):
@@ -38,7 +38,7 @@ def check_callbacks(given: Any, validation_fraction: float | None) -> None:
         if not isinstance(callback, Callback):
             raise InputError(
                 "callbacks must be a list of skorch callbacks, such as "
-                f"skorch.callbacks.EarlyStopping(), got {entry!r} in it"
+                f"skorch.callbacks.EarlyStopping(), got {brief(entry)} in it"
             )
         name = type(callback).__name__
         if isinstance(callback, (EpochScoring, BatchScoring)):
@@ -51,7 +51,7 @@ def check_callbacks(given: Any, validation_fraction: float | None) -> None:
         held_out = isinstance(monitor, str) and monitor.startswith("valid_")
         if held_out and compares_epochs(callback) and validation_fraction is None:
             raise InputError(
-                f"callbacks: {name} monitors {monitor!r}, but no images are held out to "
+                f"callbacks: {name} monitors {brief(monitor)}, but no images are held out to "
                 "measure it; set validation_fraction (for example to 0.2), or monitor "
                 "'train_loss'"
             )

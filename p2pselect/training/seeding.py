@@ -18,7 +18,7 @@ import torch
 from sklearn.utils import check_random_state
 from torch import Tensor
 
-from p2pselect.exceptions import InputError
+from p2pselect.exceptions import InputError, brief
 from p2pselect.processes import together
 
 
@@ -176,7 +176,7 @@ def resolve_device(device: str | torch.device) -> torch.device:
         resolved = torch.device(device)
         torch.empty(0, device=resolved)
     except (RuntimeError, AssertionError) as error:
-        raise InputError(f"device={device!r} cannot be used: {error}") from error
+        raise InputError(f"device={brief(device)} cannot be used: {error!s:.300}") from error
     if resolved.type == "meta":
         raise InputError("device='meta' cannot be used: its tensors hold no numbers")
     return resolved

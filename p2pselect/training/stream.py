@@ -16,7 +16,7 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from p2pselect.exceptions import InputError, P2PSelectError
+from p2pselect.exceptions import InputError, P2PSelectError, brief
 from p2pselect.images import ImageSequence, as_images
 from p2pselect.labels import as_labels, encode_labels
 from p2pselect.processes import Processes
@@ -200,7 +200,7 @@ class TrainingStream(IterableDataset):
         target = encode_labels(labels, self.classes)
         if (target < 0).any():
             raise InputError(
-                f"the stream has the label {labels[target < 0][0].item()!r} in epoch "
+                f"the stream has the label {brief(labels[target < 0][0].item())} in epoch "
                 f"{self.epoch + 1}, which it did not have when it was read before training"
             )
         images = as_images([image[0] for image, _ in pairs[own]])

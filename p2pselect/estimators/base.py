@@ -18,6 +18,7 @@ from p2pselect.explanation import Explanation
 from p2pselect.images import as_images
 from p2pselect.labels import as_truth
 from p2pselect.nn.model import RegionScores
+from p2pselect.processes import alone
 from p2pselect.thresholding import budget_counts, make_tau_grid
 from p2pselect.training.data import as_float_images
 from p2pselect.training.surroundings import usual_surroundings
@@ -189,6 +190,19 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
             proba[start : start + self.batch_size] = out.cpu().numpy()
         return proba
 
+    def _predict_views(self, images: np.ndarray, regions: np.ndarray) -> np.ndarray:
+        """Class probabilities of a training batch (b, h, w, 3), for callbacks that score."""
+        grid = self._tau_grid(self.tau)
+        threshold = float(self.certainty_threshold)
+        with alone():
+            run = Selections(self, as_images(images), regions, grid, threshold, "nothing")
+            return run.search().proba
+
+    def _tau_grid(self, tau: float | str) -> np.ndarray:
+        if isinstance(tau, str):
+            return make_tau_grid(self.tau_min, self.tau_step)
+        return np.array([tau])
+
     def _select(
         self,
         X: Any,
@@ -207,8 +221,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
             "certainty_threshold",
             self.certainty_threshold if certainty_threshold is None else certainty_threshold,
         )
-        dynamic = isinstance(tau, str)
-        grid = make_tau_grid(self.tau_min, self.tau_step) if dynamic else np.array([tau])
+        grid = self._tau_grid(tau)
         if max_kept is not None:
             max_kept = float(_in_unit_interval("max_kept", max_kept))
         return Selections(self, images, given, grid, float(threshold), keep, max_kept)

@@ -51,6 +51,7 @@ def new_net(settings: Any, module: nn.Module, phases: Sequence[Phase]) -> Select
         iterator_valid__collate_fn=identity,
         iterator_valid__num_workers=settings.num_workers,
         callbacks=settings.callbacks or [],
+        use_caching=True,  # scores of an epoch are those of the predictions made in it
         callbacks__print_log=None,
         verbose=0,
     )
@@ -84,6 +85,8 @@ def run_epochs(
         train, valid = split_validation(data, settings.validation_fraction)
     net.train_split = predefined_split(valid) if valid is not None else None
     net.team = Team(together())
+    net.predictor = settings._predict_views
+    net.classes_ = np.arange(len(settings.classes_))
     for part in (train, valid):
         if part is not None:
             part.processes = net.team.processes

@@ -28,8 +28,7 @@ def check_callbacks(given: Any, validation_fraction: float | None) -> None:
     Raises
     ------
     InputError
-        If one is not a callback of skorch, needs predictions, or monitors held-out images
-        where none are held out.
+        If one is not a callback of skorch, or needs held-out images where there are none.
     """
     for entry in given or []:
         callback = entry[1] if isinstance(entry, tuple) and len(entry) == 2 else entry
@@ -41,11 +40,10 @@ def check_callbacks(given: Any, validation_fraction: float | None) -> None:
                 f"skorch.callbacks.EarlyStopping(), got {brief(entry)} in it"
             )
         name = type(callback).__name__
-        if isinstance(callback, (EpochScoring, BatchScoring)):
+        if scores_predictions(callback, training=False) and validation_fraction is None:
             raise InputError(
-                f"callbacks: {name} scores predictions, which training does not make; monitor "
-                "'train_loss', 'valid_loss' or one of the terms in history_ instead, or score "
-                "fitted estimators (sklearn.model_selection.cross_validate)"
+                f"callbacks: {name} scores held-out images, of which there are none; set "
+                "validation_fraction (for example to 0.2), or on_train=True"
             )
         monitor = getattr(callback, "monitor", None)
         held_out = isinstance(monitor, str) and monitor.startswith("valid_")
@@ -55,6 +53,11 @@ def check_callbacks(given: Any, validation_fraction: float | None) -> None:
                 "measure it; set validation_fraction (for example to 0.2), or monitor "
                 "'train_loss'"
             )
+
+
+def scores_predictions(callback: Any, training: bool) -> bool:
+    """Whether a callback scores predictions for training images, or for those held out."""
+    return isinstance(callback, (EpochScoring, BatchScoring)) and callback.on_train == training
 
 
 def compares_epochs(callback: Any) -> bool:

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from sklearn.base import ClassifierMixin
 from skorch import NeuralNet
-from skorch.callbacks import Callback, PassthroughScoring
+from skorch.callbacks import Callback, EpochScoring, PassthroughScoring
 from torch import Tensor, nn
 
 from p2pselect.exceptions import P2PSelectWarning, TrainingError
 from p2pselect.objectives.base import LossTerms, Step
 from p2pselect.processes import Processes
 from p2pselect.training.data import Batch, as_float_images
-from p2pselect.training.monitors import StopTraining, compares_epochs
+from p2pselect.training.monitors import StopTraining, compares_epochs, scores_predictions
 from p2pselect.training.phases import Phase, phase_at, phases_after, set_training
 from p2pselect.training.seeding import Randomness
 from p2pselect.training.team import Losses, Part, Team
 
 
-class SelectiveNet(NeuralNet):
+class SelectiveNet(ClassifierMixin, NeuralNet):
     """Train a model by the objective of the current phase.
 
     The loss of a batch is the weighted mean over its images of the sum of the objective's
@@ -56,6 +58,8 @@ class SelectiveNet(NeuralNet):
         self.randomness = Randomness(0, torch.device("cpu"))
         #: Callbacks of the training that is running, besides those of the user.
         self.watchers: list[tuple[str, Callback]] = []
+        #: Maps images (b, h, w, 3) and their regions to class probabilities.
+        self.predictor: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
         #: Whether the last training was, before its end and not by a callback.
         self.interrupted = False
         super().__init__(module, criterion=nn.Identity, **kwargs)
@@ -104,7 +108,8 @@ class SelectiveNet(NeuralNet):
     def train_step(self, batch: Batch, **fit_params: Any) -> Any:
         """One step of the optimizer."""
         with self.randomness.in_place():
-            return super().train_step(batch, **fit_params)
+            step = super().train_step(batch, **fit_params)
+        return self._with_predictions(step, batch, training=True)
 
     def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Forward, backward; called by skorch inside its optimizer step."""
@@ -162,7 +167,22 @@ class SelectiveNet(NeuralNet):
         set_training(self.module_, phase_at(self.phases, self.epoch)[0])
         if not self.is_in_last_phase:
             loss = torch.full_like(loss, torch.inf)
-        return {"loss": loss, "y_pred": loss, "terms": terms}
+        step = {"loss": loss, "y_pred": loss, "terms": terms}
+        return self._with_predictions(step, batch, training=False)
+
+    def _with_predictions(self, step: dict[str, Any], batch: Batch, training: bool) -> Any:
+        """A step, with predictions for its batch where a callback scores them."""
+        scoring = [c for _, c in self.callbacks_ if scores_predictions(c, training)]
+        if scoring and self.predictor is not None:
+            images, regions = (batch[0][name].numpy() for name in ("images", "regions"))
+            self.module_.eval()
+            step["y_pred"] = torch.from_numpy(self.predictor(images, regions))
+            set_training(self.module_, phase_at(self.phases, self.epoch)[0])
+        return step
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Class numbers, for scorers; skorch has cached the predictions of the epoch."""
+        return self.predict_proba(X).argmax(axis=1)
 
     def _losses(self, part: Part, progress: float | None = None) -> Losses:
         phase, _ = phase_at(self.phases, self.epoch)
@@ -195,8 +215,9 @@ class SelectiveNet(NeuralNet):
         phase, first = phase_at(self.phases, self.epoch)
         if self.epoch == first:
             for _, callback in self.callbacks_:
-                if isinstance(callback, PassthroughScoring):
-                    callback.initialize()  # the best epoch of a phase is one of its own
+                if isinstance(callback, (EpochScoring, PassthroughScoring)):
+                    # The best epoch of a phase is one of its own.
+                    callback.best_score_ = np.inf if callback.lower_is_better else -np.inf
         prepare = phase.begin if self.epoch == first else phase.before_epoch
         with self.randomness.in_place():
             if prepare is not None:

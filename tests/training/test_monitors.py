@@ -6,6 +6,8 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import log_loss
+from sklearn.model_selection import train_test_split
 from skorch.callbacks import (
     BatchScoring,
     Callback,
@@ -60,8 +62,11 @@ def phases_of(clf):
         (EarlyStopping, "EarlyStopping monitors 'valid_loss'"),
         (("mine", Checkpoint()), "Checkpoint monitors 'valid_loss_best'"),
         (LRScheduler("ReduceLROnPlateau", monitor="valid_loss"), "LRScheduler monitors"),
-        (EpochScoring("accuracy"), "EpochScoring scores predictions"),
-        (BatchScoring("accuracy"), "BatchScoring scores predictions"),
+        (
+            EpochScoring("accuracy"),
+            "EpochScoring scores held-out images, of which there are none",
+        ),
+        (BatchScoring("accuracy"), "BatchScoring scores held-out images"),
         ("EarlyStopping", "must be a list of skorch callbacks"),
         (print, "must be a list of skorch callbacks"),
     ],
@@ -83,6 +88,7 @@ def test_callbacks_that_can_only_fail_are_refused_before_training(scenes, entry,
         LRScheduler("ReduceLROnPlateau"),
         ("named", PrintLog()),
         PrintLog,
+        EpochScoring("accuracy", on_train=True),
     ],
 )
 def test_callbacks_without_held_out_images(entry):
@@ -99,7 +105,7 @@ def test_which_callbacks_compare_epochs():
 
 def test_early_stopping_waits_for_the_last_phase(scenes):
     with warnings.catch_warnings():
-        warnings.simplefilter("error", P2PSelectWarning)
+        warnings.filterwarnings("error", "training was", P2PSelectWarning)
         clf = fitted(scenes, SOON)
     assert phases_of(clf) == ["warmup"] * 3 + ["joint"] * 2
     assert clf.interrupted_ is False
@@ -164,6 +170,33 @@ def test_held_out_images_are_measured_by_one_loss(scenes, monkeypatch):
     rows = clf.history_.to_list()[3:]
     terms = ("valid_cross_entropy", "valid_sparsity", "valid_covariance")
     assert [sum(row[name] for name in terms) for row in rows] == pytest.approx(loss[3:], 1e-4)
+
+
+def test_scores_of_an_epoch_are_those_of_predictions(scenes):
+    X, y = scenes
+    higher = {"lower_is_better": False}
+    scores = [
+        EpochScoring("accuracy", **higher, use_caching=False),
+        EpochScoring("accuracy", **higher, on_train=True, name="train_accuracy"),
+        EpochScoring("neg_log_loss", **higher),
+        BatchScoring("accuracy", **higher, name="of_batches"),
+    ]
+    stop = EarlyStopping("accuracy", patience=1, threshold=10.0, **higher)
+    labels = np.array(["even", "odd"])[y]
+    silent = {"batch_size": 3, "augment": None, "ema_decay": None}
+    clf = fitted((X, labels), *scores, stop, **silent)
+    assert phases_of(clf) == ["warmup"] * 3 + ["joint"] * 2
+    _, rows = train_test_split(
+        np.arange(len(X)), test_size=0.25, stratify=y, random_state=clf._seed
+    )
+    row, proba = clf.history_[-1], clf.predict_proba(X[rows]).astype(float)
+    assert row["accuracy"] == np.mean(clf.predict(X[rows]) == labels[rows])
+    assert row["of_batches"] == pytest.approx(row["accuracy"])
+    assert row["neg_log_loss"] == pytest.approx(-log_loss(y[rows], proba), rel=1e-4)
+    assert 0 <= row["train_accuracy"] <= 1
+    # Predicting in between changes nothing of what is learned.
+    without = fitted((X, labels), SOON, **silent)
+    np.testing.assert_array_equal(without.predict_proba(X), clf.predict_proba(X))
 
 
 class CtrlC(Callback):

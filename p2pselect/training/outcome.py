@@ -13,6 +13,8 @@ from p2pselect.exceptions import P2PSelectWarning
 
 #: A loss that is closer to that of guessing is the loss of guessing, but for its noise.
 _SHARE_OF_GUESSING = 0.98
+#: Steps before which nobody expects that anything was learned.
+_FIRST_STEPS = 10
 
 
 class Outcome(Callback):
@@ -20,11 +22,14 @@ class Outcome(Callback):
 
     The sign costs nothing: the cross-entropy of the last epoch, which training has computed,
     against that of giving every class the share that it has of the images.  Only the last
-    phase counts, and methods that learn from something else than labels say nothing.
+    phase counts; a few steps, and methods that learn from something else than labels, are not
+    judged.
     """
 
     def on_train_end(self, net: Any, X: Any = None, **kwargs: Any) -> None:
         if net.interrupted or not net.history or not net.is_in_last_phase:
+            return
+        if len(net.history) * X.n_batches(net.batch_size) < _FIRST_STEPS:
             return
         last = net.history[-1]
         by_class = X.class_weights()

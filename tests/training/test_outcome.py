@@ -40,20 +40,26 @@ def test_a_hopeless_training_is_told_from_one_that_learned(cls, colors):
     X, y = colors
     settings = cls.known(SETTINGS) if cls is not P2PClassifier else SETTINGS
     same = X[np.zeros(24, int)]
-    with pytest.warns(P2PSelectWarning, match="the model has learned nothing: after 1 epoch "):
-        cls(**{**settings, "max_epochs": 1}).fit(same, y[:24])
+    with pytest.warns(P2PSelectWarning, match="the model has learned nothing: after 4 epochs"):
+        cls(**settings).fit(same, y[:24])
     with warnings.catch_warnings():
         warnings.simplefilter("error", P2PSelectWarning)
         clf = cls(**settings).fit(X, y)
     assert (clf.predict(X) == y).mean() > 0.9
 
 
-def told(loss, by_class, n, *, interrupted=False, last=True, key="train_cross_entropy"):
+def told(
+    loss, by_class, n, *, interrupted=False, last=True, key="train_cross_entropy", steps=10
+):
     """Whether a training that ends with this loss is said to have learned nothing."""
     net = SimpleNamespace(
-        history=[{key: loss, "train_loss": 0.0}], interrupted=interrupted, is_in_last_phase=last
+        history=[{key: loss, "train_loss": 0.0}] * 2,
+        interrupted=interrupted,
+        is_in_last_phase=last,
+        batch_size=8,
     )
     data = type("Data", (), {"__len__": lambda self: n})()
+    data.n_batches = lambda size: steps // 2
     data.class_weights = lambda: np.array(by_class, float)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -77,6 +83,7 @@ def test_only_the_last_phase_and_losses_of_labels_count():
     assert not told(1.0, [5, 5], 10, key="valid_cross_entropy")
     assert not told(1.0, [5, 5], 10, interrupted=True)
     assert not told(1.0, [5, 5], 10, last=False)
+    assert not told(1.0, [5, 5], 10, steps=8)
 
 
 def test_guessing_losses_are_the_smallest_of_a_constant_answer():

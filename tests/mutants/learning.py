@@ -4,6 +4,7 @@ from mutants.fault import planted
 
 COMPOSED = "objectives/test_p2p_composed.py"
 METHODS = "objectives/test_methods_composed.py"
+FROZEN = "baselines/test_realx.py::test_the_classifier_is_frozen_while_the_selector_learns"
 TAUGHT = "objectives/test_taught_composed.py"
 
 FAULTS = [
@@ -104,8 +105,12 @@ FAULTS = [
             "return -F.cross_entropy(out,": "return F.cross_entropy(out,",
             '{"reward": -gained,': '{"reward": gained,',
             "scores.areas > 0, self.temperature)": "scores.areas > 0)",
-            'prior, ("classifier",)': 'prior, ("selector", "classifier")',
         },
+    ),
+    *planted(
+        "baselines/realx.py",
+        FROZEN,
+        {'reward, ("selector",)': 'reward, ("selector", "classifier")'},
     ),
     *planted(
         "baselines/infomask.py",
@@ -167,7 +172,7 @@ FAULTS = [
         "nn/test_regions_in_torch.py",
         {
             "(logits + torch.logit(uniform)) / temperature": "logits / temperature",
-            "+ soft - soft.detach()": "",
+            " + (soft - soft.detach())": "",
         },
     ),
     *planted(
@@ -200,7 +205,7 @@ FAULTS = [
     ),
     *planted(
         "training/phases.py",
-        "estimators/test_p2p.py::test_warmup_leaves_the_selector_alone",
+        FROZEN,
         {
             "learns = name in phase.trainable": "learns = True",
             "epoch < first + phase.epochs or": "epoch <= first + phase.epochs or",

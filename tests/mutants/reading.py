@@ -170,8 +170,8 @@ FAULTS = [
         "datasets/tar_shards.py",
         "datasets/test_tar_shards.py",
         {
-            "alone = sorted(found.keys() ^ said.keys())": "alone = []",
-            "labels.append(said[key])": "labels.append(key)",
+            "label_of(sample.labels[kind], kind,": "label_of(b'0', kind,",
+            "whole = all(": "whole = False and all(",
         },
     ),
     *planted(

@@ -138,9 +138,9 @@ FAULTS = [
         "report/test_summary.py",
         {
             '"right": _mean(truth[chosen] == name)': '"right": _mean(truth == name)',
-            "hit / np.maximum(kept.sum(axis=(1, 2)), 1)": "hit / masks.sum(axis=(1, 2))",
+            "ratio(hit, kept.sum(": "ratio(hit, masks.sum(",
             "np.argsort(-total, kind": "np.argsort(total, kind",
-            '"outside": _mean(1 - kept_inside': '"outside": _mean(kept_inside',
+            "_mean(1 - located)": "_mean(located)",
         },
     ),
     *planted(

@@ -16,7 +16,7 @@ from p2pselect.images.pixels import resize_nearest
 from p2pselect.labels import encode_labels
 from p2pselect.regions.container import ImagesWithRegions
 from p2pselect.regions.engines import ENGINES, resolve_engine
-from p2pselect.regions.labels import check_label_maps, relabel
+from p2pselect.regions.labels import check_label_map, check_label_maps
 from p2pselect.regions.transformer import SuperpixelTransformer
 
 
@@ -89,21 +89,37 @@ def refuse_rows(**given: Any) -> None:
 
 
 def _fit_to_grid(regions: Any, images: ImageSequence, size: int) -> np.ndarray:
+    """Label maps (n, size, size), int32, of maps of the images' own sizes or of that one."""
+    if not hasattr(regions, "__len__") or isinstance(regions, str | dict):
+        raise InputError(f"regions must be one label map per image, got {brief(regions)}")
     if len(regions) != len(images):
         raise InputError(
             f"regions must be one label map per image: got {len(regions)} label maps "
             f"for {len(images)} images"
         )
-    for number, labels in enumerate(regions if images.image_shape is not None else ()):
-        if np.shape(labels) not in (images.image_shape, (size, size)):
-            raise InputError(
-                f"regions of image {number} must have the image's shape "
-                f"{images.image_shape} or the model's {(size, size)}, got {np.shape(labels)}"
-            )
-    if isinstance(regions, np.ndarray) and regions.shape[1:] == (size, size):
+    if getattr(regions, "shape", ())[1:] == (size, size):
         return check_label_maps(regions)
-    maps = [check_label_maps(np.asarray(labels)[None])[0] for labels in regions]
-    return np.stack([relabel(resize_nearest(labels, (size, size))) for labels in maps])
+    maps = np.empty((len(images), size, size), dtype=np.int32)
+    for number, (given, shape) in enumerate(zip(regions, images.sizes().tolist(), strict=True)):
+        name = f"regions of image {number}"
+        labels = check_label_map(given, name)
+        if labels.shape != (size, size) and not _belongs_to(labels, shape, images):
+            raise InputError(
+                f"{name} must have the image's shape {tuple(shape)} or the model's "
+                f"{(size, size)}, got {labels.shape}"
+            )
+        # Regions that are lost between the pixels of the grid leave gaps.
+        resized = resize_nearest(labels, (size, size))
+        maps[number] = np.unique(resized, return_inverse=True)[1].reshape(size, size)
+    return maps
+
+
+def _belongs_to(labels: np.ndarray, shape: list[int], images: ImageSequence) -> bool:
+    """Whether a label map can be the image's: files may have been made smaller for it."""
+    if images.image_shape is not None:
+        return labels.shape == tuple(shape)
+    first, second = labels.shape[0] * shape[1], labels.shape[1] * shape[0]
+    return abs(first - second) <= 0.05 * max(first, second)
 
 
 def resolve_regions(regions: Any, n_jobs: int | None) -> SuperpixelTransformer:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from p2pselect.exceptions import InputError
+from p2pselect.exceptions import InputError, brief
 from p2pselect.regions.connectivity import connect
 
 _LIMIT = np.iinfo(np.int32).max
@@ -178,7 +178,8 @@ def check_label_maps(
     Traceback (most recent call last):
         ...
     p2pselect.exceptions.InputError: regions of image 1: labels must be 0 .. 1 without gaps, \
-but 1 is missing (largest label 2)
+but 1 is missing (largest label 2); p2pselect.regions.relabel numbers them anew, and splits \
+regions in several pieces
     """
     regions = np.asarray(regions)
     expected = tuple("any" if side is None else side for side in (n, h, w))
@@ -191,16 +192,63 @@ but 1 is missing (largest label 2)
     if 0 in regions.shape[1:]:
         raise InputError(f"regions must have pixels, got shape {regions.shape}")
     if regions.dtype.kind not in "iu":
-        raise InputError(f"regions must be integer label maps, got dtype {regions.dtype}")
+        raise InputError(f"regions must be {_kind_of_labels(regions)}")
     for i, labels in enumerate(regions):
-        lowest, highest = int(labels.min()), int(labels.max())
-        if lowest < 0:
-            raise InputError(f"regions of image {i}: labels must not be negative, got {lowest}")
-        # With more labels than pixels, one of the first is missing.
-        present = np.bincount(np.minimum(labels, labels.size).ravel()) > 0
-        if not present.all():
-            raise InputError(
-                f"regions of image {i}: labels must be 0 .. {present.sum() - 1} without gaps, "
-                f"but {present.argmin()} is missing (largest label {highest})"
-            )
+        check_label_map(labels, f"regions of image {i}")
     return regions.astype(np.int32, copy=False)
+
+
+def check_label_map(labels: Any, name: str) -> np.ndarray:
+    """Check the label map of one image, as :func:`check_label_maps` does.
+
+    Parameters
+    ----------
+    labels : array-like of shape (h, w), integer
+    name : str
+        What messages call it.
+
+    Returns
+    -------
+    ndarray of shape (h, w), int32
+
+    Raises
+    ------
+    InputError
+    """
+    if isinstance(labels, dict | str | bytes):
+        hint = " (pycocotools.mask.decode makes masks)" if isinstance(labels, dict) else ""
+        raise InputError(f"{name} must be a label map (h, w){hint}, got {brief(labels)}")
+    try:
+        labels = np.asarray(labels)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} must be a label map (h, w), got {brief(labels)}") from error
+    if labels.ndim == 3 and labels.shape[0] != 1 and labels.shape[-1] != 1:
+        raise InputError(
+            f"{name} must be a label map (h, w), got shape {labels.shape}; "
+            "p2pselect.regions.masks_to_labels makes one of a stack of masks (k, h, w)"
+        )
+    if labels.ndim != 2 or 0 in labels.shape:
+        raise InputError(f"{name} must be a label map (h, w), got shape {labels.shape}")
+    if labels.dtype.kind not in "iu":
+        raise InputError(f"{name} must be {_kind_of_labels(labels)}")
+    lowest, highest = int(labels.min()), int(labels.max())
+    if lowest < 0:
+        raise InputError(f"{name}: labels must not be negative, got {lowest}")
+    # With more labels than pixels, one of the first is missing.
+    present = np.bincount(np.minimum(labels, labels.size).astype(np.intp).ravel()) > 0
+    if not present.all():
+        raise InputError(
+            f"{name}: labels must be 0 .. {present.sum() - 1} without gaps, but "
+            f"{present.argmin()} is missing (largest label {highest}); "
+            "p2pselect.regions.relabel numbers them anew, and splits regions in several pieces"
+        )
+    return labels.astype(np.int32, copy=False)
+
+
+def _kind_of_labels(labels: np.ndarray) -> str:
+    """What label maps must be, what these are, and how to make them such."""
+    whole = labels.dtype.kind == "b" or (
+        labels.dtype.kind == "f" and bool((labels == np.rint(labels)).all())
+    )
+    hint = "; pass regions.astype(int)" if whole else ""
+    return f"integer label maps, got dtype {labels.dtype}{hint}"

@@ -198,11 +198,17 @@ def check_replaceable(path: Path, sign: str, kind: str, name: str = "path") -> N
     Raises
     ------
     InputError
-        If ``path`` is something else, which is never touched, or could not be written.
+        If ``path`` is something else, which is never touched, or could not be written.  An
+        empty folder is nothing else.
     """
-    if path.exists() and not (path.is_dir() and (path / sign).is_file()):
+    if path.exists() and not is_empty_folder(path) and not (path / sign).is_file():
         raise InputError(f"{name}: {path} exists and is not {kind}: it is not overwritten")
     _check_folder(_target(path).parent, path, name)
+
+
+def is_empty_folder(path: Path) -> bool:
+    """Whether there is a folder with nothing in it, which may be written into."""
+    return path.is_dir() and not any(path.iterdir())
 
 
 @contextmanager
@@ -212,7 +218,7 @@ def written_whole_folder(path: str | os.PathLike[str], sign: str, kind: str) -> 
     Parameters
     ----------
     path : str or path-like
-        New, or a folder of the same kind, which is replaced.
+        New, empty, or a folder of the same kind, which is replaced.
     sign : str
         File that such a folder has.
     kind : str

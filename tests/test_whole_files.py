@@ -124,14 +124,23 @@ def test_an_interrupt_between_two_renames_brings_the_old_folder_back(tmp_path, m
     assert (place / SIGN).read_text() == "old" and list(tmp_path.iterdir()) == [place]
 
 
-@pytest.mark.parametrize("there", ["file", "folder", "empty folder"])
+@pytest.mark.parametrize("exchanges", [True, False])
+def test_an_empty_folder_may_be_written(tmp_path, monkeypatch, exchanges):
+    if not exchanges:
+        monkeypatch.setattr(whole_files, "_exchange", lambda new, old: False)
+    (tmp_path / "thing").mkdir()
+    write_folder(tmp_path / "thing", "first")
+    assert (tmp_path / "thing" / SIGN).read_text() == "first"
+    assert list(tmp_path.iterdir()) == [tmp_path / "thing"]
+
+
+@pytest.mark.parametrize("there", ["file", "folder"])
 def test_what_is_of_another_kind_is_never_touched(tmp_path, there):
     place = tmp_path / "thing"
     if there == "file":
         place.write_text("mine")
     else:
         place.mkdir()
-    if there == "folder":
         (place / "mine").write_text("mine")
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(InputError, match="exists and is not a thing"):

@@ -18,6 +18,7 @@ from p2pselect.whole_files import (
     check_file_place,
     check_folder_place,
     check_replaceable,
+    is_empty_folder,
     write_json,
 )
 
@@ -175,7 +176,7 @@ def say_what_it_learned(clf: P2PClassifier, images: ImageSequence, labels: np.nd
 def _check_places(options: argparse.Namespace) -> None:
     """Find out now, not after hours of training, what could not be written."""
     check_replaceable(options.out, "config.json", "a saved model", "--out")
-    if options.out.exists() and not options.overwrite:
+    if options.out.exists() and not is_empty_folder(options.out) and not options.overwrite:
         raise InputError(
             f"--out: {options.out} already holds a model; --overwrite replaces it once the "
             "new one is trained"

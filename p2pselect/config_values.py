@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from p2pselect.exceptions import InputError
+from p2pselect.exceptions import InputError, brief
 
 #: Tag of the one object that settings hold.
 TRANSFORMER = "SuperpixelTransformer"
@@ -71,15 +71,9 @@ def _encode_object(name: str, value: Any) -> Any:
     if _torch_optimizer(getattr(value, "__name__", "")) is value:
         return {"optimizer": value.__name__}
     raise InputError(
-        f"{name}={short(value)} cannot be written to a file: a saved model says what it is "
+        f"{name}={brief(value)} cannot be written to a file: a saved model says what it is "
         "made of in numbers, words and lists of them; use joblib.dump for functions of your own"
     )
-
-
-def short(value: Any) -> str:
-    """A value for a message, however large it is."""
-    text = repr(value)
-    return text if len(text) <= 200 else f"{text[:197]}..."
 
 
 def decode(value: Any) -> Any:
@@ -109,7 +103,7 @@ def decode(value: Any) -> Any:
     try:
         return _DECODERS[tag](content)
     except (TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"{short(value)} is not a {tag}: {error}") from error
+        raise InputError(f"{brief(value)} is not a {tag}: {error}") from error
 
 
 def largest(value: Any) -> float:

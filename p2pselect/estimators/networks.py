@@ -21,7 +21,11 @@ class NetworkBuilder(SharedSettings):
     def _build_scorer(self, n_maps: int) -> ImageNetwork:
         """The network that maps images to pixel maps."""
         scorer = build_pixel_scorer(
-            self.selector, n_maps, self._weights_of("selector"), self.selector_options
+            self.selector,
+            n_maps,
+            self._weights_of("selector"),
+            self.selector_options,
+            self.selector_image_size or self.image_size,
         )
         scorer.image_size = self.selector_image_size
         scorer.frozen_share = self._frozen_share_of("selector")

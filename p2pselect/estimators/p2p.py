@@ -34,8 +34,9 @@ class P2PClassifier(P2PHooks):
         Side in pixels of the square grid that images are resized to, at most 16384.
     pretrained : {"auto", True, False}, path or dict, default="auto"
         ``"auto"`` uses pretrained weights where they are in the cache or can be
-        downloaded and otherwise warns; ``True`` raises instead; a path is a safetensors or
-        pt file.  A dict tells ``"selector"`` and ``"classifier"`` apart.
+        downloaded and otherwise warns; ``True`` raises instead; a path is a file of tensors,
+        bare or wrapped (:func:`p2pselect.nn.weights.read_state_dict`), in which all but the
+        head must fit.  A dict tells ``"selector"`` and ``"classifier"`` apart.
     selector_options : dict, optional
         For :func:`p2pselect.nn.selectors.build_pixel_scorer`: ``strides``,
         ``head_channels``, ``weights``.

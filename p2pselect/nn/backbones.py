@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import difflib
-import os
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
-from p2pselect.exceptions import InputError, UnknownNameError, brief
+from p2pselect.exceptions import InputError, P2PSelectWarning, UnknownNameError, brief
 from p2pselect.nn.image_network import ImageNetwork
-from p2pselect.nn.weights import Pretrained, read_state_dict, with_pretrained
+from p2pselect.nn.own_networks import build_own, check_outputs
+from p2pselect.nn.weights import Pretrained, fitting_weights, with_pretrained
 
 _WEIGHTS = "pretrained= says where weights come from"
 #: Arguments of ``timm.create_model`` that have a setting of their own.
@@ -66,12 +68,45 @@ def create_timm(
         options["img_size"] = image_size
 
     def build(source: bool | Path) -> nn.Module:
-        if isinstance(source, Path):
-            read_state_dict(source)  # timm's own errors do not name the file
-            options["pretrained_cfg_overlay"] = {"file": os.fspath(source)}
-        return timm.create_model(name, pretrained=bool(source), **options)
+        if not isinstance(source, Path):
+            return timm.create_model(name, pretrained=source, **options)
+        return _create_from_file(name, source, options)
 
     return with_pretrained(name, pretrained, build)
+
+
+def _create_from_file(name: str, path: Path, options: dict[str, Any]) -> nn.Module:
+    """A timm model with the weights of a file, which are compared before any is taken."""
+    import timm
+
+    own = {k: v for k, v in options.items() if k not in ("features_only", "out_indices")}
+    with torch.device("meta"):
+        whole: Any = timm.create_model(name, **own)
+        part = timm.create_model(name, **options)
+    heads = whole.pretrained_cfg.get("classifier") or ()
+    heads = (heads,) if isinstance(heads, str) else tuple(heads)
+    # Backbones call some of their layers "a_0" where the whole model has "a.0".
+    names = {k.replace(".", "_") for k in part.state_dict()}
+    weights = fitting_weights(path, whole, name, heads, lambda k: k.replace(".", "_") in names)
+    head = [k for k in whole.state_dict() if k.startswith(tuple(f"{head}." for head in heads))]
+    fits = bool(head) and all(k in weights for k in head)
+    if head and not fits and "features_only" not in options:
+        warnings.warn(
+            f"{path}: the head of {name!r} is made for other classes, or missing; it starts "
+            f"from random weights, for {whole.num_classes} classes",
+            P2PSelectWarning,
+            stacklevel=2,
+        )
+    # A number of classes that no model has: timm then leaves the head alone.
+    overlay = {"state_dict": weights, "num_classes": whole.num_classes if fits else -1}
+    network = timm.create_model(
+        name, pretrained=True, pretrained_cfg_overlay=overlay, **options
+    )
+    for module in network.modules():
+        for config in ("pretrained_cfg", "default_cfg"):
+            if isinstance(vars(module).get(config), dict):
+                vars(module)[config].pop("state_dict", None)
+    return network
 
 
 def build_classifier(
@@ -104,7 +139,11 @@ def build_classifier(
         If `options` has an argument that another setting decides on.
     """
     if callable(classifier):
-        network = classifier(n_classes)
+        network = build_own("classifier", classifier, n_classes)
+        check_outputs("classifier", network, n_classes, image_size)
+        if not isinstance(pretrained, bool) and pretrained != "auto":
+            weights = fitting_weights(pretrained, network, "the classifier's factory")
+            network.load_state_dict(weights, strict=False)
     else:
         if settled := sorted(set(options or {}) & {*_SETTLED}):
             raise InputError(

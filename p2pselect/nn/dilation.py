@@ -7,6 +7,7 @@ last, widest blocks.
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TypeGuard
 
 import torch
@@ -79,9 +80,24 @@ class PhasedConv2d(nn.Conv2d):
         return seen[:, :h, :w].permute(0, 3, 1, 2)
 
 
-def without_dilation(network: nn.Module) -> None:
-    """Put a :class:`PhasedConv2d` in the place of every convolution that it can stand for."""
+def without_dilation(network: nn.Module) -> nn.Module:
+    """A network with a :class:`PhasedConv2d` for every convolution that it can stand for.
+
+    Parameters
+    ----------
+    network : Module
+        Stays as it is.
+
+    Returns
+    -------
+    Module
+        A copy, or `network` itself where there is nothing to replace.
+    """
+    if not any(map(PhasedConv2d.can_stand_for, network.modules())):
+        return network
+    network = deepcopy(network)
     for parent in list(network.modules()):
         for name, child in list(parent.named_children()):
             if PhasedConv2d.can_stand_for(child):
                 setattr(parent, name, PhasedConv2d.like(child))
+    return network

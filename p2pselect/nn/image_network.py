@@ -28,6 +28,7 @@ class ImageNetwork(nn.Module):
     Parameters
     ----------
     network : Module
+        Stays as it is: layers that are replaced are replaced in a copy.
     mean, std : sequence of 3 floats
         Per channel, in units of the [0, 1] pixel range.
     image_size : int, optional
@@ -52,8 +53,7 @@ class ImageNetwork(nn.Module):
         image_size: int | None = None,
     ):
         super().__init__()
-        without_dilation(network)
-        self.network = network
+        self.network = without_dilation(network)
         self.image_size = image_size
         self.precision = "32"
         self.frozen_share = 0.0

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from p2pselect.exceptions import InputError, WeightsNotFoundError, brief
+from p2pselect.exceptions import InputError, brief
 from p2pselect.nn.backbones import (
     as_image_network,
     check_network_name,
@@ -19,7 +19,8 @@ from p2pselect.nn.backbones import (
     mean_and_std,
 )
 from p2pselect.nn.image_network import ImageNetwork
-from p2pselect.nn.weights import Pretrained, read_state_dict, with_pretrained
+from p2pselect.nn.own_networks import build_own, check_outputs
+from p2pselect.nn.weights import Pretrained, fitting_weights, with_pretrained
 
 TORCHVISION_LRASPP = "lraspp_mobilenet_v3_large"
 #: Mean and standard deviation of ImageNet, per channel.
@@ -147,6 +148,7 @@ def build_pixel_scorer(
     n_maps: int,
     pretrained: Pretrained = False,
     options: dict[str, Any] | None = None,
+    image_size: int = 64,
 ) -> ImageNetwork:
     """Build the network that maps images to ``n_maps`` pixel maps.
 
@@ -165,6 +167,8 @@ def build_pixel_scorer(
         ("segmentation" or "imagenet", default "segmentation"): which of torchvision's
         weights; the first, as used by the paper, saw segmentation masks of the 20 VOC
         classes.
+    image_size : int, default=64
+        Side in pixels of the images on which the module of a factory is tried.
 
     Raises
     ------
@@ -174,7 +178,12 @@ def build_pixel_scorer(
         If ``options`` has an unknown key, or the backbone has no such strides.
     """
     if callable(selector):
-        return as_image_network(selector(n_maps))
+        network = build_own("selector", selector, n_maps)
+        check_outputs("selector", network, n_maps, image_size)
+        if not isinstance(pretrained, bool) and pretrained != "auto":
+            weights = fitting_weights(pretrained, network, "the selector's factory")
+            network.load_state_dict(weights, strict=False)
+        return as_image_network(network)
     options = dict(options or {})
     check_network_name(selector, known=[TORCHVISION_LRASPP])
     build = _torchvision_lraspp if selector == TORCHVISION_LRASPP else _timm_lraspp
@@ -232,12 +241,9 @@ def _torchvision_lraspp(
         backbone = "IMAGENET1K_V1" if source is True else None
         network = lraspp_mobilenet_v3_large(weights=None, weights_backbone=backbone)
         if isinstance(source, Path):
-            try:
-                network.load_state_dict(read_state_dict(source))
-            except RuntimeError as error:
-                raise WeightsNotFoundError(
-                    f"{source} holds no weights of {brief(name)}: {error}"
-                ) from error
+            # Its last layers are for the classes of a segmentation, and are replaced.
+            heads = ("classifier.low_classifier", "classifier.high_classifier")
+            network.load_state_dict(fitting_weights(source, network, name, heads), strict=False)
         return network
 
     network: Any = with_pretrained(name, pretrained, build)

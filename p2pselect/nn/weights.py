@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlparse
 
 import torch
+from torch import nn
 
 from p2pselect.exceptions import P2PSelectWarning, WeightsNotFoundError, brief
 
@@ -18,13 +20,29 @@ Pretrained = bool | str | os.PathLike[str]
 T = TypeVar("T")
 
 
+#: Where training programs put the weights in what they save; averaged weights come first.
+_WRAPPERS = ("state_dict_ema", "model_ema", "ema_state_dict", "state_dict", "model_state_dict")
+_WRAPPERS += ("model", "network", "net", "module", "weights")
+
+
 def read_state_dict(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
-    """Read a ``.safetensors`` file or a ``.pt`` / ``.pth`` state dict, without unpickling code.
+    """Read the weights in a file, without unpickling code.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A ``.safetensors`` file, or what ``torch.save`` wrote (``.pt``, ``.pth``, ``.bin``,
+        ``.ckpt``): a state dict, or a dict that has one as ``state_dict``, ``model`` and the
+        like.  Moving averages (``state_dict_ema``) are preferred.
+
+    Returns
+    -------
+    dict of str to Tensor
 
     Raises
     ------
     WeightsNotFoundError
-        If the file is missing or is not a file of tensors.
+        If the file is missing or holds no tensors by name.
     """
     path = Path(path)
     if not path.is_file():
@@ -35,11 +53,116 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
 
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
-        return state.get("state_dict", state)
     except Exception as error:
+        # torch's own message is a page, and starts with how to run the file's code.
+        reason = str(error).strip().partition("\n")[0][:160] or type(error).__name__
+        if "Weights only load failed" in reason and "GLOBAL" in str(error).upper():
+            reason = (
+                "it holds a whole pickled model or other objects, which run code when they "
+                "are read; where you trust it, open it with torch.load(file, "
+                "weights_only=False) and write torch.save(model.state_dict(), other_file)"
+            )
         raise WeightsNotFoundError(
-            f"pretrained weights: {path} is not a file of tensors ({error})"
+            f"pretrained weights: {path} is not a file of tensors: {reason}"
         ) from error
+    for name in _WRAPPERS:
+        if isinstance(state, Mapping) and isinstance(state.get(name), Mapping):
+            state = state[name]
+    tensors = {}
+    if isinstance(state, Mapping):
+        tensors = {k: v for k, v in state.items() if isinstance(v, torch.Tensor)}
+    if not tensors:
+        raise WeightsNotFoundError(
+            f"pretrained weights: {path} holds no tensors by name, but a {type(state).__name__}"
+        )
+    return tensors
+
+
+def fitting_weights(
+    path: str | os.PathLike[str],
+    network: nn.Module,
+    name: str,
+    heads: Sequence[str] = (),
+    needed: Callable[[str], bool] | None = None,
+) -> dict[str, torch.Tensor]:
+    """The weights in a file that belong into a network.
+
+    All but those of its head must be there.  A prefix that all names of the file have
+    (``module.``, ``model.``) is taken off.
+
+    Parameters
+    ----------
+    path : str or path-like
+    network : Module
+        May be on the meta device.
+    name : str
+        What messages call the network.
+    heads : sequence of str, default=()
+        Sub-modules that may be missing or be made for other classes.
+    needed : callable, optional
+        Which names must be there, where not all are.
+
+    Returns
+    -------
+    dict of str to Tensor
+
+    Raises
+    ------
+    WeightsNotFoundError
+        If the file cannot be read, or a weight is missing or of another shape; the message
+        names the first one.
+    """
+    wanted = network.state_dict()
+    state = _without_prefix(read_state_dict(path), wanted)
+    remap = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
+    if remap is not None:  # timm's: position embeddings for another size of the images
+        state = remap(state, network)
+    fits = {k: v for k, v in state.items() if k in wanted and v.shape == wanted[k].shape}
+    learned = {k for k, _ in network.named_parameters()}
+    must = [
+        k
+        for k in wanted
+        if (k in learned or k.endswith(("running_mean", "running_var")))
+        and (needed is None or needed(k))
+        and not _is_in(k, heads)
+    ]
+    missing = [k for k in must if k not in fits]
+    odd = [k for k in state if k not in wanted and not _is_in(k, heads)]
+    if missing:
+        first = f"{missing[0]!r} is missing"
+        if missing[0] in state:
+            shapes = tuple(state[missing[0]].shape), tuple(wanted[missing[0]].shape)
+            first = f"{missing[0]!r} has shape {shapes[0]}, expected {shapes[1]}"
+        raise WeightsNotFoundError(
+            f"{path} does not hold the weights of {name!r}: {len(must) - len(missing)} of "
+            f"{len(must)} tensors fit, {first}"
+            + (f"; the file has {odd[0]!r}, which the network does not" if odd else "")
+        )
+    if odd:
+        warnings.warn(
+            f"{path}: {len(odd)} of {len(state)} tensors have no place in {name!r} and are "
+            f"left out, first {odd[0]!r}",
+            P2PSelectWarning,
+            stacklevel=2,
+        )
+    return fits
+
+
+def _without_prefix(
+    state: dict[str, torch.Tensor], wanted: Mapping[str, Any]
+) -> dict[str, torch.Tensor]:
+    """The names as the network has them, whatever it was wrapped in when it was saved."""
+    names = {name.split(".")[0] for name in state}
+    names |= {".".join(name.split(".")[:2]) for name in state}
+    names |= {".".join(name.split(".")[:3]) for name in state}
+    prefixes = ["", *sorted(f"{name}." for name in names)]
+    counts = [sum(prefix + name in state for name in wanted) for prefix in prefixes]
+    prefix = prefixes[counts.index(max(counts))]
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+
+
+def _is_in(name: str, modules: Sequence[str]) -> bool:
+    return any(name.startswith(f"{module}.") for module in modules)
 
 
 def with_pretrained(name: str, pretrained: Pretrained, build: Callable[[Any], T]) -> T:

@@ -82,9 +82,14 @@ def test_the_papers_selector_keeps_its_weights_and_their_names():
 
 
 def test_a_second_time_changes_nothing():
-    network = nn.Sequential(depthwise())
-    ImageNetwork(network)
-    first = network[0]
-    assert type(first) is PhasedConv2d
-    without_dilation(network)
-    assert network[0] is first
+    network = without_dilation(nn.Sequential(depthwise()))
+    assert type(network[0]) is PhasedConv2d
+    assert without_dilation(network) is network
+
+
+def test_the_network_that_was_given_stays_as_it_is():
+    given = nn.Sequential(depthwise(), nn.Sequential(depthwise()))
+    wrapped = ImageNetwork(given)
+    assert type(given[0]) is type(given[1][0]) is nn.Conv2d
+    assert type(wrapped.network[1][0]) is PhasedConv2d
+    assert wrapped.network[0].weight is not given[0].weight

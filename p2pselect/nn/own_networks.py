@@ -1,0 +1,127 @@
+"""Networks that users bring: built by their factory, tried once, before anything is trained."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from p2pselect.exceptions import InputError, P2PSelectError, P2PSelectWarning
+
+_HOW = {
+    "classifier": "a factory n_classes -> Module, whose module maps images (n, 3, h, w) to "
+    "logits (n, n_classes)",
+    "selector": "a factory n_maps -> Module, whose module maps images (n, 3, h, w) to maps "
+    "(n, n_maps, height, width)",
+}
+
+
+def build_own(setting: str, factory: Callable[[int], Any], n_outputs: int) -> nn.Module:
+    """The module that a factory makes; a copy, so that training leaves the factory's alone.
+
+    Parameters
+    ----------
+    setting : {"classifier", "selector"}
+    factory : callable
+    n_outputs : int
+        Classes, or maps.
+
+    Returns
+    -------
+    Module
+
+    Raises
+    ------
+    InputError
+        If `factory` is a module, or does not return one.
+    """
+    if isinstance(factory, nn.Module):
+        raise InputError(
+            f"{setting} must be the name of a network or {_HOW[setting]}; got a module "
+            f"({type(factory).__name__}): pass a function that makes one, such as its class, "
+            "so that every fit starts from weights of its own"
+        )
+    network = factory(n_outputs)
+    if not isinstance(network, nn.Module):
+        raise InputError(
+            f"{setting} must be {_HOW[setting]}; the factory returned a "
+            f"{type(network).__name__}"
+        )
+    return deepcopy(network)
+
+
+def check_outputs(setting: str, network: nn.Module, n_outputs: int, side: int) -> None:
+    """Try a network on two images, in training and in evaluation; nothing of it changes.
+
+    Parameters
+    ----------
+    setting : {"classifier", "selector"}
+    network : Module
+    n_outputs : int
+        Classes, or maps.
+    side : int
+        Side of the images in pixels.
+
+    Raises
+    ------
+    InputError
+        If the network fails, or returns anything but one tensor of the right shape.
+
+    Warns
+    -----
+    P2PSelectWarning
+        If a classifier returns probabilities: the softmax of these is nearly even.
+    """
+    device = next((p.device for p in network.parameters()), torch.device("cpu"))
+    images = torch.linspace(0, 1, 6 * side**2, device=device).view(2, 3, side, side)
+    was_training = network.training
+    cuda = [device] if device.type == "cuda" else []
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=cuda):
+            for training in (True, False):
+                network.train(training)
+                # Batch statistics move in copies.
+                state = {k: v.clone() for k, v in network.named_buffers()}
+                out = functional_call(network, state, (images,))
+                _check_output(setting, out, n_outputs)
+    except P2PSelectError:
+        raise
+    except Exception as error:
+        raise InputError(
+            f"{setting}: {type(network).__name__} fails on images of shape "
+            f"{tuple(images.shape)}: {type(error).__name__}: {error}"
+        ) from error
+    finally:
+        network.train(was_training)
+    if setting == "classifier" and out.min() >= 0 and (out.sum(1) - 1).abs().max() < 1e-4:
+        warnings.warn(
+            f"classifier: {type(network).__name__} seems to return probabilities; it must "
+            "return logits, so leave out its softmax",
+            P2PSelectWarning,
+            stacklevel=2,
+        )
+
+
+def _check_output(setting: str, out: Any, n_outputs: int) -> None:
+    if not isinstance(out, Tensor):
+        parts = [*out] if isinstance(out, dict) else getattr(out, "_fields", ())
+        named = f" of {', '.join(map(str, parts))}" if parts else ""
+        raise InputError(
+            f"{setting} must be {_HOW[setting]}, one tensor; got a {type(out).__name__}"
+            f"{named}: put the network into a module whose forward returns the tensor alone"
+        )
+    expected = (2, n_outputs)
+    good = out.shape == expected if setting == "classifier" else out.shape[:2] == expected
+    if not good or (setting == "selector" and (out.ndim != 4 or 0 in out.shape)):
+        more = "" if setting == "classifier" else ", height, width"
+        raise InputError(
+            f"{setting} must be {_HOW[setting]}: for 2 images expected shape "
+            f"(2, {n_outputs}{more}), got {tuple(out.shape)}"
+        )
+    if not out.is_floating_point():
+        raise InputError(f"{setting} must return floating-point numbers, got {out.dtype}")

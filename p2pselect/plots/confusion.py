@@ -11,7 +11,7 @@ from p2pselect.exceptions import InputError
 from p2pselect.explanation import Explanation
 from p2pselect.plots.display import ExplanationDisplay, check_truth
 from p2pselect.plots.pixels import BLUE, ORANGE, to_rgb
-from p2pselect.plots.words import label
+from p2pselect.plots.words import distinct_labels
 
 
 @dataclass(eq=False)
@@ -25,6 +25,8 @@ class ConfusionExamplesDisplay(ExplanationDisplay):
     labels : list of m str
     examples : dict
         From (row, column) to what the classifier saw, uint8 (h, w, 3).
+    n_left_out : int, default=0
+        Classes with images that are not shown; the title says how many there are.
 
     Examples
     --------
@@ -38,6 +40,7 @@ class ConfusionExamplesDisplay(ExplanationDisplay):
     counts: np.ndarray
     labels: list[str]
     examples: dict[tuple[int, int], np.ndarray]
+    n_left_out: int = 0
 
     @classmethod
     def from_explanation(
@@ -51,7 +54,8 @@ class ConfusionExamplesDisplay(ExplanationDisplay):
         y : array-like of shape (n,)
             True labels.
         max_classes : int, default=12
-            Of more classes, those that are part of most errors are shown.
+            Of more classes, those that are part of most errors are shown; the title counts
+            the others.
         ax : matplotlib.axes.Axes, optional
             Drawn on; by default those of a new figure.
 
@@ -85,8 +89,9 @@ class ConfusionExamplesDisplay(ExplanationDisplay):
                 if len(found):
                     best = found[exp.certainty[found].argmax()]
                     examples[i, j] = to_rgb(exp[int(best)].masked_images[0])
-        chosen = [label(names[i], 14) for i in shown]
-        return cls(counts[np.ix_(shown, shown)], chosen, examples).plot(ax)
+        chosen = distinct_labels([names[i] for i in shown], 14)
+        n_left_out = int((used > 0).sum()) - len(shown)
+        return cls(counts[np.ix_(shown, shown)], chosen, examples, n_left_out).plot(ax)
 
     def plot(self, ax: Any = None) -> Self:
         """Draw the matrix.
@@ -124,5 +129,8 @@ class ConfusionExamplesDisplay(ExplanationDisplay):
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
         ax.set(xlabel="predicted", ylabel="true")
-        ax.set_title("What the classifier saw, by answer", fontsize=12)
+        title = "What the classifier saw, by answer"
+        if self.n_left_out:
+            title += f"\n{m} classes with the most errors; {self.n_left_out} others left out"
+        ax.set_title(title, fontsize=12)
         return self

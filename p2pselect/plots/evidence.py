@@ -11,7 +11,7 @@ from p2pselect.exceptions import InputError
 from p2pselect.explanation import Explanation
 from p2pselect.plots.display import ExplanationDisplay
 from p2pselect.plots.pixels import CYCLE
-from p2pselect.plots.words import label, percent
+from p2pselect.plots.words import distinct_labels, percent
 
 
 @dataclass(eq=False)
@@ -79,7 +79,7 @@ class EvidenceCurveDisplay(ExplanationDisplay):
         display = cls(
             tau=exp.path_tau[known],
             proba=exp.path_proba[0][known][:, top],
-            labels=[label(value, 18) for value in exp.classes[top].tolist()],
+            labels=distinct_labels(exp.classes[top].tolist(), 18),
             certainty_threshold=float(exp.certainty_threshold),
             certain=bool(exp.certainty_reached[0]),
         )

@@ -18,7 +18,13 @@ from p2pselect.plots.images import (
     plot_masked_image,
     plot_regions,
 )
-from p2pselect.plots.words import certainty_words, label, percent, sparsity_words
+from p2pselect.plots.words import (
+    certainty_words,
+    distinct_labels,
+    label,
+    percent,
+    sparsity_words,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -155,16 +161,17 @@ def _draw_pair(ax: Axes, left: np.ndarray, right: np.ndarray) -> None:
 
 
 def _caption(ax: Axes, exp: Explanation, image: int, true: Any) -> None:
-    answer = label(exp.predicted[image], 18)
     sure = percent(exp.certainty[image])
     sure = f"{sure} sure" if exp.certainty_reached[image] else f"only {sure} sure"
     words = f"{sure}  ·  saw {percent(exp.kept_fraction[image])}"
+    answer = label(exp.predicted[image], 18)
     if true is None:
         headline, colour = answer, None
     elif exp.predicted[image] == true:
         headline, colour = f"✓ {answer}", pixels.BLUE
     else:
-        headline, colour = f"✗ {answer} (is {label(true, 18)})", pixels.ORANGE
+        answer, truth = distinct_labels([exp.predicted[image], true], 18)
+        headline, colour = f"✗ {answer} (is {truth})", pixels.ORANGE
     text: dict[str, Any] = {"transform": ax.transAxes, "va": "bottom", "parse_math": False}
     ax.text(0, 1.02, headline, fontsize=13, fontweight="bold", color=colour, **text)
     ax.text(1, 1.02, words, fontsize=10, ha="right", **text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from p2pselect.explanation import Explanation
@@ -28,6 +30,32 @@ def label(value: Any, length: int = 28) -> str:
     """A class label on one line, shortened when it is long."""
     text = " ".join(str(value).split())
     return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def distinct_labels(values: Sequence[Any], length: int = 28) -> list[str]:
+    """Several class labels, each on one line and shortened so that they can be told apart.
+
+    Examples
+    --------
+    >>> distinct_labels(["red_fish", "red_flag", "blue"], 6)
+    ['re…ish', 're…lag', 'blue']
+    """
+    whole = [" ".join(str(value).split()) for value in values]
+    short = [label(value, length) for value in values]
+    # Where beginnings are the same, ends may differ.
+    head, tail = (length - 1) // 2, length - 1 - (length - 1) // 2
+    alike = {text for text, count in Counter(short).items() if count > 1}
+    told: list[str] = []
+    for text, cut in zip(whole, short, strict=True):
+        if cut in alike and len(text) > length:
+            cut = f"{text[:head]}…{text[-tail:]}"
+        candidate, number = cut, 1
+        while candidate in told:
+            number += 1
+            end = f" #{number}"
+            candidate = cut[: length - len(end)] + end
+        told.append(candidate)
+    return told
 
 
 def certainty_words(exp: Explanation, image: int) -> str:

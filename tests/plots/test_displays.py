@@ -1,9 +1,11 @@
 """Display objects hold the right numbers and draw them."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
@@ -15,6 +17,7 @@ from p2pselect.plots import (
     FidelityCurveDisplay,
     RegionCorrelationDisplay,
     RiskCoverageDisplay,
+    plot_page,
 )
 
 
@@ -172,3 +175,69 @@ def test_names_of_classes_do_not_overlap_in_the_evidence_curve():
     heights = _spread(np.array([0.5, 0.0, 0.01, 0.01]), gap=0.1)
     assert heights[0] == 0.5
     assert np.diff(np.sort(heights)).min() >= 0.1 - 1e-12
+
+
+AWKWARD = [
+    "$5_bill$",
+    "$\\frac$",
+    "a_b^c",
+    "<b>&amp;</b>",
+    "100 %",
+    "c\nd",
+    "",
+    "猫",
+    "x" * 120,
+    "$",
+]
+
+
+def test_no_label_is_taken_for_markup_or_a_formula(made):
+    place = {label: i for i, label in enumerate(made.explanation.classes.tolist())}
+    exp = replace(made.explanation, classes=np.array(AWKWARD))
+    y = np.array(AWKWARD)[[place[label] for label in made.y.tolist()]]
+    figures = [
+        ConfusionExamplesDisplay.from_explanation(exp, y).figure_,
+        EvidenceCurveDisplay.from_explanation(exp, n_classes=7).figure_,
+        RiskCoverageDisplay.from_explanation(exp, y).figure_,
+        RegionCorrelationDisplay.from_explanation(exp).figure_,
+        plot_page(exp, y),
+    ]
+    for figure in figures:
+        with warnings.catch_warnings():
+            # Matplotlib's own font has no Chinese letters, which is no fault of the label.
+            warnings.filterwarnings("ignore", "Glyph .* missing from font")
+            figure.canvas.draw()
+        for text in figure.findobj(Text):
+            assert text.get_parse_math() is False or "$" not in text.get_text()
+
+
+def test_one_class_only(made):
+    exp = made.explanation
+    one = replace(
+        exp, proba=np.ones((len(exp), 1)), path_proba=None, classes=np.array(["leaf"])
+    )
+    display = ConfusionExamplesDisplay.from_explanation(one, ["leaf"] * len(exp))
+    assert display.counts.tolist() == [[len(exp)]] and display.n_left_out == 0
+    assert (RiskCoverageDisplay.from_explanation(one, ["leaf"] * len(exp)).risk == 0).all()
+
+
+def test_classes_that_are_left_out_of_a_confusion_matrix_are_counted(made):
+    exp = made.explanation[np.arange(60) % 12]
+    names = np.array([f"common_prefix_of_the_class_{i:03d}" for i in range(300)])
+    proba = np.eye(300)[np.arange(60) // 2]
+    many = replace(exp, proba=proba, path_proba=None, classes=names)
+    y = names[np.arange(60) // 2]
+    y[0] = names[29]
+    display = ConfusionExamplesDisplay.from_explanation(many, y, max_classes=5)
+    assert {"common…ass_000", "common…ass_029"} <= set(display.labels)
+    assert display.n_left_out == 25
+    assert "25 others left out" in display.ax_.get_title()
+
+
+def test_figures_belong_to_nobody(made):
+    from matplotlib import pyplot
+
+    before = pyplot.get_fignums()
+    for _ in range(25):
+        RiskCoverageDisplay.from_explanation(made.explanation, made.y)
+    assert pyplot.get_fignums() == before

@@ -160,7 +160,10 @@ def check_sample_weight(sample_weight: Any, n_images: int) -> np.ndarray:
     """Weights as float array of mean 1; ones where none are given."""
     if sample_weight is None:
         return np.ones(n_images, dtype=np.float32)
-    weight = np.asarray(sample_weight, dtype=np.float64)
+    try:
+        weight = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"sample_weight must be numbers: {error}") from error
     if weight.shape != (n_images,):
         raise InputError(f"sample_weight must have shape ({n_images},), got {weight.shape}")
     if not np.isfinite(weight).all() or (weight < 0).any() or weight.sum() == 0:

@@ -157,7 +157,7 @@ class SharedSettings(DocumentedEstimator, BaseEstimator):
 
     def _validate_params(self) -> None:
         super()._validate_params()
-        check_callbacks(self.callbacks, self.validation_fraction)
+        check_callbacks(self.callbacks, self.validation_fraction, self.ema_decay)
 
     @classmethod
     def _get_param_names(cls) -> list[str]:

@@ -293,7 +293,8 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
             watchers = [*watchers, ("weight_average", averages[0])]
         checkpoints = None if end else self._checkpoints(data, averages)
         if checkpoints is not None:
-            checkpoints.restore(self.net_)
+            if checkpoints.restore(self.net_):
+                cycles = ()
             self._seed = data.seed = checkpoints.seed
             watchers = [*watchers, ("checkpoints", checkpoints)]
         for epochs in cycles:

@@ -65,15 +65,22 @@ class Checkpoints(Callback):
             ) from error
         return saved
 
-    def restore(self, net: NeuralNet) -> None:
-        """Bring a net where the checkpoint was written, if there is one."""
+    def restore(self, net: NeuralNet) -> bool:
+        """Bring a net where the checkpoint was written, if there is one.
+
+        Returns
+        -------
+        bool
+            Whether a callback has stopped that training: there is nothing left to do.
+        """
         if self.saved is None:
-            return
+            return False
         net.module_.load_state_dict(self.saved["module"])
         net.history = History(json.loads(self.saved["history"]))
         for changing, state in zip(self._changing(net), self.saved["changing"], strict=True):
             changing.load_state_dict(state)
         _restore_steps(net, self.saved)
+        return _is_stopped(net)
 
     def _changing(self, net: NeuralNet) -> list[Any]:
         memories = [getattr(phase.objective, "memory", None) for phase in net.phases]
@@ -95,6 +102,13 @@ class Checkpoints(Callback):
             _restore_steps(net, saved)
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        self._write(net)
+
+    def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        if _is_stopped(net):
+            self._write(net)  # callbacks may have gone back to the best epoch
+
+    def _write(self, net: NeuralNet) -> None:
         if together().rank > 0:
             return  # the first process writes what all of them have
         schedule = _schedule(net)
@@ -117,6 +131,10 @@ class Checkpoints(Callback):
 
     #: Epochs after which the learning rate schedule that is running ends.
     end = 0
+
+
+def _is_stopped(net: NeuralNet) -> bool:
+    return bool(net.history and net.history[-1].get("stopped"))
 
 
 def _restore_steps(net: NeuralNet, saved: dict[str, Any]) -> None:

@@ -16,19 +16,22 @@ class StopTraining(KeyboardInterrupt):
     """
 
 
-def check_callbacks(given: Any, validation_fraction: float | None) -> None:
+def check_callbacks(
+    given: Any, validation_fraction: float | None, ema_decay: float | None = None
+) -> None:
     """Refuse callbacks that can only fail, before anything is trained.
 
     Parameters
     ----------
     given : list or None
         Callbacks, their classes, or pairs of a name and one of these, as skorch takes them.
-    validation_fraction : float or None
+    validation_fraction, ema_decay : float or None
 
     Raises
     ------
     InputError
-        If one is not a callback of skorch, or needs held-out images where there are none.
+        If one is not a callback of skorch, needs held-out images where there are none, or
+        would choose weights that a moving average replaces.
     """
     for entry in given or []:
         callback = entry[1] if isinstance(entry, tuple) and len(entry) == 2 else entry
@@ -44,6 +47,11 @@ def check_callbacks(given: Any, validation_fraction: float | None) -> None:
             raise InputError(
                 f"callbacks: {name} scores held-out images, of which there are none; set "
                 "validation_fraction (for example to 0.2), or on_train=True"
+            )
+        if getattr(callback, "load_best", False) and ema_decay is not None:
+            raise InputError(
+                f"callbacks: {name}(load_best=True) and ema_decay={ema_decay} both choose the "
+                "weights that predict; use one of them"
             )
         monitor = getattr(callback, "monitor", None)
         held_out = isinstance(monitor, str) and monitor.startswith("valid_")

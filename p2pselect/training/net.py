@@ -280,6 +280,7 @@ class SelectiveNet(ClassifierMixin, NeuralNet):
                 if not asked or method_name != "on_epoch_end":
                     raise
                 stop = True  # once the others have heard of this epoch
+                self.history.record("stopped", True)
         if stop:
             raise StopTraining
 

@@ -7,8 +7,11 @@ have a copy each, which has to divide the images by ``torch.utils.data.get_worke
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Iterator
 from itertools import islice
+from time import monotonic
 from typing import Any
 from zlib import crc32
 
@@ -16,11 +19,14 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from p2pselect.exceptions import InputError, P2PSelectError, brief
+from p2pselect.exceptions import InputError, P2PSelectError, P2PSelectWarning, brief
 from p2pselect.images import ImageSequence, as_images
 from p2pselect.labels import as_labels, encode_labels
 from p2pselect.processes import Processes
 from p2pselect.training.data import Batch, Views, as_batch, draws, identity
+
+#: Seconds after which a stream that has not ended is mentioned.
+_PATIENCE = 60.0
 
 
 class StreamItems(IterableDataset):
@@ -36,9 +42,22 @@ class StreamItems(IterableDataset):
         self.stream = stream
         self.channels = channels
 
+    def _items(self) -> Iterator[Any]:
+        items, number = iter(self.stream), 0
+        while True:
+            try:
+                item = next(items)
+            except StopIteration:
+                return
+            except Exception as error:
+                error.add_note(f"raised by the stream for its item {number}")
+                raise
+            yield item
+            number += 1
+
     def pairs(self) -> Iterator[tuple[ImageSequence, Any]]:
         """One image each, and its label."""
-        for number, item in enumerate(self.stream):
+        for number, item in enumerate(self._items()):
             if not isinstance(item, (tuple, list)) or len(item) != 2:
                 kind = type(item).__name__
                 length = f" of length {len(item)}" if isinstance(item, (tuple, list)) else ""
@@ -91,8 +110,17 @@ class StreamContents:
             self.items, batch_size=None, num_workers=num_workers, collate_fn=identity
         )
         firsts: list[int] = []
+        warn_at = monotonic() + _PATIENCE
         for label, n_channels, shape, digest in loader:
             self.labels.append(label)
+            if monotonic() > warn_at:
+                warn_at = math.inf
+                warnings.warn(
+                    f"still reading the stream for its labels, {len(self.labels)} images so "
+                    "far: it is read once before training, and has to end",
+                    P2PSelectWarning,
+                    stacklevel=2,
+                )
             seen.add(n_channels)
             shapes.add(shape)
             firsts += [] if digest is None else [digest]

@@ -199,6 +199,26 @@ def test_scores_of_an_epoch_are_those_of_predictions(scenes):
     np.testing.assert_array_equal(without.predict_proba(X), clf.predict_proba(X))
 
 
+def test_a_training_that_was_stopped_early_is_over(scenes, tmp_path):
+    best = EarlyStopping(patience=1, threshold=10.0, load_best=True)
+    first = fitted(scenes, best, checkpoint_dir=tmp_path)
+    assert best.best_epoch_ == 4 and len(first.history_) == 5
+    again = fitted(scenes, best, checkpoint_dir=tmp_path)
+    assert len(again.history_) == 5
+    np.testing.assert_array_equal(
+        again.predict_proba(scenes[0]), first.predict_proba(scenes[0])
+    )
+
+
+@pytest.mark.parametrize(
+    "callback", [EarlyStopping(load_best=True), Checkpoint(load_best=True)]
+)
+def test_the_best_weights_and_their_average_exclude_each_other(callback):
+    check_callbacks([callback], 0.2)
+    with pytest.raises(InputError, match=r"load_best=True. and ema_decay=0.9 both"):
+        check_callbacks([callback], 0.2, 0.9)
+
+
 class CtrlC(Callback):
     def __init__(self, epoch):
         self.epoch = epoch

@@ -11,7 +11,8 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from p2pselect import P2PClassifier, datasets, presets
 from p2pselect.baselines import DiETClassifier, L2XClassifier
-from p2pselect.exceptions import InputError, TrainingError
+from p2pselect.exceptions import InputError, P2PSelectWarning, TrainingError
+from p2pselect.training import stream
 from p2pselect.training.data import Views
 from p2pselect.training.stream import StreamContents, TrainingStream
 
@@ -240,3 +241,25 @@ def test_a_stopped_training_goes_on_to_the_same_end(tmp_path):
     )
     state = whole.module_.state_dict()
     assert all(torch.equal(v, state[k]) for k, v in resumed.module_.state_dict().items())
+
+
+def test_an_error_of_the_stream_comes_through_and_says_where():
+    class Breaks(IterableDataset):
+        def __iter__(self):
+            yield np.zeros((4, 4, 3), np.uint8), "a"
+            raise ConnectionError("the network is gone")
+
+    with pytest.raises(ConnectionError, match="network is gone") as caught:
+        StreamContents(Breaks(), "last", 0)
+    assert caught.value.__notes__ == ["raised by the stream for its item 1"]
+
+
+def test_a_stream_that_does_not_end_is_mentioned_once(monkeypatch):
+    class Long(IterableDataset):
+        def __iter__(self):
+            return iter([(np.zeros((4, 4, 3), np.uint8), "ab"[i % 2]) for i in range(9)])
+
+    monkeypatch.setattr(stream, "_PATIENCE", -1.0)
+    with pytest.warns(P2PSelectWarning, match="1 images so far.*has to end") as caught:
+        StreamContents(Long(), "last", 0)
+    assert len(caught) == 1

@@ -13,11 +13,9 @@ def test_every_old_text_is_there_exactly_once():
     stale = []
     for fault in FAULTS:
         try:
-            changed = fault.changed(ROOT)
+            fault.changed(ROOT)
         except StaleFault as error:
             stale.append(str(error))
-        else:
-            compile(changed, fault.file, "exec")
     assert stale == []
 
 

@@ -1,16 +1,18 @@
-"""Faults of what is minimised: terms, schedules, gradients, the methods' objectives."""
+"""Faults of what is minimized and of what the classifier sees."""
 
 from mutants.fault import planted
 
-COMPOSED = "objectives/test_p2p_composed.py"
+P2P = "objectives/test_p2p_composed.py"
 METHODS = "objectives/test_methods_composed.py"
-FROZEN = "baselines/test_realx.py::test_the_classifier_is_frozen_while_the_selector_learns"
 TAUGHT = "objectives/test_taught_composed.py"
+SEEN = "estimators/test_faithful.py"
+SEEN_OF_METHODS = "baselines/test_faithful.py"
+CHECK = "testing/test_faithfulness.py"
 
 FAULTS = [
     *planted(
         "objectives/p2p.py",
-        COMPOSED,
+        P2P,
         {
             '"sparsity": weight * sparsity_hinge': '"sparsity": -weight * sparsity_hinge',
             "self.covariance_weight * penalty": "0 * penalty",
@@ -18,38 +20,129 @@ FAULTS = [
             "self.final_temperature, step.progress)": "self.final_temperature, 0.0)",
             "self.sparsity_weight * sparsity_ramp(step.progress)": "self.sparsity_weight",
             "weight = self.sparsity_weight * ": "weight = 10.0 * ",
-            "return sample_tau(n, self.tau_min, device)": (
-                "return torch.full((n,), 0.4, device=device)"
-            ),
-            "return torch.full((n,), self.tau, device=device)": (
-                "return sample_tau(n, self.tau_min, device)"
-            ),
+            "return sample_tau(n, self.tau_min, device)": "return torch.full((n,), 0.4, device=device)",
+            "return torch.full((n,), self.tau, device=device)": "return sample_tau(n, self.tau_min, device)",
             "torch.rand_like(areas) < tau[:, None]": "torch.rand_like(areas) >= tau[:, None]",
             "temperature, self.straight_through)": "temperature)",
             "tau_min + (1 - tau_min) * torch.rand": "(1 - tau_min) * torch.rand",
             "range(self.n_samples_mc)": "range(1)",
             "sparsity_hinge(p_bar, tau)": "sparsity_hinge(p_bar, tau.flip(0))",
+            "expected_kept_fraction(mean.sigmoid(), scores.areas)": "expected_kept_fraction(masks, scores.areas)",
+            "scores.at(step.model.selector.tau_offset(tau))": "scores.at(step.model.selector.tau_offset(tau).detach())",
         },
     ),
     *planted(
         "objectives/schedules.py",
-        "objectives/test_p2p.py",
+        P2P,
         {
-            "progress < 0.1:": "progress < 0.2:",
-            "0.01 + 0.99 * (progress - 0.1) / 0.4": "0.01 + 0.99 * progress",
+            "progress < 0.1:": "progress < 0.04:",
+            "(progress - 0.1) / 0.4": "(progress - 0.1) / 0.9",
+            "until: float = 0.5": "until: float = 1.0",
             "(end / start) **": "(start / end) **",
         },
     ),
     *planted(
         "objectives/terms.py",
-        "objectives/test_terms.py",
+        P2P,
         {
             "sum(dim=1) / areas.sum(dim=1)": "sum(dim=1) / areas.shape[1]",
             "torch.log1p(eps - tau) - torch": "-torch",
             "covariance.abs().sum": "covariance.sum",
-            "embeddings * present[:, None]": "embeddings",
             "present.sum(dim=1).square()": "present.sum(dim=1)",
             "torch.log(torch.tensor(float(len(logits)))) - log": "-log",
+        },
+    ),
+    *planted(
+        "nn/sampling.py",
+        P2P,
+        {
+            "(logits + torch.logit(uniform)) / temperature": "(logits - torch.logit(uniform)) / temperature",
+            " + (soft - soft.detach())": "",
+            "mean + torch.einsum": "mean - 2 * torch.einsum",
+        },
+    ),
+    *planted(
+        "nn/selectors.py",
+        P2P,
+        {
+            "F.softplus(self.raw_slope) * torch": "-F.softplus(self.raw_slope) * torch",
+            "return tau[:, None] * self._head": "return 0 * tau[:, None] * self._head",
+            "MAX_TAU = 0.995": "MAX_TAU = 0.9",
+        },
+    ),
+    *planted(
+        "estimators/p2p_hooks.py",
+        P2P,
+        {
+            "sparsity_weight=self.sparsity_weight,\n            cov": "cov",
+            "covariance_weight=self.covariance_weight,\n": "\n",
+            "straight_through=self.straight_through,\n        )": ")",
+            "RandomMaskObjective(self.tau_min)": "RandomMaskObjective(1.0)",
+            "tau=self.trained_tau_,": "tau=None,",
+            "temperature=self.temperature,\n            final": "final",
+            "final_temperature=self.final_temperature,": "",
+            "n_samples_mc=self.n_samples_mc,": "",
+            "tau_min=self.tau_min,\n            tau=": "tau=",
+            'objective, ("selector", "classifier"))': 'objective, ("selector",))',
+        },
+    ),
+    *planted(
+        "training/net.py",
+        P2P,
+        {
+            "done = self.epoch - first + self._share_of_epoch": "done = 0",
+            "done = self.epoch - first + self._share_of_epoch\n": "done = self.epoch - first\n",
+            "done = self.epoch - first + self._share_of_epoch\n        ": "done = self.epoch + self._share_of_epoch\n        ",
+            "(torch.stack(values).sum(dim=0) * weight).mean()": "torch.stack(values).sum(dim=0).mean()",
+        },
+    ),
+    *planted(
+        "training/net.py",
+        TAUGHT,
+        {
+            "inputs=self._parameters_of(module), retain": 'inputs=self._parameters_of(""), retain',
+        },
+    ),
+    *planted(
+        "training/phases.py",
+        METHODS,
+        {
+            "learns = name in phase.trainable": "learns = True",
+        },
+    ),
+    *planted(
+        "training/team.py",
+        TAUGHT,
+        {
+            "return mean(values * weight) / mean(weight).clamp(min=1e-12)": "return mean(values)",
+        },
+    ),
+    *planted(
+        "objectives/gradients.py",
+        METHODS,
+        {
+            "(1 - masks) * F.logsigmoid(-logits)": "(1 - masks) * F.logsigmoid(logits)",
+            "(log_prob * present).sum": "log_prob.sum",
+            "(hard - relaxed_given).detach()": "hard.detach()",
+            "(1 - masks) * v * q": "(1 - masks) * v",
+            "+ relaxed - relaxed_given": "+ relaxed",
+            "reward.detach() * bernoulli": "reward * bernoulli",
+        },
+    ),
+    *planted(
+        "objectives/areas.py",
+        METHODS,
+        {
+            "torch.relu(kept - tau)": "torch.relu(tau - kept)",
+        },
+    ),
+    *planted(
+        "nn/bcos.py",
+        METHODS,
+        {
+            "out.abs() / norm.repeat": "out / norm.repeat",
+            "self.logit_bias = -math": "self.logit_bias = math",
+            "torch.cat([images, 1 - images], dim=1)": "torch.cat([images, images], dim=1)",
         },
     ),
     *planted(
@@ -57,17 +150,8 @@ FAULTS = [
         TAUGHT,
         {
             "(log_teacher.exp() * (log_teacher -": "(log_teacher.exp() * (-log_teacher +",
+            "torch.where(apart > _ROUNDING, apart, 0.0)": "apart.square()",
             "model.blackbox.state_dict()": "model.classifier.state_dict()",
-        },
-    ),
-    *planted(
-        "objectives/gradients.py",
-        "baselines/test_realx.py",
-        {
-            "(1 - masks) * F.logsigmoid(-logits)": "(1 - masks) * F.logsigmoid(logits)",
-            "(log_prob * present).sum": "log_prob.sum",
-            "(hard - relaxed_given).detach()": "hard.detach()",
-            "(1 - masks) * v * q": "(1 - masks) * v",
         },
     ),
     *planted(
@@ -78,6 +162,8 @@ FAULTS = [
             "l1_distance(teacher, full) + l1": "l1",
             "(1 - 0.9 * step.progress)": "(1 + 0.9 * step.progress)",
             "0.1 + 0.4 * step.progress": "0.5",
+            "(self.cells > threshold)": "(self.cells > 0.5)",
+            "l1_distance(full.detach(), soft)": "l1_distance(full.detach(), hard)",
         },
     ),
     *planted(
@@ -86,144 +172,67 @@ FAULTS = [
         {
             "colours + pixel_masks[:, None]": "colours + (1 - pixel_masks)[:, None]",
             "cells - self.step": "cells + self.step",
+            "if self.random:": "if False:",
+            "self.area_weight * area + l1": "l1",
         },
     ),
     *planted(
-        "objectives/instance_masks.py",
-        "baselines/test_diet.py::test_an_image_that_is_done_waits_for_the_others",
-        {"moved = torch.where(busy[:, None, None], moved, cells.detach())": ""},
-    ),
-    *planted(
-        "objectives/areas.py",
-        "baselines/test_realx.py",
-        {"torch.relu(kept - tau)": "torch.relu(tau - kept)"},
-    ),
-    *planted(
-        "baselines/realx.py",
-        METHODS,
-        {
-            "return -F.cross_entropy(out,": "return F.cross_entropy(out,",
-            '{"reward": -gained,': '{"reward": gained,',
-            "scores.areas > 0, self.temperature)": "scores.areas > 0)",
-        },
-    ),
-    *planted(
-        "baselines/realx.py",
-        FROZEN,
-        {'reward, ("selector",)': 'reward, ("selector", "classifier")'},
-    ),
-    *planted(
-        "baselines/infomask.py",
-        METHODS,
-        {
-            '"kl": self.beta * kl': '"kl": -self.beta * kl',
-            "log_variance.exp() - 1 - log": "log_variance.exp() - 1 + log",
-            "torch.relu(z.sigmoid() - threshold)": "torch.relu(z.sigmoid())",
-        },
-    ),
-    *planted(
-        "baselines/rbaem.py",
+        "nn/rbf.py",
         TAUGHT,
         {
-            "scores.areas) - self.tau)": "scores.areas) + self.tau)",
-            '"smoothness": self.smoothness_weight': '"smoothness": 0',
-            "ask(step.model.blackbox, step.images), out)}": "out, out)}",
+            "REACH, GAIN = 108 / 224": "REACH, GAIN = 100 / 224",
+            "(2 * sigma.square())": "sigma.square()",
+            "size * math.sqrt(area / (2 * math.pi))": "size * math.sqrt(area / math.pi)",
         },
     ),
     *planted(
-        "baselines/invase.py",
-        METHODS,
+        "estimators/selection.py",
+        SEEN,
         {
-            "self.area_weight * area_penalty": "0 * area_penalty",
-            "reference - critic": "critic - reference",
+            "images = apply_mask(as_float_images(images), pixel_masks)": "images = as_float_images(images)",
+            "as_float_images(images), pixel_masks)": "as_float_images(images), pixel_masks.float().clamp(min=1e-6))",
+            "apply_mask(as_float_images(images), pixel_masks)\n": "apply_mask(as_float_images(images), pixel_masks) + 1e-6 * as_float_images(images).mean(dim=(2, 3), keepdim=True)\n",
         },
     ),
     *planted(
-        "baselines/comet.py",
-        TAUGHT,
+        "estimators/selection.py",
+        SEEN_OF_METHODS,
         {
-            "+ self.margin)": ")",
-            "self.margin_weight * margin.expand": "0 * margin.expand",
-            "self.area_weight * area,": "area,",
-            "to_pixels(1 - mask, step.regions)": "to_pixels(mask, step.regions)",
-            "step.regions, 1 - mask)": "step.regions, mask)",
+            "images = apply_mask(as_float_images(images), to_pixels(scores.shown, regions))": "images = as_float_images(images)",
+            "to_pixels(scores.shown, regions))\n": "to_pixels(scores.shown.clamp(min=1e-6), regions))\n",
+            "images = apply_mask(as_float_images(images), pixel_masks)": "images = as_float_images(images)",
         },
     ),
     *planted(
-        "baselines/l2x.py",
-        METHODS,
+        "estimators/selection.py",
+        CHECK,
         {
-            "masked_fill(beyond[:, :, None], 0)": "clone()",
-            ".amax(dim=1)": ".mean(dim=1)",
+            "images = apply_mask(as_float_images(images), pixel_masks)": "images = as_float_images(images)",
+            "as_float_images(images), pixel_masks)": "as_float_images(images), pixel_masks.float().clamp(min=1e-6))",
+            "to_pixels(scores.shown, regions))\n": "to_pixels(scores.shown.clamp(min=1e-6), regions))\n",
         },
-    ),
-    *planted(
-        "baselines/bcos.py",
-        METHODS,
-        {"1 / logits.shape[1])": "0.0)"},
-    ),
-    *planted(
-        "baselines/blackbox_pixel.py",
-        METHODS,
-        {"min(1.0, 2 * progress)": "min(1.0, progress)"},
-    ),
-    *planted(
-        "nn/sampling.py",
-        "nn/test_regions_in_torch.py",
-        {
-            "(logits + torch.logit(uniform)) / temperature": "logits / temperature",
-            " + (soft - soft.detach())": "",
-        },
-    ),
-    *planted(
-        "nn/pooling.py",
-        "nn/test_regions_in_torch.py",
-        {"sums / areas[:, None].clamp(min=1)": "sums / areas.mean()"},
     ),
     *planted(
         "nn/masking.py",
-        "nn/test_regions_in_torch.py",
-        {"return images * masks\n": "return images * masks.clamp(min=1e-6)\n"},
-    ),
-    *planted(
-        "nn/selectors.py",
-        "objectives/test_p2p.py nn/test_backbones.py",
+        SEEN,
         {
-            "F.softplus(self.raw_slope) * torch": "-F.softplus(self.raw_slope) * torch",
-            "tau[:, None] * self._head": "0 * tau[:, None] * self._head",
+            "return images * masks\n": "return images * masks.clamp(min=1e-6)\n",
         },
     ),
     *planted(
-        "training/net.py",
-        COMPOSED,
+        "nn/model.py",
+        SEEN,
         {
-            "done = self.epoch - first + self._share_of_epoch": "done = 0",
-            "(torch.stack(values).sum(dim=0) * weight).mean()": (
-                "torch.stack(values).sum(dim=0).mean()"
-            ),
+            "self.classifier(apply_mask(images, to_pixels(region_masks, regions)))": "self.classifier(images)",
+            "to_pixels(region_masks, regions)))": "to_pixels(region_masks.clamp(min=1e-6), regions)))",
         },
     ),
     *planted(
-        "training/phases.py",
-        FROZEN,
+        "explanation/__init__.py",
+        SEEN,
         {
-            "learns = name in phase.trainable": "learns = True",
-            "epoch < first + phase.epochs or": "epoch <= first + phase.epochs or",
+            "return self.images * self.pixel_masks[..., None].astype(self.images.dtype)": "return self.images",
         },
-    ),
-    *planted(
-        "estimators/p2p_hooks.py",
-        COMPOSED,
-        {
-            "sparsity_weight=self.sparsity_weight,\n            cov": "cov",
-            "straight_through=self.straight_through,\n        )": ")",
-            "RandomMaskObjective(self.tau_min)": "RandomMaskObjective(1.0)",
-        },
-    ),
-    *planted(
-        "estimators/p2p_hooks.py",
-        "estimators/test_p2p.py::test_a_budget_is_a_guarantee",
-        {'if self.selection == "budget":': "if False:"},
     ),
     *planted(
         "presets.py",
@@ -232,6 +241,41 @@ FAULTS = [
             '"sparsity_weight": 10.0,': '"sparsity_weight": 1.0,',
             '"covariance_weight": 0.01,': '"covariance_weight": 0.1,',
             '"tau_input": "additive",': '"tau_input": "logit",',
+        },
+    ),
+    *planted(
+        "objectives/terms.py",
+        "objectives/test_terms.py",
+        {
+            "embeddings * present[:, None]": "embeddings",
+        },
+    ),
+    *planted(
+        "objectives/instance_masks.py",
+        "baselines/test_diet.py::test_an_image_that_is_done_waits_for_the_others",
+        {
+            "moved = torch.where(busy[:, None, None], moved, cells.detach())": "",
+        },
+    ),
+    *planted(
+        "nn/pooling.py",
+        "nn/test_regions_in_torch.py",
+        {
+            "sums / areas[:, None].clamp(min=1)": "sums / areas.mean()",
+        },
+    ),
+    *planted(
+        "training/phases.py",
+        "baselines/test_realx.py::test_the_classifier_is_frozen_while_the_selector_learns",
+        {
+            "epoch < first + phase.epochs or": "epoch <= first + phase.epochs or",
+        },
+    ),
+    *planted(
+        "estimators/p2p_hooks.py",
+        "estimators/test_p2p.py::test_a_budget_is_a_guarantee",
+        {
+            'if self.selection == "budget":': "if False:",
         },
     ),
 ]

@@ -1,12 +1,123 @@
-"""Faults of how methods train and report: fixed tau, continuous masks, weights, DiET."""
+"""Faults of how the methods train and what they report."""
 
 from mutants.fault import planted
 
+METHODS = "objectives/test_methods_composed.py"
+TAUGHT = "objectives/test_taught_composed.py"
 FIXED_TAU = "estimators/test_fixed_tau.py"
 DIET = "baselines/test_diet.py"
 SOFT = "baselines/test_soft_masks.py"
 
 FAULTS = [
+    *planted(
+        "baselines/realx.py",
+        METHODS,
+        {
+            "return -F.cross_entropy(out,": "return F.cross_entropy(out,",
+            '{"reward": -gained,': '{"reward": gained,',
+            "scores.areas > 0, self.temperature)": "scores.areas > 0)",
+            'prior, ("classifier",)': 'reward, ("classifier",)',
+            "rate = torch.rand_like(rate)": "pass",
+            "reward = RealXObjective(self.area_weight, self._hinge,": "reward = RealXObjective(self.area_weight, None,",
+            "self.area_weight * area_penalty": "area_penalty",
+        },
+    ),
+    *planted(
+        "baselines/infomask.py",
+        METHODS,
+        {
+            '"kl": self.beta * kl': '"kl": -self.beta * kl',
+            "log_variance.exp() - 1 - log": "log_variance.exp() - 1 + log",
+            "torch.relu(z.sigmoid() - threshold)": "torch.relu(z.sigmoid())",
+            "kl = kl / present.sum(dim=1)": "pass",
+            "torch.exp(log_variance / 2) * torch.randn_like": "torch.exp(log_variance) * torch.randn_like",
+            'terms["area"] = area_penalty(kept, self.tau)': "pass",
+            "log_variance) * present).sum": "log_variance)).sum",
+        },
+    ),
+    *planted(
+        "baselines/invase.py",
+        METHODS,
+        {
+            "self.area_weight * area_penalty": "0 * area_penalty",
+            "reference - critic": "critic - reference",
+            'terms["baseline/cross_entropy"] = reference': "pass",
+            '{"classifier/cross_entropy": critic}': '{"cross_entropy": critic}',
+        },
+    ),
+    *planted(
+        "baselines/l2x.py",
+        METHODS,
+        {
+            "masked_fill(beyond[:, :, None], 0)": "clone()",
+            ".amax(dim=1)": ".mean(dim=1)",
+            "-torch.log(-torch.log(": "torch.log(-torch.log(",
+            ".masked_fill(scores.areas == 0, -torch.inf)": "",
+            "+ gumbel) / temperature": "+ gumbel)",
+        },
+    ),
+    *planted(
+        "baselines/bcos.py",
+        METHODS,
+        {
+            "1 / logits.shape[1])": "0.0)",
+        },
+    ),
+    *planted(
+        "baselines/blackbox_pixel.py",
+        METHODS,
+        {
+            "min(1.0, 2 * progress)": "min(1.0, progress)",
+            "self.tau ** min": "0.3 ** min",
+            ".clamp(min=1)": "",
+        },
+    ),
+    *planted(
+        "baselines/comet.py",
+        TAUGHT,
+        {
+            "+ self.margin)": ")",
+            "self.margin_weight * margin.expand": "0 * margin.expand",
+            "self.area_weight * area,": "area,",
+            "to_pixels(1 - mask, step.regions)": "to_pixels(mask, step.regions)",
+            "step.regions, 1 - mask)": "step.regions, mask)",
+            "1 - self.tau if self.inverted": "self.tau if self.inverted",
+            '"selector/cross_entropy": predicted,': "",
+            "step.mean(predicted) - step.mean(detected)": "predicted - detected",
+        },
+    ),
+    *planted(
+        "baselines/rbaem.py",
+        TAUGHT,
+        {
+            "scores.areas) - self.tau)": "scores.areas) + self.tau)",
+            "torch.relu(expected_kept_fraction(masks, scores.areas) - self.tau)": "torch.relu(self.tau - expected_kept_fraction(masks, scores.areas))",
+            '"smoothness": self.smoothness_weight': '"smoothness": 0',
+            "ask(step.model.blackbox, step.images), out)}": "out, out)}",
+            "self.area_weight * area,": "area,",
+            "(masks + 5e-4) ** self.area_power": "masks",
+            "self._hinge\n        )": "None\n        )",
+            "low + (high - low) * draw[:, 2]": "high",
+            "0.3 * border": "border",
+        },
+    ),
+    *planted(
+        "baselines/diet.py",
+        TAUGHT,
+        {
+            "self._search(1 - 0.9 * done, True), 0.1 + 0.4 * done": "self._search(1.0, True), 0.1 + 0.4 * done",
+            "True), 0.1 + 0.4 * done, k": "True), 0.1, k",
+            "weight * self.area_weight,": "weight,",
+            "self._hinge,\n            self.mask_step": "None,\n            self.mask_step",
+        },
+    ),
+    *planted(
+        "baselines/realx.py",
+        "baselines/test_realx.py::test_the_classifier_is_frozen_while_the_selector_learns",
+        {
+            'reward, ("selector",)': 'reward, ("selector", "classifier")',
+        },
+    ),
     *planted(
         "estimators/p2p_hooks.py",
         f"{FIXED_TAU}::test_a_fixed_tau_is_trained_for_and_the_selector_is_not_told",
@@ -80,5 +191,68 @@ FAULTS = [
         "objectives/diet.py",
         f"{DIET}::test_a_stage_that_goes_on_with_the_same_images_keeps_their_masks",
         {"if self.memory.is_empty:": "if True:"},
+    ),
+    *planted(
+        "estimators/p2p_hooks.py",
+        "estimators/test_fixed_tau.py::test_uniform_training_serves_a_fixed_tau_with_the_model_of_the_search",
+        {
+            'every = self.tau == "dynamic" or self.tau_training == "uniform"': 'every = self.tau == "dynamic"',
+        },
+    ),
+    *planted(
+        "baselines/infomask.py",
+        "baselines/test_infomask.py::test_regions_are_ranked_by_the_mean_whatever_is_shown",
+        {
+            "return RegionScores(mean[:, None], scores.areas, shown)": "return RegionScores((mean + torch.exp(log_variance / 2) * fixed_noise(mean))[:, None], scores.areas, shown)",
+        },
+    ),
+    *planted(
+        "training/team.py",
+        "baselines/test_comet.py::test_means_of_a_batch_count_an_image_as_often_as_its_weight",
+        {
+            "return mean(values * weight) / mean(weight).clamp(min=1e-12)": "return mean(values * weight)",
+        },
+    ),
+    *planted(
+        "training/net.py",
+        "baselines/test_diet.py::test_masks_are_those_of_the_images_that_are_learned_from",
+        {
+            "prepare = phase.begin if self.epoch == first else phase.before_epoch": "prepare = phase.begin if self.epoch == first else None",
+        },
+    ),
+    *planted(
+        "estimators/p2p_hooks.py",
+        "test_prediction_parameters.py::test_declared_settings_do_not_change_what_is_learned_and_a_trained_tau_does[p2p]",
+        {
+            'return own | {"tau"} if self.tau_training == "uniform" else own': 'return own | {"tau"}',
+        },
+    ),
+    *planted(
+        "baselines/base.py",
+        "test_prediction_parameters.py::test_a_search_refuses_a_tau_that_is_trained_for",
+        {
+            "trained = self._trains_for_tau or self._hinge is not None": "trained = False",
+        },
+    ),
+    *planted(
+        "baselines/l2x.py",
+        "test_prediction_parameters.py::test_declared_settings_do_not_change_what_is_learned_and_a_trained_tau_does[l2x",
+        {
+            "_trains_for_tau = True": "_trains_for_tau = False",
+        },
+    ),
+    *planted(
+        "nn/sampling.py",
+        "nn/test_regions_in_torch.py::test_straight_through_is_binary_with_the_relaxed_gradient",
+        {
+            "return (soft > 0.5).to(soft.dtype) + (soft - soft.detach())": "return (soft > 0.5).to(soft.dtype) + soft - soft.detach()",
+        },
+    ),
+    *planted(
+        "baselines/bcos.py",
+        "baselines/test_bcos.py::test_what_contributions_leave_out_is_said",
+        {
+            "if abs(share - 1) > _TOLERANCE:": "if False:",
+        },
     ),
 ]

@@ -179,4 +179,137 @@ FAULTS = [
         "datasets/test_imagenet9.py",
         {"np.repeat(np.arange(len(by_class)),": "np.tile(np.arange(len(by_class)),"},
     ),
+    *planted(
+        "images/accept.py",
+        "images/test_accept.py::test_random_transforms_are_refused",
+        {
+            "source.check_repeatable()": "pass",
+        },
+    ),
+    *planted(
+        "images/accept.py",
+        "images/test_accept.py::test_what_is_not_read_is_said",
+        {
+            "images._source.check()": "pass",
+        },
+    ),
+    *planted(
+        "images/accept.py",
+        "images/test_reading.py::test_narrow_values_in_16_bits_are_said_once",
+        {
+            "X.repeat_remarks()": "pass",
+        },
+    ),
+    *planted(
+        "images/pairs.py",
+        "images/test_accept.py::test_targets_that_the_data_set_transforms_are_not_taken",
+        {
+            'getattr(dataset, "target_transform", None) is None': "True",
+        },
+    ),
+    *planted(
+        "images/pairs.py",
+        "images/test_accept.py::test_labels_of_a_data_set",
+        {
+            "return [inner[int(index)] for index in dataset.indices]": "return inner[: len(dataset)]",
+        },
+    ),
+    *planted(
+        "images/pairs.py",
+        "images/test_accept.py::test_items_that_differ_or_change_are_named",
+        {
+            "if (image.shape[2], image.dtype != np.uint8) != (self.n_channels, self.is_float):": "if False:",
+        },
+    ),
+    *planted(
+        "images/sources.py",
+        "images/test_accept.py::test_open_files_are_where_they_were",
+        {
+            "item.seek(before)": "pass",
+        },
+    ),
+    *planted(
+        "images/checks.py",
+        "images/test_accept.py::test_bad_input",
+        {
+            "if 128 < high <= 255:": "if 1 < high <= 255:",
+        },
+    ),
+    *planted(
+        "images/pillow.py",
+        "images/test_reading.py::test_narrow_values_in_16_bits_are_said_once",
+        {
+            'wide = any(";16" in str(tile) for tile in getattr(image, "tile", []))': "wide = False",
+        },
+    ),
+    *planted(
+        "images/pillow.py",
+        "images/test_reading.py::test_16_bits_with_white_as_zero_and_with_a_transparent_value",
+        {
+            "grey[np.asarray(image) == transparent] = 0": "pass",
+        },
+    ),
+    *planted(
+        "images/pillow.py",
+        "images/test_reading.py::test_planes_of_16_bits_are_not_misread",
+        {
+            "if bands > 1 and tags.get(_PLANES) == 2 and max(tags.get(_BITS, (8,))) > 8:": "if False:",
+        },
+    ),
+    *planted(
+        "images/pillow.py",
+        "images/test_reading.py::test_previews_are_not_frames",
+        {
+            "if smaller:": "if False:",
+        },
+    ),
+    *planted(
+        "images/pillow.py",
+        "images/test_sequence.py::test_sizes_of_files_are_upright_and_read_no_pixels",
+        {
+            "return (image.width, image.height) if turned else (image.height, image.width)": "return (image.height, image.width)",
+        },
+    ),
+    *planted(
+        "images/reading.py",
+        "images/test_reading.py::test_photographs_beyond_the_limit_are_decoded_smaller",
+        {
+            "if start == _JPEG:": "if False:",
+        },
+    ),
+    *planted(
+        "datasets/mask_files.py",
+        "datasets/test_mask_pictures.py::test_missing_masks_can_be_left_out",
+        {
+            "if not any(paths):": "if False:",
+        },
+    ),
+    *planted(
+        "datasets/mask_pictures.py",
+        "datasets/test_mask_pictures.py::test_what_may_not_be_the_object_is_refused",
+        {
+            "if black and any(colors.get(0, (0,))):": "if False:",
+        },
+    ),
+    *planted(
+        "datasets/mask_pictures.py",
+        "datasets/test_mask_pictures.py::test_noise_of_jpeg_is_not_the_object",
+        {
+            'lossy = image.format in ("JPEG", "MPO")': "lossy = False",
+        },
+    ),
+    *planted(
+        "datasets/mask_pictures.py",
+        "datasets/test_mask_pictures.py::test_a_black_mask_with_noise_has_no_object",
+        {
+            "if 0 < top < WHITE:": "if False:",
+        },
+    ),
+    *planted(
+        "datasets/mask_pictures.py",
+        "datasets/test_mask_pictures.py::test_several_labels_are_said",
+        {
+            "if len(used) > 1:": "if False:",
+        },
+    ),
 ]

@@ -161,4 +161,88 @@ FAULTS = [
             "clf.set_params(selection=before)": "pass",
         },
     ),
+    *planted(
+        "metrics/object_masks.py",
+        "metrics/test_object_masks.py::test_bad_masks_are_named",
+        {
+            "top = 255 if values.max() == 255 else 1": "top = values.max() or 1",
+        },
+    ),
+    *planted(
+        "metrics/localization.py",
+        "metrics/test_object_masks.py::test_ways_to_give_one_mask",
+        {
+            'allowed = check_object_masks(valid, n, (h, w), name="valid").reshape(n, -1)': 'allowed = ~check_object_masks(valid, n, (h, w), name="valid").reshape(n, -1)',
+        },
+    ),
+    *planted(
+        "benchmark/measure.py",
+        "benchmark/test_measure.py::test_fixed_tau_keeps_as_much_where_more_tau_shows_less",
+        {
+            'return tau_at(kept, first.mean("_path"), grid)': 'return float(np.interp(kept, first.mean("_path"), grid))',
+        },
+    ),
+    *planted(
+        "benchmark/measure.py",
+        "benchmark/test_measure.py::test_any_curve_of_kept_fractions_is_inverted",
+        {
+            "i = crossings[0]": "i = crossings[-1]",
+        },
+    ),
+    *planted(
+        "benchmark/tally.py",
+        "benchmark/test_measure.py::test_curves_of_a_model_that_everything_is_known_of",
+        {
+            "            insertion=metrics.insertion_fidelity_curve(exp, model).per_image,\n            deletion=metrics.deletion_fidelity_curve(exp, model).per_image,": "            deletion=metrics.insertion_fidelity_curve(exp, model).per_image,\n            insertion=metrics.deletion_fidelity_curve(exp, model).per_image,",
+        },
+    ),
+    *planted(
+        "metrics/perturbation.py",
+        "p2pselect/metrics/perturbation.py",
+        {
+            "== predict_labels(classifier, _as_shown(part))": "!= predict_labels(classifier, _as_shown(part))",
+        },
+    ),
+    *planted(
+        "benchmark/claims.py",
+        "benchmark/test_tables.py::test_an_interval_that_covers_zero_decides_nothing",
+        {
+            "return YES if low > 0 else NO if high < 0 else OPEN": "return YES if low + high > 0 else NO",
+        },
+    ),
+    *planted(
+        "benchmark/claims.py",
+        "benchmark/test_tables.py::test_claims_are_held_against_paired_intervals",
+        {
+            "half = student_t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))": "half = 1.96 * values.std(ddof=1) / np.sqrt(len(values))",
+        },
+    ),
+    *planted(
+        "benchmark/tables.py",
+        "benchmark/test_tables.py::test_a_method_at_chance_is_not_the_most_faithful",
+        {
+            "barred = () if results.has_learned(dataset, method) else FIDELITY": "barred = ()",
+        },
+    ),
+    *planted(
+        "metrics/sparsity.py",
+        "metrics/test_empty_masks.py::test_the_number_of_masks_that_keep_nothing",
+        {
+            "return int((shares == 0).sum())": "return int((shares > 0).sum())",
+        },
+    ),
+    *planted(
+        "summary.py",
+        "metrics/test_empty_masks.py::test_a_summary_counts_them_and_leaves_them_out",
+        {
+            "kept_inside = ratio(hit, kept.sum(axis=(1, 2)))": "kept_inside = hit / np.maximum(kept.sum(axis=(1, 2)), 1)",
+        },
+    ),
+    *planted(
+        "plots/panels.py",
+        "metrics/test_empty_masks.py::test_pictures_and_reports_say_how_many",
+        {
+            "inside = ratio((exp.pixel_masks & masks).sum(axis=(1, 2)), kept)": "inside = (exp.pixel_masks & masks).sum(axis=(1, 2)) / np.maximum(kept, 1)",
+        },
+    ),
 ]

@@ -63,7 +63,7 @@ FAULTS = [
     ),
     *planted(
         "regions/resolution.py",
-        "regions/test_transformer.py",
+        "regions/test_transformer.py::test_no_side_is_longer_than_the_resolution",
         {"-(-max(h, w) // resolution)": "max(h, w) // resolution"},
     ),
     *planted(
@@ -150,6 +150,76 @@ FAULTS = [
             "random_localization": "localization",
             "return_estimator=return_estimator,": "",
             "check_object_masks(given[name], len(X), (1, 1), name=name)": "pass",
+        },
+    ),
+    *planted(
+        "explanation/__init__.py",
+        "test_explanation.py::test_resized_masks_fit_onto_the_images",
+        {
+            "resize_nearest(mask, (int(h), int(w)))": "resize_nearest(mask, (int(w), int(h)))",
+        },
+    ),
+    *planted(
+        "estimators/trained.py",
+        "estimators/test_bad_input.py::test_labels_come_from_a_data_set_of_pairs",
+        {
+            "labels_of(X) if y is None and is_map_style(X) else y": "y",
+        },
+    ),
+    *planted(
+        "estimators/inputs.py",
+        "estimators/test_own_regions.py::test_regions_that_the_grid_has_no_pixel_for_leave_no_gap",
+        {
+            "maps[number] = np.unique(resized, return_inverse=True)[1].reshape(size, size)": "maps[number] = resized",
+        },
+    ),
+    *planted(
+        "estimators/inputs.py",
+        "estimators/test_own_regions.py::test_refused_with_image_and_remedy",
+        {
+            'name = f"regions of image {number}"': 'name = "regions of image 0"',
+        },
+    ),
+    *planted(
+        "estimators/inputs.py",
+        "estimators/test_own_regions.py::test_maps_of_the_photographs_own_sizes",
+        {
+            "return abs(first - second) <= 0.05 * max(first, second)": "return True",
+        },
+    ),
+    *planted(
+        "explanation/__init__.py",
+        "baselines/test_soft_masks.py::test_what_is_reported_as_kept_is_what_was_visible",
+        {
+            "return (self.region_areas * self.visible_region_masks).sum(axis=1) / (h * w)": "return (self.region_areas * self.region_masks).sum(axis=1) / (h * w)",
+        },
+    ),
+    *planted(
+        "estimators/selection.py",
+        "baselines/test_soft_masks.py::test_a_bound_on_what_is_seen_is_refused",
+        {
+            "        if self.max_kept is not None:\n            raise InputError(": "        if False:\n            raise InputError(",
+        },
+    ),
+    *planted(
+        "model_selection.py",
+        "test_model_selection.py::test_candidates_of_several_grids_start_from_the_same_settings",
+        {
+            "estimator.set_params(**before | params), X, y, **masks": "estimator.set_params(**params), X, y, **masks",
+        },
+    ),
+    *planted(
+        "model_selection.py",
+        "test_model_selection.py::test_certainty_search_refuses_what_needs_training",
+        {
+            "_check_needs_no_training(self.estimator, name)": "pass",
+        },
+    ),
+    *planted(
+        "model_selection.py",
+        "metrics/test_empty_masks.py::test_scorer_and_cross_validation_count",
+        {
+            'results["empty"] = (-results.pop("test_empty")).astype(int)': 'results.pop("test_empty")',
         },
     ),
 ]

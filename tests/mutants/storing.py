@@ -48,7 +48,7 @@ FAULTS = [
         "whole_files.py",
         "persistence/test_persistence.py test_whole_files.py",
         {
-            "not (path.is_dir() and (path / sign).is_file())": "not path.is_dir()",
+            "is_empty_folder(path) and not (path / sign).is_file()": "is_empty_folder(path) and False",
             "beside.unlink(missing_ok=True)": "pass",
             'beside = path.with_name(f".{token_hex(8)}.part")': "beside = path",
             "return content if math.isfinite(content) else None": "return content",
@@ -132,6 +132,20 @@ FAULTS = [
         "cli/test_folder.py",
         {
             "return 1\n": "return 0\n",
+        },
+    ),
+    *planted(
+        "cli/arguments.py",
+        "cli/test_max_pixels.py::test_the_limit_can_be_raised",
+        {
+            "Image.MAX_IMAGE_PIXELS = value": "pass",
+        },
+    ),
+    *planted(
+        "exceptions.py",
+        "test_exceptions.py::test_brief_is_one_short_line",
+        {
+            "shortener.maxstring = shortener.maxother = _LONGEST": 'return " ".join(repr(value).split())',
         },
     ),
 ]

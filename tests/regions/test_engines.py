@@ -144,6 +144,15 @@ def test_uncovered_part_is_divided_by_slic(photographs):
     assert np.array_equal(labels, components(expected))
 
 
+def test_a_mask_and_the_superpixel_beside_it_are_two_regions():
+    # Four squares, of which the mask is the one below that of number 0.
+    mask = np.zeros((8, 8), bool)
+    mask[4:, :4] = True
+    labels = masks_to_labels([mask], np.zeros((8, 8, 3), np.uint8), n_segments=4)
+    expected = np.kron([[0, 1], [2, 3]], np.ones((4, 4), int))
+    np.testing.assert_array_equal(labels, expected)
+
+
 def test_no_masks():
     image = np.zeros((8, 8, 3), np.uint8)
     assert np.array_equal(masks_to_labels([], image, n_segments=4), slic(image, 4))

@@ -14,6 +14,7 @@ from p2pselect import SuperpixelTransformer
 from p2pselect.exceptions import InputError
 from p2pselect.images import ImageSequence
 from p2pselect.regions import ImagesWithRegions
+from p2pselect.regions.resolution import shrink_factor
 from p2pselect.regions.slic import max_regions, min_size
 
 
@@ -110,6 +111,15 @@ def test_resolution_keeps_the_guarantees(seed, h, w, n_segments, resolution):
     areas = np.bincount(labels.ravel())
     assert len(areas) <= max_regions(n_segments)
     assert areas.min() >= min(min_size(h, w, n_segments, 0.25), h * w)
+
+
+@pytest.mark.parametrize(
+    ("h", "w", "resolution", "factor"),
+    [(224, 224, 112, 2), (225, 10, 112, 3), (10, 225, 112, 3), (100, 90, 112, 1)],
+)
+def test_no_side_is_longer_than_the_resolution(h, w, resolution, factor):
+    assert shrink_factor(h, w, resolution) == factor
+    assert shrink_factor(h, w, None) == 1
 
 
 def test_resolution_means_over_blocks(photographs):

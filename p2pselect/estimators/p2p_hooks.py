@@ -62,15 +62,21 @@ class P2PHooks(SelectiveImageClassifier):
             Phase("joint", self.max_epochs - warmup, objective, ("selector", "classifier")),
         ]
 
-    def _prepare(self, n_images: int, again: bool) -> None:
+    @property
+    def _tau_to_train(self) -> float | None:
         every = self.tau == "dynamic" or self.tau_training == "uniform"
-        wanted = None if every else float(self.tau)
-        if again and wanted != self.trained_tau_:
+        return None if every else float(self.tau)
+
+    def _check_continues(self) -> None:
+        if self._tau_to_train != self.trained_tau_:
             raise InputError(
-                f"warm_start=True continues a training for {_tau_name(self.trained_tau_)}, "
-                f"got tau={brief(self.tau)} and tau_training={brief(self.tau_training)}"
+                f"training can only go on for {_tau_name(self.trained_tau_)}, as it began, got "
+                f"tau={brief(self.tau)} and tau_training={brief(self.tau_training)}; fit a new "
+                "model"
             )
-        self.trained_tau_ = wanted
+
+    def _prepare(self, n_images: int, again: bool) -> None:
+        self.trained_tau_ = self._tau_to_train
         super()._prepare(n_images, again)
         untouched = self.classifier == "vit_tiny_patch16_224" and self.image_size >= 224
         if self.device_.type == "cpu" and untouched and n_images < SMALL_DATA:

@@ -61,6 +61,9 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         """Epochs of a first ``fit``, one learning-rate schedule after the other."""
         return [self.max_epochs]
 
+    def _check_continues(self) -> None:
+        """Raise where training cannot go on with the settings as they are now."""
+
     def _views(self) -> Any:
         """Augmentation of the training images."""
         return self.augment
@@ -119,6 +122,8 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         self._validate_params()
         refuse_metadata(metadata)
         again = self.warm_start and hasattr(self, "net_")
+        if again:
+            self._check_continues()
         given = self._read_labelled(X, y, sample_weight, regions)
         classes = find_classes(given.labels)
         if again and not np.array_equal(self.classes_, classes):
@@ -169,6 +174,8 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         """
         self._validate_params()
         again = hasattr(self, "net_")
+        if again:
+            self._check_continues()
         given = self._read_labelled(X, y, sample_weight, None)
         if classes is not None:
             named = find_classes(as_labels(classes, "classes"), "classes")

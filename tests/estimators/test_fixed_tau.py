@@ -70,9 +70,11 @@ def test_saved_models_know_what_they_were_trained_for(fixed, clf, X, tmp_path, t
 
 def test_training_goes_on_for_the_same_tau_only(fixed, X, y):
     warm = pickle.loads(pickle.dumps(fixed)).set_params(warm_start=True, max_epochs=1)
-    assert warm.fit(X, y).trained_tau_ == 0.2
+    assert warm.fit(X, y).partial_fit(X, y).trained_tau_ == 0.2
     for change in ({"tau": 0.3}, {"tau": "dynamic"}, {"tau_training": "uniform"}):
         other = pickle.loads(pickle.dumps(warm)).set_params(**change)
-        with pytest.raises(InputError, match=r"continues a training for tau=0\.2 alone, got"):
-            other.fit(X, y)
+        for train in (other.fit, other.partial_fit):
+            with pytest.raises(InputError, match=r"only go on for tau=0\.2 alone, as it began"):
+                train(X, y)
+        assert other.trained_tau_ == 0.2 and len(other.history_) == len(warm.history_)
     assert warm.set_params(warm_start=False, tau="dynamic").fit(X, y).trained_tau_ is None

@@ -21,7 +21,7 @@ def test_every_old_text_is_there_exactly_once():
 
 def test_there_are_enough_faults_and_none_twice():
     assert len(FAULTS) >= 80
-    assert len({(fault.file, fault.old, fault.new) for fault in FAULTS}) == len(FAULTS)
+    assert len(set(FAULTS)) == len(FAULTS)
 
 
 def test_the_tests_of_every_fault_exist():

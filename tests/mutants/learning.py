@@ -111,13 +111,6 @@ FAULTS = [
         },
     ),
     *planted(
-        "training/team.py",
-        TAUGHT,
-        {
-            "return mean(values * weight) / mean(weight).clamp(min=1e-12)": "return mean(values)",
-        },
-    ),
-    *planted(
         "objectives/gradients.py",
         METHODS,
         {

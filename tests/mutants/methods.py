@@ -122,7 +122,6 @@ FAULTS = [
         "estimators/p2p_hooks.py",
         f"{FIXED_TAU}::test_a_fixed_tau_is_trained_for_and_the_selector_is_not_told",
         {
-            "tau=self.trained_tau_,": "tau=None,",
             "told = self.tau_input if self.trained_tau_ is None else None": (
                 "told = self.tau_input"
             ),

@@ -197,13 +197,6 @@ FAULTS = [
         },
     ),
     *planted(
-        "metrics/perturbation.py",
-        "p2pselect/metrics/perturbation.py",
-        {
-            "== predict_labels(classifier, _as_shown(part))": "!= predict_labels(classifier, _as_shown(part))",
-        },
-    ),
-    *planted(
         "benchmark/claims.py",
         "benchmark/test_tables.py::test_an_interval_that_covers_zero_decides_nothing",
         {

@@ -140,7 +140,7 @@ FAULTS = [
     *planted(
         "estimators/p2p_hooks.py",
         f"{FIXED_TAU}::test_training_goes_on_for_the_same_tau_only",
-        {"if again and wanted != self.trained_tau_:": "if False:"},
+        {"if self._tau_to_train != self.trained_tau_:": "if False:"},
     ),
     *planted(
         "persistence.py",

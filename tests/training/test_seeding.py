@@ -17,6 +17,7 @@ from joblib import Parallel, delayed, parallel_config
 from p2pselect import P2PClassifier, SuperpixelTransformer, datasets, load, presets
 from p2pselect.exceptions import InputError
 from p2pselect.training.seeding import Randomness, Turns, resolve_device
+from p2pselect.training.surroundings import usual_surroundings
 
 CPU = torch.device("cpu")
 SETTINGS = {
@@ -184,6 +185,30 @@ def test_own_numbers_within_own_numbers():
     drawn = torch.rand(2, generator=torch.Generator().manual_seed(1))
     assert torch.equal(torch.cat([first, second]), drawn)
     assert torch.equal(other, torch.rand(1, generator=torch.Generator().manual_seed(2)))
+
+
+def test_one_thread_at_a_time():
+    entered = threading.Event()
+
+    def other():
+        with Randomness(2, CPU).in_place():
+            entered.set()
+
+    thread = threading.Thread(target=other)
+    with Randomness(1, CPU).in_place():
+        thread.start()
+        assert not entered.wait(0.2)
+    thread.join()
+    assert entered.is_set()
+
+
+def test_numpy_errors_are_the_usual_ones_inside():
+    with np.errstate(all="raise"):
+        with usual_surroundings():
+            inside = np.geterr()
+        assert set(np.geterr().values()) == {"raise"}
+    usual = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
+    assert inside == usual
 
 
 def test_turns_are_taken_in_order():

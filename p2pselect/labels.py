@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from p2pselect.exceptions import InputError, brief, brief
+from p2pselect.exceptions import InputError, brief
 
 _KINDS = "numbers, booleans or strings"
 

@@ -24,6 +24,7 @@ _UPRIGHT = {
 
 # Tags of TIFF files.
 _KIND_OF_PAGE, _BITS, _PHOTOMETRIC, _BANDS, _PLANES, _EXTRA = 254, 258, 262, 277, 284, 338
+_SAMPLE_FORMAT, _SIGNED = 339, 2
 #: Bands of color by photometric interpretation: grey, RGB, palette, CMYK, YCbCr, Lab.
 _COLORS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3, 8: 3}
 _OPACITY = ((1,), (2,))
@@ -155,6 +156,8 @@ def _check_bands(tags: dict[int, Any]) -> None:
         )
     if bands > 1 and tags.get(_PLANES) == 2 and max(tags.get(_BITS, (8,))) > 8:
         raise ValueError("16-bit bands in separate planes cannot be decoded: pass arrays")
+    if _SIGNED in tags.get(_SAMPLE_FORMAT, ()) and max(tags.get(_BITS, (8,))) == 8:
+        raise ValueError("signed 8-bit values have no known black: pass arrays")
 
 
 def _sixteen_bits(image: Image.Image, tags: dict[int, Any]) -> np.ndarray:

@@ -155,7 +155,7 @@ def _open(file: str | os.PathLike[str] | IO[bytes]) -> Image.Image:
         file.seek(-len(start), os.SEEK_CUR)
     if start == _JPEG:
         Image.init()
-        return Image.OPEN["JPEG"][0](file, "")
+        return Image.OPEN["JPEG"][0](file, "")  # type: ignore[arg-type]  # or a path
     return Image.open(file, formats=_formats())
 
 
@@ -194,7 +194,7 @@ def _unidentified(file: str | os.PathLike[str] | IO[bytes]) -> str:
         n_bytes = file.seek(0, os.SEEK_END)
     if start in _TIFF:
         return (
-            "is a TIFF file of a kind that Pillow cannot decode (more than four bands, 64-bit "
-            "floats or a volume, for example): read it yourself and pass arrays"
+            "is a TIFF file of a kind that Pillow cannot decode (more than four bands, floats "
+            "in color or of 64 bits, or a volume, for example): read it and pass arrays"
         )
     return f"not an image in a known format ({n_bytes} bytes)"

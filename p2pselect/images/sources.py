@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-from p2pselect.exceptions import InputError
+from p2pselect.exceptions import ImageReadError, InputError
 from p2pselect.images.pillow import from_pillow, upright_size
 from p2pselect.images.reading import decode, read_file
 
@@ -139,13 +139,16 @@ class EncodedImages:
 
 
 def _content(item: Any) -> bytes:
-    if isinstance(item, BufferedIOBase):
+    if not isinstance(item, BufferedIOBase):
+        return bytes(item)
+    try:
         before = item.tell()
         item.seek(0)
         content = item.read()
         item.seek(before)
-        return content
-    return bytes(item)
+    except (OSError, ValueError) as error:  # closed, or a pipe
+        raise ImageReadError(f"X holds a file that cannot be read: {error}") from error
+    return content
 
 
 class PillowImages:

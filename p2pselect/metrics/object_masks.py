@@ -99,7 +99,7 @@ def count_masks(masks: Any, name: str) -> int:
 
 
 def _channels_last_hint(masks: Any, n_images: int, name: str) -> str:
-    shape = getattr(masks, "shape", ())
+    shape: tuple[int, ...] = getattr(masks, "shape", ())
     if len(shape) == 3 and shape[2] == n_images:
         return f"; if the images are the last axis, pass np.moveaxis({name}, -1, 0)"
     return ""

@@ -275,6 +275,13 @@ def test_what_is_not_read_is_said(X, message):
         as_images(X)
 
 
+def test_closed_files_are_an_error(paths):
+    with paths[0].open("rb") as file:
+        pass
+    with pytest.raises(ImageReadError, match="cannot be read: I/O operation on closed file"):
+        as_images([file])
+
+
 def test_open_files_are_where_they_were(paths):
     with paths[0].open("rb") as file:
         file.seek(5)

@@ -331,6 +331,11 @@ def test_planes_of_16_bits_are_not_misread(tmp_path):
     assert (read_file(path) == 77).all()
 
 
+def test_signed_bytes_are_not_taken_for_unsigned(tmp_path):
+    with pytest.raises(ImageReadError, match="signed 8-bit"):
+        read_file(_tiff(tmp_path / "a.tif", np.full((4, 5), -3, np.int8)))
+
+
 @pytest.mark.parametrize("kind", ["unassalpha", "assocalpha"])
 def test_opacity_in_a_tiff_is_laid_over_black(kind, tmp_path):
     rgba = np.full((4, 5, 4), (100, 50, 20, 128), np.uint8)

@@ -124,7 +124,8 @@ class ConfusionExamplesDisplay(ExplanationDisplay):
             ax.text(j + 0.42, i - 0.42, f"{self.counts[i, j]}", ha="right", va="top", **text)
         ax.set(xlim=(-0.5, m - 0.5), ylim=(m - 0.5, -0.5), aspect="equal")
         turn = 45 if max(map(len, self.labels)) > 4 else 0
-        ax.set_xticks(range(m), self.labels, rotation=turn, parse_math=False)
+        place = {"ha": "right", "rotation_mode": "anchor"} if turn else {}
+        ax.set_xticks(range(m), self.labels, rotation=turn, parse_math=False, **place)
         ax.set_yticks(range(m), self.labels, parse_math=False)
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)

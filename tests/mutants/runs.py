@@ -92,8 +92,9 @@ def _pytest(copy: str, arguments: list[str], output: str) -> None:
     os.chdir(copy)
     paths = [copy, f"{copy}/tests"]
     checkout = Path(__file__).resolve().parents[2]
-    others = [path for path in sys.path if not Path(path).resolve().is_relative_to(checkout)]
-    sys.path[:] = [*paths, *others]
+    # Not all that lies in the checkout: its virtual environments may be there too.
+    own = {checkout, checkout / "tests"}
+    sys.path[:] = [*paths, *(path for path in sys.path if Path(path).resolve() not in own)]
     os.environ["PYTHONPATH"] = os.pathsep.join(paths)
     os.environ["P2PSELECT_MUTANT"] = copy
     import pytest

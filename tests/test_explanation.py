@@ -45,6 +45,9 @@ def test_derived_arrays(exp):
     assert exp.ranking.tolist() == [[0, 1, 2], [1, 2, 0], [0, 1, 2]]
     p = 1 / (1 + np.exp([-1, 1]))
     assert exp.expected_kept_fraction[0] == pytest.approx(p.mean())
+    p = 1 / (1 + np.exp([2, -0.5, -3]))
+    assert exp.expected_kept_fraction[1] == pytest.approx((p[0] + p[1]) / 2)
+    assert exp.expected_kept_fraction[2] == pytest.approx(p[2])
     np.testing.assert_array_equal(exp.pixel_masks[0], exp.regions[0] == 0)
     assert exp.pixel_masks[2].all()
     masked = exp.masked_images
@@ -130,6 +133,16 @@ def test_load_refuses_other_files(exp, tmp_path):
             Explanation.load(tmp_path / name)
     with pytest.raises(FileNotFoundError):
         Explanation.load(tmp_path / "nowhere.npz")
+
+
+def test_load_refuses_another_format(exp, tmp_path):
+    exp.save(tmp_path / "e.npz")
+    with np.load(tmp_path / "e.npz") as stored:
+        arrays = dict(stored)
+    arrays["header"] = np.frombuffer(b'{"format": 999}', np.uint8)
+    np.savez(tmp_path / "e.npz", **arrays)
+    with pytest.raises(InputError, match="has format 999, this version reads"):
+        Explanation.load(tmp_path / "e.npz")
 
 
 @pytest.mark.parametrize(

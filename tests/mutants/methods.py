@@ -254,4 +254,11 @@ FAULTS = [
             "if abs(share - 1) > _TOLERANCE:": "if False:",
         },
     ),
+    *planted(
+        "baselines/infomask.py",
+        "baselines/test_infomask.py::test_regions_are_ranked_by_the_mean_whatever_is_shown",
+        {
+            "return RegionScores(mean[:, None], scores.areas, shown)": "return RegionScores((mean + torch.exp(log_variance / 2) * fixed_noise(mean) * self.noise)[:, None], scores.areas, shown)",
+        },
+    ),
 ]

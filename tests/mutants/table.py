@@ -1,6 +1,6 @@
 """All planted faults.  A change of the package brings the row that shows its test can fail."""
 
-from mutants import learning, methods, reading, scoring, selecting, storing
+from mutants import learning, methods, reading, scoring, selecting, storing, training
 
 FAULTS = [
     *learning.FAULTS,
@@ -9,4 +9,5 @@ FAULTS = [
     *scoring.FAULTS,
     *reading.FAULTS,
     *storing.FAULTS,
+    *training.FAULTS,
 ]

@@ -1,0 +1,133 @@
+"""Faults of training: random numbers, what the program around may do, callbacks, views."""
+
+from mutants.fault import planted
+
+FAULTS = [
+    *planted(
+        "training/seeding.py",
+        "training/test_seeding.py::test_own_numbers_go_on_where_they_stopped",
+        {
+            "                self.states = _get_states(self.device)\n": "",
+            "                _set_states(callers, self.device)\n": "",
+            "                _set_states(self.states, self.device)\n": "",
+        },
+    ),
+    *planted(
+        "training/seeding.py",
+        "training/test_seeding.py::test_without_a_random_state_numpys_generator_decides",
+        {
+            "return int(check_random_state(random_state).randint(2**31 - 1))": "return int(np.random.SeedSequence().generate_state(1)[0] >> 1 if random_state is None else check_random_state(random_state).randint(2**31 - 1))",
+        },
+    ),
+    *planted(
+        "training/seeding.py",
+        "training/test_seeding.py::test_what_the_program_has_switched_changes_nothing[float64]",
+        {
+            "                torch.set_default_dtype(torch.float32)\n": "",
+            "                torch.set_default_dtype(dtype)\n": "",
+        },
+    ),
+    *planted(
+        "training/seeding.py",
+        "training/test_seeding.py::test_turns_are_taken_in_order",
+        {
+            "            with self._queue:\n                self._turn.acquire()": "            self._turn.acquire()",
+            "        if self._owner != me:": "        if True:",
+        },
+    ),
+    *planted(
+        "training/seeding.py",
+        "training/test_seeding.py::test_a_forked_child_does_not_wait_for_threads_of_its_parent",
+        {
+            "    _TURNS.after_fork()\n": "",
+            "        torch.set_rng_state(rng)\n": "",
+        },
+    ),
+    *planted(
+        "training/seeding.py",
+        "training/test_seeding.py::test_a_device_that_is_not_there",
+        {
+            'if resolved.type == "meta":': "if False:",
+        },
+    ),
+    *planted(
+        "training/surroundings.py",
+        "training/test_seeding.py::test_what_the_program_has_switched_changes_nothing",
+        {
+            "        if torch.is_inference_mode_enabled():": "        if False:",
+            "        inside.enter_context(torch.enable_grad())\n": "",
+            "            if torch.is_autocast_enabled(device):": "            if False:",
+            '        if torch.get_default_device().type != "cpu":': "        if False:",
+        },
+    ),
+    *planted(
+        "training/surroundings.py",
+        "training/test_seeding.py::test_a_forked_child_answers_after_the_model_was_used",
+        {
+            "            inside.callback(torch.set_num_threads, threads)\n": "",
+        },
+    ),
+    *planted(
+        "training/net.py",
+        "training/test_monitors.py",
+        {
+            "            if preparing and compares_epochs(callback):\n                continue\n": "",
+            "            loss = torch.full_like(loss, torch.inf)": "            pass",
+            "losses, terms = self._losses(part, progress=1.0)": "losses, terms = self._losses(part)",
+            "            self.interrupted = True\n": "",
+            "        self.interrupted = False\n        try:": "        try:",
+            "                    callback.best_score_ = np.inf if callback.lower_is_better else -np.inf": "                    pass",
+            "asked = isinstance(error, StopTraining) or entry not in self.watchers": "asked = True",
+            '                self.history.record("stopped", True)\n': "",
+            '            del self.history[-2]["batches"][:-1]': '            self.history[-2]["batches"] = []',
+        },
+    ),
+    *planted(
+        "training/monitors.py",
+        "training/test_monitors.py",
+        {
+            "if held_out and compares_epochs(callback) and validation_fraction is None:": "if False:",
+            'if getattr(callback, "load_best", False) and ema_decay is not None:': "if False:",
+            "        if scores_predictions(callback, training=False) and validation_fraction is None:": "        if False:",
+            'return bool(name == "ReduceLROnPlateau")': "return True",
+        },
+    ),
+    *planted(
+        "training/checkpoints.py",
+        "training/test_monitors.py::test_a_training_that_was_stopped_early_is_over",
+        {
+            "        if _is_stopped(net):\n            self._write(net)": "        if False:\n            self._write(net)",
+        },
+    ),
+    *planted(
+        "training/augmentation.py",
+        "training/test_augmentation.py",
+        {
+            "        return partial(augmented, augment)": "        return augment",
+            '        with Randomness(seed, torch.device("cpu")).in_place():\n            views': "        if True:\n            views",
+            "        if not (images.min() >= 0 and images.max() <= 1):": "        if images.min() < 0 or images.max() > 1:",
+            "    if regions.min() < 0 or regions.max() >= regions[0].size:": "    if regions.min() < 0:",
+        },
+    ),
+    *planted(
+        "estimators/trained.py",
+        "training/test_augmentation.py::test_a_fault_of_an_augmentation_is_found_before_anything_else",
+        {
+            "        if callable(views.augment):": "        if False:",
+        },
+    ),
+    *planted(
+        "training/fitting.py",
+        "training/test_workers.py::test_what_cannot_be_sent_to_a_worker_is_said",
+        {
+            '    if (set_by_program or multiprocessing.get_all_start_methods()[0]) == "fork":': "    if True:",
+        },
+    ),
+    *planted(
+        "training/stream.py",
+        "training/test_stream.py::test_a_stream_that_does_not_end_is_mentioned_once",
+        {
+            "                warn_at = math.inf\n": "",
+        },
+    ),
+]

@@ -272,7 +272,7 @@ def _check_needs_no_training(estimator: Any, name: str) -> None:
     """Raise unless a parameter of an estimator, or of a step of it, is one of prediction."""
     step, _, parameter = name.rpartition("__")
     owner = estimator.get_params().get(step) if step else estimator
-    known = getattr(owner, "_prediction_parameters", frozenset)()
+    known: frozenset[str] = getattr(owner, "_prediction_parameters", frozenset)()
     if parameter in known:
         return
     method = type(owner).__name__ if owner is not None else f"no step {brief(step)}"

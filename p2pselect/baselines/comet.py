@@ -40,7 +40,7 @@ sets speak for ``"joint"``, and the other two fit both readings.  On digit scene
 One thing speaks for ``"after"``: it is as accurate as COMET, as COMET-1 is in the paper, while
 a short ``"joint"`` training is less accurate.
 
-Deviations from the released code: removed is black, not the mean colour; the detector is in
+Deviations from the released code: removed is black, not the mean color; the detector is in
 eval mode, so that its batch statistics stay as they are; the classifier is not chosen by
 its validation accuracy.
 """

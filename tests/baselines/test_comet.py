@@ -31,7 +31,7 @@ def gradients(objective, step):
     model.blackbox.requires_grad_(False)
     net = SelectiveNet(model, phases=[Phase("joint", 1, objective, ())], device="cpu")
     net.initialize()
-    net.step_of = lambda batch: step
+    net.step_of = lambda *batch: step
     net.history.new_epoch()
     net._batches_done, net._n_batches = 0, 1
     model.zero_grad()

@@ -28,8 +28,14 @@ def percent(share: float) -> str:
 
 def label(value: Any, length: int = 28) -> str:
     """A class label on one line, shortened when it is long."""
-    text = " ".join(str(value).split())
+    text = _one_line(value)
     return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _one_line(value: Any) -> str:
+    text = " ".join(str(value).split())
+    # Bytes of a folder's name that are not UTF-8 cannot be drawn, nor written as UTF-8.
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def distinct_labels(values: Sequence[Any], length: int = 28) -> list[str]:
@@ -40,7 +46,7 @@ def distinct_labels(values: Sequence[Any], length: int = 28) -> list[str]:
     >>> distinct_labels(["red_fish", "red_flag", "blue"], 6)
     ['re…ish', 're…lag', 'blue']
     """
-    whole = [" ".join(str(value).split()) for value in values]
+    whole = [_one_line(value) for value in values]
     short = [label(value, length) for value in values]
     # Where beginnings are the same, ends may differ.
     head, tail = (length - 1) // 2, length - 1 - (length - 1) // 2

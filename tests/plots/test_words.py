@@ -47,6 +47,12 @@ def test_any_labels_are_told_apart(values, length):
     assert all(len(text) <= length and "\n" not in text for text in told)
 
 
+def test_labels_that_are_not_utf8_can_be_written():
+    names = ["caf\udce9", "caf\udcea", "café"]
+    assert label(names[0]) == "caf\\udce9"
+    assert distinct_labels(names) == ["caf\\udce9", "caf\\udcea", "café"]
+
+
 def test_labels_are_told_apart_by_their_ends():
     assert distinct_labels(["x", "x", "x #2"], 14) == ["x", "x #2", "x #2 #2"]
     names = [f"common_prefix_of_the_class_{letter}" for letter in "AB"]

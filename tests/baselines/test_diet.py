@@ -153,6 +153,19 @@ def test_a_stage_copies_the_black_box_finds_masks_and_rounds_them(toy_step):
     assert all(p.grad is not None for p in step.model.classifier.parameters())
 
 
+def test_later_stages_weigh_the_area_less_and_round_at_a_higher_value(make):
+    clf = make(DiETClassifier, n_stages=4, area_weight=2.0, tau=0.3)
+    for sparsity, tau in (("hinge", 0.3), ("penalty", None)):
+        phases = clf.set_params(sparsity=sparsity)._phases()
+        stages = [phase.objective for phase in phases if phase.name != "blackbox"]
+        weights = [stage.search.area_weight for stage in stages]
+        assert weights == pytest.approx([2 * (1 - 0.9 * k / 4) for k in range(4)])
+        thresholds = [stage.threshold for stage in stages]
+        assert thresholds == pytest.approx([0.1 + 0.4 * k / 4 for k in range(4)])
+        assert {stage.search.tau for stage in stages} == {tau}
+    assert clf._search(1.0, False).area_weight == 2.0
+
+
 def test_masks_that_hardly_moved_are_told(toy_step):
     step = taught_step(toy_step)
     lazy = search(step=1e-4, max_steps=2)

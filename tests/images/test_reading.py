@@ -2,6 +2,7 @@
 
 import os
 import struct
+import struct
 import warnings
 import zlib
 from pathlib import Path
@@ -102,6 +103,15 @@ def test_16_bit_png(tmp_path):
     values = np.array([[0, 255, 256, 65535]], dtype=np.uint16)
     array = _saved(Image.fromarray(values), tmp_path / "a.png")
     assert array[0].tolist() == [[0] * 3, [0] * 3, [1] * 3, [255] * 3]
+
+
+def test_packed_values_of_12_bits_go_up_to_white(tmp_path):
+    # A TIFF file of two pixels, 0xFFF and 0x800; Pillow reads such files, but writes none.
+    tags = {256: 2, 257: 1, 258: 12, 259: 1, 262: 1, 273: 122, 277: 1, 278: 1, 279: 3}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    head = struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + entries + bytes(4)
+    (tmp_path / "a.tif").write_bytes(head + b"\xff\xf8\x00")
+    assert read_file(tmp_path / "a.tif")[0, :, 0].tolist() == [255, 128]
 
 
 def test_palette_with_transparency(tmp_path):

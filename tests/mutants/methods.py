@@ -103,7 +103,7 @@ FAULTS = [
     ),
     *planted(
         "baselines/diet.py",
-        TAUGHT,
+        f"{DIET}::test_later_stages_weigh_the_area_less_and_round_at_a_higher_value",
         {
             "self._search(1 - 0.9 * done, True), 0.1 + 0.4 * done": "self._search(1.0, True), 0.1 + 0.4 * done",
             "True), 0.1 + 0.4 * done, k": "True), 0.1, k",

@@ -53,8 +53,7 @@ _CLASSES = {
     "RBAEMClassifier": "p2pselect.baselines.rbaem",
     "RealXClassifier": "p2pselect.baselines.realx",
 }
-#: Settings of the machine that a model was trained on, which is nobody's business: paths, and
-#: objects with code of their own.
+#: Settings of the machine that a model was trained on: paths, and objects with their own code.
 _NOT_KEPT = ("blackbox", "callbacks", "checkpoint_dir")
 #: Settings that are kept and act from the next fit on: a network that has its weights needs no
 #: others, and compiling writes files.
@@ -221,7 +220,7 @@ def _load(path: Path, expected: type | None) -> Any:
         )
     for name in ("selector_options", "classifier_options"):
         if largest(kept.get(name)) > MAX_OPTION:
-            raise ModelFileError(f"{path / CONFIG}: {name} has a number above {MAX_OPTION}")
+            raise ModelFileError(f"{name} has a number above {MAX_OPTION}")
     estimator = cls(**kept)
     estimator._validate_params()
     estimator.classes_ = _read_classes(config["classes"])
@@ -324,6 +323,7 @@ def _shape(tensor: torch.Tensor | None) -> tuple[int, ...] | None:
 
 
 def _describe(estimator: Any) -> dict[str, Any]:
+    from p2pselect.estimators.fixed_settings import refuse_changes
     from p2pselect.labels import as_labels
 
     name = type(estimator).__name__
@@ -331,6 +331,7 @@ def _describe(estimator: Any) -> dict[str, Any]:
         raise InputError(
             f"{name} is not one of {sorted(_CLASSES)}: use joblib.dump for classes of your own"
         )
+    refuse_changes(estimator)
     params = _portable(estimator.get_params(deep=False))
     classes = as_labels(estimator.classes_, "classes_")
     fitted = {k: getattr(estimator, k) for k in _FITTED if hasattr(estimator, k)}

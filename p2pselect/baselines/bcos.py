@@ -70,6 +70,8 @@ class BcosClassifier(BaselineClassifier):
     True
     """
 
+    _unused = frozenset({"selector", "selector_options", "selector_image_size"})
+
     @property
     def _hinge(self) -> None:
         """All is seen: there is no kept area to penalize."""

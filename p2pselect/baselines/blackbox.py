@@ -38,7 +38,7 @@ class BlackboxClassifier(SelectiveImageClassifier):
     Parameters
     ----------
     **shared
-        As for :class:`~p2pselect.P2PClassifier`; ``selector``, ``tau`` and
+        As for :class:`~p2pselect.P2PClassifier`, without those of a selector; ``tau`` and
         ``certainty_threshold`` have no effect on what is shown.
 
     Examples
@@ -54,6 +54,8 @@ class BlackboxClassifier(SelectiveImageClassifier):
 
     def _prediction_parameters(self) -> frozenset[str]:
         return super()._prediction_parameters() | {"tau"}
+
+    _unused = frozenset({"selector", "selector_options", "selector_image_size", "allow_empty"})
 
     def _build_model(self, n_classes: int) -> FullImageModel:
         return FullImageModel(self._build_classifier(n_classes))

@@ -67,8 +67,8 @@ class BlackboxPixelClassifier(BaselineClassifier):
     Parameters
     ----------
     **shared
-        As for :class:`~p2pselect.baselines.base.BaselineClassifier`; ``selector`` and
-        ``sparsity`` have no effect.
+        As for :class:`~p2pselect.baselines.base.BaselineClassifier`, without those of a
+        selector and without ``sparsity``.
 
     Examples
     --------
@@ -82,6 +82,7 @@ class BlackboxPixelClassifier(BaselineClassifier):
     """
 
     _trains_for_tau = True
+    _unused = frozenset({"selector", "selector_options", "selector_image_size", "sparsity"})
 
     def _build_model(self, n_classes: int) -> FullImageModel:
         return FullImageModel(self._build_classifier(n_classes))

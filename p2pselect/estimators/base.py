@@ -11,6 +11,7 @@ from sklearn.base import ClassifierMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from p2pselect.estimators.fixed_settings import refuse_changes
 from p2pselect.estimators.selection import Selections, explain_selections
 from p2pselect.estimators.stored import StoredEstimator
 from p2pselect.exceptions import InputError, brief
@@ -180,6 +181,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
         ndarray of shape (n, n_classes), float32
         """
         check_is_fitted(self, "net_")
+        refuse_changes(self)
         images = as_images(masked_images)
         proba = np.empty((len(images), len(self.classes_)), np.float32)
         for start in range(0, len(images), self.batch_size):
@@ -214,6 +216,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
         max_kept: float | None = None,
     ) -> Selections:
         check_is_fitted(self, "net_")
+        refuse_changes(self)
         images, given = self._read(X, regions)
         tau = _in_unit_interval("tau", self.tau if tau is None else tau, "dynamic")
         self._check_tau(tau)

@@ -73,18 +73,30 @@ def refuse_metadata(metadata: dict[str, Any]) -> None:
     raise InputError(f"fit takes sample_weight and regions beside X and y; got {names} too")
 
 
-def refuse_rows(**given: Any) -> None:
+def refuse_rows(need: str | None, **given: Any) -> None:
     """Say that a stream has its labels in it, and no rows.
+
+    Parameters
+    ----------
+    need : str or None
+        What a method does that needs images in any order.
+    **given
+        What `fit` was given beside the stream.
 
     Raises
     ------
     InputError
-        If anything but None is given.
+        If there is such a need, or anything but None is given.
     """
     if named := [name for name, value in given.items() if value is not None]:
         raise InputError(
             f"X is an IterableDataset, which has its labels in it and no rows that "
             f"{' and '.join(named)} could belong to"
+        )
+    if need is not None:
+        raise InputError(
+            f"X is an IterableDataset, but {need} needs images in any order; "
+            "p2pselect.datasets.load_tar_shards gives them"
         )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from sklearn.base import BaseEstimator
@@ -159,24 +160,45 @@ class SharedSettings(DocumentedEstimator, BaseEstimator):
         super()._validate_params()
         check_callbacks(self.callbacks, self.validation_fraction, self.ema_decay)
 
+    #: Settings of other methods that this one has no use for: it does not take them.
+    _unused: ClassVar[frozenset[str]] = frozenset()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # ``help`` and editors show all that a method takes, not "**shared".
+        cls.__signature__ = inspect.Signature([*cls._keywords().values()])  # type: ignore[attr-defined]
+
+    def __new__(cls, *args: Any, **settings: Any) -> Self:
+        known = cls._keywords()
+        for name in settings:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                if name in cls._unused:
+                    hint = ": it would have no effect"
+                raise TypeError(f"{cls.__name__} has no parameter {name!r}{hint}")
+        return super().__new__(cls)
+
+    @classmethod
+    def _keywords(cls) -> dict[str, inspect.Parameter]:
+        """All parameters by name: a method's __init__ has its own and passes **shared on."""
+        found: dict[str, inspect.Parameter] = {}
+        for base in cls.__mro__:
+            if "__init__" not in vars(base):
+                continue
+            _, *own = inspect.signature(vars(base)["__init__"]).parameters.values()
+            named = [p for p in own if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
+            for parameter in named:
+                found.setdefault(parameter.name, parameter.replace(kind=parameter.KEYWORD_ONLY))
+            if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in own):
+                break
+        return {name: found[name] for name in sorted(found) if name not in cls._unused}
+
     @classmethod
     def _get_param_names(cls) -> list[str]:
-        # A method's __init__ names its own settings and passes **shared on: scikit-learn's
-        # get_params must see both.
-        own = [
-            p
-            for c in cls.__mro__
-            if "__init__" in vars(c)
-            for p in _keywords(vars(c)["__init__"])
-        ]
-        return sorted(set(own))
+        return [*cls._keywords()]
 
     @classmethod
     def known(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
         """Those of some settings that this method has, so that presets fit every method."""
         return {name: settings[name] for name in cls._get_param_names() if name in settings}
-
-
-def _keywords(function: Callable[..., Any]) -> list[str]:
-    kinds = inspect.signature(function).parameters.values()
-    return [p.name for p in kinds if p.kind is p.KEYWORD_ONLY]

@@ -9,6 +9,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from p2pselect.estimators.fixed_settings import fixed_by_fit
 from p2pselect.estimators.inputs import resolve_regions
 from p2pselect.estimators.trained import TrainedEstimator
 from p2pselect.exceptions import InputError
@@ -36,6 +37,7 @@ class StoredEstimator(TrainedEstimator):
     def _restore(self, state: dict[str, Tensor], seed: int) -> None:
         """Build the networks anew and give them these weights."""
         self.regions_ = resolve_regions(self.regions, self.n_jobs)
+        self._fixed_by_fit = fixed_by_fit(self)
         self.device_ = resolve_device(self.device if _is_there(self.device) else "auto")
         self._seed = seed
         with Randomness(seed, torch.device("cpu")).in_place():

@@ -13,6 +13,7 @@ from skorch.callbacks import Callback
 from torch import nn
 from torch.utils.data import IterableDataset
 
+from p2pselect.estimators.fixed_settings import NETWORKS, fixed_by_fit, refuse_changes
 from p2pselect.estimators.inputs import (
     Labelled,
     check_class_weight,
@@ -47,6 +48,7 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
 
     classes_: np.ndarray
     module_: Any
+    _fixed_by_fit: dict[str, Any]
     net_: SelectiveNet
 
     @abstractmethod
@@ -176,6 +178,7 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         again = hasattr(self, "net_")
         if again:
             self._check_continues()
+            refuse_changes(self)
         given = self._read_labelled(X, y, sample_weight, None)
         if classes is not None:
             named = find_classes(as_labels(classes, "classes"), "classes")
@@ -202,7 +205,9 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         """Everything that can be said of training images before their classes are known."""
         images: ImageSequence | StreamContents
         if isinstance(X, IterableDataset):
-            self._check_stream(y, sample_weight, regions)
+            refuse_rows(
+                self._needs_rows_for(), y=y, sample_weight=sample_weight, regions=regions
+            )
             images = StreamContents(X, self.channels, self.num_workers)
             maps, y = None, images.labels
         else:
@@ -249,21 +254,16 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
 
     def _prepare(self, n_images: int, again: bool) -> None:
         """Everything that training needs besides data, unless it is there already."""
+        if again:
+            refuse_changes(self, NETWORKS)
         self.regions_ = resolve_regions(self.regions, self.n_jobs)
         self.device_ = resolve_device(self.device)
+        self._fixed_by_fit = fixed_by_fit(self)
         if again:
             return
         self._seed = together().of_first(draw_seed(self.random_state))
         with Randomness(self._seed, self.device_).in_place():
             self._adopt(self._build_model(len(self.classes_)))
-
-    def _check_stream(self, y: Any, sample_weight: Any, regions: Any) -> None:
-        refuse_rows(y=y, sample_weight=sample_weight, regions=regions)
-        if (need := self._needs_rows_for()) is not None:
-            raise InputError(
-                f"{type(self).__name__} cannot learn from an IterableDataset: {need} needs "
-                "images in any order; p2pselect.datasets.load_tar_shards gives them"
-            )
 
     def _data(
         self, given: Labelled, target: np.ndarray, weight: np.ndarray

@@ -129,19 +129,19 @@ def fitting_weights(
     missing = [k for k in must if k not in fits]
     odd = [k for k in state if k not in wanted and not _is_in(k, heads)]
     if missing:
-        first = f"{missing[0]!r} is missing"
+        first = f"{brief(missing[0])} is missing"
         if missing[0] in state:
             shapes = tuple(state[missing[0]].shape), tuple(wanted[missing[0]].shape)
-            first = f"{missing[0]!r} has shape {shapes[0]}, expected {shapes[1]}"
+            first = f"{brief(missing[0])} has shape {shapes[0]}, expected {shapes[1]}"
         raise WeightsNotFoundError(
             f"{path} does not hold the weights of {name!r}: {len(must) - len(missing)} of "
             f"{len(must)} tensors fit, {first}"
-            + (f"; the file has {odd[0]!r}, which the network does not" if odd else "")
+            + (f"; the file has {brief(odd[0])}, which the network does not" if odd else "")
         )
     if odd:
         warnings.warn(
             f"{path}: {len(odd)} of {len(state)} tensors have no place in {name!r} and are "
-            f"left out, first {odd[0]!r}",
+            f"left out, first {brief(odd[0])}",
             P2PSelectWarning,
             stacklevel=2,
         )

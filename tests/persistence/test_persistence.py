@@ -43,6 +43,7 @@ def test_exact_and_only_two_files(clf, saved, X):
 def test_saving_again_replaces_a_model_and_nothing_else(clf, saved, tmp_path):
     clf.save(saved)
     (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "a.txt").write_text("Dear")
     with pytest.raises(InputError, match="not overwritten"):
         clf.save(tmp_path / "letters")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["letters", "model"]

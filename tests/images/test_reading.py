@@ -2,7 +2,6 @@
 
 import os
 import struct
-import struct
 import warnings
 import zlib
 from pathlib import Path

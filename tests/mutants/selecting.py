@@ -101,23 +101,38 @@ FAULTS = [
     ),
     *planted(
         "estimators/selection.py",
-        "estimators/test_p2p.py",
+        "estimators/test_p2p.py::test_empty_masks_where_they_are_allowed",
         {
-            "images = apply_mask(as_float_images(images), pixel_masks)": (
-                "images = as_float_images(images)"
-            ),
             "counts = counts.clamp(min=1)": "pass",
+        },
+    ),
+    *planted(
+        "estimators/selection.py",
+        "estimators/test_p2p.py::test_a_budget_of_pixels_is_answered_as_certainly_as_it_can_be",
+        {
             "counts = torch.minimum(counts, most)": "pass",
-            "masked_fill(scores.areas == 0, -torch.inf)": "clone()",
-            "ranks < result.count[:, None]": "ranks <= result.count[:, None]",
             "result = most_certain(result, counts)": "pass",
         },
     ),
     *planted(
+        "estimators/selection.py",
+        "estimators/test_p2p.py::test_faithful_by_construction",
+        {
+            "masked_fill(scores.areas == 0, -torch.inf)": "clone()",
+            "ranks < result.count[:, None]": "ranks <= result.count[:, None]",
+        },
+    ),
+    *planted(
         "estimators/base.py",
-        "estimators/test_p2p.py",
+        "estimators/test_p2p.py::test_faithful_by_construction",
         {
             "self.classes_[proba.argmax(axis=1)]": "self.classes_[proba.argmin(axis=1)]",
+        },
+    ),
+    *planted(
+        "estimators/base.py",
+        "estimators/test_p2p.py::test_masks_are_constant_within_regions_and_never_empty",
+        {
             "self.tau if tau is None else tau": "self.tau",
         },
     ),
@@ -140,15 +155,44 @@ FAULTS = [
     ),
     *planted(
         "model_selection.py",
-        "test_model_selection.py",
+        "test_model_selection.py::test_certainty_search_equals_grid_search_with_one_training_per_fold",
         {
             "rankdata(-filled": "rankdata(filled",
-            "if parameter in known:": "if True:",
             "set_params(**self.best_params_)": "set_params()",
-            "set_params(**before | params)": "set_params(**params)",
+        },
+    ),
+    *planted(
+        "model_selection.py",
+        "test_model_selection.py::test_certainty_search_refuses_what_needs_training",
+        {
+            "if parameter in known:": "if True:",
+        },
+    ),
+    *planted(
+        "model_selection.py",
+        "test_model_selection.py::test_a_number_of_folds_never_divides_a_group",
+        {
             'if "groups" in given and': "if False and",
+        },
+    ),
+    *planted(
+        "model_selection.py",
+        "test_model_selection.py::test_equals_scikit_learns_cross_validation[None]",
+        {
             "random_localization": "localization",
+        },
+    ),
+    *planted(
+        "model_selection.py",
+        "test_model_selection.py::test_one_explanation_per_fold",
+        {
             "return_estimator=return_estimator,": "",
+        },
+    ),
+    *planted(
+        "model_selection.py",
+        "test_model_selection.py::test_bad_masks_stop_before_any_training",
+        {
             "check_object_masks(given[name], len(X), (1, 1), name=name)": "pass",
         },
     ),

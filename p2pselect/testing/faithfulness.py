@@ -115,15 +115,11 @@ def replay_selection(estimator: Any, recorded: list[RegionScores]) -> Iterator[N
         del estimator._score
 
 
-def changed_where(images: np.ndarray, where: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+def _changed_where(images: np.ndarray, where: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     """Copies of images whose pixels ``where`` (n, h, w) are something else altogether."""
     white = 255 if images.dtype == np.uint8 else 1
     noise = np.random.default_rng(2).random(images.shape) * white
-    for name, other in (
-        ("noise", noise.astype(images.dtype)),
-        ("inverted", white - images),
-        ("white", np.full_like(images, white)),
-    ):
+    for name, other in (("noise", noise.astype(images.dtype)), ("inverted", white - images)):
         yield name, np.where(where[..., None], other, images)
 
 
@@ -244,7 +240,7 @@ def _check_changes(
     estimator: Any, exp: Explanation, removed: np.ndarray, scores: list[RegionScores]
 ) -> None:
     """Change the pixels ``removed`` of an explanation's images, and demand the same output."""
-    for what, images in changed_where(exp.images, removed):
+    for what, images in _changed_where(exp.images, removed):
         with replay_selection(estimator, scores):
             again = estimator.explain(images, regions=exp.regions)
         with replay_selection(estimator, scores):

@@ -145,7 +145,7 @@ def diet():
         cell_size=1,
         max_steps=3,
         mask_step=0.4,
-        area_weight=0.4,
+        area_weight=0.75,
     )
 
 
@@ -178,7 +178,7 @@ def test_diet(diet, sparsity):
         classify, teach = network(twin.classifier), network(twin.blackbox)
         # A new color for every step, all images of it at once.
         drawn = torch.stack([colors(seed=step == 0) for step in range(3)])
-        weight, threshold = 0.4 * (1 - 0.9 * stage / 2), 0.1 + 0.4 * stage / 2
+        weight, threshold = 0.75 * (1 - 0.9 * stage / 2), 0.1 + 0.4 * stage / 2
         for i, image, labels, _, _ in diet.images():
             found = taught.diet_masks(
                 classify, image, labels, cells[i], drawn[:, i], weight, tau, 0.4
@@ -199,6 +199,28 @@ def test_diet(diet, sparsity):
         # What comes next starts from a classifier that is no copy of its teacher.
         with torch.no_grad():
             diet.module.classifier.network[1].weight.add_(0.05)
+
+
+@pytest.mark.parametrize("sparsity", ["hinge", "penalty"])
+@pytest.mark.parametrize("stage", [0, 1])
+def test_diet_finds_masks(diet, stage, sparsity):
+    """Before they are rounded; with the hinge, the area's penalty ends on the way."""
+    diet.clf.set_params(sparsity=sparsity, max_steps=5, mask_step=0.3)
+    tau = TAU if sparsity == "hinge" else None
+    search = diet.clf._phases()[1 + stage].objective.search
+    inputs, _ = diet.batch
+    images = inputs["images"].permute(0, 3, 1, 2).contiguous()
+    torch.manual_seed(7)
+    ones = torch.ones(N_IMAGES, SIDE, SIDE)
+    found = search.fit(diet.module.classifier, images, inputs["regions"], ones)
+    drawn = torch.stack([colors(seed=step == 0) for step in range(5)])
+    classify, weight = network(diet.twin().classifier), 0.75 * (1 - 0.9 * stage / 2)
+    for i, image, labels, _, _ in diet.images():
+        wanted = taught.diet_masks(
+            classify, image, labels, ones[i].double(), drawn[:, i], weight, tau, 0.3
+        )
+        assert wanted.unique().numel() > 1 or labels.max() == 0
+        torch.testing.assert_close(found[i].double(), wanted, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("progress", PROGRESS)

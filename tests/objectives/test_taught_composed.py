@@ -205,8 +205,8 @@ def test_diet(diet, sparsity):
 @pytest.mark.parametrize("stage", [0, 1])
 def test_diet_finds_masks(diet, stage, sparsity):
     """Before they are rounded; with the hinge, the area's penalty ends on the way."""
-    diet.clf.set_params(sparsity=sparsity, max_steps=5, mask_step=0.3)
-    tau = TAU if sparsity == "hinge" else None
+    diet.clf.set_params(sparsity=sparsity, max_steps=5, mask_step=0.3, tau=0.7)
+    tau = 0.7 if sparsity == "hinge" else None
     search = diet.clf._phases()[1 + stage].objective.search
     inputs, _ = diet.batch
     images = inputs["images"].permute(0, 3, 1, 2).contiguous()

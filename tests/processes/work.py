@@ -83,6 +83,8 @@ def main(folder):
     stopping = estimator(
         P2PClassifier,
         max_epochs=6,
+        warmup_epochs=0,  # in which nothing would be stopped
+        lr=1e-5,
         validation_fraction=0.3,
         callbacks=[("stop", EarlyStopping(patience=1, threshold=10.0))],
     )

@@ -47,6 +47,7 @@ def find(tmp_path, masks, images, endings=None):
             ["dog/1.png", "cat/1.png"],
         ),
         (["cat/a/1.png", "cat/1.png"], ["i/cat/a/1.jpg"], ["cat/a/1.png"]),
+        (["1.png", "cat/1.png"], ["i/cat/1.jpg"], ["cat/1.png"]),
         (["cat/1_mask.PNG"], ["i/cat/1.jpg"], ["cat/1_mask.PNG"]),
         (["cat/1.jpg.png", "cat/1.png.png"], ["i/cat/1.png"], ["cat/1.png.png"]),
         (["1_segmentation.tif", "x/2.png"], ["i/1.jpg"], ["1_segmentation.tif"]),

@@ -116,7 +116,6 @@ FAULTS = [
         {
             "if size is None and own != shape:": "if False:",
             "        masks[row] = mask": "        masks[row - 1] = mask",
-            "if turned or mask ==": "if mask ==",
         },
     ),
     *planted(
@@ -127,6 +126,11 @@ FAULTS = [
             "if os.path.abspath(path) not in are_images:": "if True:",
             "range(min(deepest, len(parts)), -1, -1)": "range(0, min(deepest, len(parts)) + 1)",
         },
+    ),
+    *planted(
+        "datasets/mask_files.py",
+        "datasets/test_mask_pictures.py::test_exchanged_sides_are_refused",
+        {"if turned or mask ==": "if mask =="},
     ),
     *planted(
         "datasets/mask_pictures.py",

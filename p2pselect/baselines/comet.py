@@ -18,27 +18,7 @@ COMET-1 (``inverted=True``; paper, section 4) shows the classifier the inverse,
 the start, while the area of m is held to 1 - tau.  ``"after"``: the selector learns as above,
 and then another classifier, which starts as the black box, learns from the inverse.
 
-What speaks for ``"joint"`` is the paper's localization of COMET-1, in per cent over ten seeds,
-beside that of random masks and of COMET (Tables 2 and 3):
-
-=========== ============= ====== ============
-data        COMET-1       random COMET
-=========== ============= ====== ============
-COCO-10     22.69 ± 1.66  25.47  36.43 ± 1.70
-ImageNet-9  24.23 ± 3.59  38.52  63.73 ± 2.00
-BAM-Object  28.32 ± 10.98 22.94  82.88 ± .32
-BAM-Scene   77.85 ± 10.56 77.06  98.49 ± .63
-=========== ============= ====== ============
-
-It is below random on the first two sets, and not to be told from random on the other two,
-where seeds differ by eleven points.  With ``"after"`` the selector is COMET's own, whose seeds
-agree to less than a point there.  Its mask of a fifth of the image leaves 6 % of the image to
-objects of BAM-Object that it does not cover: a mask of another fifth would have about 8 % of
-itself on the object, and no more than 32 %, where the paper has 28 % on average.  So the BAM
-sets speak for ``"joint"``, and the other two fit both readings.  On digit scenes three seeds of
-``"joint"`` have .34, .34 and .02 where random masks have .12; ``"after"`` has .06 on average.
-One thing speaks for ``"after"``: it is as accurate as COMET, as COMET-1 is in the paper, while
-a short ``"joint"`` training is less accurate.
+:class:`COMET1Classifier` says what speaks for either.
 
 Deviations from the released code: removed is black, not the mean color; the detector is in
 eval mode, so that its batch statistics stay as they are; the classifier is not chosen by
@@ -197,6 +177,30 @@ class COMET1Classifier(COMETClassifier):
     ----------
     **shared
         As for :class:`COMETClassifier`, with ``inverted=True`` as the default.
+
+    Notes
+    -----
+    What speaks for ``"joint"`` is the paper's localization of COMET-1, in per cent over ten
+    seeds, beside that of random masks and of COMET (Tables 2 and 3):
+
+    =========== ============= ====== ============
+    data        COMET-1       random COMET
+    =========== ============= ====== ============
+    COCO-10     22.69 ± 1.66  25.47  36.43 ± 1.70
+    ImageNet-9  24.23 ± 3.59  38.52  63.73 ± 2.00
+    BAM-Object  28.32 ± 10.98 22.94  82.88 ± .32
+    BAM-Scene   77.85 ± 10.56 77.06  98.49 ± .63
+    =========== ============= ====== ============
+
+    It is below random on the first two sets, and not to be told from random on the other two,
+    where seeds differ by eleven points. With ``"after"`` the selector is COMET's own, whose
+    seeds agree to less than a point there. Its mask of a fifth of the image leaves 6 % of the
+    image to objects of BAM-Object that it does not cover: a mask of another fifth would have
+    about 8 % of itself on the object, and no more than 32 %, where the paper has 28 % on
+    average. So the BAM sets speak for ``"joint"``, and the other two fit both readings. On
+    digit scenes three seeds of ``"joint"`` have .34, .34 and .02 where random masks have .12;
+    ``"after"`` has .06 on average. One thing speaks for ``"after"``: it is as accurate as
+    COMET, as COMET-1 is in the paper, while a short ``"joint"`` training is less accurate.
 
     Examples
     --------

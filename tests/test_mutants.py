@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from mutants.fault import Fault, StaleFault
+from mutants.runs import Run
 from mutants.table import FAULTS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,3 +43,20 @@ def test_the_tests_of_every_fault_exist():
 def test_a_stale_fault_is_loud(file, old, message):
     with pytest.raises(StaleFault, match=message):
         Fault(file, old, "y", ()).changed(ROOT)
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict", "reason"),
+    [
+        (0, "SURVIVED", ""),
+        (1, "killed", "by tests/test_a.py::test_b[c d]"),
+        (None, "killed", "stopped after 7 s"),
+        (2, "NOT RUN", "cannot be run"),  # the tests could not be imported
+        (5, "NOT RUN", "cannot be run"),  # there are none
+    ],
+)
+def test_only_a_test_that_failed_or_hung_has_noticed_a_fault(code, verdict, reason):
+    output = "...F\nFAILED tests/test_a.py::test_b[c d] - AssertionError: no\n1 failed in 1s\n"
+    run = Run(code, output, 7.2)
+    assert run.verdict == verdict and reason in run.reason
+    assert run.failed == (verdict == "killed")

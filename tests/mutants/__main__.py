@@ -83,6 +83,8 @@ def main() -> int:
         for fault in FAULTS
         if not options.words or any(word in str(fault) for word in options.words)
     ]
+    if not chosen:
+        parser.error(f"no fault has one of the words {', '.join(options.words)}")
     groups: dict[tuple[str, ...], list[Fault]] = {}
     for fault in only_fresh(chosen):
         groups.setdefault(fault.tests, []).append(fault)
@@ -97,7 +99,7 @@ def main() -> int:
             for fault, run in runs:
                 killed += run.failed
                 print(f"{run.verdict:9} {fault}\n          {run.reason}", flush=True)
-    print(f"{killed} of {len(chosen)} faults killed ({killed / max(1, len(chosen)):.0%})")
+    print(f"{killed} of {len(chosen)} faults killed ({killed / len(chosen):.0%})")
     return int(killed < len(chosen))
 
 

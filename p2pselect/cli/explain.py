@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> None:
     single = {"--html": options.html, "--json": options.json}
     all_files = {option: [file] for option, file in single.items() if file} | written
     check_apart(all_files, files)
-    sizes = images.sizes() if written else None
+    sizes: Any = images.sizes() if written else ()
     exp = model.explain(images)
     labels = labels_of(files, exp.classes)
     if options.html:

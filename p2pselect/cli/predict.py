@@ -11,7 +11,7 @@ import csv
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any
 
 from p2pselect.cli.arguments import add_certainty, add_on_error
 from p2pselect.cli.outputs import check_apart
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> None:
             _write(file, rows, options.format)
 
 
-def _write(file: TextIO, rows: Sequence[dict[str, Any]], form: str) -> None:
+def _write(file: IO[Any], rows: Sequence[dict[str, Any]], form: str) -> None:
     if form == "json":
         file.write(strict_json(rows, indent=1) + "\n")
         return

@@ -94,6 +94,7 @@ def test_images_that_show_two_of_the_classes_are_left_out(coco):
     cats = train.images.files[train.target == COCO10_CLASSES.index("cat")]
     # The bowl is none of the ten.
     assert [file[-7:] for file in cats] == ["002.jpg", "108.jpg", "109.jpg"]
+    assert not any(file.endswith("001.jpg") for file in train.images.files)
 
 
 def test_masks_hold_every_object_of_the_class_and_no_other(coco):

@@ -167,6 +167,14 @@ def test_pointing_game_equals_quantus_on_continuous_maps():
     np.testing.assert_array_equal(pointing_game_score(heat, objects, per_image=True), theirs)
 
 
+def test_pixels_that_do_not_count_are_never_the_hottest():
+    # Where all heat is minus infinity, too.
+    objects, valid = np.zeros((2, 1, 2, 2), bool)
+    objects[0, 0, 0] = valid[0, 0] = True
+    cold = np.full((1, 2, 2), -np.inf)
+    assert pointing_game_score(cold, objects, valid=valid) == 0.5
+
+
 def test_infinite_heat_has_its_place_in_the_order():
     heat = np.array([[[np.inf, 2.0], [-np.inf, 1.0]]])
     objects = np.array([[[True, False], [True, False]]])

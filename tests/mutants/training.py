@@ -55,7 +55,6 @@ FAULTS = [
         "training/test_seeding.py::test_what_the_program_has_switched_changes_nothing",
         {
             "        if torch.is_inference_mode_enabled():": "        if False:",
-            "        inside.enter_context(torch.enable_grad())\n": "",
             "            if torch.is_autocast_enabled(device):": "            if False:",
             '        if torch.get_default_device().type != "cpu":': "        if False:",
         },

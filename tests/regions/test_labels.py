@@ -14,6 +14,7 @@ from p2pselect.regions import (
     region_areas,
     relabel,
 )
+from p2pselect.regions.connectivity import connect
 from p2pselect.regions.slic import slic
 
 MAPS = arrays(
@@ -46,6 +47,16 @@ def test_small_region_joins_the_longest_border():
     assert np.array_equal(
         relabel(labels, min_size=3), [[0, 0, 0, 0], [0, 0, 0, 1], [1, 1, 1, 1]]
     )
+
+
+def test_among_equal_borders_the_first_neighbour_or_the_more_alike_one():
+    labels = np.array([[0, 1, 2, 2], [0, 1, 2, 2], [0, 1, 3, 3], [0, 0, 0, 0]], np.int32)
+    merged = np.where(labels == 3, 0, labels)
+    np.testing.assert_array_equal(relabel(labels, min_size=3), merged)
+    colours = np.zeros((4, 4, 3), np.uint8)
+    colours[labels == 2] = colours[labels == 3] = 9
+    likely = connect(labels, colours, 3, 99)
+    np.testing.assert_array_equal(likely, np.where(labels == 3, 2, labels))
 
 
 def test_what_is_large_enough_is_left_alone():

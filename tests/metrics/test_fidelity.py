@@ -8,6 +8,7 @@ from oracles.toy_classifier import ToyClassifier, make_toy_scenes
 from p2pselect.exceptions import InputError
 from p2pselect.metrics import (
     PAPER_GRID,
+    FidelityCurve,
     RememberingClassifier,
     comprehensiveness,
     deletion_auc,
@@ -126,6 +127,29 @@ def test_every_pixel_a_region_breaks_ties_by_chance_not_by_position():
     assert 0.1 < partial[:8].mean() < 0.5
     again = insertion_fidelity_curve(exp, predict_proba, grid=[0, 0.3, 1])
     np.testing.assert_array_equal(curve.values, again.values)
+
+
+@pytest.mark.parametrize(
+    ("fractions", "values", "area"),
+    [([0.0, 0.25, 1.0], [1.0, 0.0, 0.5], 0.3125), ([0.2, 0.6], [0.0, 1.0], 0.5)],
+)
+def test_area_is_that_of_trapezoids_over_the_range(fractions, values, area):
+    values = np.array(values)
+    curve = FidelityCurve(np.array(fractions), values, values[None], 1, 1)
+    assert curve.area == pytest.approx(area)
+
+
+def test_whole_images_of_continuous_masks_are_shown_in_their_range():
+    X, y, _ = make_toy_scenes(3)
+    exp = ToyClassifier(soft=True).fit(X, y).explain(X)
+    brightest = []
+
+    def predict_proba(images):
+        brightest.append(images.max())
+        return np.full((len(images), 2), 0.5)
+
+    insertion_auc(exp, predict_proba)
+    assert exp.images.max() > 1 and max(brightest) == pytest.approx(exp.images.max() / 255)
 
 
 def test_area_of_constant_agreement_is_one():

@@ -261,4 +261,49 @@ FAULTS = [
             "return RegionScores(mean[:, None], scores.areas, shown)": "return RegionScores((mean + torch.exp(log_variance / 2) * fixed_noise(mean) * self.noise)[:, None], scores.areas, shown)",
         },
     ),
+    *planted(
+        "nn/weights.py",
+        "nn/test_weight_files.py::test_wrappers",
+        {
+            "prefix = prefixes[counts.index(max(counts))]": 'prefix = ""',
+            '_WRAPPERS = ("state_dict_ema", "model_ema", "ema_state_dict", "state_dict",': '_WRAPPERS = ("state_dict", "state_dict_ema",',
+        },
+    ),
+    *planted(
+        "nn/weights.py",
+        "nn/test_weight_files.py::test_refused",
+        {
+            "if k in wanted and v.shape == wanted[k].shape}": "if k in wanted}",
+            "if missing:": "if False:",
+        },
+    ),
+    *planted(
+        "nn/own_networks.py",
+        "nn/test_own_networks.py::test_trying_changes_nothing",
+        {
+            "return deepcopy(network)": "return network",
+            "state = {k: v.clone() for k, v in network.named_buffers()}": "state = dict(network.named_buffers())",
+        },
+    ),
+    *planted(
+        "nn/own_networks.py",
+        "nn/test_own_networks.py::test_classifiers_refused",
+        {
+            "for training in (True, False):": "for training in (False,):",
+        },
+    ),
+    *planted(
+        "nn/dilation.py",
+        "nn/test_dilation.py::test_the_network_that_was_given_stays_as_it_is",
+        {
+            "network = deepcopy(network)": "pass",
+        },
+    ),
+    *planted(
+        "nn/backbones.py",
+        "persistence/test_strangers.py::test_options_that_name_files",
+        {
+            "if settled := sorted(set(options or {}) & {*_SETTLED}):": "if settled := []:",
+        },
+    ),
 ]

@@ -316,4 +316,103 @@ FAULTS = [
             "if len(used) > 1:": "if False:",
         },
     ),
+    *planted(
+        "labels.py",
+        "test_labels.py::test_truth_may_hold_classes_that_are_not_known",
+        {
+            "target = encode_labels(labels, classes)\n    if (target < 0).any():": "target = encode_labels(labels, classes)\n    if False:",
+        },
+    ),
+    *planted(
+        "labels.py",
+        "test_labels.py::test_classes_that_look_the_same",
+        {
+            "other = seen.setdefault(_look(label), label)": "other = seen.setdefault(label, label)",
+        },
+    ),
+    *planted(
+        "labels.py",
+        "test_labels.py::test_another_spelling",
+        {
+            "spelled = {_look(label, str.casefold): label for": "spelled = {label: label for",
+        },
+    ),
+    *planted(
+        "images/folders.py",
+        "images/test_folders.py::test_links_that_lead_nowhere_are_named",
+        {
+            'elif is_image and kind in ("file", "dangling"):': 'elif is_image and kind == "file":',
+        },
+    ),
+    *planted(
+        "images/folders.py",
+        "datasets/test_image_folder.py::test_all_below_a_class_belongs_to_it",
+        {
+            "        waiting += [(own, around) for own in reversed(deeper)]\n": "        waiting += [(own, around) for own in reversed(deeper) if not folder]\n",
+        },
+    ),
+    *planted(
+        "images/reading.py",
+        "images/test_folders.py::test_endings_are_those_that_can_be_decoded",
+        {
+            '    known = {*_formats(), "MPO"}\n': "    known = {*_formats()}\n",
+        },
+    ),
+    *planted(
+        "datasets/image_folder.py",
+        "datasets/test_image_folder.py::test_folders_above_or_below_the_classes",
+        {
+            "        len(classes) > 1 or any(inside.values())\n": "        len(classes) > 1\n",
+        },
+    ),
+    *planted(
+        "datasets/image_folder.py",
+        "datasets/test_image_folder.py::test_what_looks_like_a_mistake_is_said",
+        {
+            "    if extensions is None:\n        warn_left_out(listing)\n": "",
+        },
+    ),
+    *planted(
+        "datasets/mask_names.py",
+        "datasets/test_mask_files.py::test_masks_that_could_belong_to_two",
+        {
+            "if mask is not None and owners.setdefault(mask, place) != place:": "if False:",
+        },
+    ),
+    *planted(
+        "images/damage.py",
+        "images/test_sequence.py::test_readable_says_which",
+        {
+            "block = positions[start : start + _BLOCK]": "block = positions[:_BLOCK]",
+        },
+    ),
+    *planted(
+        "images/damage.py",
+        "images/test_sequence.py::test_damage_in_what_is_not_a_file_is_found",
+        {
+            'if not hasattr(source, "told"):  # pixels in memory': 'if not hasattr(source, "encoded"):  # pixels in memory',
+        },
+    ),
+    *planted(
+        "datasets/tar_samples.py",
+        "datasets/test_tar_shards.py::test_shards_that_do_not_fit",
+        {
+            "        if sample.image is None and sample.dotted is not None:\n": "        if False:\n",
+            "                    if ending in sample.labels:\n": "                    if False:\n",
+        },
+    ),
+    *planted(
+        "datasets/tar_samples.py",
+        "datasets/test_tar_shards.py::test_labels_as_people_write_them",
+        {
+            'LABELS = ("cls", "txt", "json")': 'LABELS = ("json", "txt", "cls")',
+        },
+    ),
+    *planted(
+        "datasets/tar_samples.py",
+        "datasets/test_tar_shards.py::test_members_as_people_name_them",
+        {
+            'first, _, ending = name.name.partition(".")': 'first, _, ending = name.name.rpartition(".")',
+        },
+    ),
 ]

@@ -85,6 +85,7 @@ def run_tests(copy: Path, tests: Sequence[str], limit: float | None = None) -> R
 
 def _pytest(copy: str, arguments: list[str], output: str) -> None:
     os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # off in jobs in the background
     sys.dont_write_bytecode = False  # whatever is compiled without a fault is compiled once
     with open(output, "w") as file:  # noqa: PTH123
         for stream in (1, 2):

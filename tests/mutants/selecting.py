@@ -272,4 +272,81 @@ FAULTS = [
             "cost += difference * difference": "cost += 0 * difference",
         },
     ),
+    *planted(
+        "estimators/trained.py",
+        "estimators/test_partial_fit.py::test_class_weight",
+        {
+            "class_weight = class_weight / class_weight.mean()": "class_weight = np.ones_like(class_weight)",
+        },
+    ),
+    *planted(
+        "estimators/trained.py",
+        "estimators/test_partial_fit.py::test_weight_of_a_class_holds_where_no_other_is_seen",
+        {
+            "weight = (given.weight * class_weight[target]).astype(np.float32)": "weight = check_sample_weight(given.weight * class_weight[target] + 1e-9, len(target))",
+        },
+    ),
+    *planted(
+        "estimators/trained.py",
+        "estimators/test_partial_fit.py::test_a_fit_that_cannot_start_leaves_the_estimator_as_it_was",
+        {
+            "vars(self).update(before)": "pass",
+        },
+    ),
+    *planted(
+        "estimators/trained.py",
+        "estimators/test_settings.py::test_training_that_goes_on",
+        {
+            "refuse_changes(self, NETWORKS)": "pass",
+        },
+    ),
+    *planted(
+        "estimators/base.py",
+        "estimators/test_partial_fit.py::test_score_compares_labels_by_value",
+        {
+            "return super().score(X, as_truth(y, self.classes_), sample_weight)": "return super().score(X, y, sample_weight)",
+        },
+    ),
+    *planted(
+        "estimators/fixed_settings.py",
+        "estimators/test_settings.py::test_a_change_in_place_is_noticed",
+        {
+            "if isinstance(value, (dict, list)):": "if False:",
+        },
+    ),
+    *planted(
+        "estimators/fixed_settings.py",
+        "estimators/test_settings.py::test_what_prediction_may_change",
+        {
+            "if k not in _OF_THE_MACHINE}": "}",
+        },
+    ),
+    *planted(
+        "estimators/settings.py",
+        "estimators/test_settings.py::test_unknown_names",
+        {
+            "if name not in known:": "if False:",
+        },
+    ),
+    *planted(
+        "estimators/settings.py",
+        "estimators/test_settings.py::test_settings_of_own_methods_are_seen_however_they_are_written",
+        {
+            "in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]": "in (p.KEYWORD_ONLY,)]",
+        },
+    ),
+    *planted(
+        "presets.py",
+        "test_presets.py::test_estimators_of_a_preset_share_nothing",
+        {
+            "return deepcopy(self._settings[name])": "return self._settings[name]",
+        },
+    ),
+    *planted(
+        "estimators/trained.py",
+        "estimators/test_damaged_images.py",
+        {
+            "        images.check_readable(progress=self.verbose > 0)\n": "",
+        },
+    ),
 ]

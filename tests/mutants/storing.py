@@ -20,7 +20,6 @@ FAULTS = [
             "if expected is not None and not issubclass(cls, expected):": "if False:",
             "    kept = _portable(params)": "    kept = params",
             "estimator._validate_params()": "pass",
-            "if largest(kept.get(name)) > MAX_OPTION:": "if False:",
             "estimator.set_params(**_FOR_THE_NEXT_FIT)": "pass",
         },
     ),
@@ -146,6 +145,106 @@ FAULTS = [
         "test_exceptions.py::test_brief_is_one_short_line",
         {
             "shortener.maxstring = shortener.maxother = _LONGEST": 'return " ".join(repr(value).split())',
+        },
+    ),
+    *planted(
+        "whole_files.py",
+        "test_whole_files.py::test_a_file_is_replaced_in_one_step_or_not_at_all",
+        {
+            "beside.replace(path)": "path.write_bytes(beside.read_bytes()[:3])",
+        },
+    ),
+    *planted(
+        "whole_files.py",
+        "test_whole_files.py::test_an_interrupt_between_two_renames_brings_the_old_folder_back",
+        {
+            "if old.exists() and not path.exists():": "if False:",
+        },
+    ),
+    *planted(
+        "cli/fit.py",
+        "cli/test_places.py::test_fit_replaces_a_model_only_when_told_to",
+        {
+            "if options.out.exists() and not is_empty_folder(options.out) and not options.overwrite:": "if False:",
+        },
+    ),
+    *planted(
+        "cli/fit.py",
+        "cli/test_folder.py::test_an_interrupted_fit_saves_what_it_learned_and_ends_with_130",
+        {
+            "if clf.interrupted_ and not learned:": "if False:",
+        },
+    ),
+    *planted(
+        "cli/fit.py",
+        "cli/test_folder.py::test_fit_says_when_its_model_is_useless",
+        {
+            "right <= most": "right > most",
+        },
+    ),
+    *planted(
+        "cli/entrypoint.py",
+        "cli/test_folder.py::test_an_interrupted_fit_saves_what_it_learned_and_ends_with_130",
+        {
+            "return 130": "return 0",
+        },
+    ),
+    *planted(
+        "cli/entrypoint.py",
+        "cli/test_places.py::test_names_are_written_in_utf8_whatever_the_encoding",
+        {
+            'reconfigure(encoding="utf-8", errors=errors)': "pass",
+        },
+    ),
+    *planted(
+        "cli/arguments.py",
+        "cli/test_arguments.py::test_ranges_are_those_of_the_estimators",
+        {
+            "if not 0 < number <= 1:": "if not 0 <= number:",
+        },
+    ),
+    *planted(
+        "cli/explain.py",
+        "cli/test_folder.py::test_explain_writes_page_figures_and_masks",
+        {
+            "exp.to_html(options.html, y=labels, names=files)": "exp.to_html(options.html, names=files)",
+            "(mask,) = exp.resized_masks([size])": "(mask,) = exp.pixel_masks",
+        },
+    ),
+    *planted(
+        "report/payload.py",
+        "report/test_html.py::test_the_work_grows_with_the_number_of_images_not_with_its_square",
+        {
+            "exp, image = exp[image], 0": "",
+        },
+    ),
+    *planted(
+        "cli/evaluate.py",
+        "cli/test_folder.py::test_a_missing_mask_costs_its_own_score_alone",
+        {
+            'missing="skip"': 'missing="raise"',
+        },
+    ),
+    *planted(
+        "cli/files.py",
+        "cli/test_folder.py::test_damaged_files_of_classes",
+        {
+            "    if lost:\n": "    if False:\n",
+        },
+    ),
+    *planted(
+        "cli/outputs.py",
+        "cli/test_outputs.py::test_folders_are_mirrored_and_endings_kept_where_names_meet",
+        {
+            "            if _alike(candidate + ending) not in taken:\n": "            if candidate + ending not in taken:\n",
+            "    own = [os.path.relpath(image, base) for image in images]\n": "    own = [os.path.basename(image) for image in images]\n",
+        },
+    ),
+    *planted(
+        "whole_files.py",
+        "test_whole_files.py::test_what_is_of_another_kind_is_never_touched",
+        {
+            "    return path.is_dir() and not any(path.iterdir())\n": "    return path.is_dir()\n",
         },
     ),
 ]

@@ -81,6 +81,15 @@ def test_settings_that_do_not_fit_the_weights(saved):
         load(saved)
 
 
+def test_a_config_that_was_changed(saved):
+    text = (saved / CONFIG).read_text(encoding="utf-8")
+    changed = text.replace('"tau_min": 0.05', '"tau_min": 0.06')
+    assert changed != text
+    (saved / CONFIG).write_text(changed, encoding="utf-8")
+    with pytest.raises(ModelFileError, match="is damaged: its checksum"):
+        load(saved)
+
+
 def test_weights_of_another_model(saved, clf, tmp_path):
     other = pickle.loads(pickle.dumps(clf))
     other.module_.selector.raw_slope.data.add_(1)

@@ -49,6 +49,13 @@ def test_small_region_joins_the_longest_border():
     )
 
 
+def test_the_longest_border_counts_more_than_the_order():
+    labels = np.array([[0, 0, 0, 0], [1, 2, 2, 1], [1, 1, 1, 1]])
+    assert np.array_equal(
+        relabel(labels, min_size=3), [[0, 0, 0, 0], [1, 1, 1, 1], [1, 1, 1, 1]]
+    )
+
+
 def test_among_equal_borders_the_first_neighbour_or_the_more_alike_one():
     labels = np.array([[0, 1, 2, 2], [0, 1, 2, 2], [0, 1, 3, 3], [0, 0, 0, 0]], np.int32)
     merged = np.where(labels == 3, 0, labels)

@@ -24,6 +24,13 @@ def test_faithful_by_construction(clf, X):
     np.testing.assert_array_equal(exp.predicted, clf.predict(X))
 
 
+def test_what_is_no_region_of_an_image_is_ranked_last(clf, X):
+    exp = clf.explain(X)
+    padding = exp.region_areas == 0
+    assert padding.any() and np.isneginf(exp.selection_logits[padding]).all()
+    assert np.isfinite(exp.selection_logits[~padding]).all()
+
+
 def test_a_budget_of_pixels_is_answered_as_certainly_as_it_can_be(clf, X):
     free = clf.explain(X, certainty_threshold=1.0)
     for max_kept in (0.15, 0.4, 1.0):

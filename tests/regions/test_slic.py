@@ -142,3 +142,8 @@ def test_labels_of_this_revision():
     expected = [[int(label) for label in line] for line in FIRST_REVISION.split()]
     assert REVISION == 1
     assert np.array_equal(slic(image.astype(np.uint8), 8), expected)
+
+
+def test_bounds_of_number_and_size():
+    assert max_regions(100) == 150 and max_regions(1) == 2
+    assert min_size(60, 100, 10, 0.25) == 150 and min_size(2, 2, 100, 0.25) == 1

@@ -63,6 +63,13 @@ def test_every_step_shows_the_first_regions_of_the_ranking(made):
         np.testing.assert_array_equal(cells < groups, expected)
 
 
+def test_a_group_of_pixels_has_their_mean_probability(made):
+    exp = as_pixels(made.explanation[:1], np.random.default_rng(0))
+    probs = image_payload(exp, 0)["probs"]
+    assert 1 < len(probs) < exp.region_masks.shape[1]
+    assert 0 <= min(probs) and max(probs) <= 1
+
+
 @pytest.mark.parametrize(("first", "before"), [(1, 0), (2, 1), (5, 4), (30, 8)])
 def test_before_the_first_tau_regions_come_a_few_at_a_time(made, first, before):
     exp = made.explanation

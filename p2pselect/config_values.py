@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from numbers import Real
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -53,7 +53,7 @@ def encode(name: str, value: Any) -> Any:
         )
         return dict(items) if plain else {"dict": items}
     if isinstance(value, np.random.RandomState):
-        kind, key, *rest = value.get_state(legacy=True)
+        kind, key, *rest = cast(tuple, value.get_state(legacy=True))
         return {"random_state": [kind, key.tolist(), *rest]}
     return _encode_object(name, value)
 

@@ -323,7 +323,7 @@ def _shape(tensor: torch.Tensor | None) -> tuple[int, ...] | None:
 
 
 def _describe(estimator: Any) -> dict[str, Any]:
-    from p2pselect.estimators.fixed_settings import refuse_changes
+    from p2pselect.estimators.fixed_settings import changes_since_fit
     from p2pselect.labels import as_labels
 
     name = type(estimator).__name__
@@ -331,8 +331,15 @@ def _describe(estimator: Any) -> dict[str, Any]:
         raise InputError(
             f"{name} is not one of {sorted(_CLASSES)}: use joblib.dump for classes of your own"
         )
-    refuse_changes(estimator)
-    params = _portable(estimator.get_params(deep=False))
+    changed = changes_since_fit(estimator)
+    if changed:
+        used = ", ".join(f"{setting}={brief(value)}" for setting, value in changed.items())
+        warnings.warn(
+            f"{', '.join(changed)}: changed after fit; the model is saved as fitted, with {used}",
+            P2PSelectWarning,
+            stacklevel=4,
+        )
+    params = _portable({**estimator.get_params(deep=False), **changed})
     classes = as_labels(estimator.classes_, "classes_")
     fitted = {k: getattr(estimator, k) for k in _FITTED if hasattr(estimator, k)}
     return {

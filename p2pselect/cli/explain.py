@@ -117,8 +117,8 @@ def labels_of(files: Sequence[str], classes: np.ndarray) -> np.ndarray | None:
     place = {unicodedata.normalize("NFC", str(name)): i for i, name in enumerate(classes)}
     # Of the whole path, for "1.jpg" may have been named from inside of its folder.
     folders = [Path(os.path.abspath(file)).parent.name for file in files]  # noqa: PTH100
-    found = [place.get(unicodedata.normalize("NFC", name)) for name in folders]
-    return None if None in found else classes[found]
+    names = [unicodedata.normalize("NFC", name) for name in folders]
+    return classes[[place[name] for name in names]] if place.keys() >= {*names} else None
 
 
 def write_figure(file: Path, exp: Explanation, size: tuple[int, int]) -> None:

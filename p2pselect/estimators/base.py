@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from p2pselect.estimators.fixed_settings import refuse_changes
+from p2pselect.estimators.inputs import check_channels
 from p2pselect.estimators.selection import Selections, explain_selections
 from p2pselect.estimators.stored import StoredEstimator
 from p2pselect.exceptions import InputError, brief
@@ -218,6 +219,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
         check_is_fitted(self, "net_")
         refuse_changes(self)
         images, given = self._read(X, regions)
+        check_channels(images, self)
         tau = _in_unit_interval("tau", self.tau if tau is None else tau, "dynamic")
         self._check_tau(tau)
         threshold = _in_unit_interval(

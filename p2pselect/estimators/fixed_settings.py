@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
+
+from sklearn.base import clone
 
 from p2pselect.exceptions import InputError, brief
 from p2pselect.regions.transformer import SuperpixelTransformer
@@ -31,7 +34,38 @@ _OF_THE_MACHINE = ("cache_dir", "channels", "n_jobs", "output")
 def fixed_by_fit(estimator: Any) -> dict[str, Any]:
     """The settings that predictions depend on and that only a fit can change, as they are."""
     names = [name for name in (*NETWORKS, *GRID) if hasattr(estimator, name)]
-    return {name: _as_it_is(getattr(estimator, name)) for name in names}
+    return {name: _copy(getattr(estimator, name)) for name in names}
+
+
+def changes_since_fit(estimator: Any) -> dict[str, Any]:
+    """The settings fixed by fit that are others now, with the values that fit used.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted.
+
+    Returns
+    -------
+    dict of str to object
+    """
+    return {
+        name: used
+        for name, used in estimator._fixed_by_fit.items()
+        if _comparable(getattr(estimator, name)) != _comparable(used)
+    }
+
+
+@contextmanager
+def unchanged_by_errors(estimator: Any) -> Iterator[None]:
+    """A fit that cannot begin leaves the estimator as it was, fitted or not."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
 
 
 def refuse_changes(estimator: Any, names: Iterable[str] = (*NETWORKS, *GRID)) -> None:
@@ -49,20 +83,24 @@ def refuse_changes(estimator: Any, names: Iterable[str] = (*NETWORKS, *GRID)) ->
     InputError
         If one of them has changed; the message names it, with both values.
     """
-    fixed = estimator._fixed_by_fit
-    for name in names:
-        if name in fixed and _as_it_is(getattr(estimator, name)) != fixed[name]:
+    for name, used in changes_since_fit(estimator).items():
+        if name in names:
             raise InputError(
                 f"{name}={brief(getattr(estimator, name))} was set after fit, which used "
-                f"{brief(fixed[name])}: the model is made for that.  Fit again, or set it back"
+                f"{brief(used)}: the model is made for that.  Fit again, or set it back"
             )
 
 
-def _as_it_is(value: Any) -> Any:
-    """A copy that does not change with the setting, and that compares by value."""
+def _copy(value: Any) -> Any:
+    """A value that does not change with the setting."""
+    if isinstance(value, SuperpixelTransformer):
+        return clone(value)
+    return deepcopy(value) if isinstance(value, (dict, list)) else value
+
+
+def _comparable(value: Any) -> Any:
+    """A value without what belongs to the machine."""
     if isinstance(value, SuperpixelTransformer):
         settings = value.get_params(deep=False)
         return {k: v for k, v in settings.items() if k not in _OF_THE_MACHINE}
-    if isinstance(value, (dict, list)):
-        return deepcopy(value)
     return value

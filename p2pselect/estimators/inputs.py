@@ -43,6 +43,37 @@ def read_images(
     return images, _fit_to_grid(regions, images, image_size)
 
 
+def check_channels(images: Any, estimator: Any) -> None:
+    """Refuse gray arrays where colors were learned from arrays, and the other way round.
+
+    An array of one channel in the place of one of three is an oversight more often than not.
+    Files say nothing of the kind: theirs are decoded to three channels in any case.
+
+    Parameters
+    ----------
+    images : ImageSequence or StreamContents
+    estimator : estimator
+        Fitted.
+
+    Raises
+    ------
+    InputError
+        If one of the two has a single channel and the other has more.
+    """
+    given, fitted = images.stored_channels, estimator.n_channels_in_
+    if given is None or fitted is None or (given == 1) == (fitted == 1):
+        return
+    remedy = (
+        "repeat the channel, X.reshape(n, h, w, 1).repeat(3, axis=3), if this is meant"
+        if given == 1
+        else "fit on color images, or convert these to gray"
+    )
+    raise InputError(
+        f"X has {given} channel{'s' * (given != 1)}, but {type(estimator).__name__} was "
+        f"fitted on images of {fitted}: {remedy}"
+    )
+
+
 def propose_all(
     regions: SuperpixelTransformer, images: ImageSequence, size: int, step: int = 256
 ) -> np.ndarray:
@@ -227,7 +258,7 @@ def check_class_weight(
         )
     weight = np.ones(len(classes))
     for place, value in zip(known, class_weight.values(), strict=True):
-        if not (isinstance(value, Real) and 0 <= value < np.inf):
+        if not (isinstance(value, Real) and 0 <= float(value) < np.inf):
             raise InputError(f"class_weight must hold numbers from 0 on, got {brief(value)}")
         if place >= 0:
             weight[place] = value

@@ -168,7 +168,8 @@ class P2PClassifier(P2PHooks):
     regions_ : SuperpixelTransformer
     image_shape_in_ : tuple of int or None
         Height and width of the training images where they all share them.
-    n_channels_in_ : int
+    n_channels_in_ : int or None
+        Channels of the training images; None where they were decoded from files.
 
     See Also
     --------

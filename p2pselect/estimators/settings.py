@@ -166,7 +166,7 @@ class SharedSettings(DocumentedEstimator, BaseEstimator):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         # ``help`` and editors show all that a method takes, not "**shared".
-        cls.__signature__ = inspect.Signature([*cls._keywords().values()])  # type: ignore[attr-defined]
+        cls.__signature__ = inspect.Signature([*cls._keywords().values()])
 
     def __new__(cls, *args: Any, **settings: Any) -> Self:
         known = cls._keywords()

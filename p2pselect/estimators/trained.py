@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -13,9 +12,15 @@ from skorch.callbacks import Callback
 from torch import nn
 from torch.utils.data import IterableDataset
 
-from p2pselect.estimators.fixed_settings import NETWORKS, fixed_by_fit, refuse_changes
+from p2pselect.estimators.fixed_settings import (
+    NETWORKS,
+    fixed_by_fit,
+    refuse_changes,
+    unchanged_by_errors,
+)
 from p2pselect.estimators.inputs import (
     Labelled,
+    check_channels,
     check_class_weight,
     check_sample_weight,
     propose_all,
@@ -128,15 +133,17 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
             self._check_continues()
         given = self._read_labelled(X, y, sample_weight, regions)
         classes = find_classes(given.labels)
-        if again and not np.array_equal(self.classes_, classes):
-            raise InputError(
-                f"warm_start=True continues with the classes {brief(self.classes_.tolist())}, "
-                f"got {brief(classes.tolist())}"
-            )
+        if again:
+            check_channels(given.images, self)
+            if not np.array_equal(self.classes_, classes):
+                raise InputError(
+                    "warm_start=True continues with the classes "
+                    f"{brief(self.classes_.tolist())}, got {brief(classes.tolist())}"
+                )
         target = encode_labels(given.labels, classes)
         class_weight = check_class_weight(self.class_weight, classes, target)
         weight = check_sample_weight(given.weight * class_weight[target], len(target))
-        with self._unchanged_by_errors():
+        with unchanged_by_errors(self):
             self._start(given.images, classes, again)
             data = self._data(given, target, weight)
         cycles = [self.max_epochs] if again else self._cycles()
@@ -180,6 +187,8 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
             self._check_continues()
             refuse_changes(self)
         given = self._read_labelled(X, y, sample_weight, None)
+        if again:
+            check_channels(given.images, self)
         if classes is not None:
             named = find_classes(as_labels(classes, "classes"), "classes")
             if again and not np.array_equal(self.classes_, named):
@@ -194,7 +203,7 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         # Of the classes, not of this call's images: a call of rare ones alone must count.
         class_weight = class_weight / class_weight.mean()
         weight = (given.weight * class_weight[target]).astype(np.float32)
-        with self._unchanged_by_errors():
+        with unchanged_by_errors(self):
             if not again:
                 self._start(given.images, named, again)
             data = self._data(given, target, weight)
@@ -220,17 +229,6 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
             )
         return Labelled(images, maps, labels, check_sample_weight(sample_weight, len(images)))
 
-    @contextmanager
-    def _unchanged_by_errors(self) -> Iterator[None]:
-        """Whatever cannot be prepared leaves the estimator as fitted as it was."""
-        before = dict(vars(self))
-        try:
-            yield
-        except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
-            raise
-
     def _start(
         self, images: ImageSequence | StreamContents, classes: np.ndarray, again: bool
     ) -> None:
@@ -238,7 +236,7 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         if not again:
             self.classes_ = classes
             self.image_shape_in_ = images.image_shape
-            self.n_channels_in_ = images.n_channels
+            self.n_channels_in_ = images.stored_channels
             if self.image_shape is not None:
                 self.n_features_in_ = int(np.prod(self.image_shape))
         self._prepare(len(images), again)

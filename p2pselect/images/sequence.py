@@ -93,6 +93,14 @@ class ImageSequence:
         return self._source.n_channels
 
     @property
+    def stored_channels(self) -> int | None:
+        """Channels of images that are given as pixels.
+
+        None where images are decoded when read: those come out with three, whatever they hold.
+        """
+        return None if hasattr(self._source, "told") else self.n_channels
+
+    @property
     def is_float(self) -> bool:
         return self._source.is_float
 

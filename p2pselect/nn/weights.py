@@ -21,8 +21,10 @@ T = TypeVar("T")
 
 
 #: Where training programs put the weights in what they save; averaged weights come first.
-_WRAPPERS = ("state_dict_ema", "model_ema", "ema_state_dict", "state_dict", "model_state_dict")
-_WRAPPERS += ("model", "network", "net", "module", "weights")
+_WRAPPERS = (
+    *("state_dict_ema", "model_ema", "ema_state_dict", "state_dict", "model_state_dict"),
+    *("model", "network", "net", "module", "weights"),
+)
 
 
 def read_state_dict(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:

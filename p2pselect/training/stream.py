@@ -69,11 +69,11 @@ class StreamItems(IterableDataset):
             except P2PSelectError as error:
                 raise type(error)(f"item {number} of the stream: {error}") from error
 
-    def __iter__(self) -> Iterator[tuple[Any, int, tuple[int, ...], int | None]]:
+    def __iter__(self) -> Iterator[tuple[Any, int | None, tuple[int, ...], int | None]]:
         for number, (image, label) in enumerate(self.pairs()):
             pixels = image[0]
             digest = None if number else crc32(pixels.tobytes())
-            yield label, image.n_channels, pixels.shape[:2], digest
+            yield label, image.stored_channels, pixels.shape[:2], digest
 
 
 class StreamContents:
@@ -89,7 +89,8 @@ class StreamContents:
     ----------
     labels : list
         In the order in which they were read.
-    n_channels : int
+    stored_channels : int or None
+        Channels of the images; None where they are decoded when read.
     image_shape : tuple of int or None
         Height and width where all images share them.
 
@@ -104,14 +105,14 @@ class StreamContents:
         self.items = StreamItems(stream, channels)
         self.num_workers = num_workers
         self.labels: list[Any] = []
-        seen: set[int] = set()
+        seen: set[int | None] = set()
         shapes: set[Any] = set()
         loader = DataLoader(
             self.items, batch_size=None, num_workers=num_workers, collate_fn=identity
         )
         firsts: list[int] = []
         warn_at = monotonic() + _PATIENCE
-        for label, n_channels, shape, digest in loader:
+        for label, stored_channels, shape, digest in loader:
             self.labels.append(label)
             if monotonic() > warn_at:
                 warn_at = math.inf
@@ -121,7 +122,7 @@ class StreamContents:
                     P2PSelectWarning,
                     stacklevel=2,
                 )
-            seen.add(n_channels)
+            seen.add(stored_channels)
             shapes.add(shape)
             firsts += [] if digest is None else [digest]
         if not self.labels:
@@ -131,11 +132,10 @@ class StreamContents:
                 f"num_workers={num_workers}, and each of them reads the same images: the "
                 "stream must divide them by torch.utils.data.get_worker_info"
             )
-        if len(seen) > 1:
-            raise InputError(
-                f"the images of the stream differ in their channels: {sorted(seen)}"
-            )
-        self.n_channels = seen.pop()
+        counts = sorted(count for count in seen if count is not None)
+        if len(counts) > 1:
+            raise InputError(f"the images of the stream differ in their channels: {counts}")
+        self.stored_channels = None if None in seen else counts[0]
         self.image_shape = shapes.pop() if len(shapes) == 1 else None
 
     def __len__(self) -> int:

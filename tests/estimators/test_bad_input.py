@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from sklearn.exceptions import NotFittedError
 from torch.utils.data import Subset, TensorDataset
 
@@ -91,13 +92,34 @@ def test_before_fit(X):
         P2PClassifier().predict(X)
 
 
-def test_grey_and_opaque_images_are_what_their_three_channels_are(clf, X):
-    grey = X[..., :1]
-    expected = clf.predict_proba(grey.repeat(3, axis=3))
-    np.testing.assert_array_equal(clf.predict_proba(grey), expected)
-    np.testing.assert_array_equal(clf.predict_proba(grey[..., 0]), expected)
-    opaque = np.concatenate([X, np.full_like(grey, 255)], axis=3)
+def test_gray_and_opaque_images_are_what_their_three_channels_are(X, y, settings):
+    few = {**settings, "max_epochs": 1, "warmup_epochs": 0}
+    gray = X[..., 0]
+    drawn = [Image.fromarray(image) for image in gray]
+    by_arrays, by_pictures = (P2PClassifier(**few).fit(form, y) for form in (gray, drawn))
+    expected = by_arrays.predict_proba(gray)
+    for clf in (by_arrays, by_pictures):
+        for form in (gray, gray[..., None], drawn):
+            np.testing.assert_array_equal(clf.predict_proba(form), expected)
+    opaque = np.stack([gray, gray, gray, np.full_like(gray, 255)], axis=3)
+    np.testing.assert_array_equal(by_pictures.predict_proba(opaque), expected)
+
+
+def test_arrays_of_another_number_of_channels(clf, X, y, settings):
+    gray = X[..., :1]
+    opaque = np.concatenate([X, np.full_like(gray, 255)], axis=3)
     np.testing.assert_array_equal(clf.predict_proba(opaque), clf.predict_proba(X))
+    with pytest.raises(InputError, match=r"X has 1 channel, but P2PClassifier .* of 3: repeat"):
+        clf.predict(gray)
+    few = {**settings, "max_epochs": 1, "warmup_epochs": 0, "warm_start": True}
+    by_gray = P2PClassifier(**few).fit(gray, y)
+    for use in (
+        by_gray.predict,
+        lambda X: by_gray.fit(X, y),
+        lambda X: by_gray.partial_fit(X, y),
+    ):
+        with pytest.raises(InputError, match="X has 3 channels, but .* of 1: fit on color"):
+            use(X)
 
 
 def test_labels_come_from_a_data_set_of_pairs(X, y, settings):

@@ -335,7 +335,7 @@ def _describe(estimator: Any) -> dict[str, Any]:
     if changed:
         used = ", ".join(f"{setting}={brief(value)}" for setting, value in changed.items())
         warnings.warn(
-            f"{', '.join(changed)}: changed after fit; the model is saved as fitted, with {used}",
+            f"{', '.join(changed)}: changed after fit; saved is what was fitted: {used}",
             P2PSelectWarning,
             stacklevel=4,
         )

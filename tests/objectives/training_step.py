@@ -88,7 +88,7 @@ class Trainee:
             "random_state": 3,
             "device": "cpu",
         }
-        self.clf = method(**{**tiny, **settings})
+        self.clf = method(**{**method.known(tiny), **settings})
         inputs, target = self.batch = make_batch()
         y = torch.arange(N_CLASSES).repeat(2)[: len(target)].numpy()
         images, regions = inputs["images"].numpy(), inputs["regions"].numpy()

@@ -226,7 +226,7 @@ def test_a_missing_folder_is_made_and_a_file_in_the_way_found_before_the_work(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"y": [1]}, r"y must have shape \(12,\)"),
+        ({"y": ["1"]}, "y must have one label per image: got 1 labels for 12 images"),
         ({"names": ["a"]}, "names must have 12 entries, got 1"),
         ({"max_images": 0}, "max_images must be at least 1, got 0"),
         ({"object_masks": np.zeros((1, 64, 64), bool)}, "object_masks"),

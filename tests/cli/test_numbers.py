@@ -122,3 +122,12 @@ def test_explain(model, folder, tmp_path):
         assert row["kept_fraction"] == pytest.approx(exp.kept_fraction[i])
         kept = np.asarray(Image.open(row["mask"])) > 0
         np.testing.assert_array_equal(kept, exp.pixel_masks[i])
+
+
+def test_another_certainty_is_heard(monkeypatch):
+    from p2pselect import P2PClassifier
+    from p2pselect.cli.files import load_model
+
+    monkeypatch.setattr("p2pselect.persistence.load", lambda path: P2PClassifier())
+    assert load_model("m", None).certainty_threshold == P2PClassifier().certainty_threshold
+    assert load_model("m", 0.5).certainty_threshold == 0.5

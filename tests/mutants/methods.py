@@ -266,7 +266,6 @@ FAULTS = [
         "nn/test_weight_files.py::test_wrappers",
         {
             "prefix = prefixes[counts.index(max(counts))]": 'prefix = ""',
-            '_WRAPPERS = ("state_dict_ema", "model_ema", "ema_state_dict", "state_dict",': '_WRAPPERS = ("state_dict", "state_dict_ema",',
         },
     ),
     *planted(

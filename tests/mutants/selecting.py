@@ -285,13 +285,6 @@ FAULTS = [
     ),
     *planted(
         "estimators/trained.py",
-        "estimators/test_partial_fit.py::test_a_fit_that_cannot_start_leaves_the_estimator_as_it_was",
-        {
-            "vars(self).update(before)": "pass",
-        },
-    ),
-    *planted(
-        "estimators/trained.py",
         "estimators/test_settings.py::test_training_that_goes_on",
         {
             "refuse_changes(self, NETWORKS)": "pass",
@@ -302,13 +295,6 @@ FAULTS = [
         "estimators/test_partial_fit.py::test_score_compares_labels_by_value",
         {
             "return super().score(X, as_truth(y, self.classes_), sample_weight)": "return super().score(X, y, sample_weight)",
-        },
-    ),
-    *planted(
-        "estimators/fixed_settings.py",
-        "estimators/test_settings.py::test_a_change_in_place_is_noticed",
-        {
-            "if isinstance(value, (dict, list)):": "if False:",
         },
     ),
     *planted(

@@ -24,15 +24,6 @@ FAULTS = [
         },
     ),
     *planted(
-        "persistence.py",
-        "persistence/test_identity.py::test_paths_stay_at_home",
-        {
-            "params = _portable(estimator.get_params(deep=False))": (
-                "params = estimator.get_params(deep=False)"
-            )
-        },
-    ),
-    *planted(
         "config_values.py",
         "persistence/test_identity.py::test_values persistence/test_identity.py::test_objects "
         "persistence/test_identity.py::test_tags_that_lie",
@@ -89,7 +80,6 @@ FAULTS = [
         "cli/test_folder.py",
         {
             "return images[readable], labels[readable]": "return images[readable], labels",
-            "set_params(certainty_threshold=certainty)": "set_params()",
         },
     ),
     *planted(
@@ -246,5 +236,10 @@ FAULTS = [
         {
             "    return path.is_dir() and not any(path.iterdir())\n": "    return path.is_dir()\n",
         },
+    ),
+    *planted(
+        "cli/files.py",
+        "cli/test_numbers.py",
+        {"set_params(certainty_threshold=certainty)": "set_params()"},
     ),
 ]

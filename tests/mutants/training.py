@@ -75,7 +75,6 @@ FAULTS = [
             "losses, terms = self._losses(part, progress=1.0)": "losses, terms = self._losses(part)",
             "            self.interrupted = True\n": "",
             "        self.interrupted = False\n        try:": "        try:",
-            "                    callback.best_score_ = np.inf if callback.lower_is_better else -np.inf": "                    pass",
             "asked = isinstance(error, StopTraining) or entry not in self.watchers": "asked = True",
             '                self.history.record("stopped", True)\n': "",
             '            del self.history[-2]["batches"][:-1]': '            self.history[-2]["batches"] = []',

@@ -78,7 +78,9 @@ def test_evaluate(model, folder, tmp_path, capsys):
         "deletion_fidelity": metrics.deletion_fidelity_curve(
             exp, model.predict_proba_masked
         ).area,
+        "n_masks": 18,
         "localization": metrics.localization_score(exp.pixel_masks, masks),
+        "empty": 0,
         "random_row": metrics.random_localization(masks),
         "center_row": metrics.center_localization(exp.pixel_masks, masks),
     }

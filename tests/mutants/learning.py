@@ -119,7 +119,6 @@ FAULTS = [
             "(hard - relaxed_given).detach()": "hard.detach()",
             "(1 - masks) * v * q": "(1 - masks) * v",
             "+ relaxed - relaxed_given": "+ relaxed",
-            "reward.detach() * bernoulli": "reward * bernoulli",
         },
     ),
     *planted(

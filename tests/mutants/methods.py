@@ -32,7 +32,6 @@ FAULTS = [
             "kl = kl / present.sum(dim=1)": "pass",
             "torch.exp(log_variance / 2) * torch.randn_like": "torch.exp(log_variance) * torch.randn_like",
             'terms["area"] = area_penalty(kept, self.tau)': "pass",
-            "log_variance) * present).sum": "log_variance)).sum",
         },
     ),
     *planted(
@@ -42,7 +41,6 @@ FAULTS = [
             "self.area_weight * area_penalty": "0 * area_penalty",
             "reference - critic": "critic - reference",
             'terms["baseline/cross_entropy"] = reference': "pass",
-            '{"classifier/cross_entropy": critic}': '{"cross_entropy": critic}',
         },
     ),
     *planted(

@@ -18,9 +18,9 @@ def root(tmp_path):
     lines = ["split,image,mask,object,scene"]
     for number, (split, thing, scene) in enumerate(ROWS):
         image, mask = f"images/{thing}/{number}.png", f"masks/{thing}/{number}.png"
-        for path in (image, mask):
+        for path, value in ((image, 50 * number), (mask, 255 * (number > 0))):
             (tmp_path / split / path).parent.mkdir(parents=True, exist_ok=True)
-            Image.new("L", (4, 4), 50 * number).save(tmp_path / split / path)
+            Image.new("L", (4, 4), value).save(tmp_path / split / path)
         lines.append(f"{split},{image},{mask},{thing},{scene}")
     (tmp_path / "labels.csv").write_text("\n".join(lines) + "\n")
     return tmp_path

@@ -48,7 +48,22 @@ def brief(value: Any) -> str:
 
 
 def brief_path(path: str | os.PathLike[str]) -> str:
-    """Show a path in a message: whole, unless it is longer than any path can be."""
+    """Show a path in a message: whole, unless it is longer than any path can be.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    str
+        In quotes.
+
+    Examples
+    --------
+    >>> brief_path("photographs/a leaf.jpg")
+    "'photographs/a leaf.jpg'"
+    """
     name = os.fsdecode(path)
     return repr(name) if len(name) <= _LONGEST_PATH else brief(name)
 

@@ -323,7 +323,7 @@ def _shape(tensor: torch.Tensor | None) -> tuple[int, ...] | None:
 
 
 def _describe(estimator: Any) -> dict[str, Any]:
-    from p2pselect.estimators.fixed_settings import changes_since_fit
+    from p2pselect.estimators.fixed_settings import params_as_fitted
     from p2pselect.labels import as_labels
 
     name = type(estimator).__name__
@@ -331,15 +331,7 @@ def _describe(estimator: Any) -> dict[str, Any]:
         raise InputError(
             f"{name} is not one of {sorted(_CLASSES)}: use joblib.dump for classes of your own"
         )
-    changed = changes_since_fit(estimator)
-    if changed:
-        used = ", ".join(f"{setting}={brief(value)}" for setting, value in changed.items())
-        warnings.warn(
-            f"{', '.join(changed)}: changed after fit; saved is what was fitted: {used}",
-            P2PSelectWarning,
-            stacklevel=4,
-        )
-    params = _portable({**estimator.get_params(deep=False), **changed})
+    params = _portable(params_as_fitted(estimator, stacklevel=5))
     classes = as_labels(estimator.classes_, "classes_")
     fitted = {k: getattr(estimator, k) for k in _FITTED if hasattr(estimator, k)}
     return {

@@ -90,7 +90,7 @@ def explanation_summary(
     >>> made = example_explanation(n_images=4)
     >>> rows = explanation_summary(made.explanation, made.y, made.object_masks)
     >>> sorted(rows[0])[:4]
-    ['certain', 'class', 'from_outside', 'kept_fraction']
+    ['certain', 'class', 'empty', 'from_outside']
     """
     if as_frame:
         need("pandas", "as_frame=True", "pandas")

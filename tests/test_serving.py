@@ -82,8 +82,10 @@ def test_a_program_without_torch_predicts_the_same(clf, scenes, tmp_path, monkey
 
 def test_an_export_is_replaced_and_nothing_else(clf, tmp_path):
     (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("do not touch")
     with pytest.raises(InputError, match="mine exists and is not an export"):
         clf.export_onnx(tmp_path / "mine")
+    assert (tmp_path / "mine" / "notes.txt").read_text() == "do not touch"
     for _ in range(2):
         clf.export_onnx(tmp_path / "digits.onnx")
     names = sorted(path.name for path in (tmp_path / "digits.onnx").iterdir())

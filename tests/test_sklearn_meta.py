@@ -237,6 +237,7 @@ def test_certainty_search_needs_one_training_per_fold(clf, scenes, monkeypatch):
     monkeypatch.setattr(
         P2PClassifier, "fit", lambda self, *a, **k: fits.append(1) or original(self, *a, **k)
     )
+    clf = clone(clf).set_params(tau_training="uniform")
     grid = {"certainty_threshold": [0.5, 0.9], "tau": ["dynamic", 0.3]}
     search = CertaintySearchCV(clf, grid, scoring=["accuracy", "localization"], cv=2)
     search.fit(X, y, masks=M)

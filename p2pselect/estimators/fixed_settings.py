@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
@@ -9,7 +10,7 @@ from typing import Any
 
 from sklearn.base import clone
 
-from p2pselect.exceptions import InputError, brief
+from p2pselect.exceptions import InputError, P2PSelectWarning, brief
 from p2pselect.regions.transformer import SuperpixelTransformer
 
 #: What the networks were built from: not even a training that goes on can change it.
@@ -54,6 +55,19 @@ def changes_since_fit(estimator: Any) -> dict[str, Any]:
         for name, used in estimator._fixed_by_fit.items()
         if _comparable(getattr(estimator, name)) != _comparable(used)
     }
+
+
+def params_as_fitted(estimator: Any, stacklevel: int) -> dict[str, Any]:
+    """All parameters, those that fit has fixed as they were then; warns where they differ."""
+    changed = changes_since_fit(estimator)
+    if changed:
+        used = ", ".join(f"{name}={brief(value)}" for name, value in changed.items())
+        warnings.warn(
+            f"{', '.join(changed)}: changed after fit; saved is what was fitted: {used}",
+            P2PSelectWarning,
+            stacklevel=stacklevel,
+        )
+    return {**estimator.get_params(deep=False), **changed}
 
 
 @contextmanager

@@ -154,7 +154,7 @@ class SharedSettings(DocumentedEstimator, BaseEstimator):
         A search over these trains once.  Methods that do not train for tau, or have more
         settings of prediction, add them here.
         """
-        return frozenset({"allow_empty", "certainty_threshold", "tau_step"})
+        return frozenset({"allow_empty", "certainty_threshold", "tau_step"}) - self._unused
 
     def _validate_params(self) -> None:
         super()._validate_params()

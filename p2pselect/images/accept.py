@@ -131,11 +131,13 @@ def _recognise(X: Any, channels: str, image_shape: Sequence[int] | None) -> Imag
             f"X is an array of dtype {values.dtype}, which drops zeros at the end of encoded "
             "images: pass a list of bytes; paths are str"
         )
-    if values.dtype.kind in "OUT" and values.ndim == 2 and values.shape[1] > 1:
-        names = getattr(X, "columns", range(values.shape[1]))
+    # Columns of numbers may be of objects, too, where rows are known to be flat images.
+    columns = values.shape[1] if values.ndim == 2 and image_shape is None else 1
+    if values.dtype.kind in "OUT" and columns > 1:
+        names = getattr(X, "columns", range(columns))
         raise InputError(
-            f"X has {values.shape[1]} columns, {brief(list(names))}: pass the one column that "
-            "holds the images"
+            f"X has {columns} columns, {brief(list(names))}: pass the one column that holds "
+            "the images"
         )
     if values.dtype.kind in "OUST" and (values.ndim == 1 or values.shape[1:] == (1,)):
         return _from_items(values.reshape(len(values)), channels)

@@ -117,6 +117,7 @@ FLAT_SETTINGS: dict[str, Any] = {
     "regions": "grid",
     "image_size": 8,
     "tau": 1.0,
+    "tau_training": "uniform",
     "tau_min": 0.99,
     "max_epochs": 20,
     "lr": 0.03,

@@ -133,7 +133,7 @@ def test_page_of_images_that_are_not_square(made):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"y": [1, 2]}, r"y must have shape \(12,\), got \(2,\)"),
+        ({"y": ["1", "2"]}, "y must have one label per image: got 2 labels for 12 images"),
         ({"object_masks": np.ones((3, 64, 64), bool)}, "object_masks"),
     ],
 )

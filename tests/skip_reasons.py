@@ -53,6 +53,10 @@ REASONS: dict[str, Callable[[], bool]] = {
     "file permissions do not bind the superuser": (
         lambda: os.name != "posix" or os.geteuid() == 0
     ),
+    # A check of scikit-learn, whose way to switch this on has to be set before scipy is loaded.
+    "SCIPY_ARRAY_API is not set: not checking array_api input": (
+        lambda: "SCIPY_ARRAY_API" not in os.environ
+    ),
     "open files cannot be counted here": lambda: not Path("/proc/self/fd").is_dir(),
     "this system is not POSIX": lambda: os.name != "posix",
     "this build of torch has no gloo": (

@@ -20,6 +20,7 @@ from oracles import losses as oracle
 from oracles import taught_losses as taught
 
 from p2pselect import baselines
+from p2pselect.objectives.teaching import copy_blackbox
 
 TAU = 0.3
 
@@ -242,3 +243,17 @@ def test_amortized_diet(progress, sparsity):
         for name, loss in zip(losses, both, strict=True):
             losses[name] = losses[name] + weight * loss
     assert_same(own.step(1, progress), losses, twin)
+
+
+# -- where a classifier starts ------------------------------------------------------------
+
+
+def test_a_classifier_that_starts_as_the_black_box():
+    model = SimpleNamespace(blackbox=torch.nn.Linear(2, 3), classifier=torch.nn.Linear(2, 3))
+    before = model.blackbox.weight.detach().clone()
+    copy_blackbox(model, None)
+    assert torch.equal(model.blackbox.weight, before)
+    for own, its in zip(
+        model.classifier.parameters(), model.blackbox.parameters(), strict=True
+    ):
+        assert torch.equal(own, its)

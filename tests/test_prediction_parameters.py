@@ -38,19 +38,19 @@ SETTINGS = {
 #: Method, more settings, and whether training depends on tau.
 CASES = {
     "p2p": ({}, True),
-    "p2p uniform": ({"tau_training": "uniform"}, False),
+    "p2p-uniform": ({"tau_training": "uniform"}, False),
     **{name: ({}, name not in ("blackbox", "bcos", "infomask")) for name in BASELINES},
-    "realx penalty": ({"sparsity": "penalty"}, False),
-    "realx threshold": ({"sparsity": "threshold"}, False),
-    "infomask hinge": ({"sparsity": "hinge"}, True),
-    "diet penalty": ({"sparsity": "penalty"}, False),
-    "l2x penalty": ({"sparsity": "penalty"}, True),
-    "comet penalty": ({"sparsity": "penalty"}, True),
+    "realx-penalty": ({"sparsity": "penalty"}, False),
+    "realx-threshold": ({"sparsity": "threshold"}, False),
+    "infomask-hinge": ({"sparsity": "hinge"}, True),
+    "diet-penalty": ({"sparsity": "penalty"}, False),
+    "l2x-penalty": ({"sparsity": "penalty"}, True),
+    "comet-penalty": ({"sparsity": "penalty"}, True),
 }
 
 
 def build(case, **more):
-    name = case.split()[0]
+    name = case.partition("-")[0]
     method = {"p2p": P2PClassifier, **BASELINES}[name]
     return method(**{"tau": 0.2, **method.known(SETTINGS), **CASES[case][0], **more})
 

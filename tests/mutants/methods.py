@@ -233,7 +233,7 @@ FAULTS = [
     ),
     *planted(
         "baselines/l2x.py",
-        "test_prediction_parameters.py::test_declared_settings_do_not_change_what_is_learned_and_a_trained_tau_does[l2x",
+        "test_prediction_parameters.py::test_declared_settings_do_not_change_what_is_learned_and_a_trained_tau_does[l2x-penalty]",
         {
             "_trains_for_tau = True": "_trains_for_tau = False",
         },

@@ -87,6 +87,11 @@ def test_regions_are_ranked_by_the_mean_whatever_is_shown(make, X, y):
     np.testing.assert_array_equal(noisy.heat_maps, still.heat_maps)
     clf.set_params(noise=True, mask="hard")
     np.testing.assert_array_equal(clf.explain(X).ranking, still.ranking)
+    seen = torch.from_numpy(still.images).permute(0, 3, 1, 2) / 255
+    with torch.inference_mode():
+        scores = clf.module_.score(seen, torch.from_numpy(still.regions).long())
+    # Equal up to what breaks ties.
+    np.testing.assert_allclose(still.selection_logits, scores.maps[:, 0], atol=1e-4)
 
 
 def test_a_posterior_without_any_mean_localizes_as_a_random_mask_does(make, X, y, scenes):

@@ -67,9 +67,13 @@ FAULTS = [
         "regions/test_transformer.py",
         {
             "np.rint(image * 255)": "np.rint(image)",
-            'if self.engine != "slic":\n            labels = relabel(labels)': "",
             "labels = relabel(labels, smallest": "relabel(labels, smallest",
         },
+    ),
+    *planted(
+        "regions/transformer.py",
+        "regions/test_engines.py",
+        {'if self.engine != "slic":\n            labels = relabel(labels)': ""},
     ),
     *planted(
         "regions/container.py",

@@ -109,6 +109,7 @@ def run_epochs(
     finally:
         net.watchers = []
         net.team = Team(Processes())
+        net.predictor = None  # it belongs to the estimator that holds the net: a circle
 
 
 def check_sendable(views: Views) -> None:

@@ -1,7 +1,9 @@
 """P2PClassifier: training, prediction, explanation."""
 
+import gc
 import pickle
 import warnings
+import weakref
 
 import numpy as np
 import pytest
@@ -264,6 +266,21 @@ def test_a_callable_augmentation_sees_the_regions(X, y, settings):
     P2PClassifier(**{**settings, "augment": augment}).fit(X, y)
     assert {s[:2] for s in seen} == {((32, 32, 3), (32, 32))}
     assert len({s[2] for s in seen}) == len(seen)
+
+
+def test_memory_is_given_back_at_once(clf, X, y, settings):
+    clf.explain(X[:2])  # the first time, imports leave references behind
+    few = {**settings, "max_epochs": 1, "warmup_epochs": 0}
+    gc.collect()
+    gc.disable()
+    try:
+        made = P2PClassifier(**few).fit(X, y)
+        made.explain(X[:2])
+        left = [weakref.ref(part) for part in (made, made.net_, made.module_)]
+        del made
+        assert [part() for part in left] == [None, None, None]
+    finally:
+        gc.enable()
 
 
 def test_other_image_sizes_are_resized(clf):

@@ -137,6 +137,11 @@ FAULTS = [
     ),
     *planted(
         "training/fitting.py",
+        "estimators/test_p2p.py::test_memory_is_given_back_at_once",
+        {"net.predictor = None  #": "pass  #"},
+    ),
+    *planted(
+        "training/fitting.py",
         "training/test_progress.py::test_a_training_that_goes_on_begins_where_it_was_stopped",
         {
             "TrainingBar(epochs, done)": "TrainingBar(epochs)",

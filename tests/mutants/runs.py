@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,11 +77,12 @@ def run_tests(copy: Path, tests: Sequence[str], limit: float | None = None) -> R
         process = context.Process(target=_pytest, args=(str(copy), arguments, output.name))
         process.start()
         process.join(limit)
-        if process.exitcode is None and process.pid is not None:
+        code, seconds = process.exitcode, time.monotonic() - start
+        assert process.pid is not None
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)  # and what the tests have started
-            process.join()
-            return Run(None, output.read(), time.monotonic() - start)
-        return Run(process.exitcode, output.read(), time.monotonic() - start)
+        process.join()
+        return Run(code, output.read(), seconds)
 
 
 def _pytest(copy: str, arguments: list[str], output: str) -> None:
@@ -100,4 +102,8 @@ def _pytest(copy: str, arguments: list[str], output: str) -> None:
     os.environ["P2PSELECT_MUTANT"] = copy
     import pytest
 
-    sys.exit(int(pytest.main(arguments)))
+    code = int(pytest.main(arguments))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not sys.exit, which waits for the idle workers that joblib keeps: minutes.
+    os._exit(code)

@@ -1,5 +1,6 @@
 """What is measured is what the estimator and the metrics say, however images are blocked."""
 
+import pickle
 from typing import ClassVar
 
 import numpy as np
@@ -13,7 +14,7 @@ from p2pselect.baselines import COMETClassifier
 from p2pselect.benchmark import measure as module
 from p2pselect.benchmark.measure import measure
 from p2pselect.benchmark.splits import Split, load_split
-from p2pselect.benchmark.tally import curve_point
+from p2pselect.benchmark.tally import Tally, curve_point
 from p2pselect.images import as_images
 
 SWEEP = (0.6, 0.9)
@@ -56,6 +57,26 @@ def test(split):
 
 def masks_of(test):
     return np.stack(test.object_masks(slice(None)))
+
+
+def test_masks_within_a_budget_are_those_of_that_selection(p2p, test):
+    budget = pickle.loads(pickle.dumps(p2p)).set_params(selection="budget")
+    differ = []
+    for tau in (0.2, 0.5, 0.8):
+        exp = module._within_budget(tau)(p2p, test.images, {})
+        np.testing.assert_array_equal(
+            exp.pixel_masks, budget.explain(test.images, tau=tau).pixel_masks
+        )
+        differ.append((exp.pixel_masks != p2p.explain(test.images, tau=tau).pixel_masks).any())
+    assert any(differ)
+    assert p2p.selection == "threshold"
+
+
+def test_what_an_image_does_not_have_is_left_out_of_means():
+    tally = Tally()
+    tally._append(score=np.array([0.5, np.nan, 1.0]), none=np.full(3, np.nan))
+    assert tally.mean("score") == 0.75
+    assert np.isnan(tally.mean("none"))
 
 
 def test_native_scores_are_those_of_the_metrics(p2p, test):

@@ -18,6 +18,8 @@ from p2pselect.metrics import (
     get_scorer_names,
     make_explanation_scorer,
 )
+from p2pselect.metrics.explained import find_explainer
+from p2pselect.metrics.scores import SCORES
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +50,16 @@ def test_every_scorer_gives_a_number_and_says_its_direction(model, scenes):
         assert isinstance(score, float)
         assert np.isfinite(score)
         assert (score <= 0) == name.startswith("neg_")
+        assert SCORES[name][2] != name.startswith("neg_")  # also where a score is 0
         assert "greater is better" in repr(scorer)
+
+
+def test_images_are_scored_as_they_reach_the_estimator(model, scenes):
+    X = scenes[0]
+    darker = FunctionTransformer(lambda images: images // 2)
+    found, images = find_explainer(make_pipeline(darker, model), X, asked_by="a test")
+    assert found is model
+    np.testing.assert_array_equal(images, X // 2)
 
 
 def test_scorers_equal_the_functions(model, scenes):

@@ -59,6 +59,7 @@ REASONS: dict[str, Callable[[], bool]] = {
     ),
     "open files cannot be counted here": lambda: not Path("/proc/self/fd").is_dir(),
     "this system is not POSIX": lambda: os.name != "posix",
+    "this system has no /dev/null": lambda: not Path("/dev/null").is_char_device(),
     "this build of torch has no gloo": (
         lambda: not (torch.distributed.is_available() and torch.distributed.is_gloo_available())
     ),

@@ -35,7 +35,7 @@ from p2pselect.training.data import TrainingData, as_float_images
 from p2pselect.training.phases import Phase
 
 #: Training images whose logits are added up to see whether the contributions explain them,
-#: and the largest difference from 1 that is no news.
+#: and how far from 1 it may be without a warning.
 _N_EXPLAINED, _TOLERANCE = 64, 0.05
 
 

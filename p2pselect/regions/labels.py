@@ -178,7 +178,7 @@ def check_label_maps(
     Traceback (most recent call last):
         ...
     p2pselect.exceptions.InputError: regions of image 1: labels must be 0 .. 1 without gaps, \
-but 1 is missing (largest label 2); p2pselect.regions.relabel numbers them anew, and splits \
+but 1 is missing (largest label 2); p2pselect.regions.relabel renumbers them, and splits \
 regions in several pieces
     """
     regions = np.asarray(regions)
@@ -240,7 +240,7 @@ def check_label_map(labels: Any, name: str) -> np.ndarray:
         raise InputError(
             f"{name}: labels must be 0 .. {present.sum() - 1} without gaps, but "
             f"{present.argmin()} is missing (largest label {highest}); "
-            "p2pselect.regions.relabel numbers them anew, and splits regions in several pieces"
+            "p2pselect.regions.relabel renumbers them, and splits regions in several pieces"
         )
     return labels.astype(np.int32, copy=False)
 

@@ -178,6 +178,11 @@ def test_another_spelling(label):
         as_truth(["cat", label], np.array(["cat", "dog"]))
 
 
+def test_classes_in_another_spelling():
+    with pytest.raises(InputError, match=r"y\[1\] is 'dog', but .* knows 'Dog '"):
+        as_truth(["cat", "dog"], np.array(["cat", "Dog "]))
+
+
 def test_truth_may_hold_classes_that_are_not_known():
     classes = np.array(["cat", "dog"])
     assert as_truth(["cat", "eel"], classes).tolist() == ["cat", "eel"]

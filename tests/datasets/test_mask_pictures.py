@@ -73,8 +73,9 @@ def test_the_object_is_found(kind, read):
 
 
 @pytest.mark.filterwarnings("error")
-def test_noise_of_jpeg_is_not_the_object(read):
-    mask = read(CLEAR["white"], ending=".jpg")[0]
+@pytest.mark.parametrize("color", [WHITE, (255, 235, 200)])
+def test_noise_of_jpeg_is_not_the_object(read, color):
+    mask = read(picture(OBJECT[..., None] * np.array(color)), ending=".jpg")[0]
     np.testing.assert_array_equal(mask, OBJECT)
 
 

@@ -332,7 +332,7 @@ FAULTS = [
     ),
     *planted(
         "labels.py",
-        "test_labels.py::test_another_spelling",
+        "test_labels.py::test_classes_in_another_spelling",
         {
             "spelled = {_look(label, str.casefold): label for": "spelled = {label: label for",
         },

@@ -40,9 +40,14 @@ def find_damage(
     if not hasattr(source, "told"):  # pixels in memory
         return {}
 
+    def read(position: int) -> None:
+        next(iter(source.read(np.array([position]))))
+
+    probe = getattr(source, "probe", read)
+
     def problem(position: int) -> Exception | None:
         try:
-            next(iter(source.read(np.array([position]))))
+            probe(int(position))
         except (ImageReadError, InputError) as error:
             return error
         return None

@@ -83,10 +83,10 @@ def read_file(path: str | os.PathLike[str], told: set[str] | None = None) -> np.
         decompression bomb).  A JPEG with up to four times as many, such as the photographs
         of some telephones, is decoded at half its height and width.
     """
-    return decode(path, _named(path), told)
+    return decode(path, named(path), told)
 
 
-def _named(path: str | os.PathLike[str]) -> str:
+def named(path: str | os.PathLike[str]) -> str:
     """A path as messages show it: whole, unless it is longer than any can be."""
     name, shown = os.fspath(path), brief_path(path)
     return name if len(name) < len(shown) else shown
@@ -100,7 +100,7 @@ def read_size(path: str | os.PathLike[str]) -> tuple[int, int]:
     ImageReadError
         When the file is missing or is not an image.
     """
-    return decode(path, _named(path), convert=upright_size)
+    return decode(path, named(path), convert=upright_size)
 
 
 def decode(
@@ -109,6 +109,7 @@ def decode(
     told: set[str] | None = None,
     *,
     convert: Callable[[Image.Image], Any] | None = None,
+    smallest: bool = False,
 ) -> Any:
     """Decode an image that may be open already, as :func:`read_file` does.
 
@@ -121,6 +122,9 @@ def decode(
         Kinds of remarks that were made already.
     convert : callable, default None
         What makes something else of the Pillow image than its pixels.
+    smallest : bool, default False
+        Decode a JPEG at an eighth of its height and width.  All of its data are read, so that
+        damage is found as in a full decode, in about a third of the time.
 
     Returns
     -------
@@ -135,6 +139,8 @@ def decode(
         with _open(file) as image:
             if convert is not None:
                 return convert(image)
+            if smallest:
+                image.draft(None, (1, 1))  # of JPEGs only; other formats know no smaller size
             _fit_into_limit(image)
             remark_on_frames(image, name, told)
             return from_pillow(image, name, told)

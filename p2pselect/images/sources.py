@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from io import BufferedIOBase, BytesIO
 from typing import Any, Protocol
 
@@ -13,7 +13,7 @@ from PIL import Image
 
 from p2pselect.exceptions import ImageReadError, InputError
 from p2pselect.images.pillow import from_pillow, upright_size
-from p2pselect.images.reading import decode, read_file
+from p2pselect.images.reading import decode, named, read_file
 
 
 class Source(Protocol):
@@ -93,6 +93,11 @@ class FileImages:
         for encoded in self.encoded[positions]:
             yield read_file(os.fsdecode(encoded), self.told)
 
+    def probe(self, position: int) -> None:
+        """Decode an image at the lowest cost; raises ``ImageReadError`` where it is damaged."""
+        path = os.fsdecode(self.encoded[position])
+        decode(path, named(path), self.told, smallest=True)
+
     def subset(self, positions: np.ndarray) -> FileImages:
         return FileImages(self.encoded[positions])
 
@@ -122,20 +127,22 @@ class EncodedImages:
     def check(self) -> None:
         """Look at the beginning of every image, so that what is none is found at once."""
         for position in range(len(self)):
-            self._decoded(position, upright_size)
+            self._decoded(position, convert=upright_size)
 
     def read(self, positions: np.ndarray) -> Iterator[np.ndarray]:
         for position in positions:
             yield self._decoded(position)
 
+    def probe(self, position: int) -> None:
+        """Decode an image at the lowest cost; raises ``ImageReadError`` where it is damaged."""
+        self._decoded(position, smallest=True)
+
     def subset(self, positions: np.ndarray) -> EncodedImages:
         return EncodedImages(self.items[positions])
 
-    def _decoded(
-        self, position: int, convert: Callable[[Image.Image], Any] | None = None
-    ) -> Any:
+    def _decoded(self, position: int, **how: Any) -> Any:
         name = f"item {position} of X (bytes, so an encoded image; a path would be a str)"
-        return decode(BytesIO(self.items[position]), name, self.told, convert=convert)
+        return decode(BytesIO(self.items[position]), name, self.told, **how)
 
 
 def _content(item: Any) -> bytes:

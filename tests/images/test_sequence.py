@@ -9,7 +9,7 @@ from sklearn.model_selection import KFold, train_test_split
 from sklearn.utils import _safe_indexing, indexable
 
 from p2pselect.exceptions import ImageReadError, InputError, P2PSelectWarning
-from p2pselect.images import ImageSequence, as_images
+from p2pselect.images import ImageSequence, as_images, reading
 
 
 @pytest.fixture(params=["array", "files", "PIL", "arrays of unequal size"])
@@ -208,6 +208,21 @@ def test_a_file_that_is_cut_off_is_found(ending, kept, tmp_path):
         ImageReadError, match=rf"1 of 2 images cannot be read:\n  .*cut{ending}"
     ):
         images.check_readable()
+
+
+def test_damage_of_a_jpeg_is_looked_for_at_its_smallest_size(tmp_path, monkeypatch):
+    seen = []
+    convert = reading.from_pillow
+    monkeypatch.setattr(
+        reading, "from_pillow", lambda image, *rest: seen.append(image.size) or convert(image)
+    )
+    content = io.BytesIO()
+    for ending in (".jpg", ".png"):
+        Image.new("RGB", (800, 640), (200, 30, 30)).save(tmp_path / f"a{ending}")
+    Image.new("RGB", (160, 80)).save(content, "JPEG")
+    as_images([tmp_path / "a.jpg", tmp_path / "a.png"]).check_readable()
+    as_images([content.getvalue()]).check_readable()
+    assert sorted(seen) == [(20, 10), (100, 80), (800, 640)]
 
 
 def test_many_damaged_files_are_counted_and_the_first_named(tmp_path):

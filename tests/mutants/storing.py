@@ -64,6 +64,7 @@ FAULTS = [
             "TITLE=escape(title)": "TITLE=title",
             '.replace("<", "\\\\u003c")': "",
             "np.mean(exp.predicted == truth)": "np.mean(exp.certainty)",
+            "percent(exp.kept_fraction.mean())": "percent(exp.certainty.mean())",
             'item["truth"] = codes[i]': 'item["truth"] = 0',
             "return np.union1d(wrong, spaced), words": "return spaced, words",
             "np.linspace(0, len(others) - 1, count)": "np.linspace(0, count - 1, count)",

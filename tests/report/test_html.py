@@ -12,6 +12,7 @@ import pytest
 from p2pselect.exceptions import InputError
 from p2pselect.explanation import Explanation
 from p2pselect.plots import example_explanation
+from p2pselect.plots.words import percent
 from p2pselect.report import repr_html, write_html
 
 HOSTILE = [
@@ -163,6 +164,19 @@ def test_right_and_wrong_as_given(made, tmp_path):
     data = data_of(written(tmp_path, made.explanation, made.y.tolist()))
     found = [item["truth"] == item["predicted"] for item in data["images"]]
     assert found == (made.explanation.predicted == made.y).tolist()
+
+
+def test_the_figures_at_the_top(made, tmp_path):
+    exp = made.explanation
+    # Three of the twelve are right, whatever the classifier thinks of its answers.
+    y = np.where(np.arange(12) < 3, exp.predicted, exp.classes[0])
+    y[3:] = np.where(exp.predicted[3:] == exp.classes[0], exp.classes[1], exp.classes[0])
+    text = written(tmp_path, exp, y)
+    facts = dict(re.findall("<dt>(.*?)</dt><dd>(.*?)</dd>", text))
+    assert facts["images"] == "12"
+    assert facts["right answers"] == "25 %"
+    assert facts["certain (≥ 95 %)"] == percent(exp.certainty_reached.mean())
+    assert facts["pixels shown, on average"] == percent(exp.kept_fraction.mean())
 
 
 def test_without_labels_nothing_is_right_or_wrong(made, tmp_path):

@@ -215,8 +215,8 @@ class ImageSequence:
     def repeat_remarks(self) -> None:
         """Let warnings about odd images be given again, although they were given before.
 
-        They are given once for all images of a sequence; whatever takes a sequence anew, such
-        as another ``fit``, starts over.
+        Each is given once for all images of a sequence, until the sequence is used again, by
+        another ``fit`` for example.
         """
         getattr(self._source, "told", set()).clear()
 

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from p2pselect.nn.image_network import ImageNetwork
+from p2pselect.nn._image_network import ImageNetwork
 
 #: What autocast lowers the precision of, as far as image networks call it.
 LOWERED = {torch.conv2d, F.linear, torch.matmul, torch.bmm, F.scaled_dot_product_attention}

@@ -24,7 +24,7 @@ from PIL import Image
 
 from p2pselect import P2PClassifier, datasets, presets
 from p2pselect.images import ImageSequence
-from p2pselect.regions.transformer import SuperpixelTransformer
+from p2pselect.regions._transformer import SuperpixelTransformer
 
 CASES: dict[str, dict[str, Any]] = {
     "small_64": {**presets.SMALL, "warmup_epochs": 0},

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from p2pselect import presets
-from p2pselect.benchmark import Plan, Scale, Training, run
-from p2pselect.benchmark.scales import MAIN
+from p2pselect.reproduction import Plan, Scale, Training, run
+from p2pselect.reproduction._scales import MAIN
 
 EPOCHS = {
     "p2p": 28,

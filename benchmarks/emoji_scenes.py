@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from p2pselect import P2PClassifier, datasets, metrics
-from p2pselect.baselines import BlackboxClassifier
+from p2pselect.methods import BlackboxClassifier
 
 SETTINGS = {
     "selector": "mobilenetv2_100",

@@ -25,9 +25,9 @@ import numpy as np
 import torch
 
 from p2pselect import P2PClassifier, datasets, presets
-from p2pselect.nn.masking import apply_mask
-from p2pselect.nn.pooling import region_areas, region_mean, to_pixels
-from p2pselect.thresholding import make_tau_grid
+from p2pselect.nn._masking import apply_mask
+from p2pselect.nn._pooling import region_areas, region_mean, to_pixels
+from p2pselect.selection._certainty_search import make_tau_grid
 
 
 @torch.inference_mode()

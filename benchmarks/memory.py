@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from p2pselect import P2PClassifier, datasets, presets
-from p2pselect.benchmark.memory import PeakMemory
+from p2pselect.reproduction._memory import PeakMemory
 
 #: Different scenes; more files than that repeat them.
 N_SCENES = 500

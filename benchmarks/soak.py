@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from p2pselect import P2PClassifier, SuperpixelTransformer, datasets, load, presets
-from p2pselect.benchmark.memory import PeakMemory
+from p2pselect.reproduction._memory import PeakMemory
 
 SETTINGS = {
     **presets.SMALL,

@@ -36,7 +36,7 @@ from skimage import data
 
 from p2pselect import SuperpixelTransformer
 from p2pselect.datasets import load_emoji_scenes
-from p2pselect.regions.engines import ENGINES
+from p2pselect.regions._engines import ENGINES
 
 SIDE = 224
 MEASURES = (

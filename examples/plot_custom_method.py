@@ -2,7 +2,7 @@
 A method of your own
 ====================
 
-Every method of :mod:`p2pselect.baselines` is one file: an objective, and an estimator that
+Every method of :mod:`p2pselect.methods` is one file: an objective, and an estimator that
 says which networks learn from it.  Here is another one.  It inherits prediction,
 explanations, scorers, cross-validation and a kept area that can be compared with the others',
 and passes the same checks.  Runs for about a minute.
@@ -25,10 +25,10 @@ import torch
 import torch.nn.functional as F
 
 from p2pselect import datasets, metrics, presets
-from p2pselect.baselines.base import BaselineClassifier
-from p2pselect.plots import plot_page
+from p2pselect.explanations.figures import plot_page
+from p2pselect.methods._base import BaselineClassifier
 from p2pselect.testing import check_image_classifier
-from p2pselect.training.phases import Phase
+from p2pselect.training._phases import Phase
 
 
 @dataclass(frozen=True)

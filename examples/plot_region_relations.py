@@ -16,7 +16,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from p2pselect import P2PClassifier, datasets, presets
-from p2pselect.plots import RegionCorrelationDisplay, plot_embedding, plot_masked_image
+from p2pselect.explanations.figures import (
+    RegionCorrelationDisplay,
+    plot_embedding,
+    plot_masked_image,
+)
 
 
 def digits(split, n):

@@ -9,30 +9,30 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from p2pselect import baselines, datasets, metrics, model_selection, plots, presets, report
-    from p2pselect.estimators.p2p import P2PClassifier
-    from p2pselect.explanation import Explanation
+    from p2pselect import datasets, explanations, methods, metrics, model_selection, presets
+    from p2pselect.explanations import Explanation, explanation_summary
     from p2pselect.images import ImageSequence
+    from p2pselect.methods import P2PClassifier
+    from p2pselect.onnx_export import export_onnx
     from p2pselect.persistence import load
-    from p2pselect.regions.transformer import SuperpixelTransformer
-    from p2pselect.summary import explanation_summary
+    from p2pselect.regions import SuperpixelTransformer
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "Explanation": "p2pselect.explanation",
+    "Explanation": "p2pselect.explanations",
     "ImageSequence": "p2pselect.images",
-    "P2PClassifier": "p2pselect.estimators.p2p",
-    "SuperpixelTransformer": "p2pselect.regions.transformer",
-    "baselines": "p2pselect.baselines",
+    "P2PClassifier": "p2pselect.methods",
+    "SuperpixelTransformer": "p2pselect.regions",
     "datasets": "p2pselect.datasets",
-    "explanation_summary": "p2pselect.summary",
+    "explanation_summary": "p2pselect.explanations",
+    "explanations": "p2pselect.explanations",
+    "export_onnx": "p2pselect.onnx_export",
     "load": "p2pselect.persistence",
+    "methods": "p2pselect.methods",
     "metrics": "p2pselect.metrics",
     "model_selection": "p2pselect.model_selection",
-    "plots": "p2pselect.plots",
     "presets": "p2pselect.presets",
-    "report": "p2pselect.report",
 }
 
 __all__ = [
@@ -41,15 +41,15 @@ __all__ = [
     "P2PClassifier",
     "SuperpixelTransformer",
     "__version__",
-    "baselines",
     "datasets",
     "explanation_summary",
+    "explanations",
+    "export_onnx",
     "load",
+    "methods",
     "metrics",
     "model_selection",
-    "plots",
     "presets",
-    "report",
 ]
 
 

@@ -17,10 +17,10 @@ from sklearn.model_selection import (
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from p2pselect.doclinks import DocumentedEstimator
+from p2pselect._doc_links import DocumentedEstimator
 from p2pselect.exceptions import InputError, UnknownNameError, brief
-from p2pselect.metrics.object_masks import check_object_masks
-from p2pselect.metrics.scorers import ExplanationScorers, RequestsMasks
+from p2pselect.metrics._object_masks import check_object_masks
+from p2pselect.metrics._scorers import ExplanationScorers, RequestsMasks
 
 
 def cross_validate_explanations(

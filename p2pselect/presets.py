@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
-from p2pselect.regions.transformer import SuperpixelTransformer
+from p2pselect.regions._transformer import SuperpixelTransformer
 
 __all__ = ["PAPER", "PAPER_TAU", "SMALL", "Preset"]
 

@@ -15,26 +15,22 @@ FACE = "p2pselect"
 
 #: Low to high: a room imports from rooms to its left only.
 ROOMS = """
-    exceptions optional doclinks processes whole_files labels images explanation regions
-    datasets
-    nn objectives training thresholding estimators baselines
-    metrics model_selection testing plots summary report
-    presets config_values model_folder persistence serving benchmark p2pselect cli __main__
+    exceptions _optional _doc_links distributed atomic_write _labels images regions
+    datasets nn training metrics explanations selection estimators methods
+    model_selection presets persistence onnx_export testing reproduction p2pselect cli __main__
 """.split()
 
 #: The only imports upwards, all inside a function: conveniences of an object that its own
 #: room has no use for.
 UPWARDS_INSIDE_FUNCTIONS = {
-    ("explanation", "plots"),  # Explanation.plot
-    ("explanation", "report"),  # Explanation.to_html
     ("estimators", "persistence"),  # estimator.save and load
-    ("estimators", "serving"),  # P2PClassifier.export_onnx
+    ("methods", "onnx_export"),  # P2PClassifier.export_onnx
 }
 
 #: Arrays in, arrays or pictures out: these work on a machine without the networks' libraries.
 WITHOUT_NETWORKS = (
-    "exceptions optional doclinks images explanation regions datasets metrics "
-    "model_selection plots summary report presets"
+    "exceptions _optional _doc_links images explanations regions datasets metrics "
+    "model_selection presets"
 ).split()
 HEAVY = ("torch", "torchvision", "timm", "matplotlib", "skorch")
 MAX_LINES = 350
@@ -134,15 +130,27 @@ def test_no_arrow_upwards():
 @pytest.mark.parametrize(
     ("module", "line", "upwards"),
     [
-        ("p2pselect.nn.masking", "from p2pselect.estimators.p2p import P2PClassifier", True),
-        ("p2pselect.nn.masking", "from p2pselect.exceptions import InputError", False),
-        ("p2pselect.metrics.rows", "import p2pselect.plots.panels", True),
-        ("p2pselect.explanation", "import p2pselect.plots.panels", True),
-        ("p2pselect.explanation", "def plot():\n import p2pselect.plots.panels", False),
-        ("p2pselect.nn.masking", "def f():\n import p2pselect.plots.panels", True),
-        ("p2pselect.metrics.rows", "from p2pselect import P2PClassifier", True),
-        ("p2pselect.cli.demo", "from p2pselect import P2PClassifier", False),
-        ("p2pselect.images.checks", "if TYPE_CHECKING:\n import p2pselect.cli", True),
+        ("p2pselect.nn._masking", "from p2pselect.methods._p2p import P2PClassifier", True),
+        ("p2pselect.nn._masking", "from p2pselect.exceptions import InputError", False),
+        ("p2pselect.metrics._rows", "import p2pselect.explanations.figures._panels", True),
+        (
+            "p2pselect.explanations._explanation",
+            "import p2pselect.explanations.figures._panels",
+            True,
+        ),
+        (
+            "p2pselect.explanations._explanation",
+            "def plot():\n import p2pselect.explanations.figures._panels",
+            False,
+        ),
+        (
+            "p2pselect.nn._masking",
+            "def f():\n import p2pselect.explanations.figures._panels",
+            True,
+        ),
+        ("p2pselect.metrics._rows", "from p2pselect import P2PClassifier", True),
+        ("p2pselect.cli._demo", "from p2pselect import P2PClassifier", False),
+        ("p2pselect.images._checks", "if TYPE_CHECKING:\n import p2pselect.cli", True),
     ],
 )
 def test_an_arrow_upwards_is_seen(module, line, upwards):
@@ -210,4 +218,4 @@ def test_rooms_without_networks_load_none():
 
 
 def test_heavy_imports_are_noticed():
-    assert "torch" in loaded_by("p2pselect.nn.masking")
+    assert "torch" in loaded_by("p2pselect.nn._masking")

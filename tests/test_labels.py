@@ -9,8 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from p2pselect._labels import as_labels, as_truth, check_known, encode_labels, find_classes
 from p2pselect.exceptions import InputError
-from p2pselect.labels import as_labels, as_truth, check_known, encode_labels, find_classes
 
 NAMES = ["cat", "dog", "cat"]
 

@@ -40,7 +40,7 @@ def test_oracles_share_no_code_with_what_they_judge(name):
     "source",
     [
         "import p2pselect",
-        "def f():\n    from p2pselect.nn.masking import apply_mask",
+        "def f():\n    from p2pselect.nn._masking import apply_mask",
         "import numpy, p2pselect.nn as nn",
         "importlib.import_module('p2pselect')",
     ],

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from p2pselect import P2PClassifier, presets
-from p2pselect.baselines import BASELINES
 from p2pselect.exceptions import UnknownNameError
+from p2pselect.methods import BASELINES
 from p2pselect.model_selection import CertaintySearchCV
 
 #: Two values of every setting that a method may declare.

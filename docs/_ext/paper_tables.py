@@ -11,11 +11,11 @@ from docutils.parsers.rst import directives
 from recorded import RESULTS
 from sphinx.util.docutils import SphinxDirective
 
-from p2pselect.benchmark.claims import claims
-from p2pselect.benchmark.longform import read_csv
-from p2pselect.benchmark.rendering import shown
-from p2pselect.benchmark.results import Results
-from p2pselect.benchmark.tables import Table, tables
+from p2pselect.reproduction._claims import claims
+from p2pselect.reproduction._longform import read_csv
+from p2pselect.reproduction._rendering import shown
+from p2pselect.reproduction._results import Results
+from p2pselect.reproduction._tables import Table, tables
 
 MARKS = {"best": nodes.strong, "second": nodes.emphasis}
 

@@ -1,5 +1,5 @@
 """The command line: one module per command, each with ``add_arguments`` and ``run``."""
 
-from p2pselect.cli.entrypoint import main
+from p2pselect.cli._entrypoint import main
 
 __all__ = ["main"]

@@ -1,17 +1,17 @@
 """Images to learn from: generated, from folders, with object masks where there are any."""
 
-from p2pselect.datasets.bam import load_bam
-from p2pselect.datasets.cifar10 import load_cifar10
-from p2pselect.datasets.coco10 import COCO10_CLASSES, load_coco10, max_min_classes
-from p2pselect.datasets.digit_scenes import make_digit_scenes
-from p2pselect.datasets.image_folder import load_image_folder
-from p2pselect.datasets.imagenet import load_imagenet
-from p2pselect.datasets.imagenet9 import load_imagenet9
-from p2pselect.datasets.labelled_scenes import load_emoji_scenes
-from p2pselect.datasets.mask_files import load_mask_folder
-from p2pselect.datasets.masks import MaskSequence
-from p2pselect.datasets.table import DATASETS, Dataset
-from p2pselect.datasets.tar_shards import load_tar_shards
+from p2pselect.datasets._bam import load_bam
+from p2pselect.datasets._cifar10 import load_cifar10
+from p2pselect.datasets._coco10 import COCO10_CLASSES, load_coco10, max_min_classes
+from p2pselect.datasets._digit_scenes import make_digit_scenes
+from p2pselect.datasets._image_folder import load_image_folder
+from p2pselect.datasets._imagenet import load_imagenet
+from p2pselect.datasets._imagenet9 import load_imagenet9
+from p2pselect.datasets._labelled_scenes import load_emoji_scenes
+from p2pselect.datasets._mask_files import load_mask_folder
+from p2pselect.datasets._masks import MaskSequence
+from p2pselect.datasets._table import DATASETS, Dataset
+from p2pselect.datasets._tar_shards import load_tar_shards
 
 __all__ = [
     "COCO10_CLASSES",

@@ -4,43 +4,43 @@ Names ending in ``_score`` are better when greater, in ``_error`` when less; sco
 are signed so that greater is always better.
 """
 
-from p2pselect.metrics.certainty import (
+from p2pselect.metrics._certainty import (
     RiskCoverageCurve,
     aurc,
     certainty_reached,
     expected_calibration_error,
     risk_coverage_curve,
 )
-from p2pselect.metrics.fidelity import (
+from p2pselect.metrics._fidelity import (
     FidelityCurve,
     deletion_fidelity_curve,
     insertion_fidelity_curve,
 )
-from p2pselect.metrics.localization import (
+from p2pselect.metrics._localization import (
     localization_score,
     mask_iou_score,
     mask_recall_score,
     pixel_average_precision_score,
     pointing_game_score,
 )
-from p2pselect.metrics.object_masks import check_object_masks
-from p2pselect.metrics.ordering import PAPER_GRID
-from p2pselect.metrics.perturbation import (
+from p2pselect.metrics._object_masks import check_object_masks
+from p2pselect.metrics._ordering import PAPER_GRID
+from p2pselect.metrics._perturbation import (
     comprehensiveness,
     deletion_auc,
     insertion_auc,
     sufficiency,
 )
-from p2pselect.metrics.reveal import RememberingClassifier
-from p2pselect.metrics.rows import center_localization, random_localization
-from p2pselect.metrics.scorers import (
+from p2pselect.metrics._reveal import RememberingClassifier
+from p2pselect.metrics._rows import center_localization, random_localization
+from p2pselect.metrics._scorers import (
     ExplanationScorer,
     ExplanationScorers,
     get_scorer,
     get_scorer_names,
     make_explanation_scorer,
 )
-from p2pselect.metrics.sparsity import kept_fraction, n_empty_masks, n_selected_regions
+from p2pselect.metrics._sparsity import kept_fraction, n_empty_masks, n_selected_regions
 
 __all__ = [
     "PAPER_GRID",

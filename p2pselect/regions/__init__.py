@@ -1,8 +1,8 @@
 """Region proposal: images to label maps."""
 
-from p2pselect.regions.container import ImagesWithRegions
-from p2pselect.regions.engines import masks_to_labels
-from p2pselect.regions.labels import (
+from p2pselect.regions._container import ImagesWithRegions
+from p2pselect.regions._engines import masks_to_labels
+from p2pselect.regions._labels import (
     check_label_maps,
     crop_labels,
     flip_labels,
@@ -10,7 +10,7 @@ from p2pselect.regions.labels import (
     region_areas,
     relabel,
 )
-from p2pselect.regions.transformer import SuperpixelTransformer
+from p2pselect.regions._transformer import SuperpixelTransformer
 
 __all__ = [
     "ImagesWithRegions",

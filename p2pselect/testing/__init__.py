@@ -1,9 +1,9 @@
 """Checks for image classifiers, of this package and of others that keep its contract."""
 
-from p2pselect.testing.check_images import make_check_images
-from p2pselect.testing.contract import check_image_classifier, image_classifier_checks
-from p2pselect.testing.faithfulness import record_selection, replay_selection
-from p2pselect.testing.flat_rows import FLAT_SETTINGS, FlatRows
+from p2pselect.testing._check_images import make_check_images
+from p2pselect.testing._contract import check_image_classifier, image_classifier_checks
+from p2pselect.testing._faithfulness import record_selection, replay_selection
+from p2pselect.testing._flat_rows import FLAT_SETTINGS, FlatRows
 
 __all__ = [
     "FLAT_SETTINGS",

@@ -11,8 +11,8 @@ import pytest
 from skip_reasons import CHROMIUM, has_chromium
 from sklearn.utils import Bunch
 
-from p2pselect.plots import example_explanation
-from p2pselect.report import write_html
+from p2pselect.explanations.figures import example_explanation
+from p2pselect.explanations.report import write_html
 
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "

@@ -7,7 +7,8 @@ import pytest
 from sklearn.utils._param_validation import Interval
 
 from p2pselect import P2PClassifier, SuperpixelTransformer
-from p2pselect.cli import arguments, main
+from p2pselect.cli import _arguments as arguments
+from p2pselect.cli import main
 
 FIT = ["fit", "DIR", "--out", "m"]
 REGIONS = ["regions", "DIR", "--out", "o"]

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from p2pselect import benchmark, datasets, presets
-from p2pselect.benchmark import experiments, runner
+from p2pselect import datasets, presets, reproduction
 from p2pselect.cli import main
+from p2pselect.reproduction import _experiments as experiments
+from p2pselect.reproduction import _runner as runner
 
 SETTINGS = {**presets.SMALL, "image_size": 32, "warmup_epochs": 0, "regions": "grid"}
 PIXEL = experiments.Training("blackbox_pixel", group="blackbox")
@@ -30,7 +31,7 @@ def small(monkeypatch):
     """``--scale small`` is this one."""
     plan = experiments.Plan(SETTINGS, {"blackbox": 1}, tau=0.3)
     scale = experiments.Scale("small", {"tiny": plan}, (PIXEL,), seeds=(0, 1), n_curve_images=4)
-    monkeypatch.setitem(benchmark.SCALES, "small", scale)
+    monkeypatch.setitem(reproduction.SCALES, "small", scale)
     monkeypatch.setattr(runner.datasets_room, "DATASETS", {"tiny": Tiny()})
     return scale
 
@@ -44,7 +45,7 @@ def test_run_continue_and_report(small, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "2 cells, 1 of them done before" in said and "tiny.blackbox_pixel.default.1:" in said
     assert f"next: p2pselect bench report {out}" in said
-    assert {row.seed for row in benchmark.read_csv(tmp_path / "all.csv")} == {0, 1}
+    assert {row.seed for row in reproduction.read_csv(tmp_path / "all.csv")} == {0, 1}
     assert main(["bench", "report", str(out), "--csv", str(tmp_path / "again.csv")]) == 0
     assert capsys.readouterr().out.strip() == str(out / "report" / "index.html")
     assert (tmp_path / "again.csv").read_text() == (tmp_path / "all.csv").read_text()
@@ -53,7 +54,7 @@ def test_run_continue_and_report(small, tmp_path, capsys):
 def test_a_failed_cell_is_said_and_ends_with_an_error(small, tmp_path, capsys, monkeypatch):
     broken = experiments.Plan(SETTINGS, {}, tau=0.3, changes={"blackbox_pixel": {"lr": -1}})
     scale = experiments.Scale("small", {"tiny": broken}, (PIXEL,), seeds=(0,))
-    monkeypatch.setitem(benchmark.SCALES, "small", scale)
+    monkeypatch.setitem(reproduction.SCALES, "small", scale)
     assert main(["bench", "paper", "--out", str(tmp_path)]) == 1
     said = capsys.readouterr()
     assert "tiny.blackbox_pixel.default.0 FAILED: InvalidParameterError" in said.out

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from p2pselect.cli import demo, main
+from p2pselect.cli import _demo as demo
+from p2pselect.cli import main
 
 
 @pytest.mark.parametrize("target", ["object", "scene"])

@@ -15,12 +15,12 @@ from PIL import Image
 
 from p2pselect import datasets, load
 from p2pselect.cli import main
-from p2pselect.cli.explain import labels_of
-from p2pselect.cli.fit import say_what_it_learned
+from p2pselect.cli._explain import labels_of
+from p2pselect.cli._fit import say_what_it_learned
 from p2pselect.exceptions import InputError
 from p2pselect.metrics import localization_score
-from p2pselect.metrics.object_masks import check_object_masks
-from p2pselect.training.progress import TrainingBar
+from p2pselect.metrics._object_masks import check_object_masks
+from p2pselect.training._progress import TrainingBar
 
 
 @pytest.fixture(scope="module")

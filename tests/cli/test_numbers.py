@@ -47,7 +47,7 @@ def model(scenes, monkeypatch):
     X, y, _ = scenes
     # Some of the training labels are wrong, so that some of the answers are.
     model = Model(tau=0.25).fit(X, np.roll(y, 2))
-    monkeypatch.setattr("p2pselect.cli.files.load_model", lambda *_: model)
+    monkeypatch.setattr("p2pselect.cli._files.load_model", lambda *_: model)
     return model
 
 
@@ -128,7 +128,7 @@ def test_explain(model, folder, tmp_path):
 
 def test_another_certainty_is_heard(monkeypatch):
     from p2pselect import P2PClassifier
-    from p2pselect.cli.files import load_model
+    from p2pselect.cli._files import load_model
 
     monkeypatch.setattr("p2pselect.persistence.load", lambda path: P2PClassifier())
     assert load_model("m", None).certainty_threshold == P2PClassifier().certainty_threshold

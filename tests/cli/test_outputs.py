@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2pselect.cli.outputs import check_apart, output_files
+from p2pselect.cli._outputs import check_apart, output_files
 from p2pselect.exceptions import InputError
 
 

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from p2pselect import P2PClassifier
-from p2pselect.cli import entrypoint, main
+from p2pselect.cli import _entrypoint as entrypoint
+from p2pselect.cli import main
 from p2pselect.exceptions import InputError
 
 
@@ -109,7 +110,7 @@ def test_fit_replaces_a_model_only_when_told_to(here, monkeypatch, capsys):
 PREDICT = """
 import sys
 import numpy as np
-import p2pselect.cli.files
+import p2pselect.cli._files
 from p2pselect.cli import main
 
 class Model:
@@ -117,7 +118,7 @@ class Model:
     def predict_proba(self, images):
         return np.full((len(images), 2), 0.5)
 
-p2pselect.cli.files.load_model = lambda *arguments: Model()
+p2pselect.cli._files.load_model = lambda *arguments: Model()
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -167,7 +168,7 @@ def test_a_terminal_without_the_letters_shows_escapes(monkeypatch):
 
 def test_an_output_is_never_an_image_that_is_read(here, capsys, monkeypatch):
     monkeypatch.setattr("p2pselect.persistence.load", lambda path: None)
-    monkeypatch.setattr("p2pselect.cli.files.load_model", lambda *args: None)
+    monkeypatch.setattr("p2pselect.cli._files.load_model", lambda *args: None)
     before = tree(here)
     for command in (
         "explain m images --html images/odd/0.png",

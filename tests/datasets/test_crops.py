@@ -6,8 +6,8 @@ from datasets.trees import write_image
 from sklearn.utils import Bunch
 from torchvision.transforms import v2
 
-from p2pselect.datasets.crops import CenterCrop, cropped
-from p2pselect.datasets.masks import MaskSequence
+from p2pselect.datasets._crops import CenterCrop, cropped
+from p2pselect.datasets._masks import MaskSequence
 from p2pselect.images import ImageSequence
 
 

@@ -85,7 +85,7 @@ def test_nothing_is_pasted_outside_the_mask():
 
 
 def test_splits_share_nothing():
-    from p2pselect.datasets.digit_scenes import _grounds, _scans
+    from p2pselect.datasets._digit_scenes import _grounds, _scans
 
     train = {scan.tobytes() for scans in _scans("train") for scan in scans}
     test = {scan.tobytes() for scans in _scans("test") for scan in scans}

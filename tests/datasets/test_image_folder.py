@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from p2pselect.datasets import load_image_folder
-from p2pselect.datasets.image_folder import labelled_folder
+from p2pselect.datasets._image_folder import labelled_folder
 from p2pselect.exceptions import InputError, P2PSelectWarning
 from p2pselect.images import ImageSequence, as_images
 

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from p2pselect.datasets import load_image_folder, load_mask_folder
-from p2pselect.datasets.mask_names import find_masks
+from p2pselect.datasets._mask_names import find_masks
 from p2pselect.exceptions import ImageReadError, InputError
 from p2pselect.images import as_images
 

@@ -16,10 +16,10 @@ from oracles.half_way import half_way
 from oracles.leaks import LEAKS
 from torch import nn
 
-import p2pselect.estimators.selection
+import p2pselect.selection._prediction_run
 from p2pselect import P2PClassifier, SuperpixelTransformer
-from p2pselect.nn.model import SelectiveModel
-from p2pselect.nn.selectors import LRASPPHead
+from p2pselect.nn._model import SelectiveModel
+from p2pselect.nn._selectors import LRASPPHead
 from p2pselect.testing import make_check_images
 
 SIDE = 16
@@ -215,7 +215,7 @@ def test_an_empty_mask_shows_nothing_and_a_full_one_everything(fitted, X):
 )
 def test_a_classifier_that_peeks_is_found_out(fitted, X, monkeypatch, leak, settings, asked):
     clf = fitted(**settings)
-    monkeypatch.setattr(p2pselect.estimators.selection, "apply_mask", leak)
+    monkeypatch.setattr(p2pselect.selection._prediction_run, "apply_mask", leak)
     if asked == "search":
         asked = {"certainty_threshold": threshold_half_way(clf, X)}
     with pytest.raises(AssertionError, match="Arrays are not equal"):
@@ -232,7 +232,7 @@ def test_training_hides_the_same_pixels(monkeypatch, leak):
     hidden = masks.gather(1, regions.flatten(1)).view(regions.shape) == 0
     changed = torch.where(hidden[:, None], 1 - images, images)
     if leak is not None:
-        monkeypatch.setattr("p2pselect.nn.model.apply_mask", leak)
+        monkeypatch.setattr("p2pselect.nn._model.apply_mask", leak)
     with torch.no_grad():
         same = torch.equal(*(model.classify(x, regions, masks) for x in (images, changed)))
     assert same == (leak is None)

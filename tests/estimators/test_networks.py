@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from p2pselect import P2PClassifier, datasets, presets
-from p2pselect.baselines import COMETClassifier
 from p2pselect.exceptions import P2PSelectWarning
-from p2pselect.nn.image_network import ImageNetwork, prepare_networks
+from p2pselect.methods import COMETClassifier
+from p2pselect.nn._image_network import ImageNetwork, prepare_networks
 
 SETTINGS = {**presets.SMALL, "image_size": 32, "max_epochs": 1, "random_state": 0}
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from p2pselect.estimators.inputs import read_images
+from p2pselect.estimators._inputs import read_images
 from p2pselect.exceptions import InputError
 
 N, SIDE = 3, 16

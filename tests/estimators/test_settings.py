@@ -8,8 +8,8 @@ import pytest
 from sklearn.base import clone
 
 from p2pselect import P2PClassifier, SuperpixelTransformer, load
-from p2pselect.baselines import BASELINES, BlackboxClassifier, COMETClassifier
 from p2pselect.exceptions import InputError, P2PSelectWarning
+from p2pselect.methods import BASELINES, BlackboxClassifier, COMETClassifier
 
 ALL = [P2PClassifier, *BASELINES.values()]
 

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 
 from p2pselect.exceptions import ImageReadError, InputError
 from p2pselect.images import ImageSequence, as_images
-from p2pselect.images.pairs import labels_of
+from p2pselect.images._pairs import labels_of
 
 
 def _object_array(items):
@@ -238,7 +238,7 @@ def test_not_finite_names_the_image(value, as_list):
 
 
 def test_not_finite_beyond_the_first_chunk(monkeypatch):
-    monkeypatch.setattr("p2pselect.images.checks._CHUNK_BYTES", 100)
+    monkeypatch.setattr("p2pselect.images._checks._CHUNK_BYTES", 100)
     X = np.zeros((9, 4, 4), dtype=np.float32)
     X[7, 3, 3] = np.nan
     with pytest.raises(InputError, match="first in image 7"):

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2pselect.exceptions import ImageReadError, InputError
-from p2pselect.images.folders import list_folder, list_subfolders, natural
-from p2pselect.images.reading import read_file, readable_endings
+from p2pselect.images._folders import list_folder, list_subfolders, natural
+from p2pselect.images._reading import read_file, readable_endings
 
 
 def tree(root, *files):

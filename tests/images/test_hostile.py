@@ -11,7 +11,7 @@ from PIL import Image
 
 from p2pselect.exceptions import ImageReadError, InputError
 from p2pselect.images import as_images
-from p2pselect.images.reading import read_file
+from p2pselect.images._reading import read_file
 
 SHAPES = st.lists(st.sampled_from([0, 1, 2, 3, 4, 5, 9]), min_size=0, max_size=5).map(tuple)
 DTYPES = st.sampled_from(

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from p2pselect.images.pixels import resize, resize_nearest, to_rgb
+from p2pselect.images._pixels import resize, resize_nearest, to_rgb
 
 
 def test_opacity_over_black_rounds_to_nearest():

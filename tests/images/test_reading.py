@@ -13,7 +13,7 @@ from PIL import Image, ImageFile
 
 from p2pselect.exceptions import ImageReadError, InputError, P2PSelectWarning
 from p2pselect.images import as_images
-from p2pselect.images.reading import read_file
+from p2pselect.images._reading import read_file
 
 RED, BLACK, WHITE = [255, 0, 0], [0, 0, 0], [255, 255, 255]
 

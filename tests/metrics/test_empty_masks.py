@@ -8,12 +8,12 @@ from oracles.toy_classifier import ToyClassifier, make_toy_scenes
 
 from p2pselect import metrics
 from p2pselect.exceptions import InputError, P2PSelectWarning
+from p2pselect.explanations._summary import explanation_summary
+from p2pselect.explanations.figures import example_explanation
+from p2pselect.explanations.figures._panels import plot_page
+from p2pselect.explanations.report._html import _facts
 from p2pselect.metrics import get_scorer
 from p2pselect.model_selection import cross_validate_explanations
-from p2pselect.plots import example_explanation
-from p2pselect.plots.panels import plot_page
-from p2pselect.report.html import _facts
-from p2pselect.summary import explanation_summary
 
 
 class OftenEmpty(ToyClassifier):

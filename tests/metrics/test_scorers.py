@@ -18,8 +18,8 @@ from p2pselect.metrics import (
     get_scorer_names,
     make_explanation_scorer,
 )
-from p2pselect.metrics.explained import find_explainer
-from p2pselect.metrics.scores import SCORES
+from p2pselect.metrics._explained import find_explainer
+from p2pselect.metrics._scores import SCORES
 
 
 @pytest.fixture(scope="module")

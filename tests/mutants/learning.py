@@ -2,16 +2,16 @@
 
 from mutants.fault import planted
 
-P2P = "objectives/test_p2p_composed.py"
-METHODS = "objectives/test_methods_composed.py"
-TAUGHT = "objectives/test_taught_composed.py"
+P2P = "methods/test_p2p_composed.py"
+METHODS = "methods/test_methods_composed.py"
+TAUGHT = "methods/test_taught_composed.py"
 SEEN = "estimators/test_faithful.py"
-SEEN_OF_METHODS = "baselines/test_faithful.py"
+SEEN_OF_METHODS = "methods/test_faithful.py"
 CHECK = "testing/test_faithfulness.py"
 
 FAULTS = [
     *planted(
-        "objectives/p2p.py",
+        "methods/_p2p_loss.py",
         P2P,
         {
             '"sparsity": weight * sparsity_hinge': '"sparsity": -weight * sparsity_hinge',
@@ -32,7 +32,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "objectives/schedules.py",
+        "training/_schedules.py",
         P2P,
         {
             "progress < 0.1:": "progress < 0.04:",
@@ -42,7 +42,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "objectives/terms.py",
+        "training/_loss_terms.py",
         P2P,
         {
             "sum(dim=1) / areas.sum(dim=1)": "sum(dim=1) / areas.shape[1]",
@@ -53,7 +53,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "nn/sampling.py",
+        "nn/_sampling.py",
         P2P,
         {
             "(logits + torch.logit(uniform)) / temperature": "(logits - torch.logit(uniform)) / temperature",
@@ -62,7 +62,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "nn/selectors.py",
+        "nn/_selectors.py",
         P2P,
         {
             "F.softplus(self.raw_slope) * torch": "-F.softplus(self.raw_slope) * torch",
@@ -71,7 +71,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "estimators/p2p_hooks.py",
+        "methods/_p2p_hooks.py",
         P2P,
         {
             "sparsity_weight=self.sparsity_weight,\n            cov": "cov",
@@ -87,7 +87,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "training/net.py",
+        "training/_net.py",
         P2P,
         {
             "done = self.epoch - first + self._share_of_epoch": "done = 0",
@@ -97,21 +97,21 @@ FAULTS = [
         },
     ),
     *planted(
-        "training/net.py",
+        "training/_net.py",
         TAUGHT,
         {
             "inputs=self._parameters_of(module), retain": 'inputs=self._parameters_of(""), retain',
         },
     ),
     *planted(
-        "training/phases.py",
+        "training/_phases.py",
         METHODS,
         {
             "learns = name in phase.trainable": "learns = True",
         },
     ),
     *planted(
-        "objectives/gradients.py",
+        "methods/_gradient_estimators.py",
         METHODS,
         {
             "(1 - masks) * F.logsigmoid(-logits)": "(1 - masks) * F.logsigmoid(logits)",
@@ -122,14 +122,14 @@ FAULTS = [
         },
     ),
     *planted(
-        "objectives/areas.py",
+        "methods/_area_penalty.py",
         METHODS,
         {
             "torch.relu(kept - tau)": "torch.relu(tau - kept)",
         },
     ),
     *planted(
-        "nn/bcos.py",
+        "methods/_bcos_network.py",
         METHODS,
         {
             "out.abs() / norm.repeat": "out / norm.repeat",
@@ -138,7 +138,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "objectives/teaching.py",
+        "methods/_teaching.py",
         TAUGHT,
         {
             "(log_teacher.exp() * (log_teacher -": "(log_teacher.exp() * (-log_teacher +",
@@ -147,7 +147,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "objectives/diet.py",
+        "methods/_diet_loss.py",
         TAUGHT,
         {
             "distillation(step, full, step.model(shown))": "distillation(step, full, full)",
@@ -159,7 +159,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "objectives/instance_masks.py",
+        "methods/_instance_masks.py",
         TAUGHT,
         {
             "colours + pixel_masks[:, None]": "colours + (1 - pixel_masks)[:, None]",
@@ -169,7 +169,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "nn/rbf.py",
+        "methods/_rbaem_network.py",
         TAUGHT,
         {
             "REACH, GAIN = 108 / 224": "REACH, GAIN = 100 / 224",
@@ -178,7 +178,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "estimators/selection.py",
+        "selection/_prediction_run.py",
         SEEN,
         {
             "images = apply_mask(as_float_images(images), pixel_masks)": "images = as_float_images(images)",
@@ -187,7 +187,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "estimators/selection.py",
+        "selection/_prediction_run.py",
         SEEN_OF_METHODS,
         {
             "images = apply_mask(as_float_images(images), to_pixels(scores.shown, regions))": "images = as_float_images(images)",
@@ -196,7 +196,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "estimators/selection.py",
+        "selection/_prediction_run.py",
         CHECK,
         {
             "images = apply_mask(as_float_images(images), pixel_masks)": "images = as_float_images(images)",
@@ -205,14 +205,14 @@ FAULTS = [
         },
     ),
     *planted(
-        "nn/masking.py",
+        "nn/_masking.py",
         SEEN,
         {
             "return images * masks\n": "return images * masks.clamp(min=1e-6)\n",
         },
     ),
     *planted(
-        "nn/model.py",
+        "nn/_model.py",
         SEEN,
         {
             "self.classifier(apply_mask(images, to_pixels(region_masks, regions)))": "self.classifier(images)",
@@ -220,7 +220,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "explanation/__init__.py",
+        "explanations/_explanation.py",
         SEEN,
         {
             "return self.images * self.pixel_masks[..., None].astype(self.images.dtype)": "return self.images",
@@ -236,35 +236,35 @@ FAULTS = [
         },
     ),
     *planted(
-        "objectives/terms.py",
-        "objectives/test_terms.py",
+        "training/_loss_terms.py",
+        "training/test_loss_terms.py",
         {
             "embeddings * present[:, None]": "embeddings",
         },
     ),
     *planted(
-        "objectives/instance_masks.py",
-        "baselines/test_diet.py::test_an_image_that_is_done_waits_for_the_others",
+        "methods/_instance_masks.py",
+        "methods/test_diet.py::test_an_image_that_is_done_waits_for_the_others",
         {
             "moved = torch.where(busy[:, None, None], moved, cells.detach())": "",
         },
     ),
     *planted(
-        "nn/pooling.py",
+        "nn/_pooling.py",
         "nn/test_regions_in_torch.py",
         {
             "sums / areas[:, None].clamp(min=1)": "sums / areas.mean()",
         },
     ),
     *planted(
-        "training/phases.py",
-        "baselines/test_realx.py::test_the_classifier_is_frozen_while_the_selector_learns",
+        "training/_phases.py",
+        "methods/test_realx.py::test_the_classifier_is_frozen_while_the_selector_learns",
         {
             "epoch < first + phase.epochs or": "epoch <= first + phase.epochs or",
         },
     ),
     *planted(
-        "estimators/p2p_hooks.py",
+        "methods/_p2p_hooks.py",
         "estimators/test_p2p.py::test_a_budget_is_a_guarantee",
         {
             'if self.selection == "budget":': "if False:",

@@ -2,15 +2,15 @@
 
 from mutants.fault import planted
 
-METHODS = "objectives/test_methods_composed.py"
-TAUGHT = "objectives/test_taught_composed.py"
+METHODS = "methods/test_methods_composed.py"
+TAUGHT = "methods/test_taught_composed.py"
 FIXED_TAU = "estimators/test_fixed_tau.py"
-DIET = "baselines/test_diet.py"
-SOFT = "baselines/test_soft_masks.py"
+DIET = "methods/test_diet.py"
+SOFT = "methods/test_soft_masks.py"
 
 FAULTS = [
     *planted(
-        "baselines/realx.py",
+        "methods/_realx.py",
         METHODS,
         {
             "return -F.cross_entropy(out,": "return F.cross_entropy(out,",
@@ -23,7 +23,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "baselines/infomask.py",
+        "methods/_infomask.py",
         METHODS,
         {
             '"kl": self.beta * kl': '"kl": -self.beta * kl',
@@ -35,7 +35,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "baselines/invase.py",
+        "methods/_invase.py",
         METHODS,
         {
             "self.area_weight * area_penalty": "0 * area_penalty",
@@ -44,7 +44,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "baselines/l2x.py",
+        "methods/_l2x.py",
         METHODS,
         {
             "masked_fill(beyond[:, :, None], 0)": "clone()",
@@ -55,14 +55,14 @@ FAULTS = [
         },
     ),
     *planted(
-        "baselines/bcos.py",
+        "methods/_bcos.py",
         METHODS,
         {
             "1 / logits.shape[1])": "0.0)",
         },
     ),
     *planted(
-        "baselines/blackbox_pixel.py",
+        "methods/_blackbox_pixel.py",
         METHODS,
         {
             "min(1.0, 2 * progress)": "min(1.0, progress)",
@@ -71,7 +71,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "baselines/comet.py",
+        "methods/_comet.py",
         TAUGHT,
         {
             "+ self.margin)": ")",
@@ -85,7 +85,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "baselines/rbaem.py",
+        "methods/_rbaem.py",
         TAUGHT,
         {
             "scores.areas) - self.tau)": "scores.areas) + self.tau)",
@@ -100,7 +100,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "baselines/diet.py",
+        "methods/_diet.py",
         f"{DIET}::test_later_stages_weigh_the_area_less_and_round_at_a_higher_value",
         {
             "self._search(1 - 0.9 * done, True), 0.1 + 0.4 * done": "self._search(1.0, True), 0.1 + 0.4 * done",
@@ -110,14 +110,14 @@ FAULTS = [
         },
     ),
     *planted(
-        "baselines/realx.py",
-        "baselines/test_realx.py::test_the_classifier_is_frozen_while_the_selector_learns",
+        "methods/_realx.py",
+        "methods/test_realx.py::test_the_classifier_is_frozen_while_the_selector_learns",
         {
             'reward, ("selector",)': 'reward, ("selector", "classifier")',
         },
     ),
     *planted(
-        "estimators/p2p_hooks.py",
+        "methods/_p2p_hooks.py",
         f"{FIXED_TAU}::test_a_fixed_tau_is_trained_for_and_the_selector_is_not_told",
         {
             "told = self.tau_input if self.trained_tau_ is None else None": (
@@ -126,28 +126,28 @@ FAULTS = [
         },
     ),
     *planted(
-        "estimators/base.py",
+        "estimators/_base.py",
         f"{FIXED_TAU}::test_another_tau_is_refused_by_the_cut_and_answered_by_a_budget",
         {"self._check_tau(tau)": ""},
     ),
     *planted(
-        "estimators/p2p_hooks.py",
+        "methods/_p2p_hooks.py",
         f"{FIXED_TAU}::test_uniform_training_serves_a_fixed_tau_with_the_model_of_the_search",
         {'"dynamic" or self.tau_training == "uniform"': '"dynamic"'},
     ),
     *planted(
-        "estimators/p2p_hooks.py",
+        "methods/_p2p_hooks.py",
         f"{FIXED_TAU}::test_training_goes_on_for_the_same_tau_only",
         {"if self._tau_to_train != self.trained_tau_:": "if False:"},
     ),
     *planted(
-        "persistence.py",
+        "persistence/_saved_models.py",
         f"{FIXED_TAU}::test_saved_models_know_what_they_were_trained_for",
         {', "trained_tau_")': ")"},
     ),
     *planted(
-        "baselines/infomask.py",
-        "baselines/test_infomask.py::test_regions_are_ranked_by_the_mean_whatever_is_shown",
+        "methods/_infomask.py",
+        "methods/test_infomask.py::test_regions_are_ranked_by_the_mean_whatever_is_shown",
         {
             "RegionScores(mean[:, None], scores": (
                 "RegionScores((mean + fixed_noise(mean))[:, None], scores"
@@ -155,119 +155,119 @@ FAULTS = [
         },
     ),
     *planted(
-        "explanation/__init__.py",
+        "explanations/_explanation.py",
         f"{SOFT}::test_what_is_reported_as_kept_is_what_was_visible",
         {"areas * self.visible_region_masks": "areas * self.region_masks"},
     ),
     *planted(
-        "estimators/selection.py",
+        "selection/_prediction_run.py",
         f"{SOFT}::test_a_bound_on_what_is_seen_is_refused",
         {"if self.max_kept is not None:\n            raise": "if False:\n            raise"},
     ),
     *planted(
-        "training/team.py",
-        "baselines/test_comet.py::test_images_of_weight_zero_have_no_part_in_the_margin",
+        "training/_team.py",
+        "methods/test_comet.py::test_images_of_weight_zero_have_no_part_in_the_margin",
         {"return mean(values * weight) / mean(weight).clamp(min=1e-12)": "return mean(values)"},
     ),
     *planted(
-        "training/team.py",
-        "baselines/test_comet.py::test_means_of_a_batch_count_an_image_as_often_as_its_weight",
+        "training/_team.py",
+        "methods/test_comet.py::test_means_of_a_batch_count_an_image_as_often_as_its_weight",
         {" / mean(weight).clamp(min=1e-12)": ""},
     ),
     *planted(
-        "baselines/diet.py",
+        "methods/_diet.py",
         f"{DIET}::test_masks_are_those_of_the_images_that_are_learned_from",
         {"phase.objective.memory.forget()": "pass"},
     ),
     *planted(
-        "training/net.py",
+        "training/_net.py",
         f"{DIET}::test_masks_are_those_of_the_images_that_are_learned_from",
         {"else phase.before_epoch": "else None"},
     ),
     *planted(
-        "objectives/diet.py",
+        "methods/_diet_loss.py",
         f"{DIET}::test_a_stage_that_goes_on_with_the_same_images_keeps_their_masks",
         {"if self.memory.is_empty:": "if True:"},
     ),
     *planted(
-        "estimators/p2p_hooks.py",
+        "methods/_p2p_hooks.py",
         "estimators/test_fixed_tau.py::test_uniform_training_serves_a_fixed_tau_with_the_model_of_the_search",
         {
             'every = self.tau == "dynamic" or self.tau_training == "uniform"': 'every = self.tau == "dynamic"',
         },
     ),
     *planted(
-        "baselines/infomask.py",
-        "baselines/test_infomask.py::test_regions_are_ranked_by_the_mean_whatever_is_shown",
+        "methods/_infomask.py",
+        "methods/test_infomask.py::test_regions_are_ranked_by_the_mean_whatever_is_shown",
         {
             "return RegionScores(mean[:, None], scores.areas, shown)": "return RegionScores((mean + torch.exp(log_variance / 2) * fixed_noise(mean))[:, None], scores.areas, shown)",
         },
     ),
     *planted(
-        "training/team.py",
-        "baselines/test_comet.py::test_means_of_a_batch_count_an_image_as_often_as_its_weight",
+        "training/_team.py",
+        "methods/test_comet.py::test_means_of_a_batch_count_an_image_as_often_as_its_weight",
         {
             "return mean(values * weight) / mean(weight).clamp(min=1e-12)": "return mean(values * weight)",
         },
     ),
     *planted(
-        "training/net.py",
-        "baselines/test_diet.py::test_masks_are_those_of_the_images_that_are_learned_from",
+        "training/_net.py",
+        "methods/test_diet.py::test_masks_are_those_of_the_images_that_are_learned_from",
         {
             "prepare = phase.begin if self.epoch == first else phase.before_epoch": "prepare = phase.begin if self.epoch == first else None",
         },
     ),
     *planted(
-        "estimators/p2p_hooks.py",
+        "methods/_p2p_hooks.py",
         "test_prediction_parameters.py::test_declared_settings_do_not_change_what_is_learned_and_a_trained_tau_does[p2p]",
         {
             'return own | {"tau"} if self.tau_training == "uniform" else own': 'return own | {"tau"}',
         },
     ),
     *planted(
-        "baselines/base.py",
+        "methods/_base.py",
         "test_prediction_parameters.py::test_a_search_refuses_a_tau_that_is_trained_for",
         {
             "trained = self._trains_for_tau or self._hinge is not None": "trained = False",
         },
     ),
     *planted(
-        "baselines/l2x.py",
+        "methods/_l2x.py",
         "test_prediction_parameters.py::test_declared_settings_do_not_change_what_is_learned_and_a_trained_tau_does[l2x-penalty]",
         {
             "_trains_for_tau = True": "_trains_for_tau = False",
         },
     ),
     *planted(
-        "nn/sampling.py",
+        "nn/_sampling.py",
         "nn/test_regions_in_torch.py::test_straight_through_is_binary_with_the_relaxed_gradient",
         {
             "return (soft > 0.5).to(soft.dtype) + (soft - soft.detach())": "return (soft > 0.5).to(soft.dtype) + soft - soft.detach()",
         },
     ),
     *planted(
-        "baselines/bcos.py",
-        "baselines/test_bcos.py::test_what_contributions_leave_out_is_said",
+        "methods/_bcos.py",
+        "methods/test_bcos.py::test_what_contributions_leave_out_is_said",
         {
             "if abs(share - 1) > _TOLERANCE:": "if False:",
         },
     ),
     *planted(
-        "baselines/infomask.py",
-        "baselines/test_infomask.py::test_regions_are_ranked_by_the_mean_whatever_is_shown",
+        "methods/_infomask.py",
+        "methods/test_infomask.py::test_regions_are_ranked_by_the_mean_whatever_is_shown",
         {
             "return RegionScores(mean[:, None], scores.areas, shown)": "return RegionScores((mean + torch.exp(log_variance / 2) * fixed_noise(mean) * self.noise)[:, None], scores.areas, shown)",
         },
     ),
     *planted(
-        "nn/weights.py",
+        "nn/_weights.py",
         "nn/test_weight_files.py::test_wrappers",
         {
             "prefix = prefixes[counts.index(max(counts))]": 'prefix = ""',
         },
     ),
     *planted(
-        "nn/weights.py",
+        "nn/_weights.py",
         "nn/test_weight_files.py::test_refused",
         {
             "if k in wanted and v.shape == wanted[k].shape}": "if k in wanted}",
@@ -275,7 +275,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "nn/own_networks.py",
+        "nn/_own_networks.py",
         "nn/test_own_networks.py::test_trying_changes_nothing",
         {
             "return deepcopy(network)": "return network",
@@ -283,21 +283,21 @@ FAULTS = [
         },
     ),
     *planted(
-        "nn/own_networks.py",
+        "nn/_own_networks.py",
         "nn/test_own_networks.py::test_classifiers_refused",
         {
             "for training in (True, False):": "for training in (False,):",
         },
     ),
     *planted(
-        "nn/dilation.py",
+        "nn/_dilation.py",
         "nn/test_dilation.py::test_the_network_that_was_given_stays_as_it_is",
         {
             "network = deepcopy(network)": "pass",
         },
     ),
     *planted(
-        "nn/backbones.py",
+        "nn/_backbones.py",
         "persistence/test_strangers.py::test_options_that_name_files",
         {
             "if settled := sorted(set(options or {}) & {*_SETTLED}):": "if settled := []:",

@@ -4,7 +4,7 @@ from mutants.fault import planted
 
 FAULTS = [
     *planted(
-        "images/reading.py",
+        "images/_reading.py",
         "images/test_reading.py",
         {
             "Image.open(file, formats=_formats())": "Image.open(file)",
@@ -13,7 +13,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "images/pillow.py",
+        "images/_pillow.py",
         "images/test_reading.py",
         {
             "6: Image.Transpose.ROTATE_270": "6: Image.Transpose.ROTATE_90",
@@ -26,7 +26,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "images/pixels.py",
+        "images/_pixels.py",
         "images/test_pixels.py",
         {
             "(2 * np.arange(new) + 1) * old": "(2 * np.arange(new)) * old",
@@ -36,7 +36,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "images/checks.py",
+        "images/_checks.py",
         "images/test_accept.py",
         {
             "if not (np.isfinite(darkest) and np.isfinite(brightest)):": "if False:",
@@ -45,12 +45,12 @@ FAULTS = [
         },
     ),
     *planted(
-        "images/sources.py",
+        "images/_sources.py",
         "images/test_accept.py",
         {"np.clip(values, 0, 1, dtype=": "np.clip(values, -1, 2, dtype="},
     ),
     *planted(
-        "images/sequence.py",
+        "images/_sequence.py",
         "images/test_sequence.py",
         {
             "np.where(chosen < 0, chosen + n_images, chosen)": "np.abs(chosen)",
@@ -59,12 +59,12 @@ FAULTS = [
         },
     ),
     *planted(
-        "images/damage.py",
+        "images/_damage.py",
         "images/test_sequence.py",
         {"if said is not None:": "if False:"},
     ),
     *planted(
-        "images/folders.py",
+        "images/_folders.py",
         "images/test_folders.py",
         {
             'name.startswith(".") or': "False or",
@@ -75,7 +75,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "labels.py",
+        "_labels.py",
         "test_labels.py",
         {
             "number.get(label, -1)": "number.get(label, 0)",
@@ -86,7 +86,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "datasets/masks.py",
+        "datasets/_masks.py",
         "datasets/test_masks.py",
         {
             "return ~mask if self.inverted else mask": "return mask",
@@ -95,7 +95,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "datasets/image_folder.py",
+        "datasets/_image_folder.py",
         "datasets/test_image_folder.py",
         {
             "if all(_ABOVE_CLASSES.fullmatch(name) for": "if False and all(name for",
@@ -106,12 +106,12 @@ FAULTS = [
         },
     ),
     *planted(
-        "datasets/image_folder.py",
+        "datasets/_image_folder.py",
         "datasets/test_imagenet.py",
         {"np.searchsorted(names, labels), np": "np.unique(labels, return_inverse=True)[1], np"},
     ),
     *planted(
-        "datasets/mask_files.py",
+        "datasets/_mask_files.py",
         "datasets/test_mask_files.py",
         {
             "if size is None and own != shape:": "if False:",
@@ -119,7 +119,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "datasets/mask_names.py",
+        "datasets/_mask_names.py",
         "datasets/test_mask_files.py",
         {
             "if len(found) > 1:": "if False:",
@@ -128,12 +128,12 @@ FAULTS = [
         },
     ),
     *planted(
-        "datasets/mask_files.py",
+        "datasets/_mask_files.py",
         "datasets/test_mask_pictures.py::test_exchanged_sides_are_refused",
         {"if turned or mask ==": "if mask =="},
     ),
     *planted(
-        "datasets/mask_pictures.py",
+        "datasets/_mask_pictures.py",
         "datasets/test_mask_pictures.py",
         {
             "if as_labels else picture.values >= WHITE": "if as_labels else picture.values > 0",
@@ -144,7 +144,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "datasets/digit_scenes.py",
+        "datasets/_digit_scenes.py",
         "datasets/test_digit_scenes.py",
         {
             "photograph[:, middle:] if": "photograph[:, :middle] if",
@@ -154,7 +154,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "datasets/crops.py",
+        "datasets/_crops.py",
         "datasets/test_crops.py",
         {
             "round((length - self.side) / 2)": "0 * round((length - self.side) / 2)",
@@ -162,7 +162,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "datasets/coco10.py",
+        "datasets/_coco10.py",
         "datasets/test_coco10.py",
         {
             "if len(seen & wanted) == 1": "if seen & wanted",
@@ -171,7 +171,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "datasets/tar_shards.py",
+        "datasets/_tar_shards.py",
         "datasets/test_tar_shards.py",
         {
             "label_of(sample.labels[kind], kind,": "label_of(b'0', kind,",
@@ -179,227 +179,227 @@ FAULTS = [
         },
     ),
     *planted(
-        "datasets/imagenet9.py",
+        "datasets/_imagenet9.py",
         "datasets/test_imagenet9.py",
         {"np.repeat(np.arange(len(by_class)),": "np.tile(np.arange(len(by_class)),"},
     ),
     *planted(
-        "images/accept.py",
+        "images/_accept.py",
         "images/test_accept.py::test_random_transforms_are_refused",
         {
             "source.check_repeatable()": "pass",
         },
     ),
     *planted(
-        "images/accept.py",
+        "images/_accept.py",
         "images/test_accept.py::test_what_is_not_read_is_said",
         {
             "images._source.check()": "pass",
         },
     ),
     *planted(
-        "images/accept.py",
+        "images/_accept.py",
         "images/test_reading.py::test_narrow_values_in_16_bits_are_said_once",
         {
             "X.repeat_remarks()": "pass",
         },
     ),
     *planted(
-        "images/pairs.py",
+        "images/_pairs.py",
         "images/test_accept.py::test_targets_that_the_data_set_transforms_are_not_taken",
         {
             'getattr(dataset, "target_transform", None) is None': "True",
         },
     ),
     *planted(
-        "images/pairs.py",
+        "images/_pairs.py",
         "images/test_accept.py::test_labels_of_a_data_set",
         {
             "return [inner[int(index)] for index in dataset.indices]": "return inner[: len(dataset)]",
         },
     ),
     *planted(
-        "images/pairs.py",
+        "images/_pairs.py",
         "images/test_accept.py::test_items_that_differ_or_change_are_named",
         {
             "if (image.shape[2], image.dtype != np.uint8) != (self.n_channels, self.is_float):": "if False:",
         },
     ),
     *planted(
-        "images/sources.py",
+        "images/_sources.py",
         "images/test_accept.py::test_open_files_are_where_they_were",
         {
             "item.seek(before)": "pass",
         },
     ),
     *planted(
-        "images/checks.py",
+        "images/_checks.py",
         "images/test_accept.py::test_bad_input",
         {
             "if 128 < high <= 255:": "if 1 < high <= 255:",
         },
     ),
     *planted(
-        "images/pillow.py",
+        "images/_pillow.py",
         "images/test_reading.py::test_narrow_values_in_16_bits_are_said_once",
         {
             'wide = any(";16" in str(tile) for tile in getattr(image, "tile", []))': "wide = False",
         },
     ),
     *planted(
-        "images/pillow.py",
+        "images/_pillow.py",
         "images/test_reading.py::test_16_bits_with_white_as_zero_and_with_a_transparent_value",
         {
             "grey[np.asarray(image) == transparent] = 0": "pass",
         },
     ),
     *planted(
-        "images/pillow.py",
+        "images/_pillow.py",
         "images/test_reading.py::test_planes_of_16_bits_are_not_misread",
         {
             "if bands > 1 and tags.get(_PLANES) == 2 and max(tags.get(_BITS, (8,))) > 8:": "if False:",
         },
     ),
     *planted(
-        "images/pillow.py",
+        "images/_pillow.py",
         "images/test_reading.py::test_previews_are_not_frames",
         {
             "if smaller:": "if False:",
         },
     ),
     *planted(
-        "images/pillow.py",
+        "images/_pillow.py",
         "images/test_sequence.py::test_sizes_of_files_are_upright_and_read_no_pixels",
         {
             "return (image.width, image.height) if turned else (image.height, image.width)": "return (image.height, image.width)",
         },
     ),
     *planted(
-        "images/reading.py",
+        "images/_reading.py",
         "images/test_reading.py::test_photographs_beyond_the_limit_are_decoded_smaller",
         {
             "if start == _JPEG:": "if False:",
         },
     ),
     *planted(
-        "datasets/mask_files.py",
+        "datasets/_mask_files.py",
         "datasets/test_mask_pictures.py::test_missing_masks_can_be_left_out",
         {
             "if not any(paths):": "if False:",
         },
     ),
     *planted(
-        "datasets/mask_pictures.py",
+        "datasets/_mask_pictures.py",
         "datasets/test_mask_pictures.py::test_what_may_not_be_the_object_is_refused",
         {
             "if black and any(colors.get(0, (0,))):": "if False:",
         },
     ),
     *planted(
-        "datasets/mask_pictures.py",
+        "datasets/_mask_pictures.py",
         "datasets/test_mask_pictures.py::test_noise_of_jpeg_is_not_the_object",
         {
             'lossy = image.format in ("JPEG", "MPO")': "lossy = False",
         },
     ),
     *planted(
-        "datasets/mask_pictures.py",
+        "datasets/_mask_pictures.py",
         "datasets/test_mask_pictures.py::test_a_black_mask_with_noise_has_no_object",
         {
             "if 0 < top < WHITE:": "if False:",
         },
     ),
     *planted(
-        "datasets/mask_pictures.py",
+        "datasets/_mask_pictures.py",
         "datasets/test_mask_pictures.py::test_several_labels_are_said",
         {
             "if len(used) > 1:": "if False:",
         },
     ),
     *planted(
-        "labels.py",
+        "_labels.py",
         "test_labels.py::test_truth_may_hold_classes_that_are_not_known",
         {
             "target = encode_labels(labels, classes)\n    if (target < 0).any():": "target = encode_labels(labels, classes)\n    if False:",
         },
     ),
     *planted(
-        "labels.py",
+        "_labels.py",
         "test_labels.py::test_classes_that_look_the_same",
         {
             "other = seen.setdefault(_look(label), label)": "other = seen.setdefault(label, label)",
         },
     ),
     *planted(
-        "images/reading.py",
+        "images/_reading.py",
         "images/test_sequence.py::test_damage_of_a_jpeg_is_looked_for_at_its_smallest_size",
         {"image.draft(None, (1, 1))": "pass"},
     ),
     *planted(
-        "labels.py",
+        "_labels.py",
         "test_labels.py::test_classes_in_another_spelling",
         {
             "spelled = {_look(label, str.casefold): label for": "spelled = {label: label for",
         },
     ),
     *planted(
-        "images/folders.py",
+        "images/_folders.py",
         "images/test_folders.py::test_links_that_lead_nowhere_are_named",
         {
             'elif is_image and kind in ("file", "dangling"):': 'elif is_image and kind == "file":',
         },
     ),
     *planted(
-        "images/folders.py",
+        "images/_folders.py",
         "datasets/test_image_folder.py::test_all_below_a_class_belongs_to_it",
         {
             "        waiting += [(own, around) for own in reversed(deeper)]\n": "        waiting += [(own, around) for own in reversed(deeper) if not folder]\n",
         },
     ),
     *planted(
-        "images/reading.py",
+        "images/_reading.py",
         "images/test_folders.py::test_endings_are_those_that_can_be_decoded",
         {
             '    known = {*_formats(), "MPO"}\n': "    known = {*_formats()}\n",
         },
     ),
     *planted(
-        "datasets/image_folder.py",
+        "datasets/_image_folder.py",
         "datasets/test_image_folder.py::test_folders_above_or_below_the_classes",
         {
             "        len(classes) > 1 or any(inside.values())\n": "        len(classes) > 1\n",
         },
     ),
     *planted(
-        "datasets/image_folder.py",
+        "datasets/_image_folder.py",
         "datasets/test_image_folder.py::test_what_looks_like_a_mistake_is_said",
         {
             "    if extensions is None:\n        warn_left_out(listing)\n": "",
         },
     ),
     *planted(
-        "datasets/mask_names.py",
+        "datasets/_mask_names.py",
         "datasets/test_mask_files.py::test_masks_that_could_belong_to_two",
         {
             "if mask is not None and owners.setdefault(mask, place) != place:": "if False:",
         },
     ),
     *planted(
-        "images/damage.py",
+        "images/_damage.py",
         "images/test_sequence.py::test_readable_says_which",
         {
             "block = positions[start : start + _BLOCK]": "block = positions[:_BLOCK]",
         },
     ),
     *planted(
-        "images/damage.py",
+        "images/_damage.py",
         "images/test_sequence.py::test_damage_in_what_is_not_a_file_is_found",
         {
             'if not hasattr(source, "told"):  # pixels in memory': 'if not hasattr(source, "encoded"):  # pixels in memory',
         },
     ),
     *planted(
-        "datasets/tar_samples.py",
+        "datasets/_tar_samples.py",
         "datasets/test_tar_shards.py::test_shards_that_do_not_fit",
         {
             "        if sample.image is None and sample.dotted is not None:\n": "        if False:\n",
@@ -407,14 +407,14 @@ FAULTS = [
         },
     ),
     *planted(
-        "datasets/tar_samples.py",
+        "datasets/_tar_samples.py",
         "datasets/test_tar_shards.py::test_labels_as_people_write_them",
         {
             'LABELS = ("cls", "txt", "json")': 'LABELS = ("json", "txt", "cls")',
         },
     ),
     *planted(
-        "datasets/tar_samples.py",
+        "datasets/_tar_samples.py",
         "datasets/test_tar_shards.py::test_members_as_people_name_them",
         {
             'first, _, ending = name.name.partition(".")': 'first, _, ending = name.name.rpartition(".")',

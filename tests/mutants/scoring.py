@@ -4,7 +4,7 @@ from mutants.fault import planted
 
 FAULTS = [
     *planted(
-        "metrics/localization.py",
+        "metrics/_localization.py",
         "metrics/test_localization.py",
         {
             "scores = ratio((kept & objects).sum(axis=1), area)": (
@@ -21,7 +21,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "metrics/averaging.py",
+        "metrics/_averaging.py",
         "metrics/test_localization.py",
         {
             "float(scores[defined].mean()) if": "float(np.nan_to_num(scores).mean()) if",
@@ -29,7 +29,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "metrics/rows.py",
+        "metrics/_rows.py",
         "metrics/test_localization.py",
         {
             "(2 * columns - w + 1) ** 2": "(2 * columns - w) ** 2",
@@ -38,7 +38,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "metrics/certainty.py",
+        "metrics/_certainty.py",
         "metrics/test_certainty.py",
         {
             "certainty >= certainty_threshold": "certainty > certainty_threshold",
@@ -49,7 +49,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "metrics/sparsity.py",
+        "metrics/_sparsity.py",
         "metrics/test_certainty.py",
         {
             "masks.mean(axis=(1, 2))": "1 - masks.mean(axis=(1, 2))",
@@ -57,7 +57,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "metrics/fidelity.py",
+        "metrics/_fidelity.py",
         "metrics/test_fidelity.py",
         {
             "random_state, insert=True)": "random_state, insert=False)",
@@ -68,7 +68,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "metrics/ordering.py",
+        "metrics/_ordering.py",
         "metrics/test_fidelity.py",
         {
             "allowed = np.floor(np.round(fractions * n_pixels, 6))": (
@@ -81,7 +81,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "metrics/perturbation.py",
+        "metrics/_perturbation.py",
         "metrics/test_fidelity.py",
         {
             "== predict_labels(classifier, _as_shown(part))": (
@@ -94,7 +94,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "metrics/scores.py",
+        "metrics/_scores.py",
         "metrics/test_scorers.py",
         {
             "fidelity.insertion_fidelity_curve(": "fidelity.deletion_fidelity_curve(",
@@ -107,7 +107,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "metrics/explained.py",
+        "metrics/_explained.py",
         "metrics/test_scorers.py",
         {
             'self._on_grid(self._valid, "valid")': "None",
@@ -116,7 +116,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "metrics/object_masks.py",
+        "metrics/_object_masks.py",
         "metrics/test_object_masks.py",
         {
             "top = 255 if values.max() == 255 else 1": "top = 1",
@@ -126,7 +126,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "metrics/reveal.py",
+        "metrics/_reveal.py",
         "metrics/test_fidelity.py",
         {
             "position[i] < k if keep_first": "position[i] <= k if keep_first",
@@ -134,8 +134,8 @@ FAULTS = [
         },
     ),
     *planted(
-        "summary.py",
-        "report/test_summary.py",
+        "explanations/_summary.py",
+        "explanations/test_summary.py",
         {
             '"right": _mean(truth[chosen] == name)': '"right": _mean(truth == name)',
             "ratio(hit, kept.sum(": "ratio(hit, masks.sum(",
@@ -144,8 +144,8 @@ FAULTS = [
         },
     ),
     *planted(
-        "benchmark/tally.py",
-        "benchmark/test_measure.py",
+        "reproduction/_tally.py",
+        "reproduction/test_measure.py",
         {
             "insertion=metrics.insertion_": "insertion=metrics.deletion_",
             "(mean[1:] + mean[:-1]) / 2 @": "mean[1:] @",
@@ -153,8 +153,8 @@ FAULTS = [
         },
     ),
     *planted(
-        "benchmark/measure.py",
-        "benchmark/test_measure.py",
+        "reproduction/_measure.py",
+        "reproduction/test_measure.py",
         {
             "return replace(exp, proba=clf.predict_proba_masked(": "return (lambda x: exp)((",
             'clf.set_params(selection="budget")': "pass",
@@ -162,92 +162,92 @@ FAULTS = [
         },
     ),
     *planted(
-        "metrics/object_masks.py",
+        "metrics/_object_masks.py",
         "metrics/test_object_masks.py::test_bad_masks_are_named",
         {
             "top = 255 if values.max() == 255 else 1": "top = values.max() or 1",
         },
     ),
     *planted(
-        "metrics/localization.py",
+        "metrics/_localization.py",
         "metrics/test_object_masks.py::test_ways_to_give_one_mask",
         {
             'allowed = check_object_masks(valid, n, (h, w), name="valid").reshape(n, -1)': 'allowed = ~check_object_masks(valid, n, (h, w), name="valid").reshape(n, -1)',
         },
     ),
     *planted(
-        "benchmark/measure.py",
-        "benchmark/test_measure.py::test_fixed_tau_keeps_as_much_where_more_tau_shows_less",
+        "reproduction/_measure.py",
+        "reproduction/test_measure.py::test_fixed_tau_keeps_as_much_where_more_tau_shows_less",
         {
             'return tau_at(kept, first.mean("_path"), grid)': 'return float(np.interp(kept, first.mean("_path"), grid))',
         },
     ),
     *planted(
-        "benchmark/measure.py",
-        "benchmark/test_measure.py::test_any_curve_of_kept_fractions_is_inverted",
+        "reproduction/_measure.py",
+        "reproduction/test_measure.py::test_any_curve_of_kept_fractions_is_inverted",
         {
             "i = crossings[0]": "i = crossings[-1]",
         },
     ),
     *planted(
-        "benchmark/tally.py",
-        "benchmark/test_measure.py::test_curves_of_a_model_that_everything_is_known_of",
+        "reproduction/_tally.py",
+        "reproduction/test_measure.py::test_curves_of_a_model_that_everything_is_known_of",
         {
             "            insertion=metrics.insertion_fidelity_curve(exp, model).per_image,\n            deletion=metrics.deletion_fidelity_curve(exp, model).per_image,": "            deletion=metrics.insertion_fidelity_curve(exp, model).per_image,\n            insertion=metrics.deletion_fidelity_curve(exp, model).per_image,",
         },
     ),
     *planted(
-        "benchmark/claims.py",
-        "benchmark/test_tables.py::test_an_interval_that_covers_zero_decides_nothing",
+        "reproduction/_claims.py",
+        "reproduction/test_tables.py::test_an_interval_that_covers_zero_decides_nothing",
         {
             "return YES if low > 0 else NO if high < 0 else OPEN": "return YES if low + high > 0 else NO",
         },
     ),
     *planted(
-        "benchmark/claims.py",
-        "benchmark/test_tables.py::test_claims_are_held_against_paired_intervals",
+        "reproduction/_claims.py",
+        "reproduction/test_tables.py::test_claims_are_held_against_paired_intervals",
         {
             "half = student_t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))": "half = 1.96 * values.std(ddof=1) / np.sqrt(len(values))",
         },
     ),
     *planted(
-        "benchmark/tables.py",
-        "benchmark/test_tables.py::test_a_method_at_chance_is_not_the_most_faithful",
+        "reproduction/_tables.py",
+        "reproduction/test_tables.py::test_a_method_at_chance_is_not_the_most_faithful",
         {
             "barred = () if results.has_learned(dataset, method) else FIDELITY": "barred = ()",
         },
     ),
     *planted(
-        "metrics/sparsity.py",
+        "metrics/_sparsity.py",
         "metrics/test_empty_masks.py::test_the_number_of_masks_that_keep_nothing",
         {
             "return int((shares == 0).sum())": "return int((shares > 0).sum())",
         },
     ),
     *planted(
-        "summary.py",
+        "explanations/_summary.py",
         "metrics/test_empty_masks.py::test_a_summary_counts_them_and_leaves_them_out",
         {
             "kept_inside = ratio(hit, kept.sum(axis=(1, 2)))": "kept_inside = hit / np.maximum(kept.sum(axis=(1, 2)), 1)",
         },
     ),
     *planted(
-        "plots/panels.py",
+        "explanations/figures/_panels.py",
         "metrics/test_empty_masks.py::test_pictures_and_reports_say_how_many",
         {
             "inside = ratio((exp.pixel_masks & masks).sum(axis=(1, 2)), kept)": "inside = (exp.pixel_masks & masks).sum(axis=(1, 2)) / np.maximum(kept, 1)",
         },
     ),
     *planted(
-        "plots/words.py",
-        "plots/test_words.py::test_any_labels_are_told_apart",
+        "explanations/figures/_words.py",
+        "explanations/test_words.py::test_any_labels_are_told_apart",
         {
             "while candidate in told:": "while False:",
         },
     ),
     *planted(
-        "plots/words.py",
-        "plots/test_words.py::test_labels_that_are_not_utf8_can_be_written",
+        "explanations/figures/_words.py",
+        "explanations/test_words.py::test_labels_that_are_not_utf8_can_be_written",
         {
             '    return text.encode("utf-8", "backslashreplace").decode("utf-8")\n': "    return text\n",
         },

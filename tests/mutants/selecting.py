@@ -4,7 +4,7 @@ from mutants.fault import planted
 
 FAULTS = [
     *planted(
-        "regions/labels.py",
+        "regions/_labels.py",
         "regions/test_labels.py",
         {
             "relabel(np.flip(labels, axis=axis))": "np.flip(labels, axis=axis)",
@@ -16,7 +16,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "regions/connectivity.py",
+        "regions/_connectivity.py",
         "regions/test_labels.py regions/test_slic.py",
         {
             "cost /= np.float64(shared[j]) * shared[j]": "cost *= 1",
@@ -24,7 +24,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "regions/slic.py",
+        "regions/_slic.py",
         "regions/test_slic.py",
         {
             "weight = compactness / sqrt(": "weight = 1 / sqrt(",
@@ -33,7 +33,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "regions/features.py",
+        "regions/_features.py",
         "regions/test_slic.py",
         {
             "srgb <= 0.04045, srgb / 12.92": "srgb <= 2, srgb / 12.92",
@@ -41,7 +41,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "regions/cache.py",
+        "regions/_cache.py",
         "regions/test_cache.py",
         {
             "{maker}|{image.shape}|": "|{image.shape}|",
@@ -50,7 +50,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "regions/engines.py",
+        "regions/_engines.py",
         "regions/test_engines.py",
         {
             "np.argsort(-areas, kind": "np.argsort(areas, kind",
@@ -58,12 +58,12 @@ FAULTS = [
         },
     ),
     *planted(
-        "regions/resolution.py",
+        "regions/_resolution.py",
         "regions/test_transformer.py::test_no_side_is_longer_than_the_resolution",
         {"-(-max(h, w) // resolution)": "max(h, w) // resolution"},
     ),
     *planted(
-        "regions/transformer.py",
+        "regions/_transformer.py",
         "regions/test_transformer.py",
         {
             "np.rint(image * 255)": "np.rint(image)",
@@ -71,18 +71,18 @@ FAULTS = [
         },
     ),
     *planted(
-        "regions/transformer.py",
+        "regions/_transformer.py",
         "regions/test_engines.py",
         {'if self.engine != "slic":\n            labels = relabel(labels)': ""},
     ),
     *planted(
-        "regions/container.py",
+        "regions/_container.py",
         "regions/test_container.py",
         {"rows], self.regions[rows])": "rows], self.regions[: len(rows)])"},
     ),
     *planted(
-        "thresholding.py",
-        "thresholding/test_search.py",
+        "selection/_certainty_search.py",
+        "selection/test_search.py",
         {
             "(sorted_logits + o > 0)": "(sorted_logits + o > 0.5)",
             "np.append(inner, 1.0)": "inner",
@@ -100,14 +100,14 @@ FAULTS = [
         },
     ),
     *planted(
-        "estimators/selection.py",
+        "selection/_prediction_run.py",
         "estimators/test_p2p.py::test_empty_masks_where_they_are_allowed",
         {
             "counts = counts.clamp(min=1)": "pass",
         },
     ),
     *planted(
-        "estimators/selection.py",
+        "selection/_prediction_run.py",
         "estimators/test_p2p.py::test_a_budget_of_pixels_is_answered_as_certainly_as_it_can_be",
         {
             "counts = torch.minimum(counts, most)": "pass",
@@ -115,29 +115,29 @@ FAULTS = [
         },
     ),
     *planted(
-        "estimators/selection.py",
+        "selection/_prediction_run.py",
         "estimators/test_p2p.py::test_faithful_by_construction",
         {
             "ranks < result.count[:, None]": "ranks <= result.count[:, None]",
         },
     ),
     *planted(
-        "estimators/base.py",
+        "estimators/_base.py",
         "estimators/test_p2p.py::test_faithful_by_construction",
         {
             "self.classes_[proba.argmax(axis=1)]": "self.classes_[proba.argmin(axis=1)]",
         },
     ),
     *planted(
-        "estimators/base.py",
+        "estimators/_base.py",
         "estimators/test_p2p.py::test_masks_are_constant_within_regions_and_never_empty",
         {
             "self.tau if tau is None else tau": "self.tau",
         },
     ),
     *planted(
-        "explanation/__init__.py",
-        "test_explanation.py",
+        "explanations/_explanation.py",
+        "explanations/test_explanation.py",
         {
             "number + 1 or None": "number + 1",
             "self.pixel_masks[..., None].astype": "(1 - self.pixel_masks)[..., None].astype",
@@ -196,50 +196,50 @@ FAULTS = [
         },
     ),
     *planted(
-        "explanation/__init__.py",
-        "test_explanation.py::test_resized_masks_fit_onto_the_images",
+        "explanations/_explanation.py",
+        "explanations/test_explanation.py::test_resized_masks_fit_onto_the_images",
         {
             "resize_nearest(mask, (int(h), int(w)))": "resize_nearest(mask, (int(w), int(h)))",
         },
     ),
     *planted(
-        "estimators/trained.py",
+        "estimators/_fitting.py",
         "estimators/test_bad_input.py::test_labels_come_from_a_data_set_of_pairs",
         {
             "labels_of(X) if y is None and is_map_style(X) else y": "y",
         },
     ),
     *planted(
-        "estimators/inputs.py",
+        "estimators/_inputs.py",
         "estimators/test_own_regions.py::test_regions_that_the_grid_has_no_pixel_for_leave_no_gap",
         {
             "maps[number] = np.unique(resized, return_inverse=True)[1].reshape(size, size)": "maps[number] = resized",
         },
     ),
     *planted(
-        "estimators/inputs.py",
+        "estimators/_inputs.py",
         "estimators/test_own_regions.py::test_refused_with_image_and_remedy",
         {
             'name = f"regions of image {number}"': 'name = "regions of image 0"',
         },
     ),
     *planted(
-        "estimators/inputs.py",
+        "estimators/_inputs.py",
         "estimators/test_own_regions.py::test_maps_of_the_photographs_own_sizes",
         {
             "return abs(first - second) <= 0.05 * max(first, second)": "return True",
         },
     ),
     *planted(
-        "explanation/__init__.py",
-        "baselines/test_soft_masks.py::test_what_is_reported_as_kept_is_what_was_visible",
+        "explanations/_explanation.py",
+        "methods/test_soft_masks.py::test_what_is_reported_as_kept_is_what_was_visible",
         {
             "return (self.region_areas * self.visible_region_masks).sum(axis=1) / (h * w)": "return (self.region_areas * self.region_masks).sum(axis=1) / (h * w)",
         },
     ),
     *planted(
-        "estimators/selection.py",
-        "baselines/test_soft_masks.py::test_a_bound_on_what_is_seen_is_refused",
+        "selection/_prediction_run.py",
+        "methods/test_soft_masks.py::test_a_bound_on_what_is_seen_is_refused",
         {
             "        if self.max_kept is not None:\n            raise InputError(": "        if False:\n            raise InputError(",
         },
@@ -266,7 +266,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "regions/connectivity.py",
+        "regions/_connectivity.py",
         "regions/test_labels.py::test_among_equal_borders_the_first_neighbour_or_the_more_alike_one",
         {
             "or (cost == least and other < best)": "or cost == least",
@@ -274,49 +274,49 @@ FAULTS = [
         },
     ),
     *planted(
-        "estimators/trained.py",
+        "estimators/_fitting.py",
         "estimators/test_partial_fit.py::test_class_weight",
         {
             "class_weight = class_weight / class_weight.mean()": "class_weight = np.ones_like(class_weight)",
         },
     ),
     *planted(
-        "estimators/trained.py",
+        "estimators/_fitting.py",
         "estimators/test_partial_fit.py::test_weight_of_a_class_holds_where_no_other_is_seen",
         {
             "weight = (given.weight * class_weight[target]).astype(np.float32)": "weight = check_sample_weight(given.weight * class_weight[target] + 1e-9, len(target))",
         },
     ),
     *planted(
-        "estimators/trained.py",
+        "estimators/_fitting.py",
         "estimators/test_settings.py::test_training_that_goes_on",
         {
             "refuse_changes(self, NETWORKS)": "pass",
         },
     ),
     *planted(
-        "estimators/base.py",
+        "estimators/_base.py",
         "estimators/test_partial_fit.py::test_score_compares_labels_by_value",
         {
             "return super().score(X, as_truth(y, self.classes_), sample_weight)": "return super().score(X, y, sample_weight)",
         },
     ),
     *planted(
-        "estimators/fixed_settings.py",
+        "estimators/_fixed_settings.py",
         "estimators/test_settings.py::test_what_prediction_may_change",
         {
             "if k not in _OF_THE_MACHINE}": "}",
         },
     ),
     *planted(
-        "estimators/settings.py",
+        "estimators/_settings.py",
         "estimators/test_settings.py::test_unknown_names",
         {
             "if name not in known:": "if False:",
         },
     ),
     *planted(
-        "estimators/settings.py",
+        "estimators/_settings.py",
         "estimators/test_settings.py::test_settings_of_own_methods_are_seen_however_they_are_written",
         {
             "in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]": "in (p.KEYWORD_ONLY,)]",
@@ -330,19 +330,19 @@ FAULTS = [
         },
     ),
     *planted(
-        "estimators/trained.py",
+        "estimators/_fitting.py",
         "estimators/test_damaged_images.py",
         {
             "        images.check_readable(progress=self.verbose > 0)\n": "",
         },
     ),
     *planted(
-        "estimators/selection.py",
+        "selection/_prediction_run.py",
         "estimators/test_p2p.py::test_what_is_no_region_of_an_image_is_ranked_last",
         {"masked_fill(scores.areas == 0, -torch.inf)": "clone()"},
     ),
     *planted(
-        "regions/slic.py",
+        "regions/_slic.py",
         "regions/test_slic.py::test_bounds_of_number_and_size",
         {
             "return ceil(1.5 * n_segments)": "return ceil(3 * n_segments)",

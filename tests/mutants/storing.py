@@ -4,7 +4,7 @@ from mutants.fault import planted
 
 FAULTS = [
     *planted(
-        "model_folder.py",
+        "persistence/_model_folder.py",
         "persistence/test_persistence.py persistence/test_strangers.py",
         {
             'if sha256(file) != config["weights_sha256"]:': "if False:",
@@ -14,7 +14,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "persistence.py",
+        "persistence/_saved_models.py",
         "persistence/test_persistence.py persistence/test_strangers.py",
         {
             "if expected is not None and not issubclass(cls, expected):": "if False:",
@@ -24,7 +24,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "config_values.py",
+        "persistence/_config_values.py",
         "persistence/test_identity.py::test_values persistence/test_identity.py::test_objects "
         "persistence/test_identity.py::test_tags_that_lie",
         {
@@ -35,8 +35,8 @@ FAULTS = [
         },
     ),
     *planted(
-        "whole_files.py",
-        "persistence/test_persistence.py test_whole_files.py",
+        "atomic_write.py",
+        "persistence/test_persistence.py test_atomic_write.py",
         {
             "is_empty_folder(path) and not (path / sign).is_file()": "is_empty_folder(path) and False",
             "beside.unlink(missing_ok=True)": "pass",
@@ -46,8 +46,8 @@ FAULTS = [
         },
     ),
     *planted(
-        "report/payload.py",
-        "report/test_payload.py",
+        "explanations/report/_payload.py",
+        "explanations/test_payload.py",
         {
             "~exp.region_masks[image][ranked]": "exp.region_masks[image][ranked]",
             "cut - 1], axis=1)": "cut], axis=1)",
@@ -58,8 +58,8 @@ FAULTS = [
         },
     ),
     *planted(
-        "report/html.py",
-        "report/test_html.py",
+        "explanations/report/_html.py",
+        "explanations/test_html.py",
         {
             "TITLE=escape(title)": "TITLE=title",
             '.replace("<", "\\\\u003c")': "",
@@ -72,19 +72,19 @@ FAULTS = [
         },
     ),
     *planted(
-        "report/section.py",
-        "report/test_summary.py",
+        "explanations/report/_section.py",
+        "explanations/test_summary.py",
         {'escape(str(row["class"]))': 'str(row["class"])'},
     ),
     *planted(
-        "cli/files.py",
+        "cli/_files.py",
         "cli/test_folder.py",
         {
             "return images[readable], labels[readable]": "return images[readable], labels",
         },
     ),
     *planted(
-        "cli/outputs.py",
+        "cli/_outputs.py",
         "cli/test_outputs.py",
         {
             "sharing[_alike(stem)] == 1": "True",
@@ -93,7 +93,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "cli/predict.py",
+        "cli/_predict.py",
         "cli/test_numbers.py",
         {
             "round(float(p.max()), 6)": "round(float(p.min()), 6)",
@@ -101,7 +101,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "cli/explain.py",
+        "cli/_explain.py",
         "cli/test_numbers.py",
         {
             'mask.astype("uint8") * 255': '(~mask).astype("uint8") * 255',
@@ -109,7 +109,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "cli/evaluate.py",
+        "cli/_evaluate.py",
         "cli/test_numbers.py",
         {
             '"accuracy": float(correct.mean())': '"accuracy": float(1 - correct.mean())',
@@ -118,14 +118,14 @@ FAULTS = [
         },
     ),
     *planted(
-        "cli/entrypoint.py",
+        "cli/_entrypoint.py",
         "cli/test_folder.py",
         {
             "return 1\n": "return 0\n",
         },
     ),
     *planted(
-        "cli/arguments.py",
+        "cli/_arguments.py",
         "cli/test_max_pixels.py::test_the_limit_can_be_raised",
         {
             "Image.MAX_IMAGE_PIXELS = value": "pass",
@@ -139,63 +139,63 @@ FAULTS = [
         },
     ),
     *planted(
-        "whole_files.py",
-        "test_whole_files.py::test_a_file_is_replaced_in_one_step_or_not_at_all",
+        "atomic_write.py",
+        "test_atomic_write.py::test_a_file_is_replaced_in_one_step_or_not_at_all",
         {
             "beside.replace(path)": "path.write_bytes(beside.read_bytes()[:3])",
         },
     ),
     *planted(
-        "whole_files.py",
-        "test_whole_files.py::test_an_interrupt_between_two_renames_brings_the_old_folder_back",
+        "atomic_write.py",
+        "test_atomic_write.py::test_an_interrupt_between_two_renames_brings_the_old_folder_back",
         {
             "if old.exists() and not path.exists():": "if False:",
         },
     ),
     *planted(
-        "cli/fit.py",
+        "cli/_fit.py",
         "cli/test_places.py::test_fit_replaces_a_model_only_when_told_to",
         {
             "if options.out.exists() and not is_empty_folder(options.out) and not options.overwrite:": "if False:",
         },
     ),
     *planted(
-        "cli/fit.py",
+        "cli/_fit.py",
         "cli/test_folder.py::test_an_interrupted_fit_saves_what_it_learned_and_ends_with_130",
         {
             "if clf.interrupted_ and not learned:": "if False:",
         },
     ),
     *planted(
-        "cli/fit.py",
+        "cli/_fit.py",
         "cli/test_folder.py::test_fit_says_when_its_model_is_useless",
         {
             "right <= most": "right > most",
         },
     ),
     *planted(
-        "cli/entrypoint.py",
+        "cli/_entrypoint.py",
         "cli/test_folder.py::test_an_interrupted_fit_saves_what_it_learned_and_ends_with_130",
         {
             "return 130": "return 0",
         },
     ),
     *planted(
-        "cli/entrypoint.py",
+        "cli/_entrypoint.py",
         "cli/test_places.py::test_names_are_written_in_utf8_whatever_the_encoding",
         {
             'reconfigure(encoding="utf-8", errors=errors)': "pass",
         },
     ),
     *planted(
-        "cli/arguments.py",
+        "cli/_arguments.py",
         "cli/test_arguments.py::test_ranges_are_those_of_the_estimators",
         {
             "if not 0 < number <= 1:": "if not 0 <= number:",
         },
     ),
     *planted(
-        "cli/explain.py",
+        "cli/_explain.py",
         "cli/test_folder.py::test_explain_writes_page_figures_and_masks",
         {
             "exp.to_html(options.html, y=labels, names=files)": "exp.to_html(options.html, names=files)",
@@ -203,28 +203,28 @@ FAULTS = [
         },
     ),
     *planted(
-        "report/payload.py",
-        "report/test_html.py::test_the_work_grows_with_the_number_of_images_not_with_its_square",
+        "explanations/report/_payload.py",
+        "explanations/test_html.py::test_the_work_grows_with_the_number_of_images_not_with_its_square",
         {
             "exp, image = exp[image], 0": "",
         },
     ),
     *planted(
-        "cli/evaluate.py",
+        "cli/_evaluate.py",
         "cli/test_folder.py::test_a_missing_mask_costs_its_own_score_alone",
         {
             'missing="skip"': 'missing="raise"',
         },
     ),
     *planted(
-        "cli/files.py",
+        "cli/_files.py",
         "cli/test_folder.py::test_damaged_files_of_classes",
         {
             "    if lost:\n": "    if False:\n",
         },
     ),
     *planted(
-        "cli/outputs.py",
+        "cli/_outputs.py",
         "cli/test_outputs.py::test_folders_are_mirrored_and_endings_kept_where_names_meet",
         {
             "            if _alike(candidate + ending) not in taken:\n": "            if candidate + ending not in taken:\n",
@@ -232,14 +232,14 @@ FAULTS = [
         },
     ),
     *planted(
-        "whole_files.py",
-        "test_whole_files.py::test_what_is_of_another_kind_is_never_touched",
+        "atomic_write.py",
+        "test_atomic_write.py::test_what_is_of_another_kind_is_never_touched",
         {
             "    return path.is_dir() and not any(path.iterdir())\n": "    return path.is_dir()\n",
         },
     ),
     *planted(
-        "cli/files.py",
+        "cli/_files.py",
         "cli/test_numbers.py",
         {"set_params(certainty_threshold=certainty)": "set_params()"},
     ),

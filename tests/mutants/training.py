@@ -4,7 +4,7 @@ from mutants.fault import planted
 
 FAULTS = [
     *planted(
-        "training/seeding.py",
+        "training/_seeding.py",
         "training/test_seeding.py::test_own_numbers_go_on_where_they_stopped",
         {
             "                self.states = _get_states(self.device)\n": "",
@@ -13,14 +13,14 @@ FAULTS = [
         },
     ),
     *planted(
-        "training/seeding.py",
+        "training/_seeding.py",
         "training/test_seeding.py::test_without_a_random_state_numpys_generator_decides",
         {
             "return int(check_random_state(random_state).randint(2**31 - 1))": "return int(np.random.SeedSequence().generate_state(1)[0] >> 1 if random_state is None else check_random_state(random_state).randint(2**31 - 1))",
         },
     ),
     *planted(
-        "training/seeding.py",
+        "training/_seeding.py",
         "training/test_seeding.py::test_what_the_program_has_switched_changes_nothing[float64]",
         {
             "                torch.set_default_dtype(torch.float32)\n": "",
@@ -28,7 +28,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "training/seeding.py",
+        "training/_seeding.py",
         "training/test_seeding.py::test_turns_are_taken_in_order",
         {
             "            with self._queue:\n                self._turn.acquire()": "            self._turn.acquire()",
@@ -36,7 +36,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "training/seeding.py",
+        "training/_seeding.py",
         "training/test_seeding.py::test_a_forked_child_does_not_wait_for_threads_of_its_parent",
         {
             "    _TURNS.after_fork()\n": "",
@@ -44,14 +44,14 @@ FAULTS = [
         },
     ),
     *planted(
-        "training/seeding.py",
+        "training/_seeding.py",
         "training/test_seeding.py::test_a_device_that_is_not_there",
         {
             'if resolved.type == "meta":': "if False:",
         },
     ),
     *planted(
-        "training/surroundings.py",
+        "training/_surroundings.py",
         "training/test_seeding.py::test_what_the_program_has_switched_changes_nothing",
         {
             "        if torch.is_inference_mode_enabled():": "        if False:",
@@ -60,14 +60,14 @@ FAULTS = [
         },
     ),
     *planted(
-        "training/surroundings.py",
+        "training/_surroundings.py",
         "training/test_seeding.py::test_a_forked_child_answers_after_the_model_was_used",
         {
             "            inside.callback(torch.set_num_threads, threads)\n": "",
         },
     ),
     *planted(
-        "training/net.py",
+        "training/_net.py",
         "training/test_monitors.py",
         {
             "            if preparing and compares_epochs(callback):\n                continue\n": "",
@@ -81,7 +81,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "training/monitors.py",
+        "training/_monitors.py",
         "training/test_monitors.py",
         {
             "if held_out and compares_epochs(callback) and validation_fraction is None:": "if False:",
@@ -91,14 +91,14 @@ FAULTS = [
         },
     ),
     *planted(
-        "training/checkpoints.py",
+        "training/_checkpoints.py",
         "training/test_monitors.py::test_a_training_that_was_stopped_early_is_over",
         {
             "        if _is_stopped(net):\n            self._write(net)": "        if False:\n            self._write(net)",
         },
     ),
     *planted(
-        "training/augmentation.py",
+        "training/_augmentation.py",
         "training/test_augmentation.py",
         {
             "        return partial(augmented, augment)": "        return augment",
@@ -108,47 +108,47 @@ FAULTS = [
         },
     ),
     *planted(
-        "estimators/trained.py",
+        "estimators/_fitting.py",
         "training/test_augmentation.py::test_a_fault_of_an_augmentation_is_found_before_anything_else",
         {
             "        if callable(views.augment):": "        if False:",
         },
     ),
     *planted(
-        "training/fitting.py",
+        "training/_fitting.py",
         "training/test_workers.py::test_what_cannot_be_sent_to_a_worker_is_said",
         {
             '    if (set_by_program or multiprocessing.get_all_start_methods()[0]) == "fork":': "    if True:",
         },
     ),
     *planted(
-        "training/stream.py",
+        "training/_stream.py",
         "training/test_stream.py::test_a_stream_that_does_not_end_is_mentioned_once",
         {
             "                warn_at = math.inf\n": "",
         },
     ),
     *planted(
-        "training/progress.py",
+        "training/_progress.py",
         "training/test_progress.py::test_a_bar_begins_at_the_epochs_that_are_done",
         {
             "initial=self.done,": "",
         },
     ),
     *planted(
-        "training/fitting.py",
+        "training/_fitting.py",
         "estimators/test_p2p.py::test_memory_is_given_back_at_once",
         {"net.predictor = None  #": "pass  #"},
     ),
     *planted(
-        "training/fitting.py",
+        "training/_fitting.py",
         "training/test_progress.py::test_a_training_that_goes_on_begins_where_it_was_stopped",
         {
             "TrainingBar(epochs, done)": "TrainingBar(epochs)",
         },
     ),
     *planted(
-        "training/outcome.py",
+        "training/_outcome.py",
         "training/test_outcome.py::test_the_border_is_the_entropy_of_the_classes",
         {
             "if found and min(found) >= _SHARE_OF_GUESSING * scale * of_guessing:": "if found and min(found) >= 2 * scale * of_guessing:",

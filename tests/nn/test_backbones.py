@@ -13,9 +13,9 @@ from p2pselect.exceptions import (
     UnknownNameError,
     WeightsNotFoundError,
 )
-from p2pselect.nn import weights
-from p2pselect.nn.backbones import build_classifier
-from p2pselect.nn.selectors import Selector, build_pixel_scorer
+from p2pselect.nn import _weights as weights
+from p2pselect.nn._backbones import build_classifier
+from p2pselect.nn._selectors import Selector, build_pixel_scorer
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from p2pselect.nn.dilation import PhasedConv2d, without_dilation
-from p2pselect.nn.image_network import ImageNetwork
-from p2pselect.nn.selectors import build_pixel_scorer
+from p2pselect.nn._dilation import PhasedConv2d, without_dilation
+from p2pselect.nn._image_network import ImageNetwork
+from p2pselect.nn._selectors import build_pixel_scorer
 
 
 def depthwise(side=5, dilation=2, bias=False, multiplier=1, **changes):

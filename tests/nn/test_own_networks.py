@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from p2pselect.exceptions import InputError, P2PSelectWarning
-from p2pselect.nn.backbones import build_classifier
-from p2pselect.nn.selectors import build_pixel_scorer
+from p2pselect.nn._backbones import build_classifier
+from p2pselect.nn._selectors import build_pixel_scorer
 
 Outputs = namedtuple("Outputs", ["logits", "aux"])
 

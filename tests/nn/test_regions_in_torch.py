@@ -5,9 +5,9 @@ import pytest
 import torch
 from oracles.objectives import region_means
 
-from p2pselect.nn.masking import apply_mask
-from p2pselect.nn.pooling import region_areas, region_mean, to_pixels, upsample
-from p2pselect.nn.sampling import relaxed_bernoulli, sample_logits
+from p2pselect.nn._masking import apply_mask
+from p2pselect.nn._pooling import region_areas, region_mean, to_pixels, upsample
+from p2pselect.nn._sampling import relaxed_bernoulli, sample_logits
 
 RNG = np.random.default_rng(0)
 

@@ -9,8 +9,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from p2pselect.exceptions import P2PSelectWarning, WeightsNotFoundError
-from p2pselect.nn.backbones import build_classifier
-from p2pselect.nn.selectors import build_pixel_scorer
+from p2pselect.nn._backbones import build_classifier
+from p2pselect.nn._selectors import build_pixel_scorer
 
 
 @pytest.fixture(scope="module")

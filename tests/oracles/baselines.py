@@ -1,4 +1,4 @@
-"""Slow, literal versions of what the methods of ``p2pselect.baselines`` compute."""
+"""Slow, literal versions of what the methods of ``p2pselect.methods`` compute."""
 
 import itertools
 import math

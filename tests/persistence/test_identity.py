@@ -10,11 +10,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from p2pselect import P2PClassifier, SuperpixelTransformer, baselines, load, presets
-from p2pselect.config_values import decode, encode
+from p2pselect import P2PClassifier, SuperpixelTransformer, load, methods, presets
 from p2pselect.exceptions import InputError
-from p2pselect.model_folder import CONFIG
 from p2pselect.persistence import save
+from p2pselect.persistence._config_values import decode, encode
+from p2pselect.persistence._model_folder import CONFIG
 
 text = st.text(st.characters(exclude_categories=["Cs"]))
 numpy_scalars = st.one_of(
@@ -109,7 +109,7 @@ def test_tags_that_lie(content):
         decode(content)
 
 
-METHODS = [*baselines.BASELINES.values()]
+METHODS = [*methods.BASELINES.values()]
 X = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)
 SETTINGS = presets.SMALL | {
     "image_size": 32,

@@ -11,10 +11,10 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from p2pselect import P2PClassifier
-from p2pselect.baselines import BlackboxClassifier
 from p2pselect.exceptions import InputError, ModelFileError
-from p2pselect.model_folder import CONFIG, FORMAT, WEIGHTS, config_digest
+from p2pselect.methods import BlackboxClassifier
 from p2pselect.persistence import load, save
+from p2pselect.persistence._model_folder import CONFIG, FORMAT, WEIGHTS, config_digest
 
 
 @pytest.fixture

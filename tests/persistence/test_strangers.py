@@ -8,8 +8,8 @@ import torch
 
 from p2pselect import P2PClassifier, SuperpixelTransformer
 from p2pselect.exceptions import ModelFileError, P2PSelectWarning
-from p2pselect.model_folder import CONFIG, WEIGHTS, config_digest
 from p2pselect.persistence import load
+from p2pselect.persistence._model_folder import CONFIG, WEIGHTS, config_digest
 
 
 @pytest.fixture
@@ -112,7 +112,8 @@ def test_absurd_settings(saved, params):
 
 
 def test_nothing_is_downloaded_for_a_model(clf, saved, monkeypatch):
-    from p2pselect.nn import backbones, selectors
+    from p2pselect.nn import _backbones as backbones
+    from p2pselect.nn import _selectors as selectors
 
     def refuse(name, pretrained, build):
         assert pretrained is False

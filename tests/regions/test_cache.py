@@ -8,7 +8,7 @@ import pytest
 
 from p2pselect import SuperpixelTransformer
 from p2pselect.exceptions import InputError, P2PSelectWarning
-from p2pselect.regions.cache import LabelCache, cache_key, open_cache
+from p2pselect.regions._cache import LabelCache, cache_key, open_cache
 
 KEYS = [bytes([k]) * 16 for k in range(8)]
 
@@ -77,7 +77,7 @@ def test_an_emptied_folder_is_filled_again(tmp_path):
 
 WRITER = """
 import sys, numpy as np
-from p2pselect.regions.cache import LabelCache
+from p2pselect.regions._cache import LabelCache
 stored = LabelCache(sys.argv[1])
 for k in range(200):
     key = (int(sys.argv[2]) * 1000 + k).to_bytes(16, "little")

@@ -4,11 +4,11 @@ import sys
 
 import pytest
 
-from p2pselect.regions import compiled as module
-from p2pselect.regions.compiled import compiled
+from p2pselect.regions import _compiled as module
+from p2pselect.regions._compiled import compiled
 
 SCRIPT = """
-from p2pselect.regions.compiled import compiled
+from p2pselect.regions._compiled import compiled
 
 @compiled
 def double(x):

@@ -4,9 +4,10 @@ from oracles.regions import components, is_canonical
 
 from p2pselect import SuperpixelTransformer
 from p2pselect.exceptions import InputError, UnknownNameError
-from p2pselect.regions import engines, masks_to_labels
-from p2pselect.regions.engines import ENGINES, Settings
-from p2pselect.regions.slic import slic
+from p2pselect.regions import _engines as engines
+from p2pselect.regions import masks_to_labels
+from p2pselect.regions._engines import ENGINES, Settings
+from p2pselect.regions._slic import slic
 
 INSTALLED = sorted(set(ENGINES) - {"fast_slic"})
 

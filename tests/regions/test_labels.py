@@ -14,8 +14,8 @@ from p2pselect.regions import (
     region_areas,
     relabel,
 )
-from p2pselect.regions.connectivity import connect
-from p2pselect.regions.slic import slic
+from p2pselect.regions._connectivity import connect
+from p2pselect.regions._slic import slic
 
 MAPS = arrays(
     np.int32, array_shapes(min_dims=2, max_dims=2, max_side=12), elements=st.integers(-1, 2)

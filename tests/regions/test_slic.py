@@ -4,9 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles.regions import is_canonical, kmeans
 
-from p2pselect.regions.engines import REVISION
-from p2pselect.regions.features import image_features
-from p2pselect.regions.slic import _cluster, grid_shape, max_regions, min_size, slic
+from p2pselect.regions._engines import REVISION
+from p2pselect.regions._features import image_features
+from p2pselect.regions._slic import _cluster, grid_shape, max_regions, min_size, slic
 
 SIDES = st.integers(1, 70)
 

@@ -8,16 +8,16 @@ from oracles.leaks import LEAKS
 from sklearn.base import clone
 from torch import nn
 
-import p2pselect.estimators.selection
+import p2pselect.selection._prediction_run
 from p2pselect import P2PClassifier
-from p2pselect.baselines import (
+from p2pselect.exceptions import P2PSelectWarning
+from p2pselect.methods import (
     BlackboxClassifier,
     COMETClassifier,
     InfoMaskClassifier,
     RealXClassifier,
 )
-from p2pselect.exceptions import P2PSelectWarning
-from p2pselect.nn.model import SelectiveModel
+from p2pselect.nn._model import SelectiveModel
 from p2pselect.testing import (
     FLAT_SETTINGS,
     check_image_classifier,
@@ -65,14 +65,16 @@ class TestLeaks:
 
     @pytest.mark.parametrize("leak", LEAKS.values(), ids=LEAKS)
     def test_found(self, estimator, leak, monkeypatch):
-        monkeypatch.setattr(p2pselect.estimators.selection, "apply_mask", leak)
+        monkeypatch.setattr(p2pselect.selection._prediction_run, "apply_mask", leak)
         with pytest.raises(
             AssertionError, match=f"(?s)1 checks failed .*\n{REMOVED}: .*not equal"
         ):
             run(REMOVED, estimator)
 
     def test_another_image_than_the_explanation_shows(self, estimator, monkeypatch):
-        monkeypatch.setattr(p2pselect.estimators.selection, "apply_mask", LEAKS["everything"])
+        monkeypatch.setattr(
+            p2pselect.selection._prediction_run, "apply_mask", LEAKS["everything"]
+        )
         with pytest.raises(AssertionError, match="Not equal to tolerance"):
             run(FAITHFUL, estimator)
 
@@ -133,7 +135,7 @@ def test_a_selector_that_keeps_everything_hides_no_leak(leak, monkeypatch):
     X, y = make_check_images(12, 8)
     assert clone(clf).fit(X, y).transform(X).all()
     run(REMOVED, clf)
-    monkeypatch.setattr(p2pselect.estimators.selection, "apply_mask", leak)
+    monkeypatch.setattr(p2pselect.selection._prediction_run, "apply_mask", leak)
     with pytest.raises(AssertionError, match=f"(?s){REMOVED}: .*not equal"):
         run(REMOVED, clf)
 

@@ -8,7 +8,7 @@ from torchvision.transforms import v2
 
 from p2pselect import P2PClassifier, presets
 from p2pselect.exceptions import InputError
-from p2pselect.training.augmentation import (
+from p2pselect.training._augmentation import (
     AUGMENTATIONS,
     Affine,
     Shift,

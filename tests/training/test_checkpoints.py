@@ -10,8 +10,8 @@ import torch
 from skorch.callbacks import Callback
 
 from p2pselect import P2PClassifier, SuperpixelTransformer, datasets, presets
-from p2pselect.baselines import BASELINES
 from p2pselect.exceptions import InputError, TrainingError
+from p2pselect.methods import BASELINES
 
 SETTINGS = {
     **presets.SMALL,

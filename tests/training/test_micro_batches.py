@@ -4,9 +4,9 @@ import torch
 from torch import nn
 
 from p2pselect import datasets
-from p2pselect.baselines import BlackboxClassifier
 from p2pselect.exceptions import P2PSelectWarning
-from p2pselect.training.net import SelectiveNet
+from p2pselect.methods import BlackboxClassifier
+from p2pselect.training._net import SelectiveNet
 
 
 class Logits(nn.Module):

@@ -20,11 +20,11 @@ from skorch.callbacks import (
 )
 
 from p2pselect import P2PClassifier, SuperpixelTransformer, datasets, presets
-from p2pselect.baselines import BASELINES
 from p2pselect.exceptions import InputError, P2PSelectWarning
-from p2pselect.objectives.p2p import P2PObjective
-from p2pselect.training.checkpoints import Checkpoints
-from p2pselect.training.monitors import check_callbacks, compares_epochs
+from p2pselect.methods import BASELINES
+from p2pselect.methods._p2p_loss import P2PObjective
+from p2pselect.training._checkpoints import Checkpoints
+from p2pselect.training._monitors import check_callbacks, compares_epochs
 
 SETTINGS = {
     **presets.SMALL,

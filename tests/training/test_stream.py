@@ -10,11 +10,11 @@ from PIL import Image
 from torch.utils.data import IterableDataset, get_worker_info
 
 from p2pselect import P2PClassifier, datasets, presets
-from p2pselect.baselines import DiETClassifier, L2XClassifier
 from p2pselect.exceptions import InputError, P2PSelectWarning, TrainingError
-from p2pselect.training import stream
-from p2pselect.training.data import Views
-from p2pselect.training.stream import StreamContents, TrainingStream
+from p2pselect.methods import DiETClassifier, L2XClassifier
+from p2pselect.training import _stream as stream
+from p2pselect.training._data import Views
+from p2pselect.training._stream import StreamContents, TrainingStream
 
 SCENES = datasets.make_digit_scenes(41, image_size=32, random_state=0)
 PAIRS = list(zip(SCENES.images, (SCENES.target % 2).tolist(), strict=True))

@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from p2pselect.exceptions import InputError
-from p2pselect.training.augmentation import flip
-from p2pselect.training.data import Views
-from p2pselect.training.fitting import check_sendable
+from p2pselect.training._augmentation import flip
+from p2pselect.training._data import Views
+from p2pselect.training._fitting import check_sendable
 
 SCRIPT = """
 import sys

@@ -1,0 +1,222 @@
+"""Train, predict and explain real images, in a few minutes on a laptop.
+
+Trains a small P2PClassifier and the same classifier on whole images, prints how they
+compare on the test split, and writes a page of explanations as PNG and as interactive
+HTML.  Without --data it makes its data: handwritten digits pasted on photographs.
+
+    p2pselect demo --out results
+    p2pselect demo --data emoji_scenes --target scene --epochs 30
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from p2pselect._optional import need
+from p2pselect.atomic_write import (
+    check_file_place,
+    check_folder_place,
+    write_json,
+    written_whole,
+)
+from p2pselect.cli._arguments import add_seed, whole
+from p2pselect.exceptions import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+#: Digit scenes that the demo makes, by split.
+SIZES = ((4000, "train"), (500, "test"))
+#: Fewer than the preset's epochs, for there are many images.
+EPOCHS = 14
+#: How many test images the HTML page shows.
+HTML_IMAGES = 40
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``p2pselect demo``."""
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="a folder with labels.csv, train/ and test/ (the layout of emoji_scenes), or "
+        "with one sub-folder of images per class; default: digit scenes, made on the spot",
+    )
+    parser.add_argument(
+        "--target", choices=("object", "scene"), default="object", help="what to predict"
+    )
+    parser.add_argument(
+        "--epochs",
+        type=whole(1),
+        metavar="N",
+        help="default: 14 on digit scenes, 20 with --data",
+    )
+    add_seed(parser, default=0)
+    parser.add_argument(
+        "--out", type=Path, default=Path("p2pselect_demo"), metavar="DIR", help="for PNG, HTML"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
+
+
+@dataclass
+class Split:
+    """Images, labels and, where there are any, object masks."""
+
+    images: Any
+    target: np.ndarray
+    masks: np.ndarray | None
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute in one thread.
+
+    Networks as small as the demo's gain nothing from a second one, and a seed then means the
+    same figures whatever the number of cores: threads add up in another order.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Do what ``p2pselect demo`` says."""
+    need("matplotlib", "the figures of the demo", "p2pselect[plots]")
+    check_folder_place(options.out, "--out")
+    if options.json:
+        check_file_place(options.json, "--json")
+    with one_thread():
+        _run(options)
+
+
+def _run(options: argparse.Namespace) -> None:
+    from p2pselect import P2PClassifier, presets
+    from p2pselect.methods import BlackboxClassifier
+
+    started = time.perf_counter()
+    train, test = load(options.data, options.target, options.seed)
+    settings: dict[str, Any] = {**presets.SMALL, "random_state": options.seed, "verbose": 1}
+    share = presets.SMALL["warmup_epochs"] / presets.SMALL["max_epochs"]
+    epochs = EPOCHS if options.data is None else presets.SMALL["max_epochs"]
+    epochs = epochs if options.epochs is None else options.epochs
+    settings |= {"max_epochs": epochs, "warmup_epochs": round(share * epochs)}
+    print(f"{len(train.target)} images to learn from, {len(test.target)} to test on")
+    print("P2P: a selector keeps regions, a classifier sees those alone")
+    clf = P2PClassifier(**settings).fit(train.images, train.target)
+    print("black box: the same classifier on whole images")
+    blackbox = BlackboxClassifier(**BlackboxClassifier.known(settings))
+    blackbox.fit(train.images, train.target)
+    exp = clf.explain(test.images)
+    figures = measure(exp, test, blackbox)
+    png, html = draw(exp, test, options.out, options.seed)
+    figures["seconds"] = time.perf_counter() - started
+    print(table(figures))
+    print(f"\nLook at {png}\n    and {html}")
+    if options.json:
+        write_json(options.json, figures, indent=2)
+
+
+def load(root: Path | None, target: str, seed: int) -> tuple[Split, Split]:
+    """Training and test images of the demo."""
+    import numpy as np
+    from sklearn.model_selection import train_test_split
+
+    from p2pselect import datasets
+
+    if root is None:
+        kwargs: dict[str, Any] = {"image_size": 64, "target": target, "random_state": seed}
+        made = [
+            datasets.make_digit_scenes(n, **{"split": split, **kwargs}) for n, split in SIZES
+        ]
+    elif (root / "labels.csv").is_file():
+        kwargs = {"target": target}
+        made = [
+            datasets.load_emoji_scenes(root, split, **kwargs) for split in ("train", "test")
+        ]
+    else:
+        images, labels = datasets.load_image_folder(root)
+        rows = np.arange(len(labels))
+        try:
+            parts = train_test_split(rows, stratify=labels, random_state=seed)
+        except ValueError as error:
+            raise InputError(f"{root} cannot be split into train and test: {error}") from error
+        train, test = (Split(images[part], labels[part], None) for part in parts)
+        return train, test
+    train, test = (
+        Split(part.images, np.asarray(part.target_names)[part.target], part.masks)
+        for part in made
+    )
+    return train, test
+
+
+def measure(exp: Any, test: Split, blackbox: Any) -> dict[str, float | None]:
+    """The figures of the table; those that need object masks are None without them."""
+    import numpy as np
+
+    from p2pselect import metrics
+
+    figures: dict[str, float | None] = {
+        "accuracy": float(np.mean(exp.predicted == test.target)),
+        "blackbox_accuracy": float(np.mean(blackbox.predict(test.images) == test.target)),
+        "localization": None,
+        "random_row": None,
+        "center_row": None,
+        "kept_fraction": float(exp.kept_fraction.mean()),
+        "certain": float(exp.certainty_reached.mean()),
+    }
+    if test.masks is not None:
+        kept = exp.pixel_masks
+        figures["localization"] = float(metrics.localization_score(kept, test.masks))
+        figures["random_row"] = float(metrics.random_localization(test.masks))
+        figures["center_row"] = float(metrics.center_localization(kept, test.masks))
+    return figures
+
+
+def draw(exp: Any, test: Split, folder: Path, seed: int) -> tuple[Path, Path]:
+    """Write the PNG page and the HTML report."""
+    from p2pselect.explanations.figures import plot_page
+
+    png, html = folder / "explanations.png", folder / "explanations.html"
+    page = plot_page(exp, test.target, random_state=seed, object_masks=test.masks)
+    with written_whole(png, "wb") as file:
+        page.savefig(file, format="png", dpi=120)
+    exp.to_html(
+        html,
+        y=test.target,
+        object_masks=test.masks,
+        max_images=HTML_IMAGES,
+        title="p2pselect demo",
+    )
+    return png, html
+
+
+def table(figures: dict[str, float | None]) -> str:
+    """The figures as text, one row each."""
+    rows = [
+        ("accuracy, P2P", "accuracy"),
+        ("accuracy, same classifier on whole images", "blackbox_accuracy"),
+        ("localization: share of the kept pixels on the object", "localization"),
+        ("    a random mask would have", "random_row"),
+        ("    a centered disc of the same size would have", "center_row"),
+        ("pixels kept", "kept_fraction"),
+        ("images on which it became certain", "certain"),
+    ]
+    width = max(len(words) for words, _ in rows)
+    lines = ["", "on the test split".ljust(width), "-" * (width + 8)]
+    for words, name in rows:
+        value = figures[name]
+        shown = "no masks" if value is None else f"{value:.1%}"
+        lines.append(f"{words.ljust(width)} {shown:>7}")
+    lines.append(f"{'time'.ljust(width)} {figures['seconds']:>5.0f} s")
+    return "\n".join(lines)

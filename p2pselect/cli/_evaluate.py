@@ -1,0 +1,92 @@
+"""Score a model on a folder of labelled images, and of object masks where there are any.
+
+p2pselect evaluate leaves.model leaves/test
+p2pselect evaluate leaves.model leaves/test/images --masks-dir leaves/test/masks --json f.json
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from p2pselect.atomic_write import check_file_place, write_json
+from p2pselect.cli._arguments import add_certainty, add_on_error
+from p2pselect.exceptions import InputError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``p2pselect evaluate``."""
+    parser.add_argument("model", type=Path, metavar="MODEL")
+    parser.add_argument("folder", type=Path, metavar="DIR", help="holds CLASS/IMAGE files")
+    parser.add_argument(
+        "--masks-dir",
+        type=Path,
+        metavar="DIR",
+        help="holds CLASS/IMAGE.png, object white; images without one are left out of the "
+        "scores of masks",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
+    add_certainty(parser)
+    add_on_error(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Do what ``p2pselect evaluate`` says."""
+    if options.json:
+        check_file_place(options.json, "--json")
+    import numpy as np
+
+    from p2pselect import datasets, metrics
+    from p2pselect.cli._files import drop_unreadable, hint_at_skipping, load_model
+
+    model = load_model(options.model, options.certainty)
+    images, labels = datasets.load_image_folder(options.folder)
+    unknown = sorted(set(labels.tolist()) - {str(label) for label in model.classes_})
+    if unknown:
+        raise InputError(
+            f"{options.folder} has classes that the model does not know: {unknown[:5]}; "
+            f"it knows {[str(label) for label in model.classes_[:10]]}"
+        )
+    if options.on_error == "skip":
+        images, labels = drop_unreadable(images, labels)
+    else:
+        with hint_at_skipping():
+            images.check_readable(progress=True)
+    masks = None
+    if options.masks_dir is not None:
+        masks = datasets.load_mask_folder(
+            options.masks_dir, images, model.image_size, missing="skip"
+        )
+    exp = model.explain(images)
+    correct = exp.predicted.astype(str) == labels
+    figures = {
+        "n_images": len(labels),
+        "accuracy": float(correct.mean()),
+        "kept_fraction": float(exp.kept_fraction.mean()),
+        "certain": float(exp.certainty_reached.mean()),
+        "calibration_error": float(metrics.expected_calibration_error(correct, exp.certainty)),
+        "insertion_fidelity": float(
+            metrics.insertion_fidelity_curve(exp, model.predict_proba_masked).area
+        ),
+        "deletion_fidelity": float(
+            metrics.deletion_fidelity_curve(exp, model.predict_proba_masked).area
+        ),
+    }
+    if masks is not None:
+        kept = exp.pixel_masks
+        figures["n_masks"] = int(masks.any(axis=(1, 2)).sum())
+        figures["localization"] = float(metrics.localization_score(kept, masks))
+        figures["empty"] = metrics.n_empty_masks(kept)
+        figures["random_row"] = float(metrics.random_localization(masks))
+        figures["center_row"] = float(metrics.center_localization(kept, masks))
+    for name, value in figures.items():
+        print(f"{name:20s} {value:.4f}" if isinstance(value, float) else f"{name:20s} {value}")
+    print(f"{'':20s} per class: accuracy, kept")
+    # Whole names: those of some data sets differ at their ends only.
+    width = max(20, *(len(label) for label in labels.tolist()))
+    kept_fraction = exp.kept_fraction
+    for label in np.unique(labels):
+        own = labels == label
+        print(f"{label:{width}s} {correct[own].mean():.4f}, {kept_fraction[own].mean():.4f}")
+    if options.json:
+        write_json(options.json, figures, indent=2)

@@ -1,0 +1,84 @@
+"""Image files and models that are named on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from p2pselect.exceptions import ImageReadError, InputError
+from p2pselect.images import ImageSequence, as_images
+from p2pselect.images._folders import list_folder, warn_left_out
+
+
+def find_images(places: Sequence[str], on_error: Any) -> ImageSequence:
+    """Images at these places: files as they are, folders with all images below them."""
+    files: list[str] = []
+    for place in places:
+        if not Path(place).is_dir():
+            files.append(place)
+            continue
+        listing = list_folder(place)
+        if not listing.files:
+            left_out = listing.left_out()
+            but = f", but {left_out}" if left_out else ""
+            raise InputError(f"{place} holds no images{but}")
+        warn_left_out(listing)
+        files += listing.paths()
+    with hint_at_skipping():
+        images = as_images(files, on_error=on_error)
+        if on_error == "raise":
+            images.check_readable(progress=True)
+            return images
+    return images[_readable(images)]
+
+
+def drop_unreadable(
+    images: ImageSequence, labels: np.ndarray
+) -> tuple[ImageSequence, np.ndarray]:
+    """Leave out images that cannot be read, with their labels, and name them.
+
+    Raises
+    ------
+    InputError
+        When a class would be lost altogether.
+    """
+    readable = _readable(images)
+    lost = sorted(set(labels.tolist()) - set(labels[readable].tolist()))
+    if lost:
+        raise InputError(f"every image of these classes is damaged: {', '.join(lost)}")
+    return images[readable], labels[readable]
+
+
+@contextmanager
+def hint_at_skipping() -> Iterator[None]:
+    """Say with every error about damaged images how to leave them out."""
+    try:
+        yield
+    except ImageReadError as error:
+        raise ImageReadError(f"{error}\n(--on-error skip leaves these out)") from error
+
+
+def _readable(images: ImageSequence) -> np.ndarray:
+    readable = images.readable(progress=True)
+    if not readable.any():
+        raise InputError("none of the images can be read")
+    return readable
+
+
+def file_names(images: ImageSequence) -> list[str]:
+    """The files of a sequence that came from files."""
+    if images.files is None:
+        raise InputError("these images are not files")
+    return [str(file) for file in images.files]
+
+
+def load_model(path: Path, certainty: float | None) -> Any:
+    """A saved model, with another certainty threshold where one is given."""
+    from p2pselect.persistence import load
+
+    model = load(path)
+    return model if certainty is None else model.set_params(certainty_threshold=certainty)

@@ -1,0 +1,187 @@
+"""Train a model on a folder of images, one sub-folder per class.
+
+p2pselect fit leaves/train --out leaves.model
+p2pselect fit leaves/train --out leaves.model --epochs 40 --image-size 96 --flip
+"""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from p2pselect.atomic_write import (
+    check_file_place,
+    check_folder_place,
+    check_replaceable,
+    is_empty_folder,
+    write_json,
+)
+from p2pselect.cli._arguments import add_on_error, add_seed, whole
+from p2pselect.exceptions import InputError, P2PSelectWarning
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from p2pselect import ImageSequence, P2PClassifier
+
+#: Networks from random weights need this many steps, however few images there are.
+_STEPS = 2000
+#: Training images that are looked at in the end, which costs less than an epoch.
+_LOOKED_AT = 64
+#: Share of the pixels that is as good as none of them.
+_ALMOST_NONE = 0.005
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``p2pselect fit``."""
+    parser.add_argument("folder", type=Path, metavar="DIR", help="holds CLASS/IMAGE files")
+    parser.add_argument("--out", type=Path, required=True, metavar="MODEL", help="a new folder")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace the model that MODEL already holds"
+    )
+    parser.add_argument(
+        "--preset",
+        choices=("small", "paper"),
+        default="small",
+        help="small networks for CPUs, or the paper's for GPUs (default: small)",
+    )
+    parser.add_argument(
+        "--epochs",
+        type=whole(1),
+        metavar="N",
+        help="default: the preset's, and more where there are few images",
+    )
+    parser.add_argument(
+        "--image-size", type=whole(1), metavar="PIXELS", help="default: the preset's"
+    )
+    parser.add_argument("--segments", type=whole(1), metavar="N", help="regions per image")
+    parser.add_argument(
+        "--flip", action="store_true", help="mirror images at random instead of shifting them"
+    )
+    parser.add_argument(
+        "--workers",
+        type=whole(0),
+        default=0,
+        metavar="N",
+        help="processes that read images (default: 0, the command's own)",
+    )
+    add_seed(parser)
+    parser.add_argument(
+        "--checkpoints",
+        type=Path,
+        metavar="DIR",
+        help="keep the state of training here; the same command goes on after it was stopped",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the history as JSON")
+    add_on_error(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Do what ``p2pselect fit`` says."""
+    _check_places(options)
+    from p2pselect import P2PClassifier, SuperpixelTransformer, datasets, presets
+    from p2pselect.cli._files import drop_unreadable, hint_at_skipping
+
+    settings: dict[str, Any] = {
+        **(presets.SMALL if options.preset == "small" else {}),
+        "random_state": options.seed,
+        "num_workers": options.workers,
+        "checkpoint_dir": options.checkpoints,
+        "verbose": 1,
+    }
+    if options.image_size is not None:
+        settings["image_size"] = options.image_size
+    if options.segments is not None:
+        settings["regions"] = SuperpixelTransformer(n_segments=options.segments)
+    if options.flip:
+        settings["augment"] = "flip"
+    images, labels = datasets.load_image_folder(options.folder)
+    if options.on_error == "skip":
+        images, labels = drop_unreadable(images, labels)
+    counts = Counter(labels.tolist())
+    named = ", ".join(f"{label} {count}" for label, count in sorted(counts.items()))
+    print(f"{len(labels)} images, {len(counts)} classes: {named[:200]}")
+    epochs = options.epochs
+    if epochs is None and options.preset == "small":
+        epochs = max(settings["max_epochs"], -(-_STEPS * settings["batch_size"] // len(labels)))
+    if epochs is not None:
+        # Every training keeps the preset's share of warm-up, or the selector learns nothing.
+        share = settings.get("warmup_epochs", 0) / settings.get("max_epochs", 1)
+        settings |= {"max_epochs": epochs, "warmup_epochs": round(share * epochs)}
+    with hint_at_skipping():
+        clf = P2PClassifier(**settings).fit(images, labels)
+    learned = len(clf.history_)
+    if clf.interrupted_ and not learned:
+        raise KeyboardInterrupt("interrupted within the first epoch: nothing is saved")
+    clf.save(options.out)
+    rows = [
+        {k: v for k, v in row.items() if isinstance(v, (int, float, str))}
+        for row in clf.history_.to_list()
+    ]
+    if options.json:
+        write_json(options.json, rows)
+    if clf.interrupted_:
+        raise KeyboardInterrupt(
+            f"interrupted after {learned} of {clf.max_epochs} epochs; what was learned by then "
+            f"is saved in {options.out}"
+        )
+    say_what_it_learned(clf, images, labels)
+    print(f"saved {options.out}; next: p2pselect evaluate {options.out} DIR")
+
+
+def say_what_it_learned(clf: P2PClassifier, images: ImageSequence, labels: np.ndarray) -> None:
+    """Print how the model does on a few of its own images, and warn if that is hopeless.
+
+    Parameters
+    ----------
+    clf : P2PClassifier
+        Fitted.
+    images : ImageSequence
+        Its training images.
+    labels : ndarray of shape (n,), str
+        Their labels.
+    """
+    import numpy as np
+
+    # Evenly spaced, so that every class takes part: images come class after class.
+    rows = np.unique(np.linspace(0, len(labels) - 1, _LOOKED_AT).round().astype(int))
+    exp = clf.explain(images[rows])
+    right = np.mean(exp.predicted.astype(str) == labels[rows])
+    kept = exp.kept_fraction.mean()
+    print(
+        f"on {len(rows)} of the training images: {right:.1%} right, "
+        f"{kept:.1%} of the pixels kept"
+    )
+    most = max(Counter(labels[rows].tolist()).values()) / len(rows)
+    faults = {
+        f"is right no more often than one that always names the same class ({most:.1%})": (
+            right <= most
+        ),
+        "keeps everything, so that its masks explain nothing": kept > 1 - _ALMOST_NONE,
+        "keeps nothing, so that it can only guess": kept < _ALMOST_NONE,
+    }
+    if found := [words for words, is_so in faults.items() if is_so]:
+        warnings.warn(
+            f"on its own training images the model {' and '.join(found)}: check the labels, "
+            "then try more epochs (--epochs), larger images (--image-size) or other regions "
+            "(--segments)",
+            P2PSelectWarning,
+            stacklevel=2,
+        )
+
+
+def _check_places(options: argparse.Namespace) -> None:
+    """Find out now, not after hours of training, what could not be written."""
+    check_replaceable(options.out, "config.json", "a saved model", "--out")
+    if options.out.exists() and not is_empty_folder(options.out) and not options.overwrite:
+        raise InputError(
+            f"--out: {options.out} already holds a model; --overwrite replaces it once the "
+            "new one is trained"
+        )
+    if options.json:
+        check_file_place(options.json, "--json")
+    if options.checkpoints:
+        check_folder_place(options.checkpoints, "--checkpoints")

@@ -1,0 +1,70 @@
+"""Predict the classes of images, as CSV or JSON.
+
+p2pselect predict leaves.model photos/ > predictions.csv
+p2pselect predict leaves.model one.jpg two.png --format json
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from p2pselect.atomic_write import check_file_place, strict_json, written_whole
+from p2pselect.cli._arguments import add_certainty, add_on_error
+from p2pselect.cli._outputs import check_apart
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``p2pselect predict``."""
+    parser.add_argument("model", type=Path, metavar="MODEL")
+    parser.add_argument("images", nargs="+", metavar="IMAGES", help="files or folders")
+    parser.add_argument("--format", choices=("csv", "json"), default="csv")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="default: standard output")
+    add_certainty(parser)
+    add_on_error(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Do what ``p2pselect predict`` says."""
+    if options.out:
+        check_file_place(options.out, "--out")
+    from p2pselect.cli._files import file_names, find_images, load_model
+
+    model = load_model(options.model, options.certainty)
+    images = find_images(options.images, options.on_error)
+    files = file_names(images)
+    if options.out:
+        check_apart({"--out": [options.out]}, files)
+    proba = model.predict_proba(images)
+    names = [str(label) for label in model.classes_]
+    rows = [
+        {
+            "image": file,
+            "prediction": names[int(p.argmax())],
+            "certainty": round(float(p.max()), 6),
+            **{
+                f"p({name})": round(float(value), 6)
+                for name, value in zip(names, p, strict=True)
+            },
+        }
+        for file, p in zip(files, proba, strict=True)
+    ]
+    if options.out is None:
+        _write(sys.stdout, rows, options.format)
+    else:
+        # Names of files that are not UTF-8 come out byte for byte.
+        with written_whole(options.out, newline="", errors="surrogateescape") as file:
+            _write(file, rows, options.format)
+
+
+def _write(file: IO[Any], rows: Sequence[dict[str, Any]], form: str) -> None:
+    if form == "json":
+        file.write(strict_json(rows, indent=1) + "\n")
+        return
+    writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)

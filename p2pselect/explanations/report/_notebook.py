@@ -1,0 +1,71 @@
+"""How an explanation shows itself in a notebook: pictures in plain HTML, no script."""
+
+from __future__ import annotations
+
+from html import escape
+
+import numpy as np
+from PIL import Image
+
+from p2pselect.explanations._explanation import Explanation
+from p2pselect.explanations.figures._pixels import to_rgb
+from p2pselect.explanations.figures._words import (
+    certainty_words,
+    label,
+    percent,
+    sparsity_words,
+)
+from p2pselect.explanations.report._payload import image_uri
+
+_MOST_PAIRS = 6
+_SIDE = 144
+
+
+def repr_html(exp: Explanation) -> str:
+    """HTML for a notebook: one image with its words, or the first few of a batch.
+
+    Parameters
+    ----------
+    exp : Explanation
+
+    Returns
+    -------
+    str
+        Without script, without outside references; labels are escaped.
+
+    Examples
+    --------
+    >>> from p2pselect.explanations.figures import example_explanation
+    >>> repr_html(example_explanation(n_images=1).explanation).count("<img")
+    2
+    """
+    pairs = "".join(_pair(exp[i], len(exp) == 1) for i in range(min(_MOST_PAIRS, len(exp))))
+    more = f" The first {_MOST_PAIRS}:" if len(exp) > _MOST_PAIRS else ""
+    head = "" if len(exp) == 1 else f"<p><code>{escape(repr(exp))}</code>{more}</p>"
+    return f'<div>{head}<div style="display:flex;flex-wrap:wrap;gap:14px">{pairs}</div></div>'
+
+
+def _pair(exp: Explanation, alone: bool) -> str:
+    """The image and what the classifier saw of it, with a caption."""
+    answer = f"<strong>{escape(label(exp.predicted[0]))}</strong>"
+    if alone:
+        words = f"{answer}, {certainty_words(exp, 0)}<br>{escape(sparsity_words(exp, 0))}"
+    else:
+        words = f"{answer}, {percent(exp.certainty[0])}<br>saw {percent(exp.kept_fraction[0])}"
+    side = 2 * _SIDE if alone else _SIDE
+    pictures = _picture(exp.images[0], "the image", side)
+    pictures += _picture(exp.masked_images[0], "what the classifier saw", side)
+    return (
+        '<figure style="margin:0"><div style="display:flex;gap:4px">'
+        f'{pictures}</div><figcaption style="font-size:90%">{words}</figcaption></figure>'
+    )
+
+
+def _picture(image: np.ndarray, alt: str, side: int) -> str:
+    picture = to_rgb(image)
+    if max(picture.shape[:2]) > side:
+        small = Image.fromarray(picture)
+        small.thumbnail((side, side))
+        picture = np.asarray(small)
+    height = round(side * picture.shape[0] / picture.shape[1])
+    return f'<img src="{image_uri(picture)}" alt="{alt}" width="{side}" height="{height}">'

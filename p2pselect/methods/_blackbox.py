@@ -1,0 +1,73 @@
+"""Blackbox: the same classifier on whole images, the upper bound of the paper's tables.
+
+Minimises the cross-entropy of the classifier on full images (paper, section 4).  Nothing
+is removed, so that its "explanation" is the whole image and its localization the share of
+the image that the object covers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from p2pselect.estimators._base import SelectiveImageClassifier
+from p2pselect.methods._p2p_loss import full_image_objective
+from p2pselect.nn._model import RegionScores
+from p2pselect.nn._pooling import region_areas
+from p2pselect.training._phases import Phase
+
+
+class FullImageModel(nn.Module):
+    """A classifier alone."""
+
+    def __init__(self, classifier: nn.Module):
+        super().__init__()
+        self.classifier = classifier
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (n, n_classes) of images (n, 3, h, w) in [0, 1]."""
+        return self.classifier(images)
+
+
+class BlackboxClassifier(SelectiveImageClassifier):
+    """Ordinary image classifier that sees everything.
+
+    Parameters
+    ----------
+    **shared
+        As for :class:`~p2pselect.P2PClassifier`, without those of a selector; ``tau`` and
+        ``certainty_threshold`` have no effect on what is shown.
+
+    Examples
+    --------
+    >>> from p2pselect import datasets, presets
+    >>> from p2pselect.methods import BlackboxClassifier
+    >>> scenes = datasets.make_digit_scenes(24, image_size=32, random_state=0)
+    >>> settings = BlackboxClassifier.known({**presets.SMALL, "image_size": 32})
+    >>> clf = BlackboxClassifier(**{**settings, "max_epochs": 1})
+    >>> bool(clf.fit(scenes.images, scenes.target % 2).transform(scenes.images).all())
+    True
+    """
+
+    def _prediction_parameters(self) -> frozenset[str]:
+        return super()._prediction_parameters() | {"tau"}
+
+    _unused = frozenset({"selector", "selector_options", "selector_image_size", "allow_empty"})
+
+    def _build_model(self, n_classes: int) -> FullImageModel:
+        return FullImageModel(self._build_classifier(n_classes))
+
+    def _phases(self) -> Sequence[Phase]:
+        return [Phase("fit", self.max_epochs, full_image_objective, ("classifier",))]
+
+    def _score(self, images: Tensor, regions: Tensor) -> RegionScores:
+        areas = region_areas(regions)
+        return RegionScores(torch.zeros_like(areas)[:, None], areas)
+
+    def _mask_counts(
+        self, logits: Tensor, areas: Tensor, offsets: Tensor, tau_grid: np.ndarray
+    ) -> Tensor:
+        return (areas > 0).sum(dim=1, keepdim=True).expand(-1, len(tau_grid))

@@ -1,0 +1,212 @@
+r"""COMET: complete and faithful masks (Zhang, Lee & Wang, ECCV 2024, arXiv 2407.19308).
+
+A selector gives every pixel a continuous mask value m, a classifier P sees
+:math:`m \odot x`, and a frozen black box, the detector D, sees what is left.  Minimised:
+
+* by the classifier: :math:`L_P = CE(P(m \odot x), y)`;
+* by the selector: :math:`L_P + k \max(L_P - L_D + g, 0) + \lambda \max(\bar m - \tau, 0)`
+  with :math:`L_D = CE(D((1 - m) \odot x), y)`: what is removed should be of no use to D.
+
+The margin compares batch means (by sample weight, where there are weights), the area is
+penalized per image, as in the released code (k = 4, g = 2, lambda = 100); its manuscript has
+:math:`-a L_D`, which is not bounded below.
+
+COMET-1 (``inverted=True``; paper, section 4) shows the classifier the inverse,
+:math:`(1 - m) \odot x`: it classifies from what a black box finds least important, and
+:math:`1 - m` is what is kept and ranked.  The paper does not say when the mask is inverted.
+``inversion="joint"``, the literal reading: the classifier of the formulas sees the inverse from
+the start, while the area of m is held to 1 - tau.  ``"after"``: the selector learns as above,
+and then another classifier, which starts as the black box, learns from the inverse.
+
+:class:`COMET1Classifier` says what speaks for either.
+
+Deviations from the released code: removed is black, not the mean color; the detector is in
+eval mode, so that its batch statistics stay as they are; the classifier is not chosen by
+its validation accuracy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from sklearn.utils._param_validation import Interval, StrOptions
+from torch import Tensor
+
+from p2pselect.methods._taught import TaughtClassifier
+from p2pselect.methods._teaching import copy_blackbox
+from p2pselect.nn._masking import apply_mask
+from p2pselect.nn._model import RegionScores
+from p2pselect.nn._pooling import to_pixels
+from p2pselect.training._loss_terms import expected_kept_fraction
+from p2pselect.training._objective import LossTerms, Step
+from p2pselect.training._phases import Phase
+
+
+@dataclass(frozen=True)
+class COMETObjective:
+    """What selector and classifier of COMET learn from one forward pass."""
+
+    tau: float
+    margin_weight: float = 4.0
+    margin: float = 2.0
+    area_weight: float = 100.0
+    inverted: bool = False
+
+    def __call__(self, step: Step) -> LossTerms:
+        scores = step.model.score(step.images, step.regions)
+        mask = scores.maps[:, 0].sigmoid()
+        rest = apply_mask(step.images, to_pixels(1 - mask, step.regions))
+        if self.inverted:
+            logits = step.model.classifier(rest)
+        else:
+            logits = step.model.classify(step.images, step.regions, mask)
+        predicted = F.cross_entropy(logits, step.target, reduction="none")
+        unseen = step.model.blackbox(rest)
+        detected = F.cross_entropy(unseen, step.target, reduction="none")
+        margin = torch.relu(step.mean(predicted) - step.mean(detected) + self.margin)
+        largest = 1 - self.tau if self.inverted else self.tau
+        area = torch.relu(expected_kept_fraction(mask, scores.areas) - largest)
+        return {
+            "classifier/cross_entropy": predicted,
+            "selector/cross_entropy": predicted,
+            "selector/margin": self.margin_weight * margin.expand(len(predicted)),
+            "selector/area": self.area_weight * area,
+        }
+
+
+def inverse_objective(step: Step) -> LossTerms:
+    """Cross-entropy of the classifier on what the selector, which does not learn, removes."""
+    with torch.no_grad():
+        mask = step.model.score(step.images, step.regions).maps[:, 0].sigmoid()
+    logits = step.model.classify(step.images, step.regions, 1 - mask)
+    return {"cross_entropy": F.cross_entropy(logits, step.target, reduction="none")}
+
+
+class COMETClassifier(TaughtClassifier):
+    r"""Continuous masks whose rest is of no use to a black box.
+
+    Parameters
+    ----------
+    mask : {"soft", "hard"}, default="soft"
+        What the classifier sees at prediction: the continuous mask that it was trained
+        on, which removes nothing for good, or the binary mask of area tau.
+    inverted : bool, default=False
+        Show the classifier 1 - m (COMET-1).
+    inversion : {"joint", "after"}, default="joint"
+        When COMET-1 inverts the mask: from the start, or once the selector has learned, with
+        ``max_epochs`` more for the classifier.
+    margin_weight, margin : float, default=4 and 2
+        k and g.
+    area_weight : float, default=100
+        :math:`\lambda`, on the mean mask beyond tau.
+    **shared
+        As for :class:`~p2pselect.methods._taught.TaughtClassifier`; ``sparsity="penalty"``
+        is the same as ``"hinge"`` here.
+
+    Examples
+    --------
+    >>> from p2pselect import datasets, presets
+    >>> scenes = datasets.make_digit_scenes(24, image_size=32, random_state=0)
+    >>> settings = {**presets.SMALL, "image_size": 32, "max_epochs": 1}
+    >>> clf = COMETClassifier(**COMETClassifier.known(settings))
+    >>> exp = clf.fit(scenes.images, scenes.target % 2).explain(scenes.images[:2])
+    >>> exp.soft_region_masks.shape == exp.region_masks.shape
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **TaughtClassifier._parameter_constraints,
+        "mask": [StrOptions({"soft", "hard"})],
+        "inverted": ["boolean"],
+        "inversion": [StrOptions({"joint", "after"})],
+        "margin_weight": [Interval(Real, 0, None, closed="left")],
+        "margin": [Real],
+        "area_weight": [Interval(Real, 0, None, closed="left")],
+    }
+    _trains_for_tau = True
+
+    def __init__(
+        self,
+        *,
+        mask: str = "soft",
+        inverted: bool = False,
+        inversion: str = "joint",
+        margin_weight: float = 4.0,
+        margin: float = 2.0,
+        area_weight: float = 100.0,
+        **shared: Any,
+    ):
+        super().__init__(**shared)
+        self.mask = mask
+        self.inverted = inverted
+        self.inversion = inversion
+        self.margin_weight = margin_weight
+        self.margin = margin
+        self.area_weight = area_weight
+
+    def _prediction_parameters(self) -> frozenset[str]:
+        return super()._prediction_parameters() | {"mask"}
+
+    def _phases(self) -> Sequence[Phase]:
+        jointly = self.inverted and self.inversion == "joint"
+        objective = COMETObjective(
+            float(self.tau), self.margin_weight, self.margin, self.area_weight, jointly
+        )
+        phases = [Phase("joint", self.max_epochs, objective, ("selector", "classifier"))]
+        if self.inverted and not jointly:
+            again = ("inverse", self.max_epochs, inverse_objective, ("classifier",))
+            phases.append(Phase(*again, begin=copy_blackbox))
+        return [*self._blackbox_phase(), *phases]
+
+    def _scores(self, images: Tensor, regions: Tensor) -> RegionScores:
+        scores = super()._scores(images, regions)
+        maps = -scores.maps if self.inverted else scores.maps
+        shown = maps[:, 0].sigmoid() if self.mask == "soft" else None
+        return RegionScores(maps, scores.areas, shown)
+
+
+class COMET1Classifier(COMETClassifier):
+    """COMET-1: :class:`COMETClassifier` whose classifier sees the inverse of the mask.
+
+    Parameters
+    ----------
+    **shared
+        As for :class:`COMETClassifier`, with ``inverted=True`` as the default.
+
+    Notes
+    -----
+    What speaks for ``"joint"`` is the paper's localization of COMET-1, in per cent over ten
+    seeds, beside that of random masks and of COMET (Tables 2 and 3):
+
+    =========== ============= ====== ============
+    data        COMET-1       random COMET
+    =========== ============= ====== ============
+    COCO-10     22.69 ± 1.66  25.47  36.43 ± 1.70
+    ImageNet-9  24.23 ± 3.59  38.52  63.73 ± 2.00
+    BAM-Object  28.32 ± 10.98 22.94  82.88 ± .32
+    BAM-Scene   77.85 ± 10.56 77.06  98.49 ± .63
+    =========== ============= ====== ============
+
+    It is below random on the first two sets, and not to be told from random on the other two,
+    where seeds differ by eleven points. With ``"after"`` the selector is COMET's own, whose
+    seeds agree to less than a point there. Its mask of a fifth of the image leaves 6 % of the
+    image to objects of BAM-Object that it does not cover: a mask of another fifth would have
+    about 8 % of itself on the object, and no more than 32 %, where the paper has 28 % on
+    average. So the BAM sets speak for ``"joint"``, and the other two fit both readings. On
+    digit scenes three seeds of ``"joint"`` have .34, .34 and .02 where random masks have .12;
+    ``"after"`` has .06 on average. One thing speaks for ``"after"``: it is as accurate as
+    COMET, as COMET-1 is in the paper, while a short ``"joint"`` training is less accurate.
+
+    Examples
+    --------
+    >>> COMET1Classifier().inverted
+    True
+    """
+
+    def __init__(self, *, inverted: bool = True, **shared: Any):
+        super().__init__(inverted=inverted, **shared)

@@ -1,0 +1,176 @@
+"""Can the certainty be trusted: calibration, and risk when only certain images are answered."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from p2pselect.exceptions import InputError
+from p2pselect.metrics._arrays import as_array, as_masks
+
+
+class RiskCoverageCurve(NamedTuple):
+    """Error rate among the most certain images.
+
+    Attributes
+    ----------
+    coverage : ndarray of shape (n,)
+        Share of the images that is answered, most certain first: 1/n, 2/n ... 1.
+    risk : ndarray of shape (n,)
+        Error rate among them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> curve = risk_coverage_curve(np.array([True, False]), np.array([0.9, 0.6]))
+    >>> curve.coverage.tolist(), curve.risk.tolist()
+    ([0.5, 1.0], [0.0, 0.5])
+    """
+
+    coverage: np.ndarray
+    risk: np.ndarray
+
+
+def certainty_reached(certainty: np.ndarray, certainty_threshold: float) -> float:
+    """Share of the images whose certainty came up to the threshold; greater is better.
+
+    Parameters
+    ----------
+    certainty : array-like of shape (n,)
+        Largest class probability of every image.
+    certainty_threshold : float
+        The certainty that was asked for, in (0, 1].
+
+    Returns
+    -------
+    float
+        In [0, 1].
+
+    Examples
+    --------
+    >>> certainty_reached([0.5, 0.9, 0.95, 0.99], 0.9)
+    0.75
+    """
+    certainty = as_array(certainty, "certainty")
+    if certainty.ndim != 1 or not len(certainty):
+        raise InputError(f"certainty must have shape (n,), n >= 1, got {certainty.shape}")
+    return float(np.mean(certainty >= certainty_threshold))
+
+
+def expected_calibration_error(
+    correct: np.ndarray, certainty: np.ndarray, *, n_bins: int = 10
+) -> float:
+    """Mean distance between certainty and accuracy over bins of certainty; less is better.
+
+    Certainties fall into `n_bins` bins of equal width, closed on the right; a bin weighs as
+    much as it has images.
+
+    Parameters
+    ----------
+    correct : array-like of shape (n,), bool
+        Whether the prediction is right.
+    certainty : array-like of shape (n,)
+        Largest class probability, in [0, 1].
+    n_bins : int, default=10
+        Number of bins, at least 1.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+
+    Raises
+    ------
+    InputError
+        If the arrays do not fit each other, or a certainty is outside [0, 1].
+
+    References
+    ----------
+    Guo et al., "On calibration of modern neural networks", ICML 2017, equation 3.
+
+    Examples
+    --------
+    >>> expected_calibration_error([True, False], [0.75, 0.75])
+    0.25
+    """
+    correct, certainty = _check(correct, certainty)
+    if n_bins < 1:
+        raise InputError(f"n_bins must be at least 1, got {n_bins}")
+    index = np.clip(np.ceil(certainty * n_bins).astype(int) - 1, 0, n_bins - 1)
+    gap = np.bincount(index, weights=correct - certainty, minlength=n_bins)
+    return float(np.abs(gap).sum() / len(correct))
+
+
+def risk_coverage_curve(correct: np.ndarray, certainty: np.ndarray) -> RiskCoverageCurve:
+    """Error rate when only the most certain share of the images is answered.
+
+    Among images of equal certainty the order is unknown; they enter with their mean error,
+    so that the curve does not depend on the order of the images.
+
+    Parameters
+    ----------
+    correct : array-like of shape (n,), bool
+        Whether the prediction is right.
+    certainty : array-like of shape (n,)
+        Largest class probability, in [0, 1].
+
+    Returns
+    -------
+    RiskCoverageCurve
+        ``(coverage, risk)``, arrays of shape (n,).
+
+    References
+    ----------
+    Geifman & El-Yaniv, "Selective classification for deep neural networks", NeurIPS 2017.
+
+    Examples
+    --------
+    >>> risk_coverage_curve([True, False], [0.9, 0.6]).risk
+    array([0. , 0.5])
+    """
+    correct, certainty = _check(correct, certainty)
+    _, group, size = np.unique(-certainty, return_inverse=True, return_counts=True)
+    mean_error = np.bincount(group, weights=~correct) / size
+    answered = np.arange(1, len(correct) + 1)
+    return RiskCoverageCurve(
+        answered / len(correct), np.cumsum(np.repeat(mean_error, size)) / answered
+    )
+
+
+def aurc(correct: np.ndarray, certainty: np.ndarray) -> float:
+    """Area under the risk-coverage curve; less is better.
+
+    Parameters
+    ----------
+    correct : array-like of shape (n,), bool
+        Whether the prediction is right.
+    certainty : array-like of shape (n,)
+        Largest class probability, in [0, 1].
+
+    Returns
+    -------
+    float
+        Mean of the risk over all coverages, in [0, 1].
+
+    Examples
+    --------
+    >>> aurc([True, False], [0.9, 0.6])
+    0.25
+    """
+    return float(risk_coverage_curve(correct, certainty).risk.mean())
+
+
+def _check(correct: np.ndarray, certainty: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    correct = as_masks(correct, "correct")
+    certainty = as_array(certainty, "certainty").astype(float)
+    if correct.ndim != 1 or correct.shape != certainty.shape or not len(correct):
+        raise InputError(
+            "correct and certainty must have one shape (n,), n >= 1, got "
+            f"{correct.shape} and {certainty.shape}"
+        )
+    if not (certainty >= 0).all() or not (certainty <= 1 + 1e-6).all():
+        raise InputError(
+            f"certainty must be in [0, 1], got {certainty.min()} to {certainty.max()}"
+        )
+    return correct, certainty

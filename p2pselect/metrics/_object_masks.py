@@ -1,0 +1,148 @@
+"""Ground-truth masks as scores need them: checked, boolean, on the model's grid."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from p2pselect.exceptions import InputError, brief
+from p2pselect.images._pixels import resize_nearest
+
+_EXPECTED = "bool, or numbers that are 0 and 1, or 0 and 255"
+
+
+def check_object_masks(
+    masks: Any, n_images: int, shape: tuple[int, int] | None = None, *, name: str = "masks"
+) -> np.ndarray:
+    """Bring ground-truth masks into one boolean array.
+
+    Parameters
+    ----------
+    masks : array-like of shape (n, h, w), (n, h, w, 1) or (n, 1, h, w), or sequence of such
+        One mask per image, as arrays or tensors: bool, or numbers that are 0 and 1, or 0 and
+        255, one of the two in all masks.  Masks of unequal size come as a sequence and need
+        `shape`.
+    n_images : int
+        Number of images that the masks belong to.
+    shape : tuple (h, w), optional
+        Size of the result; masks of other sizes, such as the photographs' own, are stretched
+        to it by nearest neighbor.
+    name : str, default="masks"
+        What error messages call the argument.
+
+    Returns
+    -------
+    ndarray of shape (n, h, w), bool
+        `masks` itself where it is such an array.
+
+    Raises
+    ------
+    InputError
+        If number, shape, type or values are not as above: label maps and soft masks, for
+        example, where only the caller knows which values are the object.
+
+    Examples
+    --------
+    >>> check_object_masks([[[0, 255], [0, 0]]], 1).astype(int)
+    array([[[0, 1],
+            [0, 0]]])
+    """
+    if count_masks(masks, name) != n_images:
+        raise InputError(
+            f"{name} must have one mask per image: got {len(masks)} masks for {n_images} images"
+            + _channels_last_hint(masks, n_images, name)
+        )
+    whole = isinstance(masks, np.ndarray) and masks.dtype == bool and masks.ndim == 3
+    if whole and 0 not in masks.shape[1:] and masks.shape[1:] == (shape or masks.shape[1:]):
+        return masks
+    parts: list[np.ndarray] = []
+    white: dict[int, int] = {}
+    for number, mask in enumerate(masks):
+        part, top = _check_one(mask, f"{name}[{number}]")
+        white.setdefault(top, number)
+        if shape is not None:
+            if part.shape == shape[::-1] != shape:
+                raise InputError(
+                    f"{name}[{number}] has height and width exchanged: "
+                    f"got {part.shape}, the image has {shape}"
+                )
+            part = resize_nearest(part, shape)
+        parts.append(part)
+    if 1 in white and 255 in white:
+        raise InputError(
+            f"{name} must be 0 and 1, or 0 and 255, in all masks alike: "
+            f"{name}[{white[1]}] goes to 1 and {name}[{white[255]}] to 255"
+        )
+    sizes = {part.shape for part in parts}
+    if len(sizes) > 1:
+        raise InputError(
+            f"{name} must be of one size, got sizes {sorted(sizes)[:3]}; "
+            "p2pselect.metrics.check_object_masks(masks, n, (h, w)) brings them to one"
+        )
+    return np.stack(parts) if parts else np.empty((0, *(shape or (0, 0))), dtype=bool)
+
+
+def count_masks(masks: Any, name: str) -> int:
+    """Number of masks, whatever they are.
+
+    Raises
+    ------
+    InputError
+        If they are not a sequence.
+    """
+    if not isinstance(masks, str | bytes | dict):
+        with suppress(TypeError):  # an array without axes has the method, but no length
+            return len(masks)
+    raise InputError(f"{name} must be an array of shape (n, h, w), got {brief(masks)}")
+
+
+def _channels_last_hint(masks: Any, n_images: int, name: str) -> str:
+    shape: tuple[int, ...] = getattr(masks, "shape", ())
+    if len(shape) == 3 and shape[2] == n_images:
+        return f"; if the images are the last axis, pass np.moveaxis({name}, -1, 0)"
+    return ""
+
+
+def _check_one(mask: Any, name: str) -> tuple[np.ndarray, int]:
+    """A mask (h, w), bool, and the number that stood for True; 0 where there was none."""
+    if isinstance(mask, dict | str | bytes):
+        hint = " (pycocotools.mask.decode makes one)" if isinstance(mask, dict) else ""
+        raise InputError(f"{name} must be an array (h, w){hint}, got {brief(mask)}")
+    if hasattr(mask, "detach"):
+        mask = mask.detach().cpu()
+        mask = mask.float() if mask.is_floating_point() else mask  # numpy has no bfloat16
+    try:
+        values = np.asarray(mask)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} must be an array (h, w), got {brief(mask)}") from error
+    if values.ndim == 3 and 1 in (values.shape[0], values.shape[-1]):
+        values = values[..., 0] if values.shape[-1] == 1 else values[0]
+    if values.ndim != 2 or 0 in values.shape:
+        raise InputError(f"{name} must have shape (h, w), got {values.shape}")
+    if values.dtype == bool:
+        return values, 0
+    if values.dtype.kind not in "iuf":
+        raise InputError(f"{name} must be {_EXPECTED}, got dtype {values.dtype}")
+    top = 255 if values.max() == 255 else 1
+    object_ = values == top
+    if not (object_ | (values == 0)).all():
+        raise InputError(f"{name} must be {_EXPECTED}, got {_found(values)}")
+    return object_, top if object_.any() else 0
+
+
+def _found(values: np.ndarray) -> str:
+    """What else the values are, and how to make a mask of it."""
+    distinct = np.unique(values)
+    shown = f"values {distinct[:5].tolist()}{' ...' if len(distinct) > 5 else ''}"
+    if np.isnan(values).any():
+        return "NaN"
+    if values.dtype.kind == "f" and (distinct != np.rint(distinct)).any():
+        return f"{shown}; pass masks >= 0.5 if they are soft masks in [0, 1]"
+    if 255 in distinct and values.dtype.kind != "f":
+        return (
+            f"{shown}; of labels of which 255 says nothing, pass masks == k as masks, for the "
+            "label k of the object, and masks != 255 as valid"
+        )
+    return f"{shown}; of labels pass masks == k, for the label k of the object, or masks > 0"

@@ -1,0 +1,171 @@
+"""Networks by name: any timm model as classifier, any timm backbone as selector trunk."""
+
+from __future__ import annotations
+
+import difflib
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from p2pselect.exceptions import InputError, P2PSelectWarning, UnknownNameError, brief
+from p2pselect.nn._image_network import ImageNetwork
+from p2pselect.nn._own_networks import build_own, check_outputs
+from p2pselect.nn._weights import Pretrained, fitting_weights, with_pretrained
+
+_WEIGHTS = "pretrained= says where weights come from"
+#: Arguments of ``timm.create_model`` that have a setting of their own.
+_SETTLED = {
+    "cache_dir": _WEIGHTS,
+    "checkpoint_path": _WEIGHTS,
+    "in_chans": "networks see three channels",
+    "num_classes": "there are as many as y has",
+    "pretrained": _WEIGHTS,
+    "pretrained_cfg": _WEIGHTS,
+    "pretrained_cfg_overlay": _WEIGHTS,
+    "pretrained_strict": _WEIGHTS,
+}
+
+
+def check_network_name(name: str, known: Sequence[str] = ()) -> None:
+    """Raise :class:`UnknownNameError` with near matches unless timm or ``known`` has it."""
+    import timm
+
+    if name in known or timm.is_model(name):
+        return
+    near = difflib.get_close_matches(name, [*known, *timm.list_models()], n=3, cutoff=0.4)
+    hint = f"; did you mean {', '.join(map(repr, near))}?" if near else ""
+    raise UnknownNameError(
+        f"there is no network {brief(name)}: expected the name of a timm model"
+        + (f" or one of {list(known)}" if known else "")
+        + hint
+    )
+
+
+def create_timm(
+    name: str, pretrained: Pretrained, image_size: int | None = None, **options: Any
+) -> nn.Module:
+    """Create a timm model; weights come from timm's hub or from a local file.
+
+    Parameters
+    ----------
+    name : str
+        A timm model name, with or without a pretrained tag.
+    pretrained : {True, False, "auto"} or path
+    image_size : int, optional
+        Passed on as ``img_size`` where the architecture is built for one input size.
+    **options
+        Passed to ``timm.create_model``.
+    """
+    import timm
+
+    check_network_name(name)
+    config: Any = timm.get_pretrained_cfg(name)
+    if image_size is not None and config is not None and config.fixed_input_size:
+        options["img_size"] = image_size
+
+    def build(source: bool | Path) -> nn.Module:
+        if not isinstance(source, Path):
+            return timm.create_model(name, pretrained=source, **options)
+        return _create_from_file(name, source, options)
+
+    return with_pretrained(name, pretrained, build)
+
+
+def _create_from_file(name: str, path: Path, options: dict[str, Any]) -> nn.Module:
+    """A timm model with the weights of a file, which are compared before any is taken."""
+    import timm
+
+    own = {k: v for k, v in options.items() if k not in ("features_only", "out_indices")}
+    with torch.device("meta"):
+        whole: Any = timm.create_model(name, **own)
+        part = timm.create_model(name, **options)
+    heads = whole.pretrained_cfg.get("classifier") or ()
+    heads = (heads,) if isinstance(heads, str) else tuple(heads)
+    # Backbones call some of their layers "a_0" where the whole model has "a.0".
+    names = {k.replace(".", "_") for k in part.state_dict()}
+    weights = fitting_weights(path, whole, name, heads, lambda k: k.replace(".", "_") in names)
+    head = [k for k in whole.state_dict() if k.startswith(tuple(f"{head}." for head in heads))]
+    fits = bool(head) and all(k in weights for k in head)
+    if head and not fits and "features_only" not in options:
+        warnings.warn(
+            f"{path}: the head of {name!r} is made for other classes, or missing; it starts "
+            f"from random weights, for {whole.num_classes} classes",
+            P2PSelectWarning,
+            stacklevel=2,
+        )
+    # A number of classes that no model has: timm then leaves the head alone.
+    overlay = {"state_dict": weights, "num_classes": whole.num_classes if fits else -1}
+    network = timm.create_model(
+        name, pretrained=True, pretrained_cfg_overlay=overlay, **options
+    )
+    for module in network.modules():
+        for config in ("pretrained_cfg", "default_cfg"):
+            if isinstance(vars(module).get(config), dict):
+                vars(module)[config].pop("state_dict", None)
+    return network
+
+
+def build_classifier(
+    classifier: str | Callable[[int], nn.Module],
+    n_classes: int,
+    image_size: int,
+    pretrained: Pretrained = False,
+    options: dict[str, Any] | None = None,
+) -> ImageNetwork:
+    """Build the classifier that will see the masked images.
+
+    Parameters
+    ----------
+    classifier : str or callable
+        A timm model name, or a factory ``n_classes -> Module`` whose module maps images
+        (n, 3, h, w) to logits (n, n_classes).  A factory's module is given images in
+        [0, 1] unless it carries timm's ``pretrained_cfg`` with a mean and a std.
+    n_classes : int
+    image_size : int
+        Side of the model's grid in pixels.
+    pretrained : {True, False, "auto"} or path, default=False
+    options : dict, optional
+        More keyword arguments for ``timm.create_model``, for example ``drop_rate``.
+
+    Raises
+    ------
+    UnknownNameError
+        If no network has this name; the message lists near matches.
+    InputError
+        If `options` has an argument that another setting decides on.
+    """
+    if callable(classifier):
+        network = build_own("classifier", classifier, n_classes)
+        check_outputs("classifier", network, n_classes, image_size)
+        if not isinstance(pretrained, bool) and pretrained != "auto":
+            weights = fitting_weights(pretrained, network, "the classifier's factory")
+            network.load_state_dict(weights, strict=False)
+    else:
+        if settled := sorted(set(options or {}) & {*_SETTLED}):
+            raise InputError(
+                f"classifier_options must not have {brief(settled[0])}: {_SETTLED[settled[0]]}"
+            )
+        options = {**(options or {}), "num_classes": n_classes}
+        network = create_timm(classifier, pretrained, image_size, **options)
+    return as_image_network(network)
+
+
+def mean_and_std(name: str) -> tuple[Sequence[float], Sequence[float]]:
+    """The constants that a timm model's pretrained weights expect; ImageNet's without any."""
+    import timm
+    from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+
+    config: Any = timm.get_pretrained_cfg(name)
+    if config is None:
+        return IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+    return config.mean, config.std
+
+
+def as_image_network(network: nn.Module) -> ImageNetwork:
+    """Put a network behind the mean and std of its own ``pretrained_cfg``."""
+    config = getattr(network, "pretrained_cfg", None) or {}
+    return ImageNetwork(network, config.get("mean", (0.0,) * 3), config.get("std", (1.0,) * 3))

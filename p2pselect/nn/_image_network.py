@@ -1,0 +1,125 @@
+"""A network as everything else sees it: images in [0, 1] in, 32-bit numbers out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from p2pselect.exceptions import P2PSelectWarning
+from p2pselect.nn._dilation import without_dilation
+
+#: Number type inside the networks, by name of the setting; None leaves it alone.
+PRECISIONS: dict[str, torch.dtype | None] = {
+    "32": None,
+    "bf16-mixed": torch.bfloat16,
+}
+
+
+class ImageNetwork(nn.Module):
+    """A network behind the size and the normalisation it works at.
+
+    Black is 0 outside, whatever the normalisation inside.
+
+    Parameters
+    ----------
+    network : Module
+        Stays as it is: layers that are replaced are replaced in a copy.
+    mean, std : sequence of 3 floats
+        Per channel, in units of the [0, 1] pixel range.
+    image_size : int, optional
+        Side in pixels at which the network sees the images; default: as they come.
+
+    Attributes
+    ----------
+    precision : str
+        One of :data:`PRECISIONS`.
+    frozen_share : float in [0, 1)
+        Share of the layers, from the image on, that do not learn.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        network: nn.Module,
+        mean: Sequence[float] = (0.0,) * 3,
+        std: Sequence[float] = (1.0,) * 3,
+        image_size: int | None = None,
+    ):
+        super().__init__()
+        self.network = without_dilation(network)
+        self.image_size = image_size
+        self.precision = "32"
+        self.frozen_share = 0.0
+        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(-1, 1, 1), persistent=False)
+
+    def forward(self, images: Tensor) -> Any:
+        """Map images (n, 3, h, w) in [0, 1] to whatever the network returns."""
+        if self.image_size is not None:
+            side = (self.image_size, self.image_size)
+            images = F.interpolate(images, size=side, mode="bilinear", antialias=True)
+        normalized = (images - self.mean) / self.std
+        dtype = PRECISIONS[self.precision]
+        if dtype is None:
+            return self.network(normalized)
+        with torch.autocast(images.device.type, dtype):
+            return self.network(normalized).float()
+
+    def freeze(self) -> None:
+        """Keep the first layers as they are, their batch statistics too.
+
+        Of a network with a backbone, the layers of that count; the head always learns.
+        """
+        backbone = getattr(self.network, "backbone", self.network)
+        layers = [m for m in backbone.modules() if list(m.parameters(recurse=False))]
+        for layer in layers[: int(self.frozen_share * len(layers))]:
+            # Not eval() and requires_grad_(): they reach what is inside, too.
+            layer.training = False
+            for parameter in layer.parameters(recurse=False):
+                parameter.requires_grad_(False)
+
+
+def prepare_networks(model: nn.Module, precision: str, compiled: bool, image_size: int) -> None:
+    """Set the precision of the networks of a model, and compile them.
+
+    A machine that cannot compile (no C++ compiler, for example) gets a warning and the
+    networks as they are.
+
+    Parameters
+    ----------
+    model : Module
+    precision : {"32", "bf16-mixed"}
+    compiled : bool
+    image_size : int
+        Side in pixels of the images that the model is given.
+    """
+    networks = [module for module in model.modules() if isinstance(module, ImageNetwork)]
+    for network in networks:
+        network.precision = precision
+        if compiled:
+            _compile(network, image_size)
+
+
+def _compile(network: ImageNetwork, image_size: int) -> None:
+    training = network.training
+    network.eval()  # a trial must not touch the batch statistics
+    network.compile()
+    try:
+        with torch.no_grad():
+            network(torch.zeros(2, 3, image_size, image_size, device=network.mean.device))
+    except Exception as error:
+        network._compiled_call_impl = None
+        first_line = str(error).strip().partition("\n")[0]
+        warnings.warn(
+            f"compile=True: the networks run uncompiled, torch.compile says: {first_line}",
+            P2PSelectWarning,
+            stacklevel=2,
+        )
+    network.train(training)

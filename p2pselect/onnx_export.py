@@ -1,0 +1,109 @@
+"""A trained P2P for programs without torch: its two networks as ONNX files."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from p2pselect._optional import need
+from p2pselect.atomic_write import write_json, written_whole_folder
+from p2pselect.selection._certainty_search import make_tau_grid
+
+SETTINGS = "serving.json"
+
+
+def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
+    """Write selector and classifier of a fitted P2PClassifier as ONNX, for serving.
+
+    The folder holds ``selector.onnx`` (``images`` (n, 3, h, w), float32, RGB in [0, 1], to
+    ``maps`` (n, 1 + k, h, w): a selection logit and k embeddings for every pixel),
+    ``classifier.onnx`` (``images``, removed pixels 0, to ``logits`` (n, n_classes)) and
+    ``serving.json``: classes, image size, the taus of the search with what each adds to the
+    logits of the regions, the certainty asked for.  n is free.
+
+    Parameters
+    ----------
+    estimator : P2PClassifier
+    path : str or path-like
+        A new folder, or one that was exported before, which is replaced.
+
+    Raises
+    ------
+    InputError
+        If ``path`` is something else.
+    MissingPackageError
+        If onnx or onnxscript is not installed: ``pip install "p2pselect[onnx]"``.
+    sklearn.exceptions.NotFittedError
+        If the estimator is not fitted.
+
+    Examples
+    --------
+    >>> clf.export_onnx("digits.onnx")  # doctest: +SKIP
+    """
+    check_is_fitted(estimator)
+    for package in ("onnx", "onnxscript"):
+        need(package, "export_onnx", "p2pselect[onnx]")
+    estimator._check_tau(estimator.tau)
+    dynamic = estimator.tau == "dynamic"
+    grid = (
+        make_tau_grid(estimator.tau_min, estimator.tau_step)
+        if dynamic
+        else np.array([estimator.tau])
+    )
+    settings = {
+        "classes": np.asarray(estimator.classes_).tolist(),
+        "image_size": estimator.image_size,
+        "tau": grid.tolist(),
+        "logit_offset": estimator._tau_offsets(grid).tolist(),
+        "selection": estimator.selection,
+        "allow_empty": estimator.allow_empty,
+        "certainty_threshold": estimator.certainty_threshold if dynamic else None,
+    }
+    with written_whole_folder(Path(path), SETTINGS, "an export") as new:
+        _write(estimator, "selector", "maps", new / "selector.onnx")
+        _write(estimator, "classifier", "logits", new / "classifier.onnx")
+        write_json(new / SETTINGS, settings)
+
+
+def _write(estimator: Any, name: str, output: str, path: Path) -> None:
+    import torch
+    from torch import nn
+
+    from p2pselect.nn._pooling import upsample
+
+    class AtFullSize(nn.Module):
+        def __init__(self, network: nn.Module):
+            super().__init__()
+            self.network = network
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return upsample(self.network(images), images.shape[-2], images.shape[-1])
+
+    network = getattr(estimator.module_, name)
+    side = estimator.image_size
+    images = torch.zeros(2, 3, side, side, device=estimator.device_)
+    logger = logging.getLogger("torch.onnx")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of torch, about torch
+            program = torch.onnx.export(
+                AtFullSize(network).eval() if name == "selector" else network.eval(),
+                (images,),
+                dynamic_shapes=({0: torch.export.Dim("n")},),
+                input_names=["images"],
+                output_names=[output],
+                dynamo=True,
+                verbose=False,
+            )
+            assert program is not None
+            program.save(path)
+    finally:
+        logger.setLevel(before)

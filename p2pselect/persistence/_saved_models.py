@@ -1,0 +1,349 @@
+"""Fitted estimators as a folder of ``model.safetensors`` and ``config.json``.
+
+Loading never unpickles and never imports a name that the file gives: the class comes from a
+fixed list, networks are built from the settings, shapes are compared before any weight is
+read.  Upgrade rule: a reader knows its own ``FORMAT`` and all lower ones; a change that an
+older reader would misread raises ``FORMAT``.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from p2pselect.atomic_write import write_json, written_whole_folder
+from p2pselect.exceptions import InputError, ModelFileError, P2PSelectWarning, brief
+from p2pselect.persistence._config_values import TRANSFORMER, decode, encode, largest
+from p2pselect.persistence._model_folder import (
+    CONFIG,
+    FORMAT,
+    WEIGHTS,
+    check_weights,
+    config_digest,
+    read_config,
+    sha256,
+)
+
+if TYPE_CHECKING:
+    # Loaded when a model is: what a saved model says of itself is known without them.
+    import torch
+
+#: A network with so many channels or layers is not one of ours, and would fill the memory.
+MAX_OPTION = 2**16
+
+_CLASSES = {
+    "P2PClassifier": "p2pselect.methods._p2p",
+    "BcosClassifier": "p2pselect.methods._bcos",
+    "BlackboxClassifier": "p2pselect.methods._blackbox",
+    "BlackboxPixelClassifier": "p2pselect.methods._blackbox_pixel",
+    "COMET1Classifier": "p2pselect.methods._comet",
+    "COMETClassifier": "p2pselect.methods._comet",
+    "DiETClassifier": "p2pselect.methods._diet",
+    "INVASEClassifier": "p2pselect.methods._invase",
+    "InfoMaskClassifier": "p2pselect.methods._infomask",
+    "L2XClassifier": "p2pselect.methods._l2x",
+    "RBAEMClassifier": "p2pselect.methods._rbaem",
+    "RealXClassifier": "p2pselect.methods._realx",
+}
+#: Settings of the machine that a model was trained on: paths, and objects with their own code.
+_NOT_KEPT = ("blackbox", "callbacks", "checkpoint_dir")
+#: Settings that are kept and act from the next fit on: a network that has its weights needs no
+#: others, and compiling writes files.
+_FOR_THE_NEXT_FIT = {"pretrained": False, "compile": False}
+_FITTED = ("image_shape_in_", "n_channels_in_", "n_features_in_", "score_cuts_", "trained_tau_")
+
+
+def save(estimator: Any, path: str | os.PathLike[str]) -> None:
+    """Write a fitted estimator to the folder ``path``; all of it or nothing.
+
+    Every setting comes back as it was, but for what belongs to this machine: paths (of
+    ``pretrained``, ``checkpoint_dir`` and the ``cache_dir`` of regions), ``callbacks`` and
+    ``blackbox`` are not written, so that a model can be given away.
+
+    Parameters
+    ----------
+    estimator : P2PClassifier or a method of ``p2pselect.methods``
+    path : str or path-like
+        A new folder, or one that holds a saved model, which is replaced in one step.  A folder
+        that holds anything else is never touched.
+
+    Raises
+    ------
+    InputError
+        If a setting is a function, which a file cannot hold, or ``path`` is something else;
+        nothing was written.
+    sklearn.exceptions.NotFittedError
+        If the estimator is not fitted.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from p2pselect import P2PClassifier, datasets, load, presets
+    >>> scenes = datasets.make_digit_scenes(24, image_size=32, random_state=0)
+    >>> settings = {**presets.SMALL, "image_size": 32, "max_epochs": 1}
+    >>> clf = P2PClassifier(**settings).fit(scenes.images, scenes.target % 2)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     clf.save(Path(folder, "digits.model"))
+    ...     again = load(Path(folder, "digits.model"))
+    >>> bool((again.predict(scenes.images) == clf.predict(scenes.images)).all())
+    True
+    """
+    from safetensors.torch import save_file
+    from sklearn.utils.validation import check_is_fitted
+
+    check_is_fitted(estimator)
+    config = _describe(estimator)
+    with written_whole_folder(Path(path), CONFIG, "a saved model") as new:
+        state = estimator.module_.state_dict()
+        save_file({k: v.cpu().contiguous() for k, v in state.items()}, new / WEIGHTS)
+        config["weights_sha256"] = sha256(new / WEIGHTS)
+        config["config_sha256"] = config_digest(config)
+        write_json(new / CONFIG, config)
+
+
+def load(path: str | os.PathLike[str], expected: type | None = None) -> Any:
+    """Read a model that ``estimator.save(path)`` or :func:`save` wrote.
+
+    Parameters
+    ----------
+    path : str or path-like
+    expected : type, optional
+        Class that the estimator must be of.
+
+    Returns
+    -------
+    The fitted estimator, on its ``device`` where there is one, or else on what ``"auto"``
+    finds.  ``pretrained`` and ``compile`` act from the next ``fit`` on.
+
+    Raises
+    ------
+    ModelFileError
+        If the folder is missing, damaged, of a newer format or of another class.
+
+    Examples
+    --------
+    >>> load("digits.model")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    p2pselect.exceptions.ModelFileError: digits.model is not a saved model: ...
+    """
+    path = Path(path)
+    with _readable(path):
+        return _load(path, expected)
+
+
+def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Say what a saved model is, without building its networks.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    dict
+        ``class``, ``classes`` (str), ``image_size``, ``regions``, ``certainty_threshold``, and
+        ``parameters``: how many of them each part has.
+
+    Raises
+    ------
+    ModelFileError
+        If the folder is missing, damaged or of a newer format.
+
+    Examples
+    --------
+    >>> describe("digits.model")["image_size"]  # doctest: +SKIP
+    64
+    """
+    path = Path(path)
+    with _readable(path):
+        config = _known_config(path)
+        check_weights(path, config)
+        regions = config["params"]["regions"]
+        if isinstance(regions, dict) and set(regions) == {TRANSFORMER}:
+            named = sorted(regions[TRANSFORMER].items())
+            regions = f"{TRANSFORMER}({', '.join(f'{k}={brief(decode(v))}' for k, v in named)})"
+        return {
+            "class": config["class"],
+            "classes": [str(label) for label in config["classes"]["values"]],
+            "image_size": int(decode(config["params"]["image_size"])),
+            "regions": regions,
+            "certainty_threshold": float(decode(config["params"]["certainty_threshold"])),
+            "parameters": config["parameters"],
+        }
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Whatever a damaged file leads to is one kind of error, which names the model."""
+    try:
+        yield
+    except ModelFileError:
+        raise
+    except Exception as error:
+        raise ModelFileError(
+            f"{path} is not a readable p2pselect model: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _known_config(path: Path) -> dict[str, Any]:
+    config = read_config(path)
+    if config["class"] not in _CLASSES:
+        raise ModelFileError(
+            f"{path / CONFIG}: class must be one of {sorted(_CLASSES)}, "
+            f"got {brief(config['class'])}"
+        )
+    return config
+
+
+def _load(path: Path, expected: type | None) -> Any:
+    config = _known_config(path)
+    cls = getattr(import_module(_CLASSES[config["class"]]), config["class"])
+    if expected is not None and not issubclass(cls, expected):
+        raise ModelFileError(f"{path} holds a {cls.__name__}, not a {expected.__name__}")
+    params = {name: decode(value) for name, value in config["params"].items()}
+    kept = _portable(params)
+    if odd := [name for name in params if kept[name] is not params[name]]:
+        warnings.warn(
+            f"{path / CONFIG} has paths or objects of another machine in {', '.join(odd)}: "
+            "they are ignored",
+            P2PSelectWarning,
+            stacklevel=4,
+        )
+    for name in ("selector_options", "classifier_options"):
+        if largest(kept.get(name)) > MAX_OPTION:
+            raise ModelFileError(f"{name} has a number above {MAX_OPTION}")
+    estimator = cls(**kept)
+    estimator._validate_params()
+    estimator.classes_ = _read_classes(config["classes"])
+    for name in _FITTED:
+        if name in config["fitted"]:
+            setattr(estimator, name, decode(config["fitted"][name]))
+    estimator.set_params(**_FOR_THE_NEXT_FIT)
+    state = _read_weights(path, config, estimator)
+    estimator._restore(state, config["seed"])
+    return estimator.set_params(**{name: kept[name] for name in _FOR_THE_NEXT_FIT})
+
+
+def _read_classes(stored: dict[str, Any]) -> np.ndarray:
+    from p2pselect._labels import as_labels, find_classes
+
+    labels = as_labels(stored["values"], "classes")
+    dtype = np.dtype(stored["dtype"])
+    if dtype.kind in "biuf" and labels.dtype.kind in "biuf":
+        labels = labels.astype(dtype)
+    if not np.array_equal(find_classes(labels, "classes"), labels):
+        raise InputError("classes are not sorted")
+    return labels
+
+
+def _portable(params: dict[str, Any]) -> dict[str, Any]:
+    """The same settings without what belongs to one machine; each either as it was or new."""
+    from sklearn.base import clone
+
+    from p2pselect.regions._transformer import SuperpixelTransformer
+
+    params = dict(params)
+    for name in _NOT_KEPT:
+        if params.get(name) not in (None, []):
+            params[name] = None
+    pretrained = params.get("pretrained")
+    if isinstance(pretrained, dict) and any(map(_is_path, pretrained.values())):
+        params["pretrained"] = {
+            network: False if _is_path(value) else value
+            for network, value in pretrained.items()
+        }
+    elif _is_path(pretrained):
+        params["pretrained"] = False
+    regions = params.get("regions")
+    if isinstance(regions, SuperpixelTransformer) and regions.cache_dir is not None:
+        params["regions"] = clone(regions).set_params(cache_dir=None)
+    return params
+
+
+def _is_path(pretrained: Any) -> bool:
+    return isinstance(pretrained, (str, os.PathLike)) and pretrained != "auto"
+
+
+def _read_weights(
+    path: Path, config: dict[str, Any], estimator: Any
+) -> dict[str, torch.Tensor]:
+    import torch
+    from safetensors import safe_open
+    from safetensors.torch import load as load_tensors
+
+    file = check_weights(path, config)
+    with safe_open(file, framework="pt") as stored:
+        names = list(stored.keys())
+        shapes = {k: tuple(stored.get_slice(k).get_shape()) for k in names}
+    # timm's own import computes, which the meta device cannot.
+    import_module("timm")
+    # On the meta device a layer costs nothing, however large the settings claim it is.
+    with torch.device("meta"), _few_parameters(8 * len(names) + 1000):
+        wanted = estimator._build_model(len(estimator.classes_)).state_dict()
+    if shapes != {k: tuple(v.shape) for k, v in wanted.items()}:
+        odd = sorted(k for k in {*shapes, *wanted} if shapes.get(k) != _shape(wanted.get(k)))
+        raise ModelFileError(
+            f"{file}: the weights do not fit the settings, first at {brief(odd[0])}"
+        )
+    # From bytes: a tensor read from an open file leaves something behind (safetensors 0.8).
+    return load_tensors(file.read_bytes())
+
+
+@contextmanager
+def _few_parameters(most: int) -> Iterator[None]:
+    """Stop a network that is being built from having a million layers."""
+    from torch.nn.modules.module import register_module_parameter_registration_hook
+
+    count, me = 0, threading.get_ident()
+
+    def register(*args: Any) -> None:
+        nonlocal count
+        count += threading.get_ident() == me
+        if count > most:
+            raise InputError("the settings name a network with far more layers than weights")
+
+    hook = register_module_parameter_registration_hook(register)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def _shape(tensor: torch.Tensor | None) -> tuple[int, ...] | None:
+    return None if tensor is None else tuple(tensor.shape)
+
+
+def _describe(estimator: Any) -> dict[str, Any]:
+    from p2pselect._labels import as_labels
+    from p2pselect.estimators._fixed_settings import params_as_fitted
+
+    name = type(estimator).__name__
+    if _CLASSES.get(name) != type(estimator).__module__:
+        raise InputError(
+            f"{name} is not one of {sorted(_CLASSES)}: use joblib.dump for classes of your own"
+        )
+    params = _portable(params_as_fitted(estimator, stacklevel=5))
+    classes = as_labels(estimator.classes_, "classes_")
+    fitted = {k: getattr(estimator, k) for k in _FITTED if hasattr(estimator, k)}
+    return {
+        "format": FORMAT,
+        "class": name,
+        "params": {k: encode(k, v) for k, v in params.items()},
+        "classes": {"dtype": classes.dtype.str, "values": classes.tolist()},
+        "fitted": {k: encode(k, v) for k, v in fitted.items()},
+        "seed": int(estimator._seed),
+        # For people; nothing is built from it.
+        "parameters": {
+            name: sum(p.numel() for p in part.parameters())
+            for name, part in estimator.module_.named_children()
+        },
+    }

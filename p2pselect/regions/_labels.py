@@ -1,0 +1,254 @@
+"""Label maps: numbering, counting, checking, and geometry that keeps them exact.
+
+A label map gives every pixel the number of its region.  In canonical form the regions of an
+image are 4-connected and numbered ``0 .. d - 1`` in raster order of first appearance, so that
+equal partitions are equal arrays.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from p2pselect.exceptions import InputError, brief
+from p2pselect.regions._connectivity import connect
+
+_LIMIT = np.iinfo(np.int32).max
+
+
+def relabel(
+    labels: np.ndarray, min_size: int = 1, max_regions: int | None = None
+) -> np.ndarray:
+    """Bring label maps to canonical form; a label in several pieces becomes several regions.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (h, w) or (n, h, w), integer
+        Any numbers.
+    min_size : int, default=1
+        Fewest pixels of a region; smaller ones join the neighbour with the longest common
+        border.
+    max_regions : int, default=None
+        Most regions; while there are more, the smallest are merged.
+
+    Returns
+    -------
+    ndarray of the same shape, int32
+        Labels ``0 .. d - 1`` in raster order of first appearance, each 4-connected.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> relabel(np.array([[7, 7, 2], [2, 7, 2]]))
+    array([[0, 0, 1],
+           [2, 0, 1]], dtype=int32)
+    """
+    if labels.ndim == 3:
+        return np.stack([relabel(one, min_size, max_regions) for one in labels])
+    if not np.can_cast(labels.dtype, np.int32) and np.abs(labels).max() > _LIMIT:
+        labels = np.unique(labels, return_inverse=True)[1].reshape(labels.shape)
+    # One type of array, for every other would be compiled anew.
+    labels = np.require(labels, np.int32, ["C", "W"])
+    no_colours = np.empty((0, 0, 3), np.uint8)
+    return connect(labels, no_colours, min_size, max_regions or _LIMIT)
+
+
+def n_regions(labels: np.ndarray) -> np.ndarray:
+    """Number of regions of every image.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n, h, w), integer
+        Labels ``0 .. d_i - 1`` per image.
+
+    Returns
+    -------
+    ndarray of shape (n,), int
+
+    Examples
+    --------
+    >>> n_regions(np.array([[[0, 1, 1]], [[0, 1, 2]]])).tolist()
+    [2, 3]
+    """
+    return labels.max(axis=(1, 2)).astype(np.intp) + 1
+
+
+def region_areas(labels: np.ndarray, n_columns: int | None = None) -> np.ndarray:
+    """Pixels of every region.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n, h, w), integer
+        Labels ``0 .. d_i - 1`` per image.
+    n_columns : int, default=None
+        Columns of the result; None takes the largest number of regions.
+
+    Returns
+    -------
+    ndarray of shape (n, n_columns), int
+        0 where an image has fewer regions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> region_areas(np.array([[[0, 0, 1]], [[0, 1, 2]]]))
+    array([[2, 1, 0],
+           [1, 1, 1]])
+    """
+    n, h, w = labels.shape
+    d = (int(labels.max()) + 1 if labels.size else 0) if n_columns is None else n_columns
+    flat = labels.reshape(n, h * w) + d * np.arange(n)[:, None]
+    return np.bincount(flat.ravel(), minlength=n * d).reshape(n, d)
+
+
+def flip_labels(labels: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Mirror label maps: the regions of the mirrored image, exactly.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (h, w) or (n, h, w), integer
+        Label maps.
+    axis : int, default=-1
+        -1 swaps left and right, -2 top and bottom.
+
+    Returns
+    -------
+    ndarray of the same shape, int32
+        In canonical form.
+
+    Examples
+    --------
+    >>> flip_labels(np.array([[0, 1, 1]])).tolist()
+    [[0, 0, 1]]
+    """
+    return relabel(np.flip(labels, axis=axis))
+
+
+def crop_labels(labels: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
+    """Cut a window out of label maps; a region that it cuts in two becomes two regions.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (h, w) or (n, h, w), integer
+        Label maps.
+    rows, columns : slice
+        The window, in pixels.
+
+    Returns
+    -------
+    ndarray of shape (h', w') or (n, h', w'), int32
+        In canonical form.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> crop_labels(np.array([[0, 0, 0], [0, 1, 0]]), slice(1, 2), slice(None))
+    array([[0, 1, 2]], dtype=int32)
+    """
+    return relabel(labels[..., rows, columns])
+
+
+def check_label_maps(
+    regions: Any, n: int | None = None, h: int | None = None, w: int | None = None
+) -> np.ndarray:
+    """Check label maps that somebody else made.
+
+    Regions need be neither connected nor in raster order, but numbered without gaps.
+
+    Parameters
+    ----------
+    regions : array-like of shape (n, h, w), integer
+        Label maps.
+    n, h, w : int, default=None
+        The number of images and their size; None accepts any.
+
+    Returns
+    -------
+    ndarray of shape (n, h, w), int32
+
+    Raises
+    ------
+    InputError
+        Another shape, another dtype, negative labels, labels that skip a number; the message
+        names the image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> check_label_maps(np.array([[[0, 0]], [[0, 2]]]))
+    Traceback (most recent call last):
+        ...
+    p2pselect.exceptions.InputError: regions of image 1: labels must be 0 .. 1 without gaps, \
+but 1 is missing (largest label 2); p2pselect.regions.relabel renumbers them, and splits \
+regions in several pieces
+    """
+    regions = np.asarray(regions)
+    expected = tuple("any" if side is None else side for side in (n, h, w))
+    if regions.ndim != 3 or any(
+        wanted not in ("any", side)
+        for wanted, side in zip(expected, regions.shape, strict=True)
+    ):
+        wanted = ", ".join(map(str, expected)).replace("any, any, any", "n, h, w")
+        raise InputError(f"regions must have shape ({wanted}), got {regions.shape}")
+    if 0 in regions.shape[1:]:
+        raise InputError(f"regions must have pixels, got shape {regions.shape}")
+    if regions.dtype.kind not in "iu":
+        raise InputError(f"regions must be {_kind_of_labels(regions)}")
+    for i, labels in enumerate(regions):
+        check_label_map(labels, f"regions of image {i}")
+    return regions.astype(np.int32, copy=False)
+
+
+def check_label_map(labels: Any, name: str) -> np.ndarray:
+    """Check the label map of one image, as :func:`check_label_maps` does.
+
+    Parameters
+    ----------
+    labels : array-like of shape (h, w), integer
+    name : str
+        What messages call it.
+
+    Returns
+    -------
+    ndarray of shape (h, w), int32
+
+    Raises
+    ------
+    InputError
+    """
+    if isinstance(labels, dict | str | bytes):
+        hint = " (pycocotools.mask.decode makes masks)" if isinstance(labels, dict) else ""
+        raise InputError(f"{name} must be a label map (h, w){hint}, got {brief(labels)}")
+    try:
+        labels = np.asarray(labels)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} must be a label map (h, w), got {brief(labels)}") from error
+    if labels.ndim == 3 and labels.shape[0] != 1 and labels.shape[-1] != 1:
+        raise InputError(
+            f"{name} must be a label map (h, w), got shape {labels.shape}; "
+            "p2pselect.regions.masks_to_labels makes one of a stack of masks (k, h, w)"
+        )
+    if labels.ndim != 2 or 0 in labels.shape:
+        raise InputError(f"{name} must be a label map (h, w), got shape {labels.shape}")
+    if labels.dtype.kind not in "iu":
+        raise InputError(f"{name} must be {_kind_of_labels(labels)}")
+    lowest, highest = int(labels.min()), int(labels.max())
+    if lowest < 0:
+        raise InputError(f"{name}: labels must not be negative, got {lowest}")
+    # With more labels than pixels, one of the first is missing.
+    present = np.bincount(np.minimum(labels, labels.size).astype(np.intp).ravel()) > 0
+    if not present.all():
+        raise InputError(
+            f"{name}: labels must be 0 .. {present.sum() - 1} without gaps, but "
+            f"{present.argmin()} is missing (largest label {highest}); "
+            "p2pselect.regions.relabel renumbers them, and splits regions in several pieces"
+        )
+    return labels.astype(np.int32, copy=False)
+
+
+def _kind_of_labels(labels: np.ndarray) -> str:
+    """What label maps must be, what these are, and how to make them such."""
+    whole = labels.dtype.kind == "b" or (
+        labels.dtype.kind == "f" and bool((labels == np.rint(labels)).all())
+    )
+    hint = "; pass regions.astype(int)" if whole else ""
+    return f"integer label maps, got dtype {labels.dtype}{hint}"

@@ -1,0 +1,235 @@
+"""The paper's claims, each held against the results: what holds, and with which numbers.
+
+A claim is a difference that has to be above 0.  It is decided by the 95 % interval of the mean
+difference over the seeds, paired by seed: one that covers 0 decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import t as student_t
+
+from p2pselect.reproduction._measure import FIXED, MATCHED
+from p2pselect.reproduction._results import LABELS, Results
+
+YES, NO, OPEN = "yes", "no", "not decided"
+
+
+class Claim(NamedTuple):
+    """A claim on one data set.
+
+    Attributes
+    ----------
+    dataset : str
+    words : str
+        What is claimed.
+    verdict : {"yes", "no", "not decided"}
+        Whether the results say so.
+    numbers : str
+        The means that decide, and the difference with its interval.
+    """
+
+    dataset: str
+    words: str
+    verdict: str
+    numbers: str
+
+
+def claims(results: Results) -> list[Claim]:
+    """Every claim that there are results for.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    list of Claim
+    """
+    made = []
+    for dataset in results.datasets:
+        for words, check in _CLAIMS:
+            found = check(results, dataset)
+            if found is not None:
+                made.append(Claim(dataset, words, *found))
+    return made
+
+
+def interval(differences: Iterable[float]) -> tuple[float, float, float]:
+    """Mean of differences, one per seed, and the ends of its 95 % interval (Student's t).
+
+    Parameters
+    ----------
+    differences : iterable of float
+
+    Returns
+    -------
+    tuple of float
+        Mean, low, high; one seed alone has an interval without ends.
+
+    Examples
+    --------
+    >>> [round(float(value), 2) for value in interval([0.1, 0.2, 0.3])]
+    [0.2, -0.05, 0.45]
+    """
+    values = np.array(list(differences))
+    if len(values) < 2:
+        return float(values.mean()), -np.inf, np.inf
+    half = student_t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    return float(values.mean()), float(values.mean() - half), float(values.mean() + half)
+
+
+_Found = tuple[str, str] | None
+_Seeds = Mapping[int, float]
+
+
+def _verdict(low: float, high: float) -> str:
+    return YES if low > 0 else NO if high < 0 else OPEN
+
+
+def _percent(*values: float) -> str:
+    return ", ".join(f"{100 * value:.1f}" for value in values)
+
+
+def _mean(values: _Seeds) -> float:
+    return float(np.mean(list(values.values())))
+
+
+def _paired(a: _Seeds, b: _Seeds) -> list[float]:
+    return [a[seed] - b[seed] for seed in sorted(set(a) & set(b))]
+
+
+def _interval_words(differences: list[float]) -> str:
+    mean, low, high = interval(differences)
+    if not np.isfinite(low):
+        return f"{100 * mean:+.1f}, one seed"
+    return f"{100 * mean:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
+
+
+def _against(a: _Seeds, b: _Seeds, of: str = "", margin: float = 0.0) -> _Found:
+    """Whether ``a`` is above ``b`` less a margin, over the seeds that both have."""
+    differences = _paired(a, b)
+    if not differences:
+        return None
+    _, low, high = interval([d + margin for d in differences])
+    numbers = f"{_percent(_mean(a))} against {_percent(_mean(b))}{of}"
+    return _verdict(low, high), f"{numbers}; {_interval_words(differences)}"
+
+
+def _as_accurate(results: Results, dataset: str) -> _Found:
+    p2p, blackbox = (
+        results.by_seed(dataset, method, "default", "accuracy")
+        for method in ("p2p", "blackbox")
+    )
+    return _against(p2p, blackbox, margin=0.02)
+
+
+def _sparse(results: Results, dataset: str) -> _Found:
+    kept = results.by_seed(dataset, "p2p", "default", "kept_fraction")
+    if not kept:
+        return None
+    mean, low, high = interval(kept.values())
+    ends = "one seed" if not np.isfinite(low) else f"[{_percent(low)}, {_percent(high)}]"
+    return _verdict(0.4 - high, 0.4 - low), f"{_percent(mean)}; {ends}"
+
+
+def _best(metric: str, setting: str, binary_only: bool) -> Callable[[Results, str], _Found]:
+    def check(results: Results, dataset: str) -> _Found:
+        scores: dict[str, _Seeds] = {}
+        for method in results.methods(dataset):
+            values = results.by_seed(dataset, method, setting, metric)
+            binary = results.entry(dataset, method, setting, "binary_input")
+            masked = method != "blackbox" and (
+                not binary_only or (binary is not None and binary.mean == 1)
+            )
+            # Of answers that are no better than a constant, any mask is faithful.
+            learned = metric == "localization" or results.has_learned(dataset, method)
+            if values and masked and learned:
+                scores[method] = values
+        if "p2p" not in scores or len(scores) < 2:
+            return None
+        best = max((m for m in scores if m != "p2p"), key=lambda m: _mean(scores[m]))
+        return _against(scores["p2p"], scores[best], f" of {LABELS.get(best, best)}")
+
+    return check
+
+
+def _with_delta(metric: str, sign: int) -> Callable[[Results, str], _Found]:
+    def check(results: Results, dataset: str) -> _Found:
+        settings = [s for s in results.settings(dataset, "p2p") if s.startswith("delta=")]
+        seeds = [results.by_seed(dataset, "p2p", setting, metric) for setting in settings]
+        seeds = [values for values in seeds if values]
+        steps = [_paired(b, a) for a, b in pairwise(seeds)]
+        if not steps or not all(steps):
+            return None
+        verdicts = {_verdict(*interval([sign * d for d in step])[1:]) for step in steps}
+        verdict = NO if NO in verdicts else OPEN if OPEN in verdicts else YES
+        ends = _interval_words(_paired(seeds[-1], seeds[0]))
+        return verdict, f"{_percent(*map(_mean, seeds))}; last less first {ends}"
+
+    return check
+
+
+def _dynamic(results: Results, dataset: str) -> _Found:
+    kinds = ("default", FIXED)
+    kept = [results.by_seed(dataset, "p2p", s, "kept_fraction") for s in kinds]
+    dynamic, fixed = (results.by_seed(dataset, "p2p", s, "accuracy") for s in kinds)
+    if not all(kept):
+        return None
+    return _against(dynamic, fixed, f" (kept {_percent(*map(_mean, kept))})")
+
+
+def _watershed(results: Results, dataset: str) -> _Found:
+    watershed, slic = (
+        results.by_seed(dataset, "p2p", s, "accuracy") for s in ("watershed", "default")
+    )
+    differences = _paired(watershed, slic)
+    if not differences:
+        return None
+    _, low, high = interval(differences)
+    within, beyond = -0.03 <= low and high <= 0.03, low > 0.03 or high < -0.03
+    both = {seed: slic[seed] for seed in slic if seed in watershed}
+    numbers = f"{_percent(_mean(watershed))} against {_percent(_mean(both))}"
+    return (
+        YES if within else NO if beyond else OPEN,
+        f"{numbers}; {_interval_words(differences)}",
+    )
+
+
+_CLAIMS: tuple[tuple[str, Callable[[Results, str], _Found]], ...] = (
+    ("P2P is at most 2 points less accurate than the black box", _as_accurate),
+    ("P2P keeps at most 40 % of the pixels", _sparse),
+    (
+        "at the same kept area, P2P localizes best of all methods",
+        _best("localization", MATCHED, binary_only=False),
+    ),
+    ("accuracy rises with the certainty threshold", _with_delta("accuracy", 1)),
+    ("the kept fraction rises with the certainty threshold", _with_delta("kept_fraction", 1)),
+    ("localization falls with the certainty threshold", _with_delta("localization", -1)),
+    ("dynamic tau is more accurate than one tau that keeps as much", _dynamic),
+    ("accuracy on watershed regions is within 3 points of that on SLIC's", _watershed),
+    (
+        "P2P has the largest insertion area of all methods with binary masks",
+        _best("insertion_fidelity", "default", binary_only=True),
+    ),
+)
+
+
+def to_markdown(made: Iterable[Claim]) -> str:
+    """The claims as a pipe table.
+
+    Parameters
+    ----------
+    made : iterable of Claim
+
+    Returns
+    -------
+    str
+    """
+    lines = ["| data | claim | holds | per cent |", "|---|---|---|---|"]
+    lines += [f"| {c.dataset} | {c.words} | {c.verdict} | {c.numbers} |" for c in made]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,129 @@
+"""Rows as images, so that scikit-learn's own estimator checks can run on image classifiers.
+
+``sklearn.utils.estimator_checks`` feeds small tables of real numbers, and next to nothing to
+an estimator that takes images only.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from torch import nn
+
+from p2pselect.estimators._inputs import read_images
+from p2pselect.exceptions import InputError
+
+
+class FlatRows:
+    """Mixin for an image classifier of this package: every row becomes a grey image.
+
+    A row of f numbers is squashed into (0, 1) and becomes an image of f columns.  Whatever is
+    not a table of finite real numbers is handed on as it came: the classifier has to refuse
+    it by itself.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from p2pselect import P2PClassifier
+    >>> class FlatP2P(FlatRows, P2PClassifier):
+    ...     pass
+    >>> flat = FlatP2P(**FLAT_SETTINGS)
+    >>> X = np.array([[0.0, 3.0], [3.0, 0.0]] * 8)
+    >>> flat.fit(X, [0, 1] * 8).n_features_in_
+    2
+    """
+
+    n_features_in_: int
+
+    def fit(self, X: Any, y: Any, *, sample_weight: Any = None) -> Self:
+        """Fit on a table of shape (n, f)."""
+        self._width = n_columns(X)
+        super().fit(X, y, sample_weight=sample_weight)  # type: ignore[misc]
+        self.n_features_in_ = self._width
+        return self
+
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, *, sample_weight: Any = None
+    ) -> Self:
+        """Fit one more epoch on a table of shape (n, f)."""
+        if not hasattr(self, "n_features_in_"):
+            self._width = n_columns(X)
+        super().partial_fit(X, y, classes, sample_weight=sample_weight)  # type: ignore[misc]
+        self.n_features_in_ = self._width
+        return self
+
+    def _read(self, X: Any, regions: Any) -> Any:
+        return read_images(
+            squash_rows(self, X, self._width),
+            regions,
+            channels=self.channels,  # type: ignore[attr-defined]
+            image_shape=(1, self._width),
+            image_size=self.image_size,  # type: ignore[attr-defined]
+        )
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.input_tags.two_d_array = True
+        tags.input_tags.three_d_array = False
+        return tags
+
+
+def n_columns(X: Any) -> int:
+    """Width of a table of any kind; 1 for what has no columns."""
+    shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
+    return shape[1] if len(shape) > 1 else 1
+
+
+def squash_rows(estimator: Any, X: Any, width: int) -> Any:
+    """Tables of finite real numbers into (0, 1), float32; anything else as it came.
+
+    Raises
+    ------
+    InputError
+        If the table has another width.
+    """
+    try:
+        rows = np.asarray(X)
+        if rows.dtype == object:
+            rows = rows.astype(float)
+    except (TypeError, ValueError):
+        return X
+    if rows.dtype.kind not in "fiub" or not np.isfinite(rows).all():
+        return X
+    if rows.ndim == 2 and rows.shape[1] != width:
+        raise InputError(
+            f"X has {rows.shape[1]} features, but {type(estimator).__name__} is expecting "
+            f"{width} features as input"
+        )
+    return (1 / (1 + np.exp(-rows.astype(np.float64)))).astype(np.float32)
+
+
+def tiny_selector(n_maps: int) -> nn.Module:
+    """A selector for :data:`FLAT_SETTINGS`: one convolution."""
+    return nn.Conv2d(3, n_maps, 1)
+
+
+def tiny_classifier(n_classes: int) -> nn.Module:
+    """A classifier for :data:`FLAT_SETTINGS`: one hidden layer."""
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(3 * 8 * 8, 32), nn.ReLU(), nn.Linear(32, n_classes)
+    )
+
+
+FLAT_SETTINGS: dict[str, Any] = {
+    "selector": tiny_selector,
+    "classifier": tiny_classifier,
+    "regions": "grid",
+    "image_size": 8,
+    "tau": 1.0,
+    "tau_training": "uniform",
+    "tau_min": 0.99,
+    "max_epochs": 20,
+    "lr": 0.03,
+    "batch_size": 32,
+    "augment": None,
+    "sparsity_weight": 0.01,
+    "random_state": 0,
+}
+"""Networks so small that scikit-learn's checks take seconds, and that see everything."""

@@ -1,0 +1,196 @@
+"""Training that can be killed: its state after every epoch, and the way back to it.
+
+What is restored is everything that the epochs to come depend on: networks, optimizer, learning
+rate schedule, random generators, history, and what a method learns outside of its networks.  So
+a training that was continued ends as one that was never stopped, to the bit on a CPU.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import joblib
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback
+from skorch.history import History
+
+from p2pselect.atomic_write import written_whole
+from p2pselect.distributed import together
+from p2pselect.exceptions import InputError, TrainingError, brief, brief_path
+from p2pselect.training._data import TrainingData
+from p2pselect.training._stream import TrainingStream
+
+FORMAT = 2
+#: Settings without influence on what is learned.
+_INDIFFERENT = ("callbacks", "checkpoint_dir", "device", "n_jobs", "num_workers", "verbose")
+
+
+class Checkpoints(Callback):
+    """The checkpoint of one training: a file, replaced after every epoch.
+
+    Parameters
+    ----------
+    path : Path
+    seed : int
+        Of the training; that of the checkpoint where there is one.
+    others : sequence of object
+        What else changes while training, with ``state_dict`` and ``load_state_dict``.
+    """
+
+    def __init__(self, path: Path, seed: int, others: Sequence[Any] = ()):
+        self.path = path
+        self.others = others
+        self.saved = together().of_first(self._read())
+        self.seed: int = self.saved["seed"] if self.saved else seed
+
+    def _read(self) -> dict[str, Any] | None:
+        if not self.path.is_file():
+            return None
+        try:
+            # weights_only: tensors, numbers and names; nothing in the file is called.
+            saved = torch.load(self.path, map_location="cpu", weights_only=True)
+            if saved["format"] != FORMAT:
+                raise ValueError(f"format {saved['format']}, expected {FORMAT}")
+        # A damaged file can raise nearly anything.
+        except Exception as error:
+            raise InputError(
+                f"{self.path} is no checkpoint that can be read ({error}); delete it to train "
+                "from the start"
+            ) from error
+        return saved
+
+    def restore(self, net: NeuralNet) -> bool:
+        """Bring a net where the checkpoint was written, if there is one.
+
+        Returns
+        -------
+        bool
+            Whether a callback has stopped that training: there is nothing left to do.
+        """
+        if self.saved is None:
+            return False
+        net.module_.load_state_dict(self.saved["module"])
+        net.history = History(json.loads(self.saved["history"]))
+        for changing, state in zip(self._changing(net), self.saved["changing"], strict=True):
+            changing.load_state_dict(state)
+        _restore_steps(net, self.saved)
+        return _is_stopped(net)
+
+    def _changing(self, net: NeuralNet) -> list[Any]:
+        memories = [getattr(phase.objective, "memory", None) for phase in net.phases]
+        return [*(memory for memory in memories if memory is not None), *self.others]
+
+    def named_in(self, error: TrainingError, n_epochs: int) -> TrainingError:
+        """An error of training that says where the state before it lies."""
+        if not self.path.is_file():
+            return error
+        return TrainingError(f"{error}; the state after epoch {n_epochs} is in {self.path}")
+
+    def on_train_begin(self, net: NeuralNet, **kwargs: Any) -> None:
+        saved, self.saved = self.saved, None
+        if saved is not None and saved["is_unfinished"]:
+            schedule = _schedule(net)
+            if schedule is not None:
+                # It has just been made, and has set the optimizer to its start.
+                schedule.load_state_dict(saved["schedule"])
+            _restore_steps(net, saved)
+
+    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        self._write(net)
+
+    def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        if _is_stopped(net):
+            self._write(net)  # callbacks may have gone back to the best epoch
+
+    def _write(self, net: NeuralNet) -> None:
+        if together().rank > 0:
+            return  # the first process writes what all of them have
+        schedule = _schedule(net)
+        history = [{**row, "batches": row["batches"][-1:]} for row in net.history]
+        state = {
+            "format": FORMAT,
+            "seed": self.seed,
+            "history": json.dumps(history),
+            "is_unfinished": len(history) < self.end,
+            "module": net.module_.state_dict(),
+            "changing": [changing.state_dict() for changing in self._changing(net)],
+            "optimizer": net.optimizer_.state_dict(),
+            "schedule": None if schedule is None else schedule.state_dict(),
+            "randomness": net.randomness.state_dict(),
+        }
+        content = io.BytesIO()
+        torch.save(state, content)
+        with written_whole(self.path, "wb") as file:
+            file.write(content.getbuffer())
+
+    #: Epochs after which the learning rate schedule that is running ends.
+    end = 0
+
+
+def _is_stopped(net: NeuralNet) -> bool:
+    return bool(net.history and net.history[-1].get("stopped"))
+
+
+def _restore_steps(net: NeuralNet, saved: dict[str, Any]) -> None:
+    net.optimizer_.load_state_dict(saved["optimizer"])
+    net.randomness.load_state_dict(saved["randomness"])
+
+
+def _schedule(net: NeuralNet) -> Any:
+    callback = dict(net.watchers).get("lr_schedule")
+    return getattr(callback, "lr_scheduler_", None)
+
+
+def checkpoint_path(
+    folder: str | os.PathLike[str],
+    method: str,
+    settings: Mapping[str, Any],
+    data: TrainingData | TrainingStream,
+) -> Path:
+    """The file of the training of a method, with these settings, on these data.
+
+    Trainings that differ in anything have different files, so that a folder can serve all
+    candidates and folds of a search.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        Created where it does not exist.
+    method : str
+    settings : mapping
+        Those that have no influence on what is learned are left out.
+    data : TrainingData or TrainingStream
+        Labels and weights count, names of files or the pixels of some images.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    InputError
+        When a setting cannot be pickled, or ``folder`` cannot be made.
+    """
+    hashes = {}
+    for name, value in settings.items():
+        if name not in _INDIFFERENT:
+            try:
+                hashes[name] = joblib.hash(value)
+            # Whatever pickle has to say of an object.
+            except Exception as error:
+                raise InputError(
+                    f"checkpoint_dir: {name}={brief(value)} cannot be told from others, as it "
+                    f"cannot be pickled ({error}); use a function of a module"
+                ) from error
+    content = (method, hashes, *data.content())
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"checkpoint_dir={brief_path(folder)}: {error.strerror}") from error
+    return Path(folder, f"{method}-{joblib.hash(content)}.checkpoint")

@@ -1,0 +1,229 @@
+"""Training images as a torch data set that hands out whole batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from p2pselect.distributed import Processes
+from p2pselect.images import ImageSequence
+from p2pselect.training._augmentation import (
+    PAPER_VIEWS,
+    Augmentation,
+    paper_view,
+    resolve_augmentation,
+)
+from p2pselect.training._whole_batch import WholeBatchDraws
+
+Batch = tuple[dict[str, Tensor], Tensor]
+#: Label maps that fit into this many bytes are computed once, before training.
+REGION_MEMORY = 2**26
+#: Images that stand for a set of them, their side in pixels; and the rows looked at.
+_N_LOOKED_AT, _SMALL, _N_ROWS = 8, 16, 64
+
+
+class Views:
+    """What training sees of images: their regions, at the model's size, in random views.
+
+    Parameters
+    ----------
+    propose : callable
+        Maps images (b, h, w, 3) to label maps (b, h, w).
+    image_size : int
+        Side of the model's grid in pixels.
+    augment : str, callable or None
+    """
+
+    def __init__(
+        self,
+        propose: Callable[[np.ndarray], np.ndarray],
+        image_size: int,
+        augment: str | Augmentation | None,
+    ):
+        self.propose = propose
+        self.image_size = image_size
+        self.augment = augment
+        self._resolved = resolve_augmentation(augment)
+
+    @property
+    def need_originals(self) -> bool:
+        """Whether views are cut from images of their own size, and regions differ each time."""
+        # A callable need not be hashable.
+        return isinstance(self.augment, str) and self.augment in PAPER_VIEWS
+
+    def unchanged(self) -> Views:
+        """The same without augmentation."""
+        return Views(self.propose, self.image_size, None)
+
+    def __call__(
+        self, images: ImageSequence, regions: np.ndarray | None, rng: Any
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Images (b, h, w, 3) and label maps (b, h, w), proposed where none are given."""
+        if self.need_originals:
+            return self._paper_views(str(self.augment), images, regions, rng)
+        pixels = images.batch(slice(None), self.image_size)
+        labels = self.propose(pixels) if regions is None else regions
+        if self._resolved is None:
+            return pixels, labels
+        return self._resolved(pixels, labels, rng)
+
+    def _paper_views(
+        self, name: str, images: ImageSequence, given: np.ndarray | None, rng: Any
+    ) -> tuple[np.ndarray, np.ndarray]:
+        views: list[np.ndarray] = []
+        regions: list[Any] = []
+        # The number of draws differs: every image has a generator of its own.
+        generators = rng.spawn(len(images))
+        for position, generator in enumerate(generators):
+            image = images.batch(np.array([position]))[0]
+            if image.dtype != np.uint8:  # colour jitter works on 8 bits
+                image = np.round(image * 255).astype(np.uint8)
+            own = None if given is None else given[position]
+            view, labels = paper_view(name, image, own, self.image_size, generator)
+            views.append(view)
+            regions.append(labels)
+        stacked = np.stack(views)
+        return stacked, self.propose(stacked) if given is None else np.stack(regions)
+
+
+def draws(seed: int, epoch: int, n: int, first: int, own: slice | None = None) -> Any:
+    """A generator for the part ``own`` of the batch of ``n`` images that ``first`` begins."""
+    rng = np.random.default_rng([seed, epoch, n, first])
+    return rng if own in (None, slice(0, n)) else WholeBatchDraws(rng, n, own)
+
+
+def as_batch(
+    images: np.ndarray,
+    regions: np.ndarray,
+    target: np.ndarray,
+    weight: np.ndarray,
+    index: np.ndarray,
+    size: int,
+) -> Batch:
+    """What the net takes: a part of a batch of ``size`` images."""
+    inputs = {
+        "images": torch.from_numpy(np.ascontiguousarray(images)),
+        "regions": torch.from_numpy(regions.astype(np.int64)),
+        "weight": torch.from_numpy(weight),
+        "index": torch.from_numpy(index),
+        "batch_size": torch.full((len(index),), size),
+    }
+    return inputs, torch.from_numpy(target)
+
+
+class TrainingData(Dataset):
+    """Images, regions and targets; augmentation is seeded by epoch and row.
+
+    Parameters
+    ----------
+    images : ImageSequence
+    target : ndarray of shape (n,), int64
+    views : Views
+    regions : ndarray of shape (n, h, w), optional
+        Label maps that were given or computed before; otherwise proposed batch by batch.
+    weight : ndarray of shape (n,), float32
+        Weight of every image in the loss.
+    seed : int
+    """
+
+    def __init__(
+        self,
+        images: ImageSequence,
+        target: np.ndarray,
+        views: Views,
+        regions: np.ndarray | None,
+        weight: np.ndarray,
+        seed: int,
+    ):
+        self.images = images
+        self.target = target
+        self.views = views
+        self.regions = regions
+        self.weight = weight
+        self.seed = seed
+        self.epoch = 0
+        self.processes = Processes()
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def class_weights(self) -> np.ndarray:
+        """Sum of the weights of the images of every class."""
+        return np.bincount(self.target, weights=self.weight)
+
+    def n_batches(self, size: int) -> int:
+        """Batches of an epoch; a last one of one image has no batch statistics and sits out."""
+        return -(-(len(self) - self.one_left(size)) // size)
+
+    def one_left(self, size: int) -> bool:
+        """Whether the last of several batches has one image; another one each epoch."""
+        return len(self) > size and len(self) % size == 1
+
+    def loading(self, size: int) -> dict[str, Any]:
+        """How a ``DataLoader`` has to be set up for batches of so many images."""
+        return {"batch_size": size, "shuffle": True, "drop_last": self.one_left(size)}
+
+    def content(self) -> tuple[Any, ...]:
+        """What tells a training on these data from one on others."""
+        rows = np.unique(np.linspace(0, len(self) - 1, _N_ROWS).astype(int))
+        files = self.images.files
+        size = self.views.image_size
+        seen = self.images.batch(rows, size) if files is None else np.asarray(files)
+        regions = None if self.regions is None else self.regions[rows]
+        return self.target, self.weight, seen, regions
+
+    def brief(self) -> tuple[Any, ...]:
+        """Less of it, to be compared between processes."""
+        return fingerprint(self.images, self.regions), self.target, self.weight
+
+    def subset(self, rows: np.ndarray, views: Views) -> TrainingData:
+        """The data of some rows, under other views."""
+        return TrainingData(
+            self.images[rows],
+            self.target[rows],
+            views,
+            None if self.regions is None else self.regions[rows],
+            self.weight[rows],
+            self.seed,
+        )
+
+    def __getitem__(self, row: int) -> Batch:
+        return self.__getitems__([row])
+
+    def __getitems__(self, rows: list[int]) -> Batch:
+        """This process's part of a batch; the first row where there are too few for all."""
+        return self.batch(rows, self.processes.share(len(rows)))
+
+    def batch(self, rows: list[int], own: slice | None = None) -> Batch:
+        """Images, regions and targets of a batch, or of its part ``own``."""
+        n, first = len(rows), int(rows[0])
+        own = slice(0, n) if own is None else own
+        index = np.asarray(rows)[own]
+        given = None if self.regions is None else self.regions[index]
+        rng = draws(self.seed, self.epoch, n, first, own)
+        images, regions = self.views(self.images[index], given, rng)
+        return as_batch(images, regions, self.target[index], self.weight[index], index, n)
+
+
+def as_float_images(images: Tensor) -> Tensor:
+    """Images (n, h, w, 3), uint8 or float, -> (n, 3, h, w) float32 in [0, 1]."""
+    planes = images.permute(0, 3, 1, 2)
+    return planes.float().div_(255) if planes.dtype == torch.uint8 else planes.float()
+
+
+def identity(batch: Any) -> Any:
+    """Collate function for data that come as batches already."""
+    return batch
+
+
+def fingerprint(images: ImageSequence, regions: np.ndarray | None) -> tuple[Any, ...]:
+    """What tells one set of images from another: its size, and some of its images."""
+    rows = np.unique(np.linspace(0, len(images) - 1, _N_LOOKED_AT).astype(int))
+    some = images[rows]
+    seen = some.batch(slice(None), _SMALL) if some.files is None else some.files.tolist()
+    return len(images), seen, None if regions is None else regions[rows]

@@ -1,0 +1,152 @@
+"""From an estimator's settings to a running skorch net."""
+
+from __future__ import annotations
+
+import multiprocessing
+import pickle
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+from skorch.callbacks import Callback
+from skorch.helper import predefined_split
+from torch import nn
+
+from p2pselect.distributed import Processes, together
+from p2pselect.exceptions import InputError
+from p2pselect.training._data import TrainingData, Views, identity
+from p2pselect.training._net import SelectiveNet
+from p2pselect.training._optim import OPTIMIZERS, lr_callbacks
+from p2pselect.training._phases import Phase
+from p2pselect.training._progress import TrainingBar
+from p2pselect.training._stream import TrainingStream
+from p2pselect.training._team import Team
+
+
+def new_net(settings: Any, module: nn.Module, phases: Sequence[Phase]) -> SelectiveNet:
+    """An initialized net with a fresh optimizer and an empty history.
+
+    Parameters
+    ----------
+    settings : estimator
+        Read for ``optimizer``, ``lr``, ``weight_decay``, ``batch_size``,
+        ``micro_batch_size``, ``device_``, ``num_workers`` and ``callbacks``.
+    module : Module
+    phases : sequence of Phase
+    """
+    optimizer = settings.optimizer
+    net = SelectiveNet(
+        module,
+        phases=phases,
+        micro_batch_size=settings.micro_batch_size,
+        optimizer=optimizer if callable(optimizer) else OPTIMIZERS[optimizer],
+        optimizer__weight_decay=settings.weight_decay,
+        lr=settings.lr,
+        batch_size=settings.batch_size,
+        device=str(settings.device_),
+        train_split=None,
+        iterator_train__collate_fn=identity,
+        iterator_train__num_workers=settings.num_workers,
+        iterator_valid__collate_fn=identity,
+        iterator_valid__num_workers=settings.num_workers,
+        callbacks=settings.callbacks or [],
+        use_caching=True,  # scores of an epoch are those of the predictions made in it
+        callbacks__print_log=None,
+        verbose=0,
+    )
+    return net.initialize()
+
+
+def run_epochs(
+    net: SelectiveNet,
+    data: TrainingData | TrainingStream,
+    epochs: int,
+    settings: Any,
+    watchers: Sequence[tuple[str, Callback]] = (),
+    done: int = 0,
+) -> None:
+    """Train for so many epochs, on all data or on what ``validation_fraction`` leaves.
+
+    Parameters
+    ----------
+    net : SelectiveNet
+    data : TrainingData or TrainingStream
+    epochs : int
+    settings : estimator
+    watchers : sequence of (str, Callback)
+        Callbacks of this run alone.
+    done : int, default 0
+        Epochs of this run that were trained before it was stopped.
+    """
+    train: TrainingData | TrainingStream = data
+    valid = None
+    if settings.validation_fraction and isinstance(data, TrainingData):
+        train, valid = split_validation(data, settings.validation_fraction)
+    net.train_split = predefined_split(valid) if valid is not None else None
+    net.team = Team(together())
+    net.predictor = settings._predict_views
+    net.classes_ = np.arange(len(settings.classes_))
+    for part in (train, valid):
+        if part is not None:
+            part.processes = net.team.processes
+    if settings.num_workers:
+        check_sendable(train.views)
+    for name, value in train.loading(net.batch_size).items():
+        setattr(net, f"iterator_train__{name}", value)
+    steps = train.n_batches(net.batch_size)
+    extra = lr_callbacks(settings.lr_schedule, settings.lr, max(1, steps * epochs))
+    for group in net.optimizer_.param_groups if extra else ():
+        group["lr"] = settings.lr  # the schedule of a run before has ended near 0
+    if settings.verbose and net.team.processes.rank == 0:
+        extra.append(("progress_bar", TrainingBar(epochs, done)))
+    extra.extend(watchers)
+    for _name, callback in extra:
+        callback.initialize()
+    net.watchers = extra
+    try:
+        net.partial_fit(train, None, epochs=epochs - done)
+    finally:
+        net.watchers = []
+        net.team = Team(Processes())
+        net.predictor = None  # it belongs to the estimator that holds the net: a circle
+
+
+def check_sendable(views: Views) -> None:
+    """See whether worker processes can be given what they shall do.
+
+    Raises
+    ------
+    InputError
+        If processes are spawned, and ``augment`` or ``regions`` cannot be pickled.
+    """
+    # Asked without allow_none, multiprocessing would settle on its default from now on.
+    set_by_program = multiprocessing.get_start_method(allow_none=True)
+    if (set_by_program or multiprocessing.get_all_start_methods()[0]) == "fork":
+        return
+    try:
+        pickle.dumps(views)
+    # Whatever pickle has to say of an object.
+    except Exception as error:
+        raise InputError(
+            f"num_workers: augment or regions cannot be sent to a worker process ({error}); "
+            "use functions of a module, or num_workers=0"
+        ) from error
+
+
+def split_validation(data: TrainingData, fraction: float) -> tuple[TrainingData, TrainingData]:
+    """Hold out a share of every class; the held-out part is not augmented.
+
+    Raises
+    ------
+    InputError
+        If a class has too few images to be split.
+    """
+    rows = np.arange(len(data))
+    try:
+        train, valid = train_test_split(
+            rows, test_size=fraction, stratify=data.target, random_state=data.seed
+        )
+    except ValueError as error:
+        raise InputError(f"validation_fraction={fraction}: {error}") from error
+    return data.subset(train, data.views), data.subset(valid, data.views.unchanged())

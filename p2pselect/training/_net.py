@@ -1,0 +1,316 @@
+"""The skorch net that trains every method: phases, objectives, terms in the history."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import ClassifierMixin
+from skorch import NeuralNet
+from skorch.callbacks import Callback, EpochScoring, PassthroughScoring
+from torch import Tensor, nn
+
+from p2pselect.distributed import Processes
+from p2pselect.exceptions import P2PSelectWarning, TrainingError
+from p2pselect.training._data import Batch, as_float_images
+from p2pselect.training._monitors import StopTraining, compares_epochs, scores_predictions
+from p2pselect.training._objective import LossTerms, Step
+from p2pselect.training._phases import Phase, phase_at, phases_after, set_training
+from p2pselect.training._seeding import Randomness
+from p2pselect.training._team import Losses, Part, Team
+
+
+class SelectiveNet(ClassifierMixin, NeuralNet):
+    """Train a model by the objective of the current phase.
+
+    The loss of a batch is the weighted mean over its images of the sum of the objective's
+    terms; the epoch's mean of every term goes into ``history``.  A term named
+    ``"selector/area"`` is a loss of the sub-module ``selector`` alone: its gradient reaches
+    no other parameters, so that modules can learn different things from one forward pass.
+
+    Parameters
+    ----------
+    module : Module
+        Already built.
+    phases : sequence of Phase
+    micro_batch_size : int, optional
+        Images that go through the networks at once; the gradients of a batch are summed up.
+        Halved when memory runs out.
+    **kwargs
+        As for :class:`skorch.NeuralNet`.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        *,
+        phases: Sequence[Phase] = (),
+        micro_batch_size: int | None = None,
+        **kwargs: Any,
+    ):
+        self.phases = phases
+        self.micro_batch_size = micro_batch_size
+        self.team = Team(Processes())
+        #: Of the training that is running.
+        self.randomness = Randomness(0, torch.device("cpu"))
+        #: Callbacks of the training that is running, besides those of the user.
+        self.watchers: list[tuple[str, Callback]] = []
+        #: Maps images (b, h, w, 3) and their regions to class probabilities.
+        self.predictor: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+        #: Whether the last training was, before its end and not by a callback.
+        self.interrupted = False
+        super().__init__(module, criterion=nn.Identity, **kwargs)
+
+    def initialize_module(self) -> SelectiveNet:
+        # The module comes built; skorch would build a second one from its class.
+        self.module_ = self.module
+        return self
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that is running, from 0."""
+        return len(self.history) - 1
+
+    def step_of(self, part: Part, progress: float | None = None) -> Step:
+        """What the objective sees of a batch, by default at the present point of training."""
+        inputs, target = part.batch
+        device = torch.device(self.device)
+        if progress is None:
+            phase, first = phase_at(self.phases, self.epoch)
+            done = self.epoch - first + self._share_of_epoch
+            progress = min(1.0, done / phase.epochs) if phase.epochs else 1.0
+        return Step(
+            model=self.module_,
+            images=as_float_images(inputs["images"].to(device, non_blocking=True)),
+            regions=inputs["regions"].to(device, non_blocking=True),
+            target=target.to(device, non_blocking=True),
+            index=inputs["index"],
+            progress=progress,
+            mean=part.mean,
+        )
+
+    def run_single_epoch(self, iterator: Any, *args: Any, **kwargs: Any) -> None:
+        """Train or validate for one epoch, in an order that is this estimator's own."""
+        super().run_single_epoch(iterator and self._in_own_order(iterator), *args, **kwargs)
+
+    def _in_own_order(self, loader: Any) -> Iterator[Batch]:
+        # torch draws the order of an epoch before its first batch.
+        with self.randomness.in_place():
+            batches = iter(loader)
+            first = next(batches, None)
+        if first is not None:
+            yield first
+            yield from batches
+
+    def train_step(self, batch: Batch, **fit_params: Any) -> Any:
+        """One step of the optimizer."""
+        with self.randomness.in_place():
+            step = super().train_step(batch, **fit_params)
+        return self._with_predictions(step, batch, training=True)
+
+    def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
+        """Forward, backward; called by skorch inside its optimizer step."""
+        while True:
+            try:
+                return self._accumulate(batch)
+            except torch.OutOfMemoryError:
+                size = min(self.micro_batch_size or len(batch[1]), len(batch[1]))
+                # Other processes are on their way to the next step: none can go back.
+                if size == 1 or not self.team.is_one:
+                    raise
+                self.micro_batch_size = -(-size // 2)
+            # Outside of the handler: the error holds on to what did not fit.
+            self.module_.zero_grad()
+            warnings.warn(
+                f"out of memory with {size} images at once: from here on "
+                f"micro_batch_size={self.micro_batch_size}, gradients of a batch are summed",
+                P2PSelectWarning,
+                stacklevel=2,
+            )
+
+    def _accumulate(self, batch: Batch) -> dict[str, Any]:
+        """Gradients of a batch, of so many images at once as go through the networks."""
+        total, means = torch.zeros(()), dict[str, Tensor]()
+        for part in self.team.parts(batch, self.micro_batch_size):
+            with self.team.collecting(part):
+                losses, terms = self.team.losses(part, self._losses)
+                loss = torch.stack(list(losses.values())).sum()
+                loss, terms = self.team.mean_of_all(loss, terms, part.share)
+                if not torch.isfinite(loss):
+                    self._stop_on(terms)
+                for done, (module, own) in enumerate(losses.items(), start=1):
+                    mine = own if part.share == 1 else own * part.share
+                    mine.backward(
+                        inputs=self._parameters_of(module), retain_graph=done < len(losses)
+                    )
+            total = total + loss.to(total.device)
+            for name, value in terms.items():
+                means[name] = means.get(name, 0) + value
+        return {"loss": total, "y_pred": total, "terms": means}
+
+    def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
+        """Terms of the loss on held-out images, without gradients, in eval mode.
+
+        Schedules are at their end, so that one epoch can be compared with another.  While
+        there are phases to come, the loss is infinite: none of these epochs is the best one.
+        """
+        self.module_.eval()
+        with self.randomness.in_place():
+            (part,) = self.team.parts(batch)
+            with torch.no_grad(), part.seen_whole():
+                losses, terms = self._losses(part, progress=1.0)
+            loss = torch.stack(list(losses.values())).sum()
+            loss, terms = self.team.mean_of_all(loss, terms, part.share)
+        set_training(self.module_, phase_at(self.phases, self.epoch)[0])
+        if not self.is_in_last_phase:
+            loss = torch.full_like(loss, torch.inf)
+        step = {"loss": loss, "y_pred": loss, "terms": terms}
+        return self._with_predictions(step, batch, training=False)
+
+    def _with_predictions(self, step: dict[str, Any], batch: Batch, training: bool) -> Any:
+        """A step, with predictions for its batch where a callback scores them."""
+        scoring = [c for _, c in self.callbacks_ if scores_predictions(c, training)]
+        if scoring and self.predictor is not None:
+            images, regions = (batch[0][name].numpy() for name in ("images", "regions"))
+            self.module_.eval()
+            step["y_pred"] = torch.from_numpy(self.predictor(images, regions))
+            set_training(self.module_, phase_at(self.phases, self.epoch)[0])
+        return step
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Class numbers, for scorers; skorch has cached the predictions of the epoch."""
+        return self.predict_proba(X).argmax(axis=1)
+
+    def _losses(self, part: Part, progress: float | None = None) -> Losses:
+        phase, _ = phase_at(self.phases, self.epoch)
+        terms = phase.objective(self.step_of(part, progress))
+        weight = part.batch[0]["weight"].to(self.device, non_blocking=True)
+        groups: dict[str, list[Tensor]] = {}
+        for name, value in terms.items():
+            groups.setdefault(name.rpartition("/")[0], []).append(value)
+        losses = {
+            module: (torch.stack(values).sum(dim=0) * weight).mean()
+            for module, values in groups.items()
+        }
+        means = {name: (value.detach() * weight).mean() for name, value in terms.items()}
+        return losses, means
+
+    def _parameters_of(self, module: str) -> list[nn.Parameter]:
+        part = self.module_.get_submodule(module)
+        return [p for p in part.parameters() if p.requires_grad]
+
+    def _stop_on(self, terms: LossTerms) -> None:
+        bad = [name for name, value in terms.items() if not torch.isfinite(value)]
+        raise TrainingError(
+            f"the loss is not finite at epoch {self.epoch + 1}, step "
+            f"{self._batches_done + 1} (terms: {', '.join(bad) or 'their sum'}); a smaller "
+            "learning rate (lr) is the usual remedy"
+        )
+
+    def on_epoch_begin(self, net: Any, dataset_train: Any = None, **kwargs: Any) -> None:
+        super().on_epoch_begin(net, dataset_train=dataset_train, **kwargs)
+        phase, first = phase_at(self.phases, self.epoch)
+        if self.epoch == first:
+            for _, callback in self.callbacks_:
+                if isinstance(callback, (EpochScoring, PassthroughScoring)):
+                    # The best epoch of a phase is one of its own.
+                    callback.best_score_ = np.inf if callback.lower_is_better else -np.inf
+        prepare = phase.begin if self.epoch == first else phase.before_epoch
+        with self.randomness.in_place():
+            if prepare is not None:
+                prepare(self.module_, dataset_train)
+            set_training(self.module_, phase)
+            self.team.wrap(self.module_, self._losses)
+            self.team.same_random_numbers(torch.device(self.device))
+        if self.epoch > 0:
+            # Epoch means are kept, and the last batch, which skorch's Checkpoint looks at;
+            # records of all of them would grow with the data.
+            del self.history[-2]["batches"][:-1]
+        self.history.record("phase", phase.name)
+        self._batches_done = 0
+        self._n_batches = dataset_train.n_batches(self.batch_size)
+        dataset_train.epoch = self.epoch
+
+    def on_batch_end(
+        self, net: Any, batch: Any = None, training: bool = False, **kwargs: Any
+    ) -> None:
+        super().on_batch_end(net, batch=batch, training=training, **kwargs)
+        prefix = "train" if training else "valid"
+        # skorch has counted the images of this process.
+        self.history.record_batch(f"{prefix}_batch_size", int(batch[0]["batch_size"][0]))
+        for name, value in kwargs["terms"].items():
+            self.history.record_batch(f"{prefix}_{name}", value.item())
+        self._batches_done += training
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        batches = self.history[-1]["batches"]
+        for prefix in ("train", "valid"):
+            rows = [row for row in batches if f"{prefix}_batch_size" in row]
+            total = sum(row[f"{prefix}_batch_size"] for row in rows)
+            for name in [k for k in (rows[0] if rows else {}) if k.startswith(prefix)]:
+                if name not in (f"{prefix}_batch_size", f"{prefix}_loss"):
+                    mean = sum(r[name] * r[f"{prefix}_batch_size"] for r in rows) / total
+                    self.history.record(name, mean)
+        super().on_epoch_end(net, **kwargs)
+
+    @property
+    def _share_of_epoch(self) -> float:
+        return self._batches_done / max(1, self._n_batches)
+
+    def notify(self, method_name: str, **kwargs: Any) -> None:
+        """Tell all callbacks; those that compare epochs hear of epochs of the last phase only.
+
+        What a phase before it learns is not what is wanted in the end, and its loss is another.
+        """
+        getattr(self, method_name)(self, **kwargs)
+        over = method_name in ("on_epoch_end", "on_train_end")
+        preparing = over and not self.is_in_last_phase
+        stop = False
+        for entry in [*self.callbacks_, *self.watchers]:
+            _, callback = entry
+            if preparing and compares_epochs(callback):
+                continue
+            try:
+                getattr(callback, method_name)(self, **kwargs)
+            except KeyboardInterrupt as error:
+                asked = isinstance(error, StopTraining) or entry not in self.watchers
+                if not asked or method_name != "on_epoch_end":
+                    raise
+                stop = True  # once the others have heard of this epoch
+                self.history.record("stopped", True)
+        if stop:
+            raise StopTraining
+
+    @property
+    def is_in_last_phase(self) -> bool:
+        """Whether no phase comes after that of the epoch that is running or was the last."""
+        return not phases_after(self.phases, phase_at(self.phases, max(0, self.epoch))[0])
+
+    def fit_loop(self, X: Any, y: Any = None, epochs: Any = None, **kwargs: Any) -> Any:
+        """Train; an interrupt keeps what was learned and says so."""
+        self.interrupted = False
+        try:
+            return super().fit_loop(X, y, epochs, **kwargs)
+        except StopTraining:
+            if not self.is_in_last_phase:
+                self._warn_of_end("stopped by a callback")
+        except KeyboardInterrupt:
+            self.interrupted = True
+            self._warn_of_end("interrupted")
+        return self
+
+    def _warn_of_end(self, how: str) -> None:
+        phase, _ = phase_at(self.phases, max(0, self.epoch))
+        if self.history and "train_loss" not in self.history[-1]:
+            del self.history[-1]
+        missing = [later.name for later in phases_after(self.phases, phase)]
+        where = f" of phase {phase.name!r} ({', '.join(missing)} did not begin)"
+        warnings.warn(
+            f"training was {how} after {len(self.history)} full epochs"
+            f"{where if missing else ''}; what was learned so far is kept",
+            P2PSelectWarning,
+            stacklevel=2,
+        )

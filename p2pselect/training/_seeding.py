@@ -1,0 +1,182 @@
+"""Randomness that is the estimator's own, and the device it runs on.
+
+Networks draw their initial weights and their dropout from torch's default generators, which
+belong to the whole process.  An estimator therefore keeps a state of its own for them, puts it
+in place for a step of training, and afterwards puts the caller's back.  Only one thread at a
+time may do so.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from sklearn.utils import check_random_state
+from torch import Tensor
+
+from p2pselect.distributed import together
+from p2pselect.exceptions import InputError, brief
+
+
+def draw_seed(random_state: Any) -> int:
+    """One seed from a ``random_state``; ``None`` draws it from numpy's global generator."""
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+class Turns:
+    """A re-entrant lock that threads get in the order in which they asked for it.
+
+    A thread that releases one of Python's own locks and takes it again at once usually gets
+    it again, however many others wait.
+    """
+
+    def __init__(self) -> None:
+        self._start()
+
+    def _start(self) -> None:
+        self._queue = threading.Lock()
+        self._turn = threading.Lock()
+        self._owner: int | None = None
+        self._depth = 0
+
+    def __enter__(self) -> None:
+        me = threading.get_ident()
+        if self._owner != me:
+            # Whoever waits for the turn holds the queue, which the last owner has to join.
+            with self._queue:
+                self._turn.acquire()
+            self._owner = me
+        self._depth += 1
+
+    def __exit__(self, *exception: object) -> None:
+        self._depth -= 1
+        if self._depth == 0:
+            self._owner = None
+            self._turn.release()
+
+    def after_fork(self) -> None:
+        """In a child process, forget the threads that exist in its parent only."""
+        depth = self._depth if self._owner == threading.get_ident() else 0
+        self._start()
+        for _ in range(depth):
+            self.__enter__()
+
+
+_TURNS = Turns()
+#: What the thread whose turn it is has to put back.
+_CALLERS: list[tuple[Tensor, torch.dtype]] = []
+
+
+def _after_fork() -> None:
+    if _CALLERS and _TURNS._owner != threading.get_ident():
+        # Another thread was in the middle of a step, which nobody ends here.
+        rng, dtype = _CALLERS[0]
+        torch.set_rng_state(rng)
+        torch.set_default_dtype(dtype)
+        _CALLERS.clear()
+    _TURNS.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+class Randomness:
+    """The random numbers of one estimator.
+
+    Parameters
+    ----------
+    seed : int
+    device : torch.device
+        Where random numbers are drawn besides the CPU.
+
+    Examples
+    --------
+    >>> own = Randomness(0, torch.device("cpu"))
+    >>> with own.in_place():
+    ...     first = torch.rand(2)
+    >>> _ = torch.rand(7)  # the program's own
+    >>> with own.in_place():
+    ...     second = torch.rand(2)
+    >>> torch.equal(torch.cat([first, second]), torch.rand(4, generator=torch.manual_seed(0)))
+    True
+    """
+
+    def __init__(self, seed: int, device: torch.device):
+        self.device = device
+        devices = [torch.device("cpu"), *([] if device.type == "cpu" else [device])]
+        self.states = [torch.Generator(d).manual_seed(seed).get_state() for d in devices]
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """Inside, torch's default generators are those of this estimator.
+
+        New parameters are float32 inside, as they are unless the program says otherwise.
+        """
+        with _TURNS:
+            callers, dtype = _get_states(self.device), torch.get_default_dtype()
+            _CALLERS.append((callers[0], dtype))
+            try:
+                _set_states(self.states, self.device)
+                torch.set_default_dtype(torch.float32)
+                yield
+            finally:
+                self.states = _get_states(self.device)
+                torch.set_default_dtype(dtype)
+                _set_states(callers, self.device)
+                _CALLERS.pop()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        return {"states": self.states}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what a checkpoint has kept, as far as this device has use for it."""
+        kept = state["states"][: len(self.states)]
+        self.states = [*kept, *self.states[len(kept) :]]
+
+
+def _get_states(device: torch.device) -> list[Tensor]:
+    states = [torch.get_rng_state()]
+    if device.type == "mps":
+        states.append(torch.mps.get_rng_state())
+    elif device.type != "cpu":
+        states.append(torch.get_device_module(device).get_rng_state(device))
+    return states
+
+
+def _set_states(states: Sequence[Tensor], device: torch.device) -> None:
+    torch.set_rng_state(states[0])
+    if device.type == "mps":
+        torch.mps.set_rng_state(states[1])
+    elif device.type != "cpu":
+        torch.get_device_module(device).set_rng_state(states[1], device)
+
+
+def resolve_device(device: str | torch.device) -> torch.device:
+    """The torch device behind ``"auto"`` or a name.
+
+    Raises
+    ------
+    InputError
+        If torch does not know the device, or it is not there.
+    """
+    together()  # which gives every process a GPU of its own
+    if device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        if torch.backends.mps.is_available():
+            return torch.device("mps")
+        return torch.device("cpu")
+    try:
+        resolved = torch.device(device)
+        torch.empty(0, device=resolved)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"device={brief(device)} cannot be used: {error!s:.300}") from error
+    if resolved.type == "meta":
+        raise InputError("device='meta' cannot be used: its tensors hold no numbers")
+    return resolved

@@ -1,0 +1,252 @@
+"""Training images that come one after the other: an ``IterableDataset``, such as tar shards.
+
+Whoever wrote the stream decides on its order.  A ``set_epoch(epoch)`` that it may have is
+called before every epoch, for another order each time; the worker processes of ``num_workers``
+have a copy each, which has to divide the images by ``torch.utils.data.get_worker_info``.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator
+from itertools import islice
+from time import monotonic
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from p2pselect._labels import as_labels, encode_labels
+from p2pselect.distributed import Processes
+from p2pselect.exceptions import InputError, P2PSelectError, P2PSelectWarning, brief
+from p2pselect.images import ImageSequence, as_images
+from p2pselect.training._data import Batch, Views, as_batch, draws, identity
+
+#: Seconds after which a stream that has not ended is mentioned.
+_PATIENCE = 60.0
+
+
+class StreamItems(IterableDataset):
+    """The pairs of a stream, checked.
+
+    Parameters
+    ----------
+    stream : IterableDataset of (image, label)
+    channels : {"last", "first"}
+    """
+
+    def __init__(self, stream: Any, channels: Any):
+        self.stream = stream
+        self.channels = channels
+
+    def _items(self) -> Iterator[Any]:
+        items, number = iter(self.stream), 0
+        while True:
+            try:
+                item = next(items)
+            except StopIteration:
+                return
+            except Exception as error:
+                error.add_note(f"raised by the stream for its item {number}")
+                raise
+            yield item
+            number += 1
+
+    def pairs(self) -> Iterator[tuple[ImageSequence, Any]]:
+        """One image each, and its label."""
+        for number, item in enumerate(self._items()):
+            if not isinstance(item, (tuple, list)) or len(item) != 2:
+                kind = type(item).__name__
+                length = f" of length {len(item)}" if isinstance(item, (tuple, list)) else ""
+                raise InputError(
+                    f"item {number} of the stream is a {kind}{length}; expected (image, label)"
+                )
+            try:
+                yield as_images([item[0]], channels=self.channels), _plain(item[1])
+            except P2PSelectError as error:
+                raise type(error)(f"item {number} of the stream: {error}") from error
+
+    def __iter__(self) -> Iterator[tuple[Any, int | None, tuple[int, ...], int | None]]:
+        for number, (image, label) in enumerate(self.pairs()):
+            pixels = image[0]
+            digest = None if number else crc32(pixels.tobytes())
+            yield label, image.stored_channels, pixels.shape[:2], digest
+
+
+class StreamContents:
+    """What one pass over a stream tells: how many images there are, and their labels.
+
+    Parameters
+    ----------
+    stream : IterableDataset of (image, label)
+    channels : {"last", "first"}
+    num_workers : int
+
+    Attributes
+    ----------
+    labels : list
+        In the order in which they were read.
+    stored_channels : int or None
+        Channels of the images; None where they are decoded when read.
+    image_shape : tuple of int or None
+        Height and width where all images share them.
+
+    Raises
+    ------
+    InputError
+        If there is no image, an item is no pair of an image and a label, the images differ in
+        their number of channels, or every worker reads the same ones.
+    """
+
+    def __init__(self, stream: Any, channels: Any, num_workers: int):
+        self.items = StreamItems(stream, channels)
+        self.num_workers = num_workers
+        self.labels: list[Any] = []
+        seen: set[int | None] = set()
+        shapes: set[Any] = set()
+        loader = DataLoader(
+            self.items, batch_size=None, num_workers=num_workers, collate_fn=identity
+        )
+        firsts: list[int] = []
+        warn_at = monotonic() + _PATIENCE
+        for label, stored_channels, shape, digest in loader:
+            self.labels.append(label)
+            if monotonic() > warn_at:
+                warn_at = math.inf
+                warnings.warn(
+                    f"still reading the stream for its labels, {len(self.labels)} images so "
+                    "far: it is read once before training, and has to end",
+                    P2PSelectWarning,
+                    stacklevel=2,
+                )
+            seen.add(stored_channels)
+            shapes.add(shape)
+            firsts += [] if digest is None else [digest]
+        if not self.labels:
+            raise InputError("the stream holds no image")
+        if len(firsts) > 1 and len(set(firsts)) == 1:
+            raise InputError(
+                f"num_workers={num_workers}, and each of them reads the same images: the "
+                "stream must divide them by torch.utils.data.get_worker_info"
+            )
+        counts = sorted(count for count in seen if count is not None)
+        if len(counts) > 1:
+            raise InputError(f"the images of the stream differ in their channels: {counts}")
+        self.stored_channels = None if None in seen else counts[0]
+        self.image_shape = shapes.pop() if len(shapes) == 1 else None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+class TrainingStream(IterableDataset):
+    """Batches of a stream; augmentation is seeded by epoch and by place in the stream.
+
+    Parameters
+    ----------
+    contents : StreamContents
+    classes : ndarray of shape (n_classes,)
+        Sorted.
+    views : Views
+    class_weight : ndarray of shape (n_classes,), float32
+    seed : int
+    """
+
+    def __init__(
+        self,
+        contents: StreamContents,
+        classes: np.ndarray,
+        views: Views,
+        class_weight: np.ndarray,
+        seed: int,
+    ):
+        self.contents = contents
+        self.classes = classes
+        self.views = views
+        self.class_weight = class_weight
+        self.seed = seed
+        self.epoch = 0
+        self.size = 1
+        self.processes = Processes()
+
+    def __len__(self) -> int:
+        return len(self.contents)
+
+    def class_weights(self) -> np.ndarray:
+        """Sum of the weights of the images of every class."""
+        _, counts = np.unique(self.contents.labels, return_counts=True)
+        return counts * self.class_weight
+
+    def n_batches(self, size: int) -> int:
+        """Batches of an epoch; at most, of several workers: they may divide the images anew."""
+        n, workers = len(self), self.contents.num_workers
+        if workers > 1:
+            return n // size + workers
+        return -(-(n - (n % size == 1)) // size)
+
+    def loading(self, size: int) -> dict[str, Any]:
+        """How a ``DataLoader`` has to be set up for batches of so many images."""
+        self.size = size
+        return {"batch_size": None, "shuffle": False, "drop_last": False}
+
+    def content(self) -> tuple[Any, ...]:
+        """What tells a training on these data from one on others."""
+        return np.unique(self.contents.labels, return_counts=True), self.class_weight
+
+    def brief(self) -> tuple[Any, ...]:
+        """The same, to be compared between processes."""
+        return self.content()
+
+    def __iter__(self) -> Iterator[Batch]:
+        if hasattr(self.contents.items.stream, "set_epoch"):
+            self.contents.items.stream.set_epoch(self.epoch)
+        worker, start, expected = worker_number(), 0, len(self)
+        may_be_fewer = self.contents.num_workers > 1
+        pairs = self.contents.items.pairs()
+        while pairs_of_batch := list(islice(pairs, self.size)):
+            stop = start + len(pairs_of_batch)
+            if stop > expected:
+                break
+            # One image that is left has no batch statistics: it sits out.
+            if len(pairs_of_batch) > 1 or self.size == 1:
+                yield self._batch(pairs_of_batch, worker, start)
+            start = stop
+        if pairs_of_batch or (start < expected and not may_be_fewer):
+            differ = "more" if pairs_of_batch else "fewer"
+            raise InputError(
+                f"the stream gave {differ} images in epoch {self.epoch + 1} than when it was "
+                f"read before training, which were {expected}"
+            )
+
+    def _batch(self, pairs: list[tuple[ImageSequence, Any]], worker: int, start: int) -> Batch:
+        n = len(pairs)
+        own = self.processes.share(n)
+        labels = as_labels([label for _, label in pairs[own]], "the stream's labels")
+        target = encode_labels(labels, self.classes)
+        if (target < 0).any():
+            raise InputError(
+                f"the stream has the label {brief(labels[target < 0][0].item())} in epoch "
+                f"{self.epoch + 1}, which it did not have when it was read before training"
+            )
+        images = as_images([image[0] for image, _ in pairs[own]])
+        place = start * max(1, self.contents.num_workers) + worker
+        rng = draws(self.seed, self.epoch, n, place, own)
+        pixels, regions = self.views(images, None, rng)
+        index = np.arange(start, start + n)[own]
+        weight = self.class_weight[target]
+        return as_batch(pixels, regions, target, weight, index, n)
+
+
+def worker_number() -> int:
+    """Number of the worker process that this is, 0 where there are none."""
+    info = get_worker_info()
+    return 0 if info is None else info.id
+
+
+def _plain(label: Any) -> Any:
+    if isinstance(label, Tensor | np.generic):
+        return label.item()
+    return label

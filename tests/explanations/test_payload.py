@@ -1,0 +1,214 @@
+"""What the report's script is given, decoded again and compared with the explanation."""
+
+import base64
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from p2pselect.explanations.report._payload import SHOWN_REGIONS, image_payload, image_uri
+
+
+def decode_runs(item, shape) -> np.ndarray:
+    """The map of regions by place, pair by pair as the script does."""
+    code = np.frombuffer(base64.b64decode(item["map"]), "<u2" if item["wide"] else "u1")
+    cells = []
+    for value, extra in zip(code[::2].tolist(), code[1::2].tolist(), strict=True):
+        cells += [value] * (extra + 1)
+    return np.array(cells).reshape(shape)
+
+
+def decode_image(uri) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))))
+
+
+def as_pixels(exp, rng):
+    """The same images where every pixel is a region of its own."""
+    n, h, w = exp.regions.shape
+    logits = rng.normal(size=(n, h * w)).astype(np.float32)
+    counts = np.round(exp.path_tau * h * w).astype(np.int32)[None].repeat(n, axis=0)
+    stop = [int(np.flatnonzero(exp.path_tau == tau)[0]) for tau in exp.tau]
+    rank = np.argsort(np.argsort(-logits, axis=1), axis=1)
+    return replace(
+        exp,
+        regions=np.arange(h * w, dtype=np.int32).reshape(1, h, w).repeat(n, axis=0),
+        region_masks=rank < counts[np.arange(n), stop][:, None],
+        selection_logits=logits,
+        selection_probs=(1 / (1 + np.exp(-logits))).astype(np.float32),
+        region_embeddings=None,
+        path_counts=counts,
+    )
+
+
+def test_visible_pixels_at_the_stop_are_the_pixel_mask(made):
+    exp = made.explanation
+    for i in range(len(exp)):
+        item = image_payload(exp, i)
+        cells = decode_runs(item, exp.regions.shape[1:])
+        shown = cells < item["steps"]["groups"][item["steps"]["stop"]]
+        np.testing.assert_array_equal(shown, exp.pixel_masks[i])
+
+
+def test_every_step_shows_the_first_regions_of_the_ranking(made):
+    exp = made.explanation
+    item = image_payload(exp, 1)
+    cells = decode_runs(item, exp.regions.shape[1:])
+    steps = item["steps"]
+    assert steps["regions"][-len(exp.path_tau) :] == exp.path_counts[1].tolist()
+    assert (np.diff(steps["regions"]) >= 0).all()
+    for count, groups in zip(steps["regions"], steps["groups"], strict=True):
+        expected = np.isin(exp.regions[1], exp.ranking[1, :count])
+        np.testing.assert_array_equal(cells < groups, expected)
+
+
+def test_a_group_of_pixels_has_their_mean_probability(made):
+    exp = as_pixels(made.explanation[:1], np.random.default_rng(0))
+    probs = image_payload(exp, 0)["probs"]
+    assert 1 < len(probs) < exp.region_masks.shape[1]
+    assert 0 <= min(probs) and max(probs) <= 1
+
+
+@pytest.mark.parametrize(("first", "before"), [(1, 0), (2, 1), (5, 4), (30, 8)])
+def test_before_the_first_tau_regions_come_a_few_at_a_time(made, first, before):
+    exp = made.explanation
+    more = np.maximum(exp.path_counts, first)
+    kept = np.maximum(exp.region_masks.sum(axis=1), first)
+    rank = np.argsort(exp.ranking, axis=1)
+    exp = replace(exp, path_counts=more, region_masks=rank < kept[:, None])
+    steps = image_payload(exp, 1)["steps"]
+    counts = steps["regions"][: -len(exp.path_tau)]
+    assert len(counts) == before and steps["tau"][:before] == [None] * before
+    assert len(set(counts)) == before and all(0 < count < first for count in counts)
+    assert len({len(values) for values in steps.values() if isinstance(values, list)}) == 1
+
+
+def test_probabilities_along_the_path(made):
+    exp = made.explanation
+    for i in range(len(exp)):
+        item = image_payload(exp, i)
+        steps = item["steps"]
+        before = len(steps["tau"]) - len(exp.path_tau)
+        assert steps["tau"][steps["stop"]] == pytest.approx(exp.tau[i])
+        for t, row in enumerate(steps["proba"], start=-before):
+            if t < 0 or t > steps["stop"] - before:
+                assert row is None
+            else:
+                np.testing.assert_allclose(row, exp.path_proba[i, t, item["top"]], atol=1e-4)
+        assert item["top"][0] == item["predicted"] == exp.proba[i].argmax()
+
+
+def test_region_probabilities_are_in_the_order_of_choice(made):
+    exp = made.explanation
+    item = image_payload(exp, 2)
+    expected = exp.selection_probs[2, exp.ranking[2, : exp.n_regions[2]]]
+    np.testing.assert_allclose(item["probs"], expected, atol=1e-3)
+
+
+def test_directions_give_the_learned_correlation(made):
+    exp = made.explanation
+    item = image_payload(exp, 2)
+    raw = np.frombuffer(base64.b64decode(item["directions"]), np.int8).astype(float)
+    vectors = raw.reshape(exp.n_regions[2], -1) / 127
+    order = exp.ranking[2, : exp.n_regions[2]]
+    covariance = exp.covariance(2)[np.ix_(order, order)]
+    scale = np.sqrt(np.diag(covariance))
+    np.testing.assert_allclose(
+        vectors @ vectors.T, covariance / np.outer(scale, scale), atol=0.03
+    )
+
+
+def test_small_images_are_exact_and_large_ones_jpeg(made):
+    uri = image_uri(made.explanation.images[0])
+    np.testing.assert_array_equal(decode_image(uri), made.explanation.images[0])
+    assert image_uri(np.zeros((224, 224, 3), np.uint8)).startswith("data:image/jpeg")
+
+
+def test_without_a_path_only_the_end_has_probabilities(made):
+    exp = replace(made.explanation, path_tau=None, path_counts=None, path_proba=None)
+    item = image_payload(exp, 0)
+    steps = item["steps"]
+    kept = int(exp.region_masks[0].sum())
+    assert steps["tau"] is None and steps["regions"][steps["stop"]] == kept
+    assert [row is not None for row in steps["proba"]].count(True) == 1
+    assert steps["regions"][-1] == exp.n_regions[0]
+
+
+def test_a_tau_that_is_not_on_the_path_is_not_placed_on_it(made):
+    exp = made.explanation
+    full = replace(exp, tau=np.ones(len(exp)))
+    assert image_payload(full, 0)["steps"]["tau"] is None
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+def test_empty_mask_and_full_mask(made, kept):
+    exp = made.explanation
+    real = np.isfinite(exp.selection_logits)
+    exp = replace(exp, region_masks=real & bool(kept), path_tau=None, path_counts=None)
+    item = image_payload(exp, 0)
+    cells = decode_runs(item, exp.regions.shape[1:])
+    shown = cells < item["steps"]["groups"][item["steps"]["stop"]]
+    assert shown.mean() == kept == item["kept"]
+
+
+def test_one_region(made):
+    exp = made.explanation[:1]
+    one = replace(
+        exp,
+        regions=np.zeros_like(exp.regions),
+        region_masks=np.ones((1, 1), bool),
+        selection_logits=np.zeros((1, 1)),
+        selection_probs=np.ones((1, 1)),
+        region_embeddings=np.zeros((1, 3, 1)),
+        path_counts=np.ones_like(exp.path_counts),
+    )
+    item = image_payload(one, 0)
+    assert item["regions"] == 1 and not decode_runs(item, exp.regions.shape[1:]).any()
+
+
+def test_kept_regions_need_not_be_the_best(made):
+    exp = made.explanation
+    odd = replace(exp, region_masks=np.isfinite(exp.selection_logits) & ~exp.region_masks)
+    item = image_payload(odd, 0)
+    cells = decode_runs(item, exp.regions.shape[1:])
+    shown = cells < item["steps"]["groups"][item["steps"]["stop"]]
+    np.testing.assert_array_equal(shown, odd.pixel_masks[0])
+
+
+def test_single_pixels_are_shown_in_groups_that_keep_every_step_exact(made):
+    exp = as_pixels(made.explanation[:2], np.random.default_rng(0))
+    assert exp.n_regions[0] > SHOWN_REGIONS
+    item = image_payload(exp, 1)
+    cells = decode_runs(item, exp.regions.shape[1:])
+    assert len(item["probs"]) < 300
+    for count, groups in zip(item["steps"]["regions"], item["steps"]["groups"], strict=True):
+        expected = np.isin(exp.regions[1], exp.ranking[1, :count])
+        np.testing.assert_array_equal(cells < groups, expected)
+
+
+def test_more_than_256_regions_use_two_bytes(made):
+    exp = as_pixels(made.explanation[:1], np.random.default_rng(0))
+    small = replace(
+        exp,
+        images=exp.images[:, :20, :20],
+        regions=np.arange(400, dtype=np.int32).reshape(1, 20, 20),
+        region_masks=exp.region_masks[:, :400],
+        selection_logits=exp.selection_logits[:, :400],
+        selection_probs=exp.selection_probs[:, :400],
+        path_tau=None,
+    )
+    item = image_payload(small, 0)
+    assert item["wide"]
+    place = np.argsort(np.lexsort((-small.selection_logits[0], ~small.region_masks[0])))
+    np.testing.assert_array_equal(decode_runs(item, (20, 20)).ravel(), place)
+
+
+def test_soft_masks_carry_their_brightness(made):
+    exp = made.explanation
+    soft = np.random.default_rng(0).random(exp.region_masks.shape).astype(np.float32)
+    item = image_payload(replace(exp, soft_region_masks=soft), 0)
+    cells = decode_runs(item, exp.regions.shape[1:])
+    shown = np.array(item["soft"])[cells]
+    np.testing.assert_allclose(shown, np.take(soft[0], exp.regions[0]), atol=1e-3)
+    assert len(item["steps"]["regions"]) == 1

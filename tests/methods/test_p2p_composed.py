@@ -1,0 +1,186 @@
+"""The whole loss of P2P and its warm-up, with all schedules, against a literal version."""
+
+import itertools
+
+import pytest
+import torch
+from objectives.training_step import (
+    EPOCHS,
+    PROGRESS,
+    Trainee,
+    assert_same,
+    network,
+    tiny_selector,
+)
+from oracles import losses as oracle
+from torch import nn
+
+from p2pselect import P2PClassifier
+from p2pselect.nn._selectors import LRASPPHead
+
+WARMUP, JOINT = 0, 1
+SETTINGS = {
+    "sparsity_weight": 10.0,
+    "covariance_weight": 0.01,
+    "temperature": 1.0,
+    "final_temperature": 0.5,
+    "straight_through": False,
+}
+
+
+class WithSlopes(LRASPPHead):
+    """Maps to which tau is added with learned slopes, as by an LR-ASPP head."""
+
+    def __init__(self, n_maps):
+        nn.Module.__init__(self)
+        self.maps = tiny_selector(n_maps)
+        self.slopes = nn.Parameter(torch.ones(n_maps))
+
+    def forward(self, images):
+        return self.maps(images)
+
+    def additive_slope(self):
+        return self.slopes
+
+
+def trainee(**settings):
+    # One tau is told apart from many when the networks are built.
+    own = Trainee(P2PClassifier, warmup_epochs=EPOCHS, **settings)
+    own.clf.set_params(max_epochs=2 * EPOCHS)
+    with torch.no_grad():  # more is kept than tau allows in some images, less in others
+        own.module.selector.pixel_scorer.get_parameter(BIAS[own.clf.selector])[0] += 1
+    return own
+
+
+BIAS = {tiny_selector: "network.bias", WithSlopes: "network.maps.bias"}
+
+
+def draws(n, d, k, samples, drawn_tau):
+    """The random numbers of a step, in the order in which they are drawn."""
+    torch.manual_seed(7)
+    share = torch.rand(n).double() if drawn_tau else None
+    noise, uniform = [], []
+    for _ in range(samples):
+        if k:
+            noise.append(torch.randn(n, k).double())
+        uniform.append(torch.rand(n, d).double())
+    noise = torch.stack(noise) if k else torch.zeros(samples, n, 0)
+    return share, noise, torch.stack(uniform)
+
+
+def expected(own, progress, tau=None, tau_min=0.05, tau_input="logit", samples=1, **changed):
+    twin = own.twin()
+    scorer = twin.selector.pixel_scorer
+    k = own.clf.embedding_dim
+    if tau is not None:
+        offset = lambda tau: torch.zeros(1 + k, dtype=torch.float64)  # noqa: E731
+    elif tau_input == "logit":
+        offset = oracle.logit_offset(twin.selector.raw_slope, 1 + k)
+    else:
+        offset = lambda tau: tau * scorer.network.slopes  # noqa: E731
+    regions = own.batch[0]["regions"]
+    share, noise, uniform = draws(len(regions), int(regions.max()) + 1, k, samples, tau is None)
+    loss = 0.0
+    for i, image, labels, label, weight in own.images():
+        own_tau = tau if tau is not None else tau_min + (1 - tau_min) * share[i].item()
+        loss = loss + weight * oracle.p2p(
+            network(scorer),
+            network(twin.classifier),
+            offset,
+            image,
+            labels,
+            label,
+            own_tau,
+            noise[:, i],
+            uniform[:, i],
+            progress,
+            **{**SETTINGS, **changed},
+        )
+    return loss, twin
+
+
+@pytest.fixture(scope="module")
+def usual():
+    return trainee()
+
+
+@pytest.mark.parametrize("progress", PROGRESS)
+def test_at_every_point_of_training(usual, progress):
+    loss, twin = expected(usual, progress)
+    learned = assert_same(usual.step(JOINT, progress), {"": loss}, twin)
+    assert learned == {name for name, _ in usual.module.named_parameters()}
+
+
+def test_every_term_and_schedule_matters_here(usual):
+    full = expected(usual, 0.9)[0].item()
+    for changed in ({"sparsity_weight": 0.0}, {"covariance_weight": 0.0}):
+        assert abs(expected(usual, 0.9, **changed)[0].item() - full) > 0.01
+    at = [expected(usual, progress)[0].item() for progress in PROGRESS]
+    assert all(abs(one - other) > 1e-3 for one, other in itertools.pairwise(at[:4]))
+    assert at[3] == at[4] == at[5]  # nothing changes in the second half
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"sparsity_weight": 3.0},
+        {"sparsity_weight": 0.0, "covariance_weight": 2.0},
+        {"temperature": 2.0, "final_temperature": 0.1},
+        {"straight_through": True},
+        {"tau_min": 0.6},
+        {"tau_min": 0.99},  # logits of tau end at .995
+        {"n_samples_mc": 3},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("progress", [0.3, 0.9])
+def test_every_setting_is_heard(changed, progress):
+    own = trainee(**changed)
+    samples = changed.pop("n_samples_mc", 1)
+    loss, twin = expected(own, progress, samples=samples, **changed)
+    assert_same(own.step(JOINT, progress), {"": loss}, twin)
+
+
+@pytest.mark.parametrize("tau", [0.2, 0.7])
+@pytest.mark.parametrize("progress", [0.05, 0.9])
+def test_one_tau_is_constant_and_not_told_to_the_selector(tau, progress):
+    own = trainee(tau=tau)
+    loss, twin = expected(own, progress, tau=tau)
+    assert_same(own.step(JOINT, progress), {"": loss}, twin)
+
+
+def test_one_tau_at_prediction_can_be_trained_for_all():
+    own = trainee(tau=0.2, tau_training="uniform")
+    loss, twin = expected(own, 0.9)
+    assert_same(own.step(JOINT, 0.9), {"": loss}, twin)
+
+
+def test_tau_added_as_released():
+    own = trainee(tau_input="additive", selector=WithSlopes)
+    loss, twin = expected(own, 0.9, tau_input="additive")
+    learned = assert_same(own.step(JOINT, 0.9), {"": loss}, twin)
+    assert any(name.endswith("slopes") for name in learned)
+
+
+def test_regions_without_embeddings_are_independent():
+    own = trainee(embedding_dim=0)
+    loss, twin = expected(own, 0.9)
+    assert_same(own.step(JOINT, 0.9), {"": loss}, twin)
+
+
+@pytest.mark.parametrize("progress", [0.0, 0.9])
+@pytest.mark.parametrize("tau_min", [0.05, 0.5])
+def test_warmup_is_the_classifier_on_random_masks(progress, tau_min):
+    own = trainee(tau_min=tau_min)
+    twin, regions = own.twin(), own.batch[0]["regions"]
+    torch.manual_seed(7)
+    share = torch.rand(len(regions)).double()
+    uniform = torch.rand(len(regions), int(regions.max()) + 1).double()
+    loss = 0.0
+    for i, image, labels, label, weight in own.images():
+        rate = tau_min + (1 - tau_min) * share[i].item()
+        loss = loss + weight * oracle.random_masks(
+            network(twin.classifier), image, labels, label, rate, uniform[i]
+        )
+    learned = assert_same(own.step(WARMUP, progress), {"classifier": loss}, twin)
+    assert all(name.startswith("classifier") for name in learned)

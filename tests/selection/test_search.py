@@ -1,0 +1,211 @@
+"""The certainty search makes the decisions of the paper's loop, at one call per mask."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracles.certainty_search import search_one
+
+from p2pselect.selection._certainty_search import (
+    Chunk,
+    SearchResult,
+    budget_counts,
+    joined,
+    make_tau_grid,
+    most_certain,
+    next_level,
+    search_certainty,
+    threshold_counts,
+)
+
+GRID = make_tau_grid(0.05, 0.05)
+
+
+def _random_images(rng, n, side, d):
+    regions = rng.integers(0, d, (n, side, side))
+    # Labels are contiguous per image, and the images differ in their number of regions.
+    return np.stack([np.unique(r, return_inverse=True)[1].reshape(r.shape) for r in regions])
+
+
+def _chunks(images, regions, logits, offsets, selection, allow_empty, batch_size):
+    """What the estimator hands to the search, from plain arrays."""
+    for start in range(0, len(images), batch_size):
+        rows = slice(start, start + batch_size)
+        labels = torch.tensor(regions[rows])
+        d = logits.shape[1]
+        areas = torch.stack([torch.bincount(r.flatten(), minlength=d) for r in labels]).float()
+        scores = torch.tensor(logits[rows]).masked_fill(areas == 0, -torch.inf)
+        ordered, ranking = scores.sort(dim=1, descending=True, stable=True)
+        if selection == "threshold":
+            counts = threshold_counts(ordered, torch.tensor(offsets))
+        else:
+            counts = budget_counts(areas.gather(1, ranking), GRID)
+        if not allow_empty:
+            counts = counts.clamp(min=1)
+        ranks = torch.argsort(ranking, dim=1)
+        pixel_ranks = ranks.gather(1, labels.flatten(1)).view(labels.shape)
+        yield Chunk(torch.tensor(images[rows]), pixel_ranks, counts.numpy())
+
+
+def _network(rng, side, n_classes, sharpness):
+    weight = torch.tensor(rng.normal(size=(n_classes, 3 * side * side)) * sharpness)
+
+    def classify(images, masks):
+        shown = images * masks[:, None]
+        return (shown.flatten(1).double() @ weight.T).softmax(dim=1).float()
+
+    return classify
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**31 - 1),
+    n=st.integers(1, 13),
+    d=st.sampled_from([1, 2, 9, 130]),
+    batch_size=st.integers(1, 8),
+    sharpness=st.sampled_from([0.0, 0.1, 1.0, 100.0]),
+    threshold=st.sampled_from([0.2, 0.6, 0.95, 1.0]),
+    selection=st.sampled_from(["threshold", "budget"]),
+    slope=st.sampled_from([-1.3, 0.0, 2.0]),
+    allow_empty=st.booleans(),
+)
+def test_same_decisions_as_the_naive_loop(
+    seed, n, d, batch_size, sharpness, threshold, selection, slope, allow_empty
+):
+    rng = np.random.default_rng(seed)
+    side = 12
+    images = rng.random((n, 3, side, side)).astype(np.float32)
+    regions = _random_images(rng, n, side, d)
+    logits = rng.normal(size=(n, regions.max() + 1), scale=2).astype(np.float32).round(1)
+    offsets = (slope * np.log(GRID.clip(max=0.995) / (1 - GRID.clip(max=0.995)))).astype("f4")
+    classify = _network(rng, side, 3, sharpness)
+    arguments = (images, regions, logits, offsets, selection, allow_empty, batch_size)
+    result = search_certainty(
+        _chunks(*arguments), n, classify, threshold, batch_size, keep_path=True
+    )
+    counts = np.concatenate([c.counts for c in _chunks(*arguments)])
+    n_distinct = 0
+    for i in range(n):
+        areas = np.bincount(regions[i].ravel())
+        seen = {}
+
+        def one(mask, i=i, seen=seen):
+            pixels = torch.tensor(mask[regions[i]])[None]
+            proba = classify(torch.tensor(images[i : i + 1]), pixels)[0].numpy()
+            seen[mask.tobytes()] = proba
+            return proba
+
+        tau, mask, proba, certain = search_one(
+            logits[i, : len(areas)],
+            areas,
+            offsets,
+            GRID,
+            one,
+            threshold,
+            selection,
+            allow_empty,
+        )
+        n_distinct += len(seen)
+        assert GRID[result.level[i]] == tau
+        assert result.reached[i] == certain
+        np.testing.assert_allclose(result.proba[i], proba, rtol=1e-5, atol=1e-7)
+        assert result.count[i] == mask.sum()
+        order = np.argsort(-logits[i, : len(areas)], kind="stable")
+        assert set(order[: mask.sum()]) == set(np.flatnonzero(mask))
+        # The path has every level up to the stop, and only those.
+        looked_at = ~np.isnan(result.path_proba[i, :, 0])
+        np.testing.assert_array_equal(looked_at, np.arange(len(GRID)) <= result.level[i])
+        assert counts[i, result.level[i]] == result.count[i]
+    assert result.n_evaluated == n_distinct
+
+
+def test_batches_stay_full_until_the_end():
+    rng = np.random.default_rng(0)
+    n, side, batch_size = 50, 6, 8
+    images = rng.random((n, 3, side, side)).astype(np.float32)
+    regions = _random_images(rng, n, side, 9)
+    logits = rng.normal(size=(n, 9)).astype(np.float32)
+    offsets = np.linspace(-3, 3, len(GRID)).astype(np.float32)
+    sizes = []
+    classify = _network(rng, side, 3, 2.0)
+
+    def counting(images, masks):
+        sizes.append(len(images))
+        return classify(images, masks)
+
+    chunks = _chunks(images, regions, logits, offsets, "threshold", False, batch_size)
+    result = search_certainty(chunks, n, counting, 0.9, batch_size)
+    assert result.n_calls == len(sizes) and result.n_evaluated == sum(sizes)
+    short = [i for i, size in enumerate(sizes) if size < batch_size]
+    # Once the source is dry the rest of the images needs at most one short batch a level.
+    assert len(short) <= len(GRID) and short == list(range(len(sizes) - len(short), len(sizes)))
+
+
+def test_no_images():
+    result = search_certainty([], 0, lambda images, masks: masks, 0.9, 4)
+    assert len(result.proba) == 0 and result.n_calls == 0
+
+
+@pytest.mark.parametrize(("low", "step"), [(0.05, 0.05), (0.3, 0.3), (0.01, 0.9), (0.5, 0.5)])
+def test_the_grid_ends_at_one(low, step):
+    grid = make_tau_grid(low, step)
+    assert grid[0] == low and grid[-1] == 1.0 and (np.diff(grid) > 1e-9).all()
+    assert np.diff(grid).max() <= step + 1e-9
+
+
+def test_budget_never_exceeds_tau():
+    rng = np.random.default_rng(0)
+    areas = torch.tensor(rng.integers(1, 9, (20, 7))).float()
+    areas = areas / areas.sum(1, keepdim=True) * 0 + areas  # rows differ in total area
+    areas[:, -1] += 100 - areas.sum(1)
+    counts = budget_counts(areas, GRID)
+    used = np.take_along_axis(
+        np.pad(areas.cumsum(1).numpy(), ((0, 0), (1, 0))), counts.numpy(), axis=1
+    )
+    assert (used <= GRID * 100 + 1e-6).all()
+    assert (counts[:, -1] == 7).all()
+
+
+def test_budget_counts_leave_padding_out():
+    areas = torch.tensor([[4.0, 3.0, 3.0], [6.0, 4.0, 0.0]])
+    assert budget_counts(areas, np.array([0.3, 0.4, 0.7, 1.0])).tolist() == [
+        [0, 1, 2, 3],
+        [0, 0, 1, 2],
+    ]
+
+
+def _result(level, count, reached, path):
+    proba = path[np.arange(len(path)), level]
+    return SearchResult(np.array(level), np.array(count), proba, np.array(reached), path, 2, 3)
+
+
+def test_the_most_certain_mask_where_none_was_certain():
+    # Image 0 is certain at once; 1 never is, and its second and third mask are equally so.
+    path = np.array(
+        [[[0.95, 0.05], [np.nan] * 2, [np.nan] * 2], [[0.6, 0.4], [0.2, 0.8], [0.8, 0.2]]],
+        np.float32,
+    )
+    counts = np.array([[1, 2, 3], [2, 4, 5]])
+    found = most_certain(_result([0, 2], [1, 5], [True, False], path), counts)
+    assert found.level.tolist() == [0, 1] and found.count.tolist() == [1, 4]
+    np.testing.assert_array_equal(found.proba, path[[0, 1], [0, 1]])
+    assert found.reached.tolist() == [True, False]
+
+
+def test_results_are_joined_in_their_order():
+    path = np.zeros((1, 2, 2), np.float32)
+    one, other = (_result([level], [level + 1], [True], path + level) for level in (0, 1))
+    both = joined([one, other])
+    assert both.level.tolist() == [0, 1] and both.count.tolist() == [1, 2]
+    assert both.path_proba[:, 0, 0].tolist() == [0, 1]
+    assert (both.n_calls, both.n_evaluated) == (4, 6)
+    assert joined([replace(part, path_proba=None) for part in (one, other)]).path_proba is None
+
+
+def test_next_level_skips_levels_of_the_same_mask():
+    counts = np.array([[1, 1, 2, 5], [3, 3, 3, 3]])
+    assert next_level(counts, np.array([0, 0])).tolist() == [2, 4]
+    assert next_level(counts, np.array([2, 1])).tolist() == [3, 4]

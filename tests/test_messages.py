@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import p2pselect
-from p2pselect import P2PClassifier, SuperpixelTransformer, datasets, labels, metrics, presets
+from p2pselect import P2PClassifier, SuperpixelTransformer, _labels as labels, datasets, metrics, presets
 from p2pselect.exceptions import P2PSelectError
 from p2pselect.model_selection import cross_validate_explanations
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from objectives.training_step import (
+from methods.training_step import (
     N_CLASSES,
     N_IMAGES,
     N_REGIONS,

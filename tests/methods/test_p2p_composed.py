@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 import torch
-from objectives.training_step import (
+from methods.training_step import (
     EPOCHS,
     PROGRESS,
     Trainee,

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from objectives.training_step import (
+from methods.training_step import (
     N_IMAGES,
     N_REGIONS,
     PROGRESS,

@@ -23,7 +23,7 @@ from p2pselect.exceptions import InputError, brief_path
 _RENAME_EXCHANGE, _AT_FDCWD = 2, -100
 
 
-def check_file_place(path: str | os.PathLike[str], name: str = "path") -> Path:
+def check_writable_file(path: str | os.PathLike[str], name: str = "path") -> Path:
     """Make sure that a file can be written, before the work whose result it will hold.
 
     Parameters
@@ -53,7 +53,7 @@ def check_file_place(path: str | os.PathLike[str], name: str = "path") -> Path:
     return path
 
 
-def check_folder_place(path: str | os.PathLike[str], name: str = "path") -> Path:
+def check_writable_folder(path: str | os.PathLike[str], name: str = "path") -> Path:
     """Make sure that files can be written into a folder, which may be new.
 
     Parameters
@@ -97,7 +97,7 @@ def _target(path: Path) -> Path:
 
 
 @contextmanager
-def written_whole(
+def atomic_open(
     path: str | os.PathLike[str], mode: str = "w", **options: Any
 ) -> Iterator[IO[Any]]:
     """Open a file that takes the place of ``path`` in one step when the block has ended well.
@@ -119,9 +119,9 @@ def written_whole(
     Raises
     ------
     InputError
-        As :func:`check_file_place` does.
+        As :func:`check_writable_file` does.
     """
-    path = _target(check_file_place(path))
+    path = _target(check_writable_file(path))
     if "b" not in mode:
         options = {"encoding": "utf-8", **options}
     if path.exists() and not path.is_file():
@@ -151,7 +151,7 @@ def write_json(path: str | os.PathLike[str], content: Any, indent: int | None = 
         Numbers that JSON does not have (NaN and infinities) are written as null.
     indent : int or None, default=1
     """
-    with written_whole(path) as file:
+    with atomic_open(path) as file:
         file.write(strict_json(content, indent) + "\n")
 
 
@@ -212,7 +212,7 @@ def is_empty_folder(path: Path) -> bool:
 
 
 @contextmanager
-def written_whole_folder(path: str | os.PathLike[str], sign: str, kind: str) -> Iterator[Path]:
+def atomic_folder(path: str | os.PathLike[str], sign: str, kind: str) -> Iterator[Path]:
     """A new folder that takes the place of ``path`` when the block has ended well.
 
     Parameters

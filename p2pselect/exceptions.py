@@ -2,6 +2,8 @@
 
 import os
 import reprlib
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any
 
 #: The line to write where object masks have to reach a scorer.
@@ -66,6 +68,23 @@ def brief_path(path: str | os.PathLike[str]) -> str:
     """
     name = os.fsdecode(path)
     return repr(name) if len(name) <= _LONGEST_PATH else brief(name)
+
+
+def did_you_mean(name: Any, known: Iterable[str]) -> str:
+    """Hint at the known names that are most like an unknown one.
+
+    Returns
+    -------
+    str
+        ``"; did you mean ...?"``, to put behind what is wrong; empty if no name is close.
+
+    Examples
+    --------
+    >>> did_you_mean("quikshift", ["slic", "quickshift"])
+    "; did you mean 'quickshift'?"
+    """
+    near = get_close_matches(str(name), list(known), n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(map(brief, near))}?" if near else ""
 
 
 class P2PSelectError(Exception):

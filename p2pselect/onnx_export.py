@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from p2pselect._optional import need
-from p2pselect.atomic_write import write_json, written_whole_folder
+from p2pselect.atomic_write import atomic_folder, write_json
 from p2pselect.selection._certainty_search import make_tau_grid
 
 SETTINGS = "serving.json"
@@ -65,7 +65,7 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
         "allow_empty": estimator.allow_empty,
         "certainty_threshold": estimator.certainty_threshold if dynamic else None,
     }
-    with written_whole_folder(Path(path), SETTINGS, "an export") as new:
+    with atomic_folder(Path(path), SETTINGS, "an export") as new:
         _write(estimator, "selector", "maps", new / "selector.onnx")
         _write(estimator, "classifier", "logits", new / "classifier.onnx")
         write_json(new / SETTINGS, settings)

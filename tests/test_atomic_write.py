@@ -11,12 +11,12 @@ import pytest
 
 from p2pselect import atomic_write
 from p2pselect.atomic_write import (
-    check_file_place,
-    check_folder_place,
+    atomic_folder,
+    atomic_open,
+    check_writable_file,
+    check_writable_folder,
     strict_json,
     write_json,
-    written_whole,
-    written_whole_folder,
 )
 from p2pselect.exceptions import InputError
 from p2pselect.explanations.figures import example_explanation
@@ -25,7 +25,7 @@ SIGN = "sign"
 
 
 def write_folder(path, content="new"):
-    with written_whole_folder(path, SIGN, "a thing") as new:
+    with atomic_folder(path, SIGN, "a thing") as new:
         (new / SIGN).write_text(content)
 
 
@@ -39,7 +39,7 @@ def test_a_file_is_replaced_in_one_step_or_not_at_all(tmp_path):
     file.write_text("old")
 
     def stop_in_the_middle():
-        with written_whole(file) as opened:
+        with atomic_open(file) as opened:
             opened.write("half")
             opened.flush()
             assert file.read_text() == "old"
@@ -48,7 +48,7 @@ def test_a_file_is_replaced_in_one_step_or_not_at_all(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         stop_in_the_middle()
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("a.txt", "old")]
-    with written_whole(file) as opened:
+    with atomic_open(file) as opened:
         opened.write("é猫")
     assert [(p.name, p.read_text("utf-8")) for p in tmp_path.iterdir()] == [("a.txt", "é猫")]
 
@@ -56,7 +56,7 @@ def test_a_file_is_replaced_in_one_step_or_not_at_all(tmp_path):
 def test_folders_on_the_way_are_made_and_permissions_are_the_usual_ones(tmp_path):
     before = os.umask(0o022)
     try:
-        with written_whole(tmp_path / "no" / "such" / "a", "wb") as file:
+        with atomic_open(tmp_path / "no" / "such" / "a", "wb") as file:
             np.savez(file, values=np.zeros(5))
     finally:
         os.umask(before)
@@ -64,7 +64,7 @@ def test_folders_on_the_way_are_made_and_permissions_are_the_usual_ones(tmp_path
 
 
 def test_a_name_as_long_as_can_be(tmp_path):
-    with written_whole(tmp_path / ("a" * 251 + ".txt")) as file:
+    with atomic_open(tmp_path / ("a" * 251 + ".txt")) as file:
         file.write("text")
     assert [len(p.name) for p in tmp_path.iterdir()] == [255]
 
@@ -73,7 +73,7 @@ def test_a_link_stays_a_link(tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "link.txt").symlink_to(tmp_path / "real" / "a.txt")
     (tmp_path / "link").symlink_to(tmp_path / "real" / "thing")
-    with written_whole(tmp_path / "link.txt") as file:
+    with atomic_open(tmp_path / "link.txt") as file:
         file.write("text")
     for content in ("first", "second"):
         write_folder(tmp_path / "link", content)
@@ -85,7 +85,7 @@ def test_a_link_stays_a_link(tmp_path):
 def test_what_is_not_a_file_is_written_to(tmp_path):
     if not Path("/dev/null").is_char_device():
         pytest.skip("this system has no /dev/null")
-    with written_whole("/dev/null") as file:
+    with atomic_open("/dev/null") as file:
         file.write("text")
     assert Path("/dev/null").is_char_device()
 
@@ -100,7 +100,7 @@ def test_a_folder_is_replaced_whole(tmp_path, monkeypatch, exchanges):
     write_folder(place, "second")
     assert [(p.name, p.read_text()) for p in place.iterdir()] == [(SIGN, "second")]
     assert list(place.parent.iterdir()) == [place]
-    with pytest.raises(KeyboardInterrupt), written_whole_folder(place, SIGN, "a thing") as new:
+    with pytest.raises(KeyboardInterrupt), atomic_folder(place, SIGN, "a thing") as new:
         (new / SIGN).write_text("third")
         raise KeyboardInterrupt
     assert (place / SIGN).read_text() == "second"
@@ -167,11 +167,15 @@ def test_several_processes_may_write_the_same_place(tmp_path):
 @pytest.mark.parametrize(
     ("check", "place", "message"),
     [
-        (check_file_place, "folder", r"--x: .*folder is a folder"),
-        (check_file_place, "file/below", r"--x: .*below cannot be written: .*file is not a"),
-        (check_file_place, "file/below/it", r"--x: .*it cannot be written: .*file is not a"),
-        (check_folder_place, "file", r"--x: .*file is a file, expected a folder"),
-        (check_folder_place, "file/below", r"--x: .*below cannot be written: .*file is not a"),
+        (check_writable_file, "folder", r"--x: .*folder is a folder"),
+        (check_writable_file, "file/below", r"--x: .*below cannot be written: .*file is not a"),
+        (check_writable_file, "file/below/it", r"--x: .*it cannot be written: .*file is not a"),
+        (check_writable_folder, "file", r"--x: .*file is a file, expected a folder"),
+        (
+            check_writable_folder,
+            "file/below",
+            r"--x: .*below cannot be written: .*file is not a",
+        ),
     ],
 )
 def test_what_could_not_be_written_is_found_before(tmp_path, check, place, message):
@@ -187,16 +191,16 @@ def test_places_without_permission(tmp_path, monkeypatch):
     # Nothing is forbidden to the user that tests may run as.
     monkeypatch.setattr(atomic_write.os, "access", lambda path, mode: False)
     with pytest.raises(InputError, match="write-protected"):
-        check_file_place(tmp_path / "a", "--x")
+        check_writable_file(tmp_path / "a", "--x")
     with pytest.raises(InputError, match="no permission to write into"):
-        check_file_place(tmp_path / "new" / "b", "--x")
+        check_writable_file(tmp_path / "new" / "b", "--x")
     with pytest.raises(InputError, match="no permission to write into"):
-        check_folder_place(tmp_path, "--x")
+        check_writable_folder(tmp_path, "--x")
 
 
 def test_places_that_can_be_written_are_left_as_they_are(tmp_path):
-    check_file_place(tmp_path / "new" / "a.json")
-    check_folder_place(tmp_path / "new" / "folder")
+    check_writable_file(tmp_path / "new" / "a.json")
+    check_writable_folder(tmp_path / "new" / "folder")
     assert list(tmp_path.iterdir()) == []
 
 

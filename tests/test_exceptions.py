@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from p2pselect.exceptions import brief
+from p2pselect.exceptions import brief, did_you_mean
 
 
 class Rude:
@@ -40,3 +40,9 @@ def test_brief_is_one_short_line(value):
 )
 def test_brief_of_what_is_short_is_its_repr(value):
     assert brief(value) == repr(value)
+
+
+def test_near_matches_are_named_and_far_ones_are_not():
+    assert did_you_mean("wathershed", ["slic", "watershed"]) == "; did you mean 'watershed'?"
+    assert did_you_mean("tets", ["test", "tests"]) == "; did you mean 'tests' or 'test'?"
+    assert did_you_mean(None, ["slic"]) == did_you_mean("slic", []) == ""

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import p2pselect
-from p2pselect import P2PClassifier, SuperpixelTransformer, _labels as labels, datasets, metrics, presets
+from p2pselect import P2PClassifier, SuperpixelTransformer, datasets, metrics, presets
+from p2pselect import _labels as labels
 from p2pselect.exceptions import P2PSelectError
 from p2pselect.model_selection import cross_validate_explanations
 
@@ -53,7 +54,7 @@ def test_values_of_the_caller_are_shown_by_brief():
     found = [
         f"{file.name}: {line.strip()}"
         for file in Path(p2pselect.__file__).parent.rglob("*.py")
-        if "benchmark" not in file.parts
+        if "reproduction" not in file.parts
         for line in file.read_text(encoding="utf-8").splitlines()
         if not line.strip().startswith("return")
         and re.search(r"\{[^{}]+!r(:[^{}]*)?\}", ours.sub("", line))

@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 
 from p2pselect._optional import need
-from p2pselect.atomic_write import check_file_place, check_folder_place
+from p2pselect.atomic_write import check_writable_file, check_writable_folder
 from p2pselect.cli._arguments import MAX_SEED, whole
 from p2pselect.exceptions import P2PSelectError
 
@@ -68,9 +68,9 @@ def run_paper(options: argparse.Namespace) -> None:
     """Run the cells that are not done yet."""
     from p2pselect import reproduction
 
-    check_folder_place(options.out, "--out")
+    check_writable_folder(options.out, "--out")
     if options.csv:
-        check_file_place(options.csv, "--csv")
+        check_writable_file(options.csv, "--csv")
     records = reproduction.run(
         reproduction.SCALES[options.scale],
         options.out,
@@ -100,9 +100,9 @@ def run_report(options: argparse.Namespace) -> None:
     from p2pselect import reproduction
 
     need("matplotlib", "the figures of the report", "p2pselect[plots]")
-    folder = check_folder_place(options.out or options.results / "report", "--out")
+    folder = check_writable_folder(options.out or options.results / "report", "--out")
     if options.csv:
-        check_file_place(options.csv, "--csv")
+        check_writable_file(options.csv, "--csv")
     records = reproduction.Records(options.results)
     if options.csv:
         reproduction.write_csv(records.rows(), options.csv)

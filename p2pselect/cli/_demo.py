@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 from p2pselect._optional import need
 from p2pselect.atomic_write import (
-    check_file_place,
-    check_folder_place,
+    atomic_open,
+    check_writable_file,
+    check_writable_folder,
     write_json,
-    written_whole,
 )
 from p2pselect.cli._arguments import add_seed, whole
 from p2pselect.exceptions import InputError
@@ -93,9 +93,9 @@ def one_thread() -> Iterator[None]:
 def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect demo`` says."""
     need("matplotlib", "the figures of the demo", "p2pselect[plots]")
-    check_folder_place(options.out, "--out")
+    check_writable_folder(options.out, "--out")
     if options.json:
-        check_file_place(options.json, "--json")
+        check_writable_file(options.json, "--json")
     with one_thread():
         _run(options)
 
@@ -189,7 +189,7 @@ def draw(exp: Any, test: Split, folder: Path, seed: int) -> tuple[Path, Path]:
 
     png, html = folder / "explanations.png", folder / "explanations.html"
     page = plot_page(exp, test.target, random_state=seed, object_masks=test.masks)
-    with written_whole(png, "wb") as file:
+    with atomic_open(png, "wb") as file:
         page.savefig(file, format="png", dpi=120)
     exp.to_html(
         html,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from p2pselect.atomic_write import check_file_place, write_json
+from p2pselect.atomic_write import check_writable_file, write_json
 from p2pselect.cli._arguments import add_certainty, add_on_error
 from p2pselect.exceptions import InputError
 
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect evaluate`` says."""
     if options.json:
-        check_file_place(options.json, "--json")
+        check_writable_file(options.json, "--json")
     import numpy as np
 
     from p2pselect import datasets, metrics

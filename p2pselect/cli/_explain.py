@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from p2pselect._optional import need
 from p2pselect.atomic_write import (
-    check_file_place,
-    check_folder_place,
+    atomic_open,
+    check_writable_file,
+    check_writable_folder,
     write_json,
-    written_whole,
 )
 from p2pselect.cli._arguments import add_certainty, add_on_error
 from p2pselect.cli._outputs import check_apart, output_files
@@ -93,10 +93,10 @@ def _check_places(options: argparse.Namespace) -> None:
         )
     for option, file in (("--html", options.html), ("--json", options.json)):
         if file:
-            check_file_place(file, option)
+            check_writable_file(file, option)
     for option, folder in (("--png", options.png), ("--masks", options.masks)):
         if folder:
-            check_folder_place(folder, option)
+            check_writable_folder(folder, option)
     if options.png:
         need("matplotlib", "--png", "p2pselect[plots]")
 
@@ -123,7 +123,7 @@ def labels_of(files: Sequence[str], classes: np.ndarray) -> np.ndarray | None:
 
 def write_figure(file: Path, exp: Explanation, size: tuple[int, int]) -> None:
     """Write the panels of one image, in the shape that the image has."""
-    with written_whole(file, "wb") as opened:
+    with atomic_open(file, "wb") as opened:
         exp.plot(0, size=size).savefig(opened, format="png", dpi=110)
 
 
@@ -132,7 +132,7 @@ def write_mask(file: Path, exp: Explanation, size: tuple[int, int]) -> None:
     from PIL import Image
 
     (mask,) = exp.resized_masks([size])
-    with written_whole(file, "wb") as opened:
+    with atomic_open(file, "wb") as opened:
         Image.fromarray(mask.astype("uint8") * 255).save(opened, format="png")
 
 

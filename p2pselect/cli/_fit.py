@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from p2pselect.atomic_write import (
-    check_file_place,
-    check_folder_place,
     check_replaceable,
+    check_writable_file,
+    check_writable_folder,
     is_empty_folder,
     write_json,
 )
@@ -182,6 +182,6 @@ def _check_places(options: argparse.Namespace) -> None:
             "new one is trained"
         )
     if options.json:
-        check_file_place(options.json, "--json")
+        check_writable_file(options.json, "--json")
     if options.checkpoints:
-        check_folder_place(options.checkpoints, "--checkpoints")
+        check_writable_folder(options.checkpoints, "--checkpoints")

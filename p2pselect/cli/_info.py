@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from p2pselect.atomic_write import check_file_place, write_json
+from p2pselect.atomic_write import check_writable_file, write_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect info`` says."""
     if options.json:
-        check_file_place(options.json, "--json")
+        check_writable_file(options.json, "--json")
     from p2pselect.persistence import describe
 
     facts = describe(options.model)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from p2pselect.atomic_write import check_file_place, strict_json, written_whole
+from p2pselect.atomic_write import atomic_open, check_writable_file, strict_json
 from p2pselect.cli._arguments import add_certainty, add_on_error
 from p2pselect.cli._outputs import check_apart
 
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect predict`` says."""
     if options.out:
-        check_file_place(options.out, "--out")
+        check_writable_file(options.out, "--out")
     from p2pselect.cli._files import file_names, find_images, load_model
 
     model = load_model(options.model, options.certainty)
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> None:
         _write(sys.stdout, rows, options.format)
     else:
         # Names of files that are not UTF-8 come out byte for byte.
-        with written_whole(options.out, newline="", errors="surrogateescape") as file:
+        with atomic_open(options.out, newline="", errors="surrogateescape") as file:
             _write(file, rows, options.format)
 
 

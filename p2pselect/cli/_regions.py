@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from p2pselect.atomic_write import check_folder_place, written_whole
+from p2pselect.atomic_write import atomic_open, check_writable_folder
 from p2pselect.cli._arguments import add_on_error, not_negative, whole
 from p2pselect.cli._outputs import check_apart, output_files
 
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect regions`` says."""
-    check_folder_place(options.out, "--out")
+    check_writable_folder(options.out, "--out")
     import numpy as np
     from PIL import Image
     from skimage.segmentation import mark_boundaries
@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> None:
         large = images.batch([number], shape)[0]
         drawn = mark_boundaries(large, resize_nearest(labels, shape), color=(1, 1, 0))
         picture = np.round(drawn * 255).astype(np.uint8)
-        with written_whole(file, "wb") as opened:
+        with atomic_open(file, "wb") as opened:
             Image.fromarray(picture).save(opened, format="png")
     print(
         f"{len(counts)} pictures in {options.out}; {min(counts)} to {max(counts)} regions each"

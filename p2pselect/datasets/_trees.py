@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
-from p2pselect.exceptions import InputError, UnknownNameError, brief
+from p2pselect.exceptions import InputError, UnknownNameError, brief, did_you_mean
 
 
 def lacking(folder: str | os.PathLike[str], needs: Sequence[str]) -> list[str]:
@@ -66,6 +65,7 @@ def drawn(folder: str | os.PathLike[str], tree: str) -> str:
 def check_split(split: str, splits: Sequence[str]) -> None:
     """Raise an UnknownNameError unless there is such a split."""
     if split not in splits:
-        near = get_close_matches(str(split), splits, n=1)
-        hint = f"did you mean {brief(near[0])}? " if near else ""
-        raise UnknownNameError(f"no split {brief(split)}; {hint}there are {', '.join(splits)}")
+        raise UnknownNameError(
+            f"there is no split {brief(split)}, only {', '.join(splits)}"
+            f"{did_you_mean(split, splits)}"
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import os
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from p2pselect._doc_links import DocumentedEstimator
+from p2pselect.exceptions import did_you_mean
 from p2pselect.nn._image_network import PRECISIONS
 from p2pselect.training._monitors import check_callbacks
 from p2pselect.training._optim import LR_SCHEDULES, OPTIMIZERS
@@ -172,8 +172,7 @@ class SharedSettings(DocumentedEstimator, BaseEstimator):
         known = cls._keywords()
         for name in settings:
             if name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
+                hint = did_you_mean(name, known)
                 if name in cls._unused:
                     hint = ": it would have no effect"
                 raise TypeError(f"{cls.__name__} has no parameter {name!r}{hint}")

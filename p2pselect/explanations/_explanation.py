@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from p2pselect.atomic_write import check_file_place, written_whole
+from p2pselect.atomic_write import atomic_open, check_writable_file
 from p2pselect.exceptions import InputError, brief
 from p2pselect.explanations._arrays import AXES, FORMAT, OPTIONAL, misfit
 from p2pselect.images._pixels import resize_nearest
@@ -294,7 +294,7 @@ class Explanation:
             If the class labels are neither numbers, booleans nor strings, or the file
             cannot be written.
         """
-        check_file_place(path)
+        check_writable_file(path)
         arrays = {f.name: getattr(self, f.name) for f in fields(self)}
         present: dict[str, Any] = {k: np.asarray(v) for k, v in arrays.items() if v is not None}
         if present["classes"].dtype == object:
@@ -305,7 +305,7 @@ class Explanation:
                 )
             present["classes"] = present["classes"].astype(str)
         header = np.frombuffer(json.dumps({"format": FORMAT}).encode(), dtype=np.uint8)
-        with written_whole(path, "wb") as file:
+        with atomic_open(path, "wb") as file:
             np.savez_compressed(file, header=header, **present)
 
     @classmethod

@@ -6,14 +6,13 @@ routing for the object masks.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import sklearn.metrics
 from sklearn.utils.metadata_routing import MetadataRequest
 
-from p2pselect.exceptions import InputError, UnknownNameError, brief
+from p2pselect.exceptions import InputError, UnknownNameError, brief, did_you_mean
 from p2pselect.metrics._explained import ExplainedImages
 from p2pselect.metrics._scores import NEEDS, SCORES
 
@@ -247,11 +246,9 @@ def get_scorer(name: str) -> ExplanationScorer:
     <explanation scorer 'neg_kept_fraction', minus sign: greater is better>
     """
     if name not in SCORES:
-        near = difflib.get_close_matches(str(name), [*SCORES], n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
         raise UnknownNameError(
-            f"no explanation scorer is called {brief(name)}; {hint}"
-            f"there are {get_scorer_names()}"
+            f"no explanation scorer is called {brief(name)}; "
+            f"there are {get_scorer_names()}{did_you_mean(name, SCORES)}"
         )
     func, needs, greater_is_better = SCORES[name]
     return make_explanation_scorer(

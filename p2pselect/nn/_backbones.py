@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,7 +10,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from p2pselect.exceptions import InputError, P2PSelectWarning, UnknownNameError, brief
+from p2pselect.exceptions import (
+    InputError,
+    P2PSelectWarning,
+    UnknownNameError,
+    brief,
+    did_you_mean,
+)
 from p2pselect.nn._image_network import ImageNetwork
 from p2pselect.nn._own_networks import build_own, check_outputs
 from p2pselect.nn._weights import Pretrained, fitting_weights, with_pretrained
@@ -36,12 +41,10 @@ def check_network_name(name: str, known: Sequence[str] = ()) -> None:
 
     if name in known or timm.is_model(name):
         return
-    near = difflib.get_close_matches(name, [*known, *timm.list_models()], n=3, cutoff=0.4)
-    hint = f"; did you mean {', '.join(map(repr, near))}?" if near else ""
     raise UnknownNameError(
         f"there is no network {brief(name)}: expected the name of a timm model"
         + (f" or one of {list(known)}" if known else "")
-        + hint
+        + did_you_mean(name, [*known, *timm.list_models()])
     )
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from p2pselect.atomic_write import write_json, written_whole_folder
+from p2pselect.atomic_write import atomic_folder, write_json
 from p2pselect.exceptions import InputError, ModelFileError, P2PSelectWarning, brief
 from p2pselect.persistence._config_values import TRANSFORMER, decode, encode, largest
 from p2pselect.persistence._model_folder import (
@@ -102,7 +102,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
 
     check_is_fitted(estimator)
     config = _describe(estimator)
-    with written_whole_folder(Path(path), CONFIG, "a saved model") as new:
+    with atomic_folder(Path(path), CONFIG, "a saved model") as new:
         state = estimator.module_.state_dict()
         save_file({k: v.cpu().contiguous() for k, v in state.items()}, new / WEIGHTS)
         config["weights_sha256"] = sha256(new / WEIGHTS)

@@ -6,14 +6,13 @@ An engine takes an image (h, w, c) of uint8 and its settings, and returns intege
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from math import sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from p2pselect.exceptions import InputError, UnknownNameError, brief
+from p2pselect.exceptions import InputError, UnknownNameError, brief, did_you_mean
 from p2pselect.regions._labels import relabel
 from p2pselect.regions._slic import grid_shape, min_size, slic
 
@@ -156,11 +155,9 @@ def resolve_engine(engine: str | Callable[[np.ndarray], Any]) -> Engine:
     if not isinstance(engine, str):
         return _UserEngine(engine)
     if engine not in ENGINES:
-        near = difflib.get_close_matches(engine, ENGINES, cutoff=0.5)
-        hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
         raise UnknownNameError(
             f"engine must be a callable or one of {sorted(ENGINES)}, "
-            f"got {brief(engine)}; {hint}"
+            f"got {brief(engine)}{did_you_mean(engine, ENGINES)}"
         )
     return ENGINES[engine]
 

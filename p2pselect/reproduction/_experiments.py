@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
 from p2pselect.estimators._base import SelectiveImageClassifier
-from p2pselect.exceptions import UnknownNameError
+from p2pselect.exceptions import UnknownNameError, brief, did_you_mean
 from p2pselect.methods import BASELINES
 from p2pselect.methods._p2p import P2PClassifier
 from p2pselect.regions._transformer import SuperpixelTransformer
@@ -259,9 +258,9 @@ def check_name(what: str, name: str, known: Iterable[str]) -> None:
     """Raise an UnknownNameError with near matches unless a name is known."""
     known = list(known)
     if name not in known:
-        near = get_close_matches(name, known, n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
-        raise UnknownNameError(f"no {what} is called {name!r}; {hint}there are {known}")
+        raise UnknownNameError(
+            f"no {what} is called {brief(name)}; there are {known}{did_you_mean(name, known)}"
+        )
 
 
 def _plain(value: Any) -> Any:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from p2pselect.atomic_write import written_whole
+from p2pselect.atomic_write import atomic_open
 from p2pselect.exceptions import InputError
 from p2pselect.reproduction._records import Row
 
@@ -32,7 +32,7 @@ def write_csv(rows: Iterable[Row], path: str | os.PathLike[str]) -> None:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with written_whole(path, newline="") as file:
+    with atomic_open(path, newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(Row._fields)
         writer.writerows((*row[:-1], f"{row.value:.6g}") for row in rows)

@@ -20,7 +20,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback
 from skorch.history import History
 
-from p2pselect.atomic_write import written_whole
+from p2pselect.atomic_write import atomic_open
 from p2pselect.distributed import together
 from p2pselect.exceptions import InputError, TrainingError, brief, brief_path
 from p2pselect.training._data import TrainingData
@@ -126,7 +126,7 @@ class Checkpoints(Callback):
         }
         content = io.BytesIO()
         torch.save(state, content)
-        with written_whole(self.path, "wb") as file:
+        with atomic_open(self.path, "wb") as file:
             file.write(content.getbuffer())
 
     #: Epochs after which the learning rate schedule that is running ends.

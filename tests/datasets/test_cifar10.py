@@ -102,7 +102,7 @@ def test_the_paper_cuts_the_middle(binary, batches):
 def test_trees_that_do_not_fit(tmp_path, binary):
     with pytest.raises(InputError, match=r"lacks cifar-10-batches-py or cifar-10-batches-bin"):
         load_cifar10(tmp_path)
-    with pytest.raises(UnknownNameError, match="no split 'tets'; did you mean 'test'"):
+    with pytest.raises(UnknownNameError, match="no split 'tets', .*did you mean 'test'"):
         load_cifar10(binary.parent, "tets")
     (binary / "test_batch.bin").write_bytes(b"123")
     with pytest.raises(InputError, match=r"test_batch.bin has 3 bytes, .* multiple of 3073"):

@@ -68,7 +68,7 @@ FAULTS = [
             'item["truth"] = codes[i]': 'item["truth"] = 0',
             "return np.union1d(wrong, spaced), words": "return spaced, words",
             "np.linspace(0, len(others) - 1, count)": "np.linspace(0, count - 1, count)",
-            "    check_file_place(path)\n": "",
+            "    check_writable_file(path)\n": "",
         },
     ),
     *planted(

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from p2pselect.atomic_write import check_file_place, written_whole
+from p2pselect.atomic_write import atomic_open, check_writable_file
 from p2pselect.exceptions import InputError
 from p2pselect.explanations._explanation import Explanation
 from p2pselect.explanations.figures._display import check_truth
@@ -87,7 +87,7 @@ def write_html(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_html(made.explanation, f"{folder}/report.html", made.y)
     """
-    check_file_place(path)
+    check_writable_file(path)
     truth = None if y is None else check_truth(exp, y)
     if not len(exp):
         raise InputError("a report needs at least one image, the explanation has none")
@@ -111,7 +111,7 @@ def write_html(
         DATA=_script_json({**_data(exp, truth, names, chosen), "sample": sample}),
     )
     # Names of files may hold bytes that are not text; those are shown as "?".
-    with written_whole(path, errors="replace") as file:
+    with atomic_open(path, errors="replace") as file:
         file.write(page)
 
 

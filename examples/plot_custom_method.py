@@ -25,7 +25,7 @@ import torch
 import torch.nn.functional as F
 
 from p2pselect import datasets, metrics, presets
-from p2pselect.explanations.figures import plot_page
+from p2pselect.explanations import plot_page
 from p2pselect.methods._base import BaselineClassifier
 from p2pselect.testing import check_image_classifier
 from p2pselect.training._phases import Phase

@@ -16,7 +16,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from p2pselect import P2PClassifier, datasets, presets
-from p2pselect.explanations.figures import EvidenceCurveDisplay, RiskCoverageDisplay
+from p2pselect.explanations import EvidenceCurveDisplay, RiskCoverageDisplay
 
 
 def digits(split, n):

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from p2pselect import P2PClassifier, datasets, metrics, presets
-from p2pselect.explanations.figures import plot_page
+from p2pselect.explanations import plot_page
 
 
 def digits(split, n):

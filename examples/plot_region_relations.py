@@ -16,7 +16,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from p2pselect import P2PClassifier, datasets, presets
-from p2pselect.explanations.figures import (
+from p2pselect.explanations import (
     RegionCorrelationDisplay,
     plot_embedding,
     plot_masked_image,

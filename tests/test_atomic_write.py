@@ -19,7 +19,7 @@ from p2pselect.atomic_write import (
     write_json,
 )
 from p2pselect.exceptions import InputError
-from p2pselect.explanations.figures import example_explanation
+from p2pselect.explanations import example_explanation
 
 SIGN = "sign"
 

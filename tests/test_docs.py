@@ -24,8 +24,8 @@ PAGES = [page for page in PAGES if "_build" not in page.parts]
 PUBLIC = """
     p2pselect p2pselect.methods p2pselect.reproduction p2pselect.datasets
     p2pselect.exceptions p2pselect.images p2pselect.metrics p2pselect.model_selection
-    p2pselect.persistence p2pselect.explanations.figures p2pselect.presets p2pselect.distributed
-    p2pselect.regions p2pselect.explanations.report p2pselect.onnx_export p2pselect.testing
+    p2pselect.persistence p2pselect.explanations p2pselect.presets p2pselect.distributed
+    p2pselect.regions p2pselect.onnx_export p2pselect.testing
 """.split()
 
 _BLOCK = re.compile(r"(<!-- not run: [^>]+-->\n)?```python\n(.*?)```", re.DOTALL)

@@ -185,7 +185,7 @@ def measure(exp: Any, test: Split, blackbox: Any) -> dict[str, float | None]:
 
 def draw(exp: Any, test: Split, folder: Path, seed: int) -> tuple[Path, Path]:
     """Write the PNG page and the HTML report."""
-    from p2pselect.explanations.figures import plot_page
+    from p2pselect.explanations import plot_page
 
     png, html = folder / "explanations.png", folder / "explanations.html"
     page = plot_page(exp, test.target, random_state=seed, object_masks=test.masks)

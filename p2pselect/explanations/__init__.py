@@ -1,6 +1,40 @@
-"""What was shown and predicted, image by image, and every way to look at it."""
+"""What was shown and predicted, image by image, and every way to look at it.
 
+Figures are drawn with matplotlib, which is imported when the first one is drawn.
+"""
+
+from p2pselect.explanations._example import example_explanation
 from p2pselect.explanations._explanation import Explanation
 from p2pselect.explanations._summary import explanation_summary
+from p2pselect.explanations.figures._confusion import ConfusionExamplesDisplay
+from p2pselect.explanations.figures._correlation import RegionCorrelationDisplay
+from p2pselect.explanations.figures._curves import FidelityCurveDisplay, RiskCoverageDisplay
+from p2pselect.explanations.figures._evidence import EvidenceCurveDisplay
+from p2pselect.explanations.figures._images import (
+    plot_embedding,
+    plot_heat_map,
+    plot_masked_image,
+    plot_regions,
+)
+from p2pselect.explanations.figures._panels import plot_explanation, plot_page
+from p2pselect.explanations.report._html import write_html
+from p2pselect.explanations.report._notebook import repr_html
 
-__all__ = ["Explanation", "explanation_summary"]
+__all__ = [
+    "ConfusionExamplesDisplay",
+    "EvidenceCurveDisplay",
+    "Explanation",
+    "FidelityCurveDisplay",
+    "RegionCorrelationDisplay",
+    "RiskCoverageDisplay",
+    "example_explanation",
+    "explanation_summary",
+    "plot_embedding",
+    "plot_explanation",
+    "plot_heat_map",
+    "plot_masked_image",
+    "plot_page",
+    "plot_regions",
+    "repr_html",
+    "write_html",
+]

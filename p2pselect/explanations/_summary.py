@@ -9,9 +9,9 @@ import numpy as np
 from skimage.color import rgb2lab
 from sklearn.cluster import KMeans
 
+from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect._optional import need
 from p2pselect.exceptions import InputError
-from p2pselect.explanations._explanation import Explanation
 from p2pselect.explanations.figures._display import check_truth
 from p2pselect.explanations.figures._pixels import region_crop, to_rgb
 from p2pselect.metrics._averaging import ratio
@@ -24,7 +24,7 @@ _MOST_REGIONS = 20_000
 
 
 def explanation_summary(
-    exp: Explanation,
+    exp: ExplanationArrays,
     y: Any = None,
     object_masks: Any = None,
     *,
@@ -86,7 +86,7 @@ def explanation_summary(
 
     Examples
     --------
-    >>> from p2pselect.explanations.figures import example_explanation
+    >>> from p2pselect.explanations import example_explanation
     >>> made = example_explanation(n_images=4)
     >>> rows = explanation_summary(made.explanation, made.y, made.object_masks)
     >>> sorted(rows[0])[:4]
@@ -149,7 +149,7 @@ def _mean(values: np.ndarray) -> float:
 
 
 def _region_means(
-    exp: Explanation, regions: np.ndarray, pixels_of: Callable[[int], np.ndarray]
+    exp: ExplanationArrays, regions: np.ndarray, pixels_of: Callable[[int], np.ndarray]
 ) -> np.ndarray:
     """Mean over every one of ``regions`` of what an image's pixels hold, (m, c).
 
@@ -166,7 +166,7 @@ def _region_means(
     return np.concatenate(rows) if rows else np.zeros((0, 1))
 
 
-def _kept_regions(exp: Explanation, random_state: int) -> np.ndarray:
+def _kept_regions(exp: ExplanationArrays, random_state: int) -> np.ndarray:
     """Pairs (image, region) of the kept regions; a random part of them if very many."""
     found = np.argwhere(exp.region_masks)
     if len(found) > _MOST_REGIONS:
@@ -176,7 +176,7 @@ def _kept_regions(exp: Explanation, random_state: int) -> np.ndarray:
 
 
 def _cluster(
-    exp: Explanation, regions: np.ndarray, n_clusters: int, random_state: int
+    exp: ExplanationArrays, regions: np.ndarray, n_clusters: int, random_state: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cluster of every region and its distance to the cluster's centre."""
     if not len(regions):
@@ -203,7 +203,7 @@ def _cluster(
 
 
 def _typical(
-    exp: Explanation,
+    exp: ExplanationArrays,
     regions: np.ndarray,
     areas: np.ndarray,
     kinds: np.ndarray,
@@ -233,7 +233,7 @@ def _typical(
 
 
 def _crops(
-    exp: Explanation, regions: np.ndarray, distances: np.ndarray, n_crops: int
+    exp: ExplanationArrays, regions: np.ndarray, distances: np.ndarray, n_crops: int
 ) -> np.ndarray:
     """The regions closest to their cluster's centre, one from an image."""
     nearest = regions[np.argsort(distances, kind="stable")]

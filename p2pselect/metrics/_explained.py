@@ -10,9 +10,9 @@ import sklearn
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.pipeline import Pipeline
 
+from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect._labels import as_truth
 from p2pselect.exceptions import HOW_TO_ROUTE, InputError
-from p2pselect.explanations._explanation import Explanation
 from p2pselect.metrics._object_masks import check_object_masks
 from p2pselect.metrics._reveal import RememberingClassifier
 
@@ -89,7 +89,7 @@ class ExplainedImages:
         return find_explainer(self._estimator, self._X, asked_by=self._asked_by)
 
     @cached_property
-    def explanation(self) -> Explanation:
+    def explanation(self) -> ExplanationArrays:
         """What the estimator shows of the images and predicts from it."""
         estimator, X = self._final
         return estimator.explain(X)
@@ -173,7 +173,7 @@ def find_explainer(estimator: Any, X: Any, *, asked_by: str) -> tuple[Any, Any]:
 class _Answers(ClassifierMixin, BaseEstimator):
     """Predicts what an explanation says, whatever the images."""
 
-    def __init__(self, explanation: Explanation) -> None:
+    def __init__(self, explanation: ExplanationArrays) -> None:
         self.explanation = explanation
         self.classes_ = explanation.classes
 

@@ -11,8 +11,8 @@ from typing import Literal
 
 import numpy as np
 
+from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect.exceptions import InputError, brief
-from p2pselect.explanations._explanation import Explanation
 from p2pselect.metrics._ordering import (
     PAPER_GRID,
     Grid,
@@ -73,7 +73,7 @@ class FidelityCurve:
 
 
 def insertion_fidelity_curve(
-    exp: Explanation,
+    exp: ExplanationArrays,
     predict_proba: PredictProba,
     *,
     grid: Grid = PAPER_GRID,
@@ -118,7 +118,7 @@ def insertion_fidelity_curve(
 
     Examples
     --------
-    >>> from p2pselect.explanations.figures import example_explanation
+    >>> from p2pselect.explanations import example_explanation
     >>> exp = example_explanation(n_images=4).explanation
     >>> def predict_proba(images):  # is the upper half brighter than the lower?
     ...     light = images.reshape(len(images), 2, -1).mean(axis=2)
@@ -131,7 +131,7 @@ def insertion_fidelity_curve(
 
 
 def deletion_fidelity_curve(
-    exp: Explanation,
+    exp: ExplanationArrays,
     predict_proba: PredictProba,
     *,
     grid: Grid = PAPER_GRID,
@@ -174,7 +174,7 @@ def deletion_fidelity_curve(
 
     Examples
     --------
-    >>> from p2pselect.explanations.figures import example_explanation
+    >>> from p2pselect.explanations import example_explanation
     >>> exp = example_explanation(n_images=4).explanation
     >>> def predict_proba(images):  # is the upper half brighter than the lower?
     ...     light = images.reshape(len(images), 2, -1).mean(axis=2)
@@ -187,7 +187,7 @@ def deletion_fidelity_curve(
 
 
 def _fidelity_curve(
-    exp: Explanation,
+    exp: ExplanationArrays,
     predict_proba: PredictProba,
     grid: Grid,
     protocol: Protocol,

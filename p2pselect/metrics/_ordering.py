@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect.exceptions import InputError, brief
-from p2pselect.explanations._explanation import Explanation
 
 PAPER_GRID = (
     0.0, 0.01, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7, 0.8,
@@ -16,7 +16,7 @@ PAPER_GRID = (
 Grid = np.ndarray | tuple[float, ...]
 
 
-def region_order(exp: Explanation, random_state: int = 0) -> np.ndarray:
+def region_order(exp: ExplanationArrays, random_state: int = 0) -> np.ndarray:
     """Regions by falling importance, int array of shape (n, d).
 
     The model's own ``ranking``; where every pixel is its own region, ties are common
@@ -32,7 +32,11 @@ def region_order(exp: Explanation, random_state: int = 0) -> np.ndarray:
 
 
 def count_regions(
-    exp: Explanation, order: np.ndarray, fractions: np.ndarray, protocol: str, insert: bool
+    exp: ExplanationArrays,
+    order: np.ndarray,
+    fractions: np.ndarray,
+    protocol: str,
+    insert: bool,
 ) -> np.ndarray:
     """How many of the first regions of `order` to add or remove, int (n, t)."""
     areas = np.take_along_axis(exp.region_areas, order, axis=1)

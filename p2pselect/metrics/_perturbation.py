@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from p2pselect.explanations._explanation import Explanation
+from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect.metrics._fidelity import FidelityCurve
 from p2pselect.metrics._ordering import (
     PAPER_GRID,
@@ -23,7 +23,7 @@ from p2pselect.metrics._reveal import (
 
 
 def insertion_auc(
-    exp: Explanation,
+    exp: ExplanationArrays,
     predict_proba: PredictProba,
     *,
     grid: Grid = PAPER_GRID,
@@ -56,7 +56,7 @@ def insertion_auc(
 
     Examples
     --------
-    >>> from p2pselect.explanations.figures import example_explanation
+    >>> from p2pselect.explanations import example_explanation
     >>> exp = example_explanation(n_images=4).explanation
     >>> def predict_proba(images):  # is the upper half brighter than the lower?
     ...     light = images.reshape(len(images), 2, -1).mean(axis=2)
@@ -68,7 +68,7 @@ def insertion_auc(
 
 
 def deletion_auc(
-    exp: Explanation,
+    exp: ExplanationArrays,
     predict_proba: PredictProba,
     *,
     grid: Grid = PAPER_GRID,
@@ -98,7 +98,7 @@ def deletion_auc(
 
     Examples
     --------
-    >>> from p2pselect.explanations.figures import example_explanation
+    >>> from p2pselect.explanations import example_explanation
     >>> exp = example_explanation(n_images=4).explanation
     >>> def predict_proba(images):  # is the upper half brighter than the lower?
     ...     light = images.reshape(len(images), 2, -1).mean(axis=2)
@@ -109,7 +109,7 @@ def deletion_auc(
     return _auc_curve(exp, predict_proba, grid, random_state, insert=False)
 
 
-def sufficiency(exp: Explanation, predict_proba: PredictProba) -> float:
+def sufficiency(exp: ExplanationArrays, predict_proba: PredictProba) -> float:
     """Share of images with one prediction for what is kept and for the full image.
 
     Parameters
@@ -126,7 +126,7 @@ def sufficiency(exp: Explanation, predict_proba: PredictProba) -> float:
 
     Examples
     --------
-    >>> from p2pselect.explanations.figures import example_explanation
+    >>> from p2pselect.explanations import example_explanation
     >>> exp = example_explanation(n_images=4).explanation
     >>> def predict_proba(images):  # is the upper half brighter than the lower?
     ...     light = images.reshape(len(images), 2, -1).mean(axis=2)
@@ -143,7 +143,7 @@ def sufficiency(exp: Explanation, predict_proba: PredictProba) -> float:
     return float(np.concatenate(same).mean())
 
 
-def comprehensiveness(exp: Explanation, predict_proba: PredictProba) -> float:
+def comprehensiveness(exp: ExplanationArrays, predict_proba: PredictProba) -> float:
     """Share of images whose prediction changes when the kept pixels are all that is removed.
 
     Parameters
@@ -160,7 +160,7 @@ def comprehensiveness(exp: Explanation, predict_proba: PredictProba) -> float:
 
     Examples
     --------
-    >>> from p2pselect.explanations.figures import example_explanation
+    >>> from p2pselect.explanations import example_explanation
     >>> exp = example_explanation(n_images=4).explanation
     >>> def predict_proba(images):  # is the upper half brighter than the lower?
     ...     light = images.reshape(len(images), 2, -1).mean(axis=2)
@@ -178,7 +178,7 @@ def comprehensiveness(exp: Explanation, predict_proba: PredictProba) -> float:
 
 
 def _auc_curve(
-    exp: Explanation,
+    exp: ExplanationArrays,
     predict_proba: PredictProba,
     grid: Grid,
     random_state: int,
@@ -202,7 +202,7 @@ def _auc_curve(
     )
 
 
-def _as_shown(exp: Explanation) -> np.ndarray:
+def _as_shown(exp: ExplanationArrays) -> np.ndarray:
     """The full images in the range and type of ``masked_images``."""
     if exp.soft_region_masks is None:
         return exp.images

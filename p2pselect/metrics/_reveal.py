@@ -7,8 +7,8 @@ from hashlib import blake2b
 
 import numpy as np
 
+from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect.exceptions import InputError
-from p2pselect.explanations._explanation import Explanation
 
 PredictProba = Callable[[np.ndarray], np.ndarray]
 
@@ -78,7 +78,7 @@ def predict_labels(classifier: RememberingClassifier, images: np.ndarray) -> np.
     return classifier(images).argmax(axis=1)
 
 
-def blocks(exp: Explanation) -> Iterator[Explanation]:
+def blocks(exp: ExplanationArrays) -> Iterator[ExplanationArrays]:
     """Walk through an explanation in parts whose masked images take about 32 MB."""
     if not len(exp):
         raise InputError("the explanation has no images")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from p2pselect.explanations._explanation import Explanation
+from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect.metrics import _certainty as certainty
 from p2pselect.metrics import _fidelity as fidelity
 from p2pselect.metrics import _localization as localization
@@ -19,71 +19,71 @@ NEEDS = ("masks", "valid", "y", "predict_proba")
 """What a score may need besides the explanation."""
 
 
-def _localization(exp: Explanation, masks: np.ndarray, valid: np.ndarray | None) -> Any:
+def _localization(exp: ExplanationArrays, masks: np.ndarray, valid: np.ndarray | None) -> Any:
     return localization.localization_score(exp.pixel_masks, masks, valid=valid)
 
 
-def _mask_iou(exp: Explanation, masks: np.ndarray, valid: np.ndarray | None) -> Any:
+def _mask_iou(exp: ExplanationArrays, masks: np.ndarray, valid: np.ndarray | None) -> Any:
     return localization.mask_iou_score(exp.pixel_masks, masks, valid=valid)
 
 
-def _mask_recall(exp: Explanation, masks: np.ndarray, valid: np.ndarray | None) -> Any:
+def _mask_recall(exp: ExplanationArrays, masks: np.ndarray, valid: np.ndarray | None) -> Any:
     return localization.mask_recall_score(exp.pixel_masks, masks, valid=valid)
 
 
-def _pointing_game(exp: Explanation, masks: np.ndarray, valid: np.ndarray | None) -> Any:
+def _pointing_game(exp: ExplanationArrays, masks: np.ndarray, valid: np.ndarray | None) -> Any:
     return localization.pointing_game_score(exp.heat_maps, masks, valid=valid)
 
 
-def _pixel_ap(exp: Explanation, masks: np.ndarray, valid: np.ndarray | None) -> float:
+def _pixel_ap(exp: ExplanationArrays, masks: np.ndarray, valid: np.ndarray | None) -> float:
     return localization.pixel_average_precision_score(exp.heat_maps, masks, valid=valid)
 
 
-def _random_row(exp: Explanation, masks: np.ndarray, valid: np.ndarray | None) -> Any:
+def _random_row(exp: ExplanationArrays, masks: np.ndarray, valid: np.ndarray | None) -> Any:
     return rows.random_localization(masks, valid=valid)
 
 
-def _center_row(exp: Explanation, masks: np.ndarray, valid: np.ndarray | None) -> Any:
+def _center_row(exp: ExplanationArrays, masks: np.ndarray, valid: np.ndarray | None) -> Any:
     return rows.center_localization(exp.pixel_masks, masks, valid=valid)
 
 
-def _insertion(exp: Explanation, predict_proba: PredictProba) -> float:
+def _insertion(exp: ExplanationArrays, predict_proba: PredictProba) -> float:
     return fidelity.insertion_fidelity_curve(exp, predict_proba).area
 
 
-def _deletion(exp: Explanation, predict_proba: PredictProba) -> float:
+def _deletion(exp: ExplanationArrays, predict_proba: PredictProba) -> float:
     return fidelity.deletion_fidelity_curve(exp, predict_proba).area
 
 
-def _insertion_auc(exp: Explanation, predict_proba: PredictProba) -> float:
+def _insertion_auc(exp: ExplanationArrays, predict_proba: PredictProba) -> float:
     return perturbation.insertion_auc(exp, predict_proba).area
 
 
-def _deletion_auc(exp: Explanation, predict_proba: PredictProba) -> float:
+def _deletion_auc(exp: ExplanationArrays, predict_proba: PredictProba) -> float:
     return perturbation.deletion_auc(exp, predict_proba).area
 
 
-def _kept_fraction(exp: Explanation) -> float:
+def _kept_fraction(exp: ExplanationArrays) -> float:
     return float(exp.kept_fraction.mean())
 
 
-def _n_selected_regions(exp: Explanation) -> float:
+def _n_selected_regions(exp: ExplanationArrays) -> float:
     return float(exp.region_masks.sum(axis=1).mean())
 
 
-def _n_empty(exp: Explanation) -> float:
+def _n_empty(exp: ExplanationArrays) -> float:
     return float((~exp.region_masks.any(axis=1)).sum())
 
 
-def _certainty_reached(exp: Explanation) -> float:
+def _certainty_reached(exp: ExplanationArrays) -> float:
     return float(exp.certainty_reached.mean())
 
 
-def _calibration_error(exp: Explanation, y: np.ndarray) -> float:
+def _calibration_error(exp: ExplanationArrays, y: np.ndarray) -> float:
     return certainty.expected_calibration_error(exp.predicted == y, exp.certainty)
 
 
-def _aurc(exp: Explanation, y: np.ndarray) -> float:
+def _aurc(exp: ExplanationArrays, y: np.ndarray) -> float:
     return certainty.aurc(exp.predicted == y, exp.certainty)
 
 

@@ -11,8 +11,7 @@ import pytest
 from skip_reasons import CHROMIUM, has_chromium
 from sklearn.utils import Bunch
 
-from p2pselect.explanations.figures import example_explanation
-from p2pselect.explanations.report import write_html
+from p2pselect.explanations import example_explanation, write_html
 
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "

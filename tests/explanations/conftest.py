@@ -3,7 +3,7 @@
 import pytest
 from sklearn.utils import Bunch
 
-from p2pselect.explanations.figures import example_explanation
+from p2pselect.explanations import example_explanation
 
 
 @pytest.fixture(scope="session")

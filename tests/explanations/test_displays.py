@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from p2pselect.exceptions import InputError
-from p2pselect.explanations.figures import (
+from p2pselect.explanations import (
     ConfusionExamplesDisplay,
     EvidenceCurveDisplay,
     FidelityCurveDisplay,

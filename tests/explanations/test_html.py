@@ -9,11 +9,10 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect.exceptions import InputError
-from p2pselect.explanations._explanation import Explanation
-from p2pselect.explanations.figures import example_explanation
+from p2pselect.explanations import example_explanation, repr_html, write_html
 from p2pselect.explanations.figures._words import percent
-from p2pselect.explanations.report import repr_html, write_html
 
 HOSTILE = [
     "</script><img src=x onerror=alert(1)>",
@@ -136,13 +135,13 @@ def test_the_work_grows_with_the_number_of_images_not_with_its_square(
     exp = made.explanation[np.arange(100) % 12]
     computed = {}
     for name in ("ranking", "region_areas", "kept_fraction", "certainty", "n_regions"):
-        own = vars(Explanation)[name].fget
+        own = vars(ExplanationArrays)[name].fget
 
         def counted(self, own=own, name=name):
             computed[name] = computed.get(name, 0) + len(self)
             return own(self)
 
-        monkeypatch.setattr(Explanation, name, property(counted))
+        monkeypatch.setattr(ExplanationArrays, name, property(counted))
     exp.to_html(tmp_path / "a.html", y=exp.predicted)
     assert computed["ranking"] == 100 and max(computed.values()) <= 10 * 100
 

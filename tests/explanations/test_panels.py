@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from p2pselect.exceptions import InputError
-from p2pselect.explanations.figures import (
+from p2pselect.explanations import (
     plot_embedding,
     plot_explanation,
     plot_heat_map,
@@ -155,7 +155,7 @@ def test_figures_show_themselves_without_pyplot(made):
 
 def test_nothing_here_imports_pyplot():
     program = (
-        "import sys; from p2pselect.explanations.figures import example_explanation, plot_page, "
+        "import sys; from p2pselect.explanations import example_explanation, plot_page, "
         "EvidenceCurveDisplay; "
         "exp = example_explanation(2).explanation; plot_page(exp); "
         "EvidenceCurveDisplay.from_explanation(exp); "

@@ -8,8 +8,8 @@ from oracles.toy_classifier import ToyClassifier, make_toy_scenes
 
 from p2pselect import metrics
 from p2pselect.exceptions import InputError, P2PSelectWarning
+from p2pselect.explanations import example_explanation
 from p2pselect.explanations._summary import explanation_summary
-from p2pselect.explanations.figures import example_explanation
 from p2pselect.explanations.figures._panels import plot_page
 from p2pselect.explanations.report._html import _facts
 from p2pselect.metrics import get_scorer

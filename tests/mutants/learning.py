@@ -220,7 +220,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "explanations/_explanation.py",
+        "_explanation_arrays.py",
         SEEN,
         {
             "return self.images * self.pixel_masks[..., None].astype(self.images.dtype)": "return self.images",

@@ -155,7 +155,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "explanations/_explanation.py",
+        "_explanation_arrays.py",
         f"{SOFT}::test_what_is_reported_as_kept_is_what_was_visible",
         {"areas * self.visible_region_masks": "areas * self.region_masks"},
     ),

@@ -136,7 +136,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "explanations/_explanation.py",
+        "_explanation_arrays.py",
         "explanations/test_explanation.py",
         {
             "number + 1 or None": "number + 1",
@@ -144,13 +144,16 @@ FAULTS = [
             "self.region_areas * self.selection_probs": "self.region_areas * self.region_masks",
             "embedding.T @ embedding": "embedding.T @ embedding / len(embedding)",
             "np.argsort(-self.selection_logits": "np.argsort(self.selection_logits",
-            '_SHARED = ("classes", "certainty_threshold", "path_tau")': (
-                '_SHARED = ("classes", "certainty_threshold")'
+            ': ClassVar = ("classes", "certainty_threshold", "path_tau")': (
+                ': ClassVar = ("classes", "certainty_threshold")'
             ),
-            "if version != FORMAT:": "if False:",
-            "if fault:": "if False:",
             "np.float32(255 if self.images": "np.float32(1 if self.images",
         },
+    ),
+    *planted(
+        "explanations/_explanation.py",
+        "explanations/test_explanation.py",
+        {"if version != _FORMAT:": "if False:", "if fault:": "if False:"},
     ),
     *planted(
         "model_selection.py",
@@ -196,7 +199,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "explanations/_explanation.py",
+        "_explanation_arrays.py",
         "explanations/test_explanation.py::test_resized_masks_fit_onto_the_images",
         {
             "resize_nearest(mask, (int(h), int(w)))": "resize_nearest(mask, (int(w), int(h)))",
@@ -231,7 +234,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "explanations/_explanation.py",
+        "_explanation_arrays.py",
         "methods/test_soft_masks.py::test_what_is_reported_as_kept_is_what_was_visible",
         {
             "return (self.region_areas * self.visible_region_masks).sum(axis=1) / (h * w)": "return (self.region_areas * self.region_masks).sum(axis=1) / (h * w)",

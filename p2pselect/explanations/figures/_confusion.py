@@ -7,8 +7,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect.exceptions import InputError
-from p2pselect.explanations._explanation import Explanation
 from p2pselect.explanations.figures._display import ExplanationDisplay, check_truth
 from p2pselect.explanations.figures._pixels import BLUE, ORANGE, to_rgb
 from p2pselect.explanations.figures._words import distinct_labels
@@ -30,7 +30,7 @@ class ConfusionExamplesDisplay(ExplanationDisplay):
 
     Examples
     --------
-    >>> from p2pselect.explanations.figures import example_explanation
+    >>> from p2pselect.explanations import example_explanation
     >>> made = example_explanation(n_images=4)
     >>> display = ConfusionExamplesDisplay.from_explanation(made.explanation, made.y)
     >>> int(display.counts.sum())
@@ -44,7 +44,7 @@ class ConfusionExamplesDisplay(ExplanationDisplay):
 
     @classmethod
     def from_explanation(
-        cls, exp: Explanation, y: Any, *, max_classes: int = 12, ax: Any = None
+        cls, exp: ExplanationArrays, y: Any, *, max_classes: int = 12, ax: Any = None
     ) -> Self:
         """Count, choose the examples and draw.
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from p2pselect.explanations._explanation import Explanation
+from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect.explanations.figures._display import ExplanationDisplay
 from p2pselect.explanations.figures._pixels import region_crop
 
@@ -26,7 +26,7 @@ class RegionCorrelationDisplay(ExplanationDisplay):
 
     Examples
     --------
-    >>> from p2pselect.explanations.figures import example_explanation
+    >>> from p2pselect.explanations import example_explanation
     >>> exp = example_explanation(n_images=1).explanation
     >>> display = RegionCorrelationDisplay.from_explanation(exp, n_regions=5)
     >>> display.correlation.shape
@@ -41,7 +41,7 @@ class RegionCorrelationDisplay(ExplanationDisplay):
 
     @classmethod
     def from_explanation(
-        cls, exp: Explanation, image: int = 0, *, n_regions: int = 12, ax: Any = None
+        cls, exp: ExplanationArrays, image: int = 0, *, n_regions: int = 12, ax: Any = None
     ) -> Self:
         """Take one image's covariance and draw it as correlations.
 

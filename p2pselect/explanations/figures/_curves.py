@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from p2pselect.explanations._explanation import Explanation
+from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect.explanations.figures._display import ExplanationDisplay, check_truth
 from p2pselect.explanations.figures._pixels import BLUE, ORANGE
 from p2pselect.explanations.figures._words import percent
@@ -34,7 +34,7 @@ class FidelityCurveDisplay(ExplanationDisplay):
 
     Examples
     --------
-    >>> from p2pselect.explanations.figures import example_explanation
+    >>> from p2pselect.explanations import example_explanation
     >>> made = example_explanation(n_images=2)
     >>> def brightness(images):
     ...     share = images.mean(axis=(1, 2, 3)) / 255
@@ -51,7 +51,7 @@ class FidelityCurveDisplay(ExplanationDisplay):
     @classmethod
     def from_explanation(
         cls,
-        exp: Explanation,
+        exp: ExplanationArrays,
         predict_proba: Callable[[np.ndarray], np.ndarray],
         *,
         ax: Any = None,
@@ -146,7 +146,7 @@ class RiskCoverageDisplay(ExplanationDisplay):
 
     Examples
     --------
-    >>> from p2pselect.explanations.figures import example_explanation
+    >>> from p2pselect.explanations import example_explanation
     >>> made = example_explanation(n_images=6)
     >>> display = RiskCoverageDisplay.from_explanation(made.explanation, made.y)
     >>> float(display.coverage[-1])
@@ -158,7 +158,7 @@ class RiskCoverageDisplay(ExplanationDisplay):
     certain: float
 
     @classmethod
-    def from_explanation(cls, exp: Explanation, y: Any, *, ax: Any = None) -> Self:
+    def from_explanation(cls, exp: ExplanationArrays, y: Any, *, ax: Any = None) -> Self:
         """Compute the curve from an explanation and true labels, and draw it.
 
         Parameters

@@ -6,9 +6,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect._labels import as_truth
 from p2pselect.exceptions import InputError
-from p2pselect.explanations._explanation import Explanation
 from p2pselect.metrics._explained import find_explainer
 
 
@@ -59,7 +59,7 @@ class ExplanationDisplay:
         return show() if show else None
 
 
-def check_truth(exp: Explanation, y: Any) -> np.ndarray:
+def check_truth(exp: ExplanationArrays, y: Any) -> np.ndarray:
     """True labels as an array of shape (n,).
 
     Raises

@@ -7,8 +7,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect.exceptions import InputError
-from p2pselect.explanations._explanation import Explanation
 from p2pselect.explanations.figures._display import ExplanationDisplay
 from p2pselect.explanations.figures._pixels import CYCLE
 from p2pselect.explanations.figures._words import distinct_labels, percent
@@ -31,7 +31,7 @@ class EvidenceCurveDisplay(ExplanationDisplay):
 
     Examples
     --------
-    >>> from p2pselect.explanations.figures import example_explanation
+    >>> from p2pselect.explanations import example_explanation
     >>> exp = example_explanation(n_images=1).explanation
     >>> display = EvidenceCurveDisplay.from_explanation(exp)
     >>> bool(display.tau[-1] == exp.tau[0])
@@ -46,7 +46,7 @@ class EvidenceCurveDisplay(ExplanationDisplay):
 
     @classmethod
     def from_explanation(
-        cls, exp: Explanation, image: int = 0, *, n_classes: int = 4, ax: Any = None
+        cls, exp: ExplanationArrays, image: int = 0, *, n_classes: int = 4, ax: Any = None
     ) -> Self:
         """Take one image's search path and draw it.
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect.exceptions import InputError
-from p2pselect.explanations._explanation import Explanation
 from p2pselect.explanations.figures import _pixels as pixels
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _LEAST_REGION = 8
 
 
-def plot_regions(exp: Explanation, image: int = 0, *, ax: Axes | None = None) -> Axes:
+def plot_regions(exp: ExplanationArrays, image: int = 0, *, ax: Axes | None = None) -> Axes:
     """Draw the original with its region borders, those of the kept part in yellow.
 
     Parameters
@@ -33,7 +33,7 @@ def plot_regions(exp: Explanation, image: int = 0, *, ax: Axes | None = None) ->
 
     Examples
     --------
-    >>> from p2pselect.explanations.figures import example_explanation
+    >>> from p2pselect.explanations import example_explanation
     >>> plot_regions(example_explanation(n_images=1).explanation).get_title()
     'regions'
     """
@@ -47,7 +47,9 @@ def plot_regions(exp: Explanation, image: int = 0, *, ax: Axes | None = None) ->
     return _show(picture, "regions", ax)
 
 
-def plot_masked_image(exp: Explanation, image: int = 0, *, ax: Axes | None = None) -> Axes:
+def plot_masked_image(
+    exp: ExplanationArrays, image: int = 0, *, ax: Axes | None = None
+) -> Axes:
     """Draw what the classifier saw: the kept regions, everything else black.
 
     Parameters
@@ -64,7 +66,7 @@ def plot_masked_image(exp: Explanation, image: int = 0, *, ax: Axes | None = Non
 
     Examples
     --------
-    >>> from p2pselect.explanations.figures import example_explanation
+    >>> from p2pselect.explanations import example_explanation
     >>> plot_masked_image(example_explanation(n_images=1).explanation).get_title()
     'what the classifier saw'
     """
@@ -72,7 +74,7 @@ def plot_masked_image(exp: Explanation, image: int = 0, *, ax: Axes | None = Non
     return _show(seen, "what the classifier saw", ax)
 
 
-def plot_heat_map(exp: Explanation, image: int = 0, *, ax: Axes | None = None) -> Axes:
+def plot_heat_map(exp: ExplanationArrays, image: int = 0, *, ax: Axes | None = None) -> Axes:
     """Draw the selection probability of every region, with its scale.
 
     Parameters
@@ -89,7 +91,7 @@ def plot_heat_map(exp: Explanation, image: int = 0, *, ax: Axes | None = None) -
 
     Examples
     --------
-    >>> from p2pselect.explanations.figures import example_explanation
+    >>> from p2pselect.explanations import example_explanation
     >>> plot_heat_map(example_explanation(n_images=1).explanation).get_title()
     'selection probability'
     """
@@ -102,7 +104,7 @@ def plot_heat_map(exp: Explanation, image: int = 0, *, ax: Axes | None = None) -
     return ax
 
 
-def plot_embedding(exp: Explanation, image: int = 0, *, ax: Axes | None = None) -> Axes:
+def plot_embedding(exp: ExplanationArrays, image: int = 0, *, ax: Axes | None = None) -> Axes:
     """Draw the region embeddings as colours: regions of one colour are chosen together.
 
     Parameters
@@ -125,7 +127,7 @@ def plot_embedding(exp: Explanation, image: int = 0, *, ax: Axes | None = None) 
 
     Examples
     --------
-    >>> from p2pselect.explanations.figures import example_explanation
+    >>> from p2pselect.explanations import example_explanation
     >>> plot_embedding(example_explanation(n_images=1).explanation).get_title()
     'embedding as colours'
     """

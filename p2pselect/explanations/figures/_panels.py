@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect.exceptions import InputError
-from p2pselect.explanations._explanation import Explanation
 from p2pselect.explanations.figures import _pixels as pixels
 from p2pselect.explanations.figures._display import check_truth
 from p2pselect.explanations.figures._images import (
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def plot_explanation(
-    exp: Explanation, image: int = 0, *, size: tuple[int, int] | None = None
+    exp: ExplanationArrays, image: int = 0, *, size: tuple[int, int] | None = None
 ) -> Figure:
     """Draw one image: regions | kept part | selection heat map | embedding as colours.
 
@@ -53,7 +53,7 @@ def plot_explanation(
 
     Examples
     --------
-    >>> from p2pselect.explanations.figures import example_explanation
+    >>> from p2pselect.explanations import example_explanation
     >>> figure = plot_explanation(example_explanation(n_images=1).explanation)
     >>> len(figure.axes)
     5
@@ -80,7 +80,7 @@ def plot_explanation(
 
 
 def plot_page(
-    exp: Explanation,
+    exp: ExplanationArrays,
     y: Any = None,
     n_images: int = 12,
     random_state: int = 0,
@@ -111,7 +111,7 @@ def plot_page(
 
     Examples
     --------
-    >>> from p2pselect.explanations.figures import example_explanation
+    >>> from p2pselect.explanations import example_explanation
     >>> made = example_explanation(n_images=2)
     >>> figure = plot_page(made.explanation, made.y, object_masks=made.object_masks)
     """
@@ -160,7 +160,7 @@ def _draw_pair(ax: Axes, left: np.ndarray, right: np.ndarray) -> None:
     ax.set(xlim=(0, 2 * w + gap), ylim=(h, 0))
 
 
-def _caption(ax: Axes, exp: Explanation, image: int, true: Any) -> None:
+def _caption(ax: Axes, exp: ExplanationArrays, image: int, true: Any) -> None:
     sure = percent(exp.certainty[image])
     sure = f"{sure} sure" if exp.certainty_reached[image] else f"only {sure} sure"
     words = f"{sure}  ·  saw {percent(exp.kept_fraction[image])}"
@@ -178,7 +178,7 @@ def _caption(ax: Axes, exp: Explanation, image: int, true: Any) -> None:
 
 
 def _foot(
-    exp: Explanation, truth: np.ndarray | None, masks: np.ndarray | None, shown: int
+    exp: ExplanationArrays, truth: np.ndarray | None, masks: np.ndarray | None, shown: int
 ) -> str:
     parts = [f"{shown} images drawn at random.  All {len(exp)}:"]
     if truth is not None:

@@ -6,7 +6,7 @@ import numpy as np
 from skimage.segmentation import find_boundaries
 from skimage.transform import resize
 
-from p2pselect.explanations._explanation import Explanation
+from p2pselect._explanation_arrays import ExplanationArrays
 
 # Okabe and Ito's palette: told apart under every common form of colour blindness.
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -78,7 +78,7 @@ def _grow(mask: np.ndarray) -> np.ndarray:
     return mask | padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
 
 
-def embedding_colours(exp: Explanation, image: int) -> np.ndarray:
+def embedding_colours(exp: ExplanationArrays, image: int) -> np.ndarray:
     """Colour every region by its embedding: alike colours mean kept or removed together.
 
     Up to three dimensions are taken as red, green and blue as they are, so that colours
@@ -102,7 +102,7 @@ def embedding_colours(exp: Explanation, image: int) -> np.ndarray:
     return ((0.5 + 0.5 * rgb / largest) * 255).astype(np.uint8)[exp.regions[image]]
 
 
-def region_crop(exp: Explanation, image: int, region: int) -> np.ndarray:
+def region_crop(exp: ExplanationArrays, image: int, region: int) -> np.ndarray:
     """One region with a little of its surroundings, which are darkened.
 
     Returns

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from p2pselect.explanations._explanation import Explanation
+from p2pselect._explanation_arrays import ExplanationArrays
 
 
 def percent(share: float) -> str:
@@ -64,14 +64,14 @@ def distinct_labels(values: Sequence[Any], length: int = 28) -> list[str]:
     return told
 
 
-def certainty_words(exp: Explanation, image: int) -> str:
+def certainty_words(exp: ExplanationArrays, image: int) -> str:
     """For example ``certain (98 %, asked for 95 %)``."""
     reached = "certain" if exp.certainty_reached[image] else "not certain"
     asked = percent(exp.certainty_threshold)
     return f"{reached} ({percent(exp.certainty[image])}, asked for {asked})"
 
 
-def sparsity_words(exp: Explanation, image: int) -> str:
+def sparsity_words(exp: ExplanationArrays, image: int) -> str:
     """What was asked for and what was kept, with regions and pixels.
 
     The paper's cut at probability one half asks for at most ``tau`` without making sure of

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect.atomic_write import atomic_open, check_writable_file
 from p2pselect.exceptions import InputError
-from p2pselect.explanations._explanation import Explanation
 from p2pselect.explanations.figures._display import check_truth
 from p2pselect.explanations.figures._words import percent
 from p2pselect.explanations.report._payload import image_payload
@@ -36,7 +36,7 @@ _SCRIPTS = ("picture.js", "gallery.js", "detail.js")
 
 
 def write_html(
-    exp: Explanation,
+    exp: ExplanationArrays,
     path: str | os.PathLike[str],
     y: Any = None,
     *,
@@ -82,7 +82,7 @@ def write_html(
     Examples
     --------
     >>> import tempfile
-    >>> from p2pselect.explanations.figures import example_explanation
+    >>> from p2pselect.explanations import example_explanation
     >>> made = example_explanation(n_images=2)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_html(made.explanation, f"{folder}/report.html", made.y)
@@ -116,7 +116,7 @@ def write_html(
 
 
 def _choose(
-    exp: Explanation, truth: np.ndarray | None, max_images: int
+    exp: ExplanationArrays, truth: np.ndarray | None, max_images: int
 ) -> tuple[np.ndarray, str]:
     """Which images the page shows, in their order, and which ones those are, in words."""
     n = len(exp)
@@ -135,7 +135,7 @@ def _choose(
 
 
 def _data(
-    exp: Explanation,
+    exp: ExplanationArrays,
     truth: np.ndarray | None,
     names: Sequence[str] | None,
     chosen: np.ndarray,
@@ -165,7 +165,7 @@ def _data(
     }
 
 
-def _facts(exp: Explanation, truth: np.ndarray | None) -> str:
+def _facts(exp: ExplanationArrays, truth: np.ndarray | None) -> str:
     facts = [("images", f"{len(exp):,}")]
     if truth is not None:
         facts.append(("right answers", percent(np.mean(exp.predicted == truth))))

@@ -7,7 +7,7 @@ from html import escape
 import numpy as np
 from PIL import Image
 
-from p2pselect.explanations._explanation import Explanation
+from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect.explanations.figures._pixels import to_rgb
 from p2pselect.explanations.figures._words import (
     certainty_words,
@@ -21,7 +21,7 @@ _MOST_PAIRS = 6
 _SIDE = 144
 
 
-def repr_html(exp: Explanation) -> str:
+def repr_html(exp: ExplanationArrays) -> str:
     """HTML for a notebook: one image with its words, or the first few of a batch.
 
     Parameters
@@ -35,7 +35,7 @@ def repr_html(exp: Explanation) -> str:
 
     Examples
     --------
-    >>> from p2pselect.explanations.figures import example_explanation
+    >>> from p2pselect.explanations import example_explanation
     >>> repr_html(example_explanation(n_images=1).explanation).count("<img")
     2
     """
@@ -45,7 +45,7 @@ def repr_html(exp: Explanation) -> str:
     return f'<div>{head}<div style="display:flex;flex-wrap:wrap;gap:14px">{pairs}</div></div>'
 
 
-def _pair(exp: Explanation, alone: bool) -> str:
+def _pair(exp: ExplanationArrays, alone: bool) -> str:
     """The image and what the classifier saw of it, with a caption."""
     answer = f"<strong>{escape(label(exp.predicted[0]))}</strong>"
     if alone:

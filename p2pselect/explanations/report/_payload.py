@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from p2pselect.explanations._explanation import Explanation
+from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect.explanations.figures._pixels import to_rgb
 
 SHOWN_CLASSES = 8
@@ -38,7 +38,7 @@ def image_uri(picture: np.ndarray, small_exact: bool = True) -> str:
     return f"data:image/{kind};base64,{_base64(buffer.getvalue())}"
 
 
-def image_payload(exp: Explanation, image: int) -> dict[str, Any]:
+def image_payload(exp: ExplanationArrays, image: int) -> dict[str, Any]:
     """What the script needs to draw one image, light up its regions and move its bars.
 
     Regions are renamed by their place in the order in which they are shown, so that a
@@ -89,14 +89,14 @@ def image_payload(exp: Explanation, image: int) -> dict[str, Any]:
     return payload
 
 
-def _order(exp: Explanation, image: int) -> np.ndarray:
+def _order(exp: ExplanationArrays, image: int) -> np.ndarray:
     """Regions by falling score; kept ones first, should a method not keep the best."""
     ranked = exp.ranking[image]
     ranked = ranked[ranked < exp.n_regions[image]]
     return ranked[np.argsort(~exp.region_masks[image][ranked], kind="stable")]
 
 
-def _steps(exp: Explanation, image: int, top: np.ndarray) -> dict[str, Any]:
+def _steps(exp: ExplanationArrays, image: int, top: np.ndarray) -> dict[str, Any]:
     """The stops of the slider: tau, regions shown, probabilities, and where it stopped."""
     kept = int(exp.region_masks[image].sum())
     final = np.round(exp.proba[image][top].astype(float), 4).tolist()
@@ -146,7 +146,7 @@ def _group_means(values: np.ndarray, group: np.ndarray, n_groups: int) -> np.nda
 
 
 def _directions(
-    exp: Explanation, image: int, order: np.ndarray, group: np.ndarray, n_groups: int
+    exp: ExplanationArrays, image: int, order: np.ndarray, group: np.ndarray, n_groups: int
 ) -> str:
     """Embeddings scaled to length 127, as bytes: their products give the correlations.
 

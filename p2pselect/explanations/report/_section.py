@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from p2pselect.explanations._explanation import Explanation
+from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect.explanations._summary import explanation_summary
 from p2pselect.explanations.figures._pixels import CROP_SIDE
 from p2pselect.explanations.figures._words import percent
@@ -17,7 +17,9 @@ from p2pselect.explanations.report._payload import image_uri
 _MOST_CLASSES = 50
 
 
-def summary_section(exp: Explanation, y: np.ndarray | None, object_masks: Any = None) -> str:
+def summary_section(
+    exp: ExplanationArrays, y: np.ndarray | None, object_masks: Any = None
+) -> str:
     """A section with one row per predicted class: figures and typical regions.
 
     Parameters

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from p2pselect import datasets, explanations, methods, metrics, model_selection, presets
+    from p2pselect._show_versions import show_versions
     from p2pselect.explanations import Explanation, explanation_summary
     from p2pselect.images import ImageSequence
     from p2pselect.methods import P2PClassifier
@@ -33,6 +34,7 @@ _HOME = {
     "metrics": "p2pselect.metrics",
     "model_selection": "p2pselect.model_selection",
     "presets": "p2pselect.presets",
+    "show_versions": "p2pselect._show_versions",
 }
 
 __all__ = [
@@ -50,6 +52,7 @@ __all__ = [
     "metrics",
     "model_selection",
     "presets",
+    "show_versions",
 ]
 
 

@@ -17,8 +17,8 @@ FACE = "p2pselect"
 
 #: Low to high: a room imports from rooms to its left only.
 ROOMS = """
-    exceptions _optional _doc_links _settings distributed atomic_write _labels images
-    _explanation_arrays regions
+    exceptions _show_versions _optional _doc_links _settings distributed atomic_write _labels
+    images _explanation_arrays regions
     datasets nn training metrics explanations selection estimators methods
     model_selection presets persistence onnx_export testing reproduction p2pselect cli __main__
 """.split()

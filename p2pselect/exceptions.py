@@ -6,6 +6,18 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
+__all__ = [
+    "ImageReadError",
+    "InputError",
+    "MissingPackageError",
+    "ModelFileError",
+    "P2PSelectError",
+    "P2PSelectWarning",
+    "TrainingError",
+    "UnknownNameError",
+    "WeightsNotFoundError",
+]
+
 #: The line to write where object masks have to reach a scorer.
 HOW_TO_ROUTE = (
     "with sklearn.config_context(enable_metadata_routing=True): "

@@ -22,6 +22,8 @@ from p2pselect.exceptions import InputError, UnknownNameError, brief
 from p2pselect.metrics._object_masks import check_object_masks
 from p2pselect.metrics._scorers import ExplanationScorers, RequestsMasks
 
+__all__ = ["CertaintySearchCV", "cross_validate_explanations"]
+
 
 def cross_validate_explanations(
     estimator: Any,

@@ -15,6 +15,8 @@ from p2pselect._optional import need
 from p2pselect.atomic_write import atomic_folder, write_json
 from p2pselect.selection._certainty_search import make_tau_grid
 
+__all__ = ["export_onnx"]
+
 SETTINGS = "serving.json"
 
 

@@ -1,14 +1,14 @@
-"""Images to learn from: generated, from folders, with object masks where there are any."""
+"""Data sets: folders of images and masks, tar files, the sets of the paper, made scenes."""
 
 from p2pselect.datasets._bam import load_bam
 from p2pselect.datasets._cifar10 import load_cifar10
 from p2pselect.datasets._coco10 import COCO10_CLASSES, load_coco10, max_min_classes
 from p2pselect.datasets._digit_scenes import make_digit_scenes
+from p2pselect.datasets._emoji_scenes import load_emoji_scenes
 from p2pselect.datasets._image_folder import load_image_folder
 from p2pselect.datasets._imagenet import load_imagenet
 from p2pselect.datasets._imagenet9 import load_imagenet9
-from p2pselect.datasets._labelled_scenes import load_emoji_scenes
-from p2pselect.datasets._mask_files import load_mask_folder
+from p2pselect.datasets._mask_folder import load_mask_folder
 from p2pselect.datasets._masks import MaskSequence
 from p2pselect.datasets._table import DATASETS, Dataset
 from p2pselect.datasets._tar_shards import load_tar_shards

@@ -1,4 +1,4 @@
-"""BAM: objects of COCO pasted on scenes of MiniPlaces, with object or scene as the class."""
+"""BAM: objects from COCO pasted on scenes from MiniPlaces, with either one as the class."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Literal
 
 from sklearn.utils import Bunch
 
-from p2pselect.datasets._image_folder import labelled_folder
-from p2pselect.datasets._mask_files import masks_beside
-from p2pselect.datasets._trees import check_split, require
+from p2pselect.datasets._image_folder import load_split_folder
+from p2pselect.datasets._layout import check_split, require_files
+from p2pselect.datasets._mask_folder import npy_masks
 from p2pselect.exceptions import InputError, brief
 
 _FOLDERS = {"object": "data/obj", "scene": "data/scene"}
@@ -42,8 +42,9 @@ def load_bam(
     Parameters
     ----------
     root : str or path-like
-        Folder that holds ``data/obj`` and ``data/scene``, each with ``train``, ``val`` and
-        ``val_mask``: one sub-folder per class, masks as ``.npy`` files named as the images.
+        Folder that contains ``data/obj`` and ``data/scene``, each with ``train``, ``val`` and
+        ``val_mask``: one subfolder per class, and masks as ``.npy`` files named like the
+        images.
     split : {"train", "test"}, default "train"
         "test" is the folder ``val``, as in the paper.
     target : {"object", "scene"}, default "object"
@@ -55,24 +56,24 @@ def load_bam(
         ``images`` : ImageSequence of n files;
         ``target`` : int (n,), indices into ``target_names``;
         ``target_names`` : str (10,);
-        ``masks`` : MaskSequence of n masks, True on the pasted object whatever the target
-        is, in the split "test".  A mask covers the middle 224 x 224 pixels of its image.
+        ``masks`` : MaskSequence of n masks, True on the pasted object whatever the target is;
+        only for the split "test".  A mask covers the middle 224 x 224 pixels of its image.
 
     Raises
     ------
     InputError
-        When files are missing (the message shows the expected tree), or the set was built
+        If files are missing (the message shows the expected tree), or if the set was built
         with the wrong stop signs.
     UnknownNameError
-        When there is no such split.
+        If there is no such split.
 
     Notes
     -----
     Source: https://github.com/google-research-datasets/bam, whose script builds the set from
-    COCO 2017 and MiniPlaces.  The script asks COCO for a category ``stop_sign``; COCO calls
-    it ``stop sign``, the script's query then matches every category, and the class shows
-    people, animals and trucks (the repository's issue 7).  Write ``stop sign`` in the
-    script's OBJ_NAMES before you run it; a set built without that is refused here.
+    COCO 2017 and MiniPlaces.  The script asks COCO for a category ``stop_sign``, which COCO
+    calls ``stop sign``.  Its query then matches every category, and the class shows people,
+    animals and trucks (issue 7 of that repository).  Write ``stop sign`` in the script's
+    OBJ_NAMES before you run it; a set that was built without this change is refused here.
 
     References
     ----------
@@ -89,18 +90,18 @@ def load_bam(
     check_split(split, tuple(_SPLITS))
     _, _, masks = NEEDS[target]
     needed = [f"{_FOLDERS[target]}/{_SPLITS[split]}", *([masks] if split == "test" else [])]
-    root = require(root, needed, TREES[target])
+    root = require_files(root, needed, TREES[target])
     both = [root / _FOLDERS[target] / name for name in _SPLITS.values()]
-    images, codes, names = labelled_folder(root / needed[0], *both)
+    images, codes, names = load_split_folder(root / needed[0], *both)
     assert images.files is not None
     wrong = [file for file in images.files if Path(file).name.startswith("stop_sign-")]
     if wrong:
         raise InputError(
-            f"{wrong[0]}: this BAM was built with 'stop_sign' in OBJ_NAMES, so that its "
-            "objects are no stop signs; write 'stop sign' in construct_bam_dataset.py and "
-            "build it again (https://github.com/google-research-datasets/bam/issues/7)"
+            f"{wrong[0]}: this BAM was built with 'stop_sign' in OBJ_NAMES, so its objects are "
+            "not stop signs; write 'stop sign' in construct_bam_dataset.py and build it again "
+            "(https://github.com/google-research-datasets/bam/issues/7)"
         )
     data = Bunch(images=images, target=codes, target_names=names)
     if split == "test":
-        data.masks = masks_beside(images, root / masks)
+        data.masks = npy_masks(images, root / masks)
     return data

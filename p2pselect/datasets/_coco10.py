@@ -1,11 +1,11 @@
-"""COCO-10: photographs of COCO 2017 that show just one of ten classes, with its masks."""
+"""COCO-10: photographs from COCO 2017 that show exactly one of ten classes, with masks."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,8 @@ from sklearn.utils import Bunch
 
 from p2pselect._optional import need
 from p2pselect.datasets._crops import CenterCrop
+from p2pselect.datasets._layout import check_split, require_files
 from p2pselect.datasets._masks import MaskSequence
-from p2pselect.datasets._trees import check_split, require
 from p2pselect.exceptions import InputError
 from p2pselect.images import ImageSequence
 
@@ -40,13 +40,12 @@ COCO10_CLASSES = (
     "tv",
     "vase",
 )
-_N_CANDIDATES = 30
 _CROP = CenterCrop(224, resized=256)
 
 
 @dataclass
 class _Photograph:
-    """What COCO says of one image."""
+    """One image of COCO, and the segmentations of those objects that are of its class."""
 
     file_name: str
     size: tuple[int, int]
@@ -63,11 +62,11 @@ def load_coco10(
 ) -> Bunch:
     """Load COCO-10: up to 1,000 and 100 photographs of each of ten classes.
 
-    A photograph belongs to a class when it shows that class and none of the other nine.
-    In the order of their numbers the first `n_train` of a class are the training images,
-    and of those that follow the first `n_test` whose object covers 5 to 95 % of the middle
-    of the image are the test images.  Nothing is written: masks are decoded from the
-    annotations when they are asked for.
+    A photograph belongs to a class if it shows that class and none of the other nine.  In the
+    order of their COCO ids, the first `n_train` photographs of a class are its training
+    images.  Of the remaining ones, the first `n_test` whose object covers 5 to 95 % of the
+    middle of the image are its test images.  Masks are decoded when they are asked for, and
+    nothing is written to disk.
 
     Parameters
     ----------
@@ -75,11 +74,11 @@ def load_coco10(
         Folder of COCO 2017 with ``annotations/instances_train2017.json`` and
         ``images/train2017``.
     split : {"train", "test"}, default "train"
-        Both come from COCO's training images.
-    classes : sequence of str, default the paper's ten
-        Names of COCO's categories; see :func:`max_min_classes`.
+        Which images to load.  Both splits come from COCO's training images.
+    classes : sequence of str, default the ten of the paper
+        Names of COCO categories; see :func:`max_min_classes`.
     n_train, n_test : int, default 1000, 100
-        Images per class, at most.
+        Largest number of images per class.
 
     Returns
     -------
@@ -87,29 +86,30 @@ def load_coco10(
         ``images`` : ImageSequence of n files;
         ``target`` : int (n,), indices into ``target_names``;
         ``target_names`` : str, sorted;
-        ``masks`` : MaskSequence of n masks, True on every object of the class, of the size of
-        the image.
+        ``masks`` : MaskSequence of n masks, each of the size of its image, True on all
+        objects of the class.
 
     Raises
     ------
     InputError
-        When files are missing (the message shows the expected tree), when the annotations
-        know no such class, or a class has too few photographs to be tested.
+        If files are missing (the message shows the expected tree), if the annotations do not
+        contain a class, or if a class has too few photographs.
     UnknownNameError
-        When there is no such split.
+        If there is no such split.
     MissingPackageError
-        When pycocotools is not installed: ``pip install "p2pselect[coco]"``.
+        If pycocotools is not installed: ``pip install "p2pselect[coco]"``.
 
     Notes
     -----
-    Source:
-    https://cocodataset.org/#download, "2017 Train images" and "2017 Train/Val annotations".
+    Source: https://cocodataset.org/#download, "2017 Train images" and "2017 Train/Val
+    annotations".
 
     The paper takes "the ten classes that maximise the least number of unique images".  Its
-    released code prunes the 30 most frequent classes one by one (:func:`max_min_classes`) and
-    then replaces "dining table" and "bowl", often full of food, by "vase" and "bed" by hand.
-    The released code takes the images in no certain order, so its choice cannot be repeated;
-    classes and rules are the same here.
+    released code removes classes one by one from the 30 most frequent ones
+    (:func:`max_min_classes`) and then replaces "dining table" and "bowl", which are often full
+    of food, with "vase" and "bed" by hand.  The classes and rules are the same here, but the
+    released code takes the images in no particular order, so its choice of images cannot be
+    repeated.
 
     References
     ----------
@@ -123,7 +123,7 @@ def load_coco10(
     """
     check_split(split, ("train", "test"))
     need("pycocotools", "the masks of COCO", "p2pselect[coco]")
-    root = require(root, NEEDS, TREE)
+    root = require_files(root, NEEDS, TREE)
     names = sorted(classes)
     unique = _unique_photographs(root / _ANNOTATIONS, names)
     chosen: list[_Photograph] = []
@@ -135,8 +135,8 @@ def load_coco10(
             found = _well_covered(photographs[n_train:], n_test)
         if not found:
             raise InputError(
-                f"{root / _ANNOTATIONS}: {len(photographs)} images show {name!r} and no other "
-                f"of the classes, too few for the split {split!r} after n_train={n_train}"
+                f"{root / _ANNOTATIONS}: {len(photographs)} images show {name!r} and none of "
+                f"the other classes, too few for the split {split!r} with n_train={n_train}"
             )
         chosen += found
         target += [code] * len(found)
@@ -150,28 +150,27 @@ def load_coco10(
 
 
 def max_min_classes(
-    annotations: str | os.PathLike[str],
-    n_classes: int = 10,
-    n_candidates: int = _N_CANDIDATES,
+    annotations: str | os.PathLike[str], n_classes: int = 10, n_candidates: int = 30
 ) -> list[str]:
-    """Choose classes so that the rarest of them has many images without the others.
+    """Choose classes so that even the rarest has many images without any of the others.
 
-    Greedy, as in the released code: of the `n_candidates` most frequent classes the one with
-    the fewest images that show none of the others is left out, again and again.
+    The choice is greedy, as in the released code: starting from the `n_candidates` most
+    frequent classes, the class with the fewest images that show none of the others is removed
+    until `n_classes` are left.
 
     Parameters
     ----------
     annotations : str or path-like
         COCO's ``instances_*.json``.
     n_classes : int, default 10
-        How many to choose.
+        Number of classes to choose.
     n_candidates : int, default 30
-        How many to choose from.
+        Number of classes to choose from.
 
     Returns
     -------
     list of str
-        Sorted names.  Of COCO's training images this is not yet the paper's list; see
+        Sorted names.  For COCO's training images this is not yet the list of the paper; see
         :func:`load_coco10`.
 
     References
@@ -182,34 +181,27 @@ def max_min_classes(
     --------
     >>> max_min_classes("coco/annotations/instances_train2017.json")  # doctest: +SKIP
     """
-    shown = _classes_by_image(_read(Path(annotations)))
-    classes = _by_count(shown.values(), None)[:n_candidates]
+    shown = list(_classes_by_image(_read(Path(annotations))).values())
+    frequency = Counter(name for names in shown for name in names)
+    classes = sorted(frequency, key=lambda name: (-frequency[name], name))[:n_candidates]
     while len(classes) > n_classes:
         kept = set(classes)
-        alone = [seen & kept for seen in shown.values() if len(seen & kept) == 1]
-        classes.remove(_by_count(alone, classes)[-1])
+        alone = Counter(name for names in shown if len(names & kept) == 1 for name in names)
+        # Of equally rare classes, the last one in the alphabet goes.
+        classes.remove(min(sorted(classes, reverse=True), key=alone.__getitem__))
     return sorted(classes)
-
-
-def _by_count(sets: Iterable[Collection[str]], among: Sequence[str] | None) -> list[str]:
-    """Names by how many sets hold them, most first; equal ones by their order."""
-    counts: dict[str, int] = dict.fromkeys(among or (), 0)
-    for names in sets:
-        for name in sorted(names):
-            counts[name] = counts.get(name, 0) + 1
-    return sorted(counts, key=lambda name: (-counts[name], name))
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
         with path.open(encoding="utf-8") as file:
-            read = json.load(file)
+            content = json.load(file)
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read: {error}") from error
-    missing = [key for key in ("images", "annotations", "categories") if key not in read]
+    missing = [key for key in ("images", "annotations", "categories") if key not in content]
     if missing:
-        raise InputError(f"{path} is no file of COCO's instances: no {', '.join(missing)}")
-    return read
+        raise InputError(f"{path} is not an instances file of COCO: no {', '.join(missing)}")
+    return content
 
 
 def _classes_by_image(coco: dict[str, Any]) -> dict[int, set[str]]:
@@ -221,7 +213,7 @@ def _classes_by_image(coco: dict[str, Any]) -> dict[int, set[str]]:
 
 
 def _unique_photographs(path: Path, classes: Sequence[str]) -> dict[str, list[_Photograph]]:
-    """The images of each class that show no other one, by number, with its annotations."""
+    """The images of each class that show none of the others, in the order of their ids."""
     coco = _read(path)
     names = {category["id"]: category["name"] for category in coco["categories"]}
     unknown = sorted(set(classes) - set(names.values()))
@@ -249,7 +241,7 @@ def _unique_photographs(path: Path, classes: Sequence[str]) -> dict[str, list[_P
 
 
 def _well_covered(photographs: Sequence[_Photograph], n_wanted: int) -> list[_Photograph]:
-    """The first whose object leaves neither too little nor too much of the middle."""
+    """The first images whose object covers neither too little nor too much of the middle."""
     found: list[_Photograph] = []
     for photograph in photographs:
         if len(found) == n_wanted:
@@ -260,7 +252,7 @@ def _well_covered(photographs: Sequence[_Photograph], n_wanted: int) -> list[_Ph
 
 
 def _mask(photograph: _Photograph) -> np.ndarray:
-    """All objects of the class: polygons, and runs of pixels for crowds."""
+    """The union of all objects of the class: polygons, or run-length codes for crowds."""
     from pycocotools import mask as coco_mask
 
     height, width = photograph.size

@@ -1,10 +1,9 @@
-"""The middle of images and masks, as the paper's test images are cut."""
+"""The middle of images and masks, cut out as the paper cuts its test images."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -16,18 +15,12 @@ from p2pselect.images._pixels import resize, resize_nearest, to_rgb
 
 @dataclass(frozen=True)
 class CenterCrop:
-    """A square from the middle of an image that is first brought to a size.
+    """A square from the middle of an image, which may be resized first."""
 
-    Parameters
-    ----------
-    side : int, default 224
-        Of the square, in pixels.
-    resized : int, default None
-        Length of the image's shorter side before the cut, at least `side`; the longer one
-        follows.  None changes images only that are smaller than the square.
-    """
-
+    #: Side of the square in pixels.
     side: int = 224
+    #: Length of the image's shorter side before the cut, at least ``side``; its aspect ratio
+    #: stays.  None enlarges images that are smaller than the square, and resizes no others.
     resized: int | None = None
 
     def image(self, image: np.ndarray) -> np.ndarray:
@@ -35,7 +28,7 @@ class CenterCrop:
         return self._cut(resize(to_rgb(image), self._size(image)))
 
     def mask(self, mask: np.ndarray) -> np.ndarray:
-        """Cut a mask (h, w), bool, resized by nearest neighbor."""
+        """Cut a mask (h, w), bool, resized with nearest-neighbor interpolation."""
         return self._cut(resize_nearest(mask, self._size(mask)))
 
     def _size(self, image: np.ndarray) -> tuple[int, int]:
@@ -50,7 +43,7 @@ class CenterCrop:
 
 
 class CroppedImages:
-    """A source of an :class:`~p2pselect.images.ImageSequence`: images cut when read."""
+    """An image source: the images of another sequence, cut when they are read."""
 
     n_channels = 3
 
@@ -72,21 +65,9 @@ class CroppedImages:
 
 
 def cropped(data: Bunch, crop: CenterCrop) -> Bunch:
-    """The same data with images and masks that are cut when read.
-
-    Parameters
-    ----------
-    data : Bunch
-        With ``images``, and ``masks`` where there are any.
-    crop : CenterCrop
-
-    Returns
-    -------
-    Bunch
-    """
-    changed: dict[str, Any] = {
-        "images": ImageSequence._from_source(CroppedImages(data.images, crop))
-    }
-    if data.get("masks") is not None:
-        changed["masks"] = MaskSequence(data.masks, crop.mask)
-    return Bunch(**{**data, **changed})
+    """The same data, whose images and masks (if it has any) are cut when they are read."""
+    images = ImageSequence._from_source(CroppedImages(data.images, crop))
+    masks = data.get("masks")
+    if masks is None:
+        return Bunch(**{**data, "images": images})
+    return Bunch(**{**data, "images": images, "masks": MaskSequence(masks, crop.mask)})

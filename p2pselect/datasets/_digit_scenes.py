@@ -1,4 +1,4 @@
-"""Handwritten digits pasted on photographs: real images that need no download."""
+"""Handwritten digits pasted on photographs: realistic images that need no download."""
 
 from __future__ import annotations
 
@@ -14,29 +14,18 @@ from sklearn.utils import Bunch, check_random_state
 
 from p2pselect.exceptions import InputError, brief
 
-_SCENES = (
-    "brick",
-    "cat",
-    "coffee",
-    "flower",
-    "galaxies",
-    "grass",
-    "gravel",
-    "pagoda",
-    "rocket",
-    "tissue",
-)
+_SCENES = tuple("brick cat coffee flower galaxies grass gravel pagoda rocket tissue".split())
 _DIGITS = tuple(str(digit) for digit in range(10))
 _SIDE = (0.45, 0.65)
 _MAX_ROTATION = 12.0
 _SMALLEST_IMAGE = 16
-# Chosen by eye: holes of 6, 8 and 9 stay open, and the mask is about 12 % of the image.
+# Chosen by eye: the holes of 6, 8 and 9 stay open, and a mask covers about 12 % of the image.
 _INK = 0.5  # darkness of the scan at which the stroke begins
-_HALO = 0.02  # blur of the stroke that makes the halo, in image sides
+_HALO = 0.02  # blur that turns the stroke into the halo, as a share of the image's side
 
 _DESCR = """Digit scenes
 ------------
-Each image is a crop of one of ten photographs and textures (the scene) with one real
+Each image is a crop of one of ten photographs and textures (the scene) with a real
 handwritten digit (the object) pasted on it. `masks` says which pixels the digit covers.
 
 :Classes: 10 objects (digits), 10 scenes (brick, cat, coffee, flower, galaxies, grass,
@@ -57,12 +46,11 @@ def make_digit_scenes(
     split: Literal["train", "test"] = "train",
     random_state: Any = None,
 ) -> Bunch:
-    """Make images of handwritten digits on photographs, with the digits' masks.
+    """Make images of handwritten digits on photographs, with masks of the digits.
 
-    The digit is a pale coloured stroke with a dark halo, so that it can be read on any
-    ground.  Objects and scenes are each balanced and independent of one another: a
-    classifier of one of them has to ignore the other, and the masks tell whether what it
-    shows as its reason is the digit.
+    The digit is a pale stroke with a dark halo, so it is readable on any background.  Objects
+    and scenes are balanced and independent of each other: a classifier of one has to ignore
+    the other, and the masks tell whether the digit is what it shows as its reason.
 
     Parameters
     ----------
@@ -71,11 +59,11 @@ def make_digit_scenes(
     image_size : int, default 64
         Side of the square images in pixels, at least 16.
     target : {"object", "scene"}, default "object"
-        What ``target`` holds: which digit, or which photograph.
+        Whether ``target`` says which digit or which photograph an image shows.
     split : {"train", "test"}, default "train"
-        The splits share no digit scan and no piece of photograph.
+        The two splits share no scan of a digit and no piece of a photograph.
     random_state : int, RandomState or None, default None
-        Pass an int for the same images every time.
+        Pass an int to get the same images every time.
 
     Returns
     -------
@@ -83,14 +71,14 @@ def make_digit_scenes(
         ``images`` : uint8 (n, h, w, 3);
         ``target`` : int (n,), indices into ``target_names``;
         ``target_names`` : str (10,);
-        ``objects``, ``scenes`` : str (n,), names of both, whatever ``target`` is;
+        ``objects``, ``scenes`` : str (n,), the names of both, whatever ``target`` is;
         ``masks`` : bool (n, h, w), True on the digit and its halo, about 12 % of an image;
         ``DESCR`` : str.
 
     Raises
     ------
     InputError
-        When an argument is out of its range.
+        If an argument is out of its range.
 
     Examples
     --------
@@ -144,7 +132,7 @@ def _check(n_samples: int, image_size: int, target: str, split: str) -> None:
 
 @cache
 def _scans(split: str) -> tuple[np.ndarray, ...]:
-    """For each digit its scans (m, 8, 8) in [0, 1]."""
+    """The scans (m, 8, 8) of each digit, in [0, 1]."""
     digits = load_digits()
     chosen = (np.arange(len(digits.target)) % 3 == 2) == (split == "test")
     scans, labels = digits.images[chosen] / 16, digits.target[chosen]
@@ -153,7 +141,7 @@ def _scans(split: str) -> tuple[np.ndarray, ...]:
 
 @cache
 def _grounds(split: str) -> tuple[Image.Image, ...]:
-    """Left or right half of each photograph, in the order of the scenes' names."""
+    """The left or right half of each photograph, in the order of ``_SCENES``."""
     photographs = (
         skimage.data.brick(),
         skimage.data.chelsea(),
@@ -175,7 +163,7 @@ def _grounds(split: str) -> tuple[Image.Image, ...]:
 
 
 def _crop(ground: Image.Image, size: int, rng: np.random.Generator) -> np.ndarray:
-    """A square piece of random scale and place, perhaps mirrored, as floats (h, w, 3)."""
+    """A square piece of random size and position, sometimes mirrored, as floats (h, w, 3)."""
     side = rng.uniform(0.35, 0.95) * min(ground.size)
     left = rng.uniform(0, ground.width - side)
     top = rng.uniform(0, ground.height - side)
@@ -189,23 +177,23 @@ def _crop(ground: Image.Image, size: int, rng: np.random.Generator) -> np.ndarra
 def _draw(
     scan: np.ndarray, size: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Opacity of stroke and halo, each (h, w) in [0, 1], of a scan put anywhere."""
+    """The opacity of stroke and halo, each (h, w) in [0, 1], of a scan at a random place."""
     side = rng.uniform(*_SIDE) * size
     angle = np.deg2rad(rng.uniform(-_MAX_ROTATION, _MAX_ROTATION))
-    centre = rng.uniform(side / 2, size - side / 2, size=2)
-    # From pixels of the image to pixels of the scan, whose ink fills all 8 rows.
+    center = rng.uniform(side / 2, size - side / 2, size=2)
+    # Maps pixels of the image to pixels of the scan, whose ink fills all 8 rows.
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     matrix = turn * (len(scan) / side)
     middle = (len(scan) - 1) / 2
     ink = ndimage.affine_transform(
         scan,
         matrix,
-        middle - matrix @ (centre - 0.5),
+        middle - matrix @ (center - 0.5),
         (size, size),
         order=3,
         mode="grid-constant",
     )
-    # Ink rises over about one pixel of the scan; make that about one pixel of the image.
+    # Ink rises over about one pixel of the scan; sharpen that to one pixel of the image.
     sharpness = 0.8 * side / len(scan)
     stroke = np.clip(0.5 + sharpness * (ink - _INK), 0, 1)
     halo = np.clip(ndimage.gaussian_filter(stroke, _HALO * size) * 4 - 0.4, 0, 1)
@@ -215,7 +203,7 @@ def _draw(
 def _paste(
     ground: np.ndarray, stroke: np.ndarray, halo: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """A pale stroke of random hue over a dark halo over the ground, uint8 (h, w, 3)."""
+    """Paste a pale stroke on a dark halo on the ground, in random hues; uint8 (h, w, 3)."""
     pale = 1 - rng.uniform(0, 0.35, size=3)
     dark = rng.uniform(0, 0.12, size=3)
     shaded = ground + (0.9 * halo)[..., np.newaxis] * (dark - ground)

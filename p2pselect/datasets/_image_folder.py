@@ -1,4 +1,4 @@
-"""Folders with one sub-folder per class."""
+"""Folders of images with one subfolder per class."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from pathlib import Path
 
 import numpy as np
 
-from p2pselect.datasets._mask_names import MASK_SUFFIXES
+from p2pselect.datasets._mask_folder import MASK_SUFFIXES
 from p2pselect.exceptions import InputError, P2PSelectWarning
 from p2pselect.images import ImageSequence
 from p2pselect.images._folders import FolderListing, list_folder, list_subfolders, warn_left_out
 
-#: What lies above the classes in many data sets; one class may have such a name, all may not.
+#: Names of folders above the classes in many data sets.  One class may be called like this,
+#: but not all of them.
 _ABOVE_CLASSES = re.compile(
     r"((train|val|test|dev|eval)(ing|id|idation|uation)?|holdout|fold|split)"
     r"([-_ ]?(set|data|images?|masks?|\d+))?"
     r"|images?|imgs?|jpegimages|masks?|labels?|annotations?|segmentations?",
     re.IGNORECASE,
 )
-_TREE = """expected one sub-folder per class:
+_TREE = """expected one subfolder per class:
   {root}/
     cat/
       001.jpg
@@ -37,41 +38,42 @@ _TREE = """expected one sub-folder per class:
 def load_image_folder(
     root: str | os.PathLike[str], *, extensions: Sequence[str] | None = None
 ) -> tuple[ImageSequence, np.ndarray]:
-    """List the images of a folder that has one sub-folder per class.
+    """List the images of a folder that has one subfolder per class.
 
-    Images may lie deeper than ``root/CLASS/FILE``: all below ``root/CLASS`` belong to CLASS.
-    Links are followed.  Hidden files and what other programs leave behind (``.*``,
-    ``__MACOSX``, ``Thumbs.db``, ``desktop.ini``, ``@eaDir``) are left out.
+    Every image below ``root/CLASS``, however deep, belongs to CLASS.  Links are followed.
+    Hidden files and the leftovers of other programs (``.*``, ``__MACOSX``, ``Thumbs.db``,
+    ``desktop.ini``, ``@eaDir``) are left out.
 
     Parameters
     ----------
     root : str or path-like
         The folder.
     extensions : sequence of str, default None
-        Endings that make a file an image, compared without case.  None for those of all
-        formats that can be decoded; files with other endings are then counted in a warning.
+        Endings that make a file an image, in upper or lower case.  None for the endings of
+        all formats that can be decoded; a warning then counts the files with other endings.
 
     Returns
     -------
     images : ImageSequence
-        Class after class, in natural order (``2.jpg`` before ``10.jpg``); opened when read.
+        Class by class, in natural order (``2.jpg`` before ``10.jpg``).  Files are opened when
+        they are read.
     labels : ndarray of shape (n,), str
-        Names of their folders.
+        Names of the class folders.
 
     Warns
     -----
     P2PSelectWarning
-        Of what is left out or looks like a mistake: classes without images, images beside the
-        class folders, files that are not images, one class only whose images are all in
-        sub-folders, and images that differ from another in their ending only or in a suffix
+        If something is left out or looks like a mistake: classes without images, images next
+        to the class folders, files that are not images, a single class whose images all lie
+        in subfolders, and images whose names differ only in their endings or in a suffix
         such as ``_mask``.
 
     Raises
     ------
     InputError
-        When ``root`` is not a folder or holds no images, when there are no sub-folders, and
-        when the sub-folders are not classes: all of them have names such as ``train`` and
-        ``test`` or ``images`` and ``masks``, or one contains folders named as other classes.
+        If ``root`` is not a folder, has no images or no subfolders, or has subfolders that
+        are not classes: all of them have names such as ``train`` and ``test`` or ``images``
+        and ``masks``, or one contains folders with the names of the other classes.
 
     Examples
     --------
@@ -95,10 +97,10 @@ def load_image_folder(
     if not files:
         raise InputError(f"{_why_no_classes(listing, loose)}; {_TREE.format(root=folder)}")
     counts = Counter(labels)
-    _check_level(listing, files, counts)
-    said = _remarks(listing, files, counts, loose)
-    if said:
-        warnings.warn(f"{folder}: {'; '.join(said)}", P2PSelectWarning, stacklevel=2)
+    _check_level(listing, counts)
+    remarks = _remarks(listing, files, counts, loose)
+    if remarks:
+        warnings.warn(f"{folder}: {'; '.join(remarks)}", P2PSelectWarning, stacklevel=2)
     if extensions is None:
         warn_left_out(listing)
     paths = (os.path.join(folder, file) for file in files)  # noqa: PTH118 (speed)
@@ -109,15 +111,15 @@ def _why_no_classes(listing: FolderListing, loose: list[str]) -> str:
     if loose:
         root = Path(listing.root)
         return (
-            f"{root} holds {len(loose)} images ({loose[0]}, ...) and no sub-folder with any; "
-            f"if it is one class, pass the folder above it, {root.absolute().parent}"
+            f"{root} holds {len(loose)} images ({loose[0]}, ...) but no subfolder with images; "
+            f"if they are one class, pass the folder above it, {root.absolute().parent}"
         )
     left_out = listing.left_out()
     return f"{listing.root} holds no images" + (f", but {left_out}" if left_out else "")
 
 
-def _check_level(listing: FolderListing, files: list[str], counts: Counter[str]) -> None:
-    """Raise an InputError where the sub-folders are surely not classes."""
+def _check_level(listing: FolderListing, counts: Counter[str]) -> None:
+    """Raise an InputError if the subfolders cannot be classes."""
     classes = list(counts)
     inside: dict[str, list[str]] = {name: [] for name in classes}
     for own in listing.folders:
@@ -132,13 +134,13 @@ def _check_level(listing: FolderListing, files: list[str], counts: Counter[str])
         hint = (
             f"did you mean {Path(listing.root, *first)}?"
             if deeper
-            else "these hold images directly, without a sub-folder per class"
+            else "they hold images directly, without one subfolder per class"
         )
         raise InputError(
-            f"{listing.root}: the sub-folders {', '.join(classes[:5])} do not look like "
-            f"classes, but like parts of a data set; {hint}"
+            f"{listing.root}: the subfolders {', '.join(classes[:5])} look like parts of a "
+            f"data set, not like classes; {hint}"
         )
-    # Masks or another part of the set, beside the classes: it repeats their names.
+    # A folder next to the classes that repeats their names holds masks or another part.
     repeating = {
         name: [rest for rest in rests if rest in counts and rest != name]
         for name, rests in inside.items()
@@ -147,40 +149,40 @@ def _check_level(listing: FolderListing, files: list[str], counts: Counter[str])
     for name, repeated in repeating.items():
         if plain and repeated and plain <= set(repeated):
             raise InputError(
-                f"{listing.root}: the sub-folder {name} holds folders named as the classes "
-                f"beside it ({', '.join(repeated[:3])}), so that it is not a class like them "
-                "(but masks or another part of the data set, for example): move it elsewhere"
+                f"{listing.root}: the subfolder {name} contains folders with the names of the "
+                f"classes next to it ({', '.join(repeated[:3])}), so it is not a class itself "
+                "but perhaps holds masks or another part of the data set: move it elsewhere"
             )
 
 
 def _remarks(
     listing: FolderListing, files: list[str], counts: Counter[str], loose: list[str]
 ) -> list[str]:
-    """What is odd about a folder of classes, in words."""
-    said = []
+    """What looks odd about a folder of classes, in words."""
+    remarks = []
     empty = [own for own in listing.folders if os.sep not in own and own not in counts]
     if empty:
-        said.append(f"sub-folders without images, not classes here: {_named(empty)}")
+        remarks.append(f"subfolders without images are not used as classes: {_count(empty)}")
     if loose:
-        said.append(f"images beside the class folders, left out: {_named(loose)}")
+        remarks.append(f"images next to the class folders are left out: {_count(loose)}")
     if len(counts) == 1 and all(file.count(os.sep) > 1 for file in files):
         (only,) = counts
-        said.append(
-            f"one class, {only}, whose images all lie in its sub-folders; if those are the "
-            f"classes, pass {Path(listing.root, only)}"
+        remarks.append(
+            f"there is one class, {only}, whose images all lie in its subfolders; if those are "
+            f"the classes, pass {Path(listing.root, only)}"
         )
     twins = [pair for _, own in groupby(files, os.path.dirname) for pair in _twins(own)]
     if twins:
-        said.append(
-            f"pairs that share a name: {_named([' and '.join(pair) for pair in twins])}; if "
-            "they are images and their masks, put the masks into a folder of their own, or "
-            "name the images' endings (extensions=)"
+        remarks.append(
+            f"some images share a name: {_count([' and '.join(pair) for pair in twins])}; if "
+            "they are images and their masks, move the masks to a folder of their own, or name "
+            "the endings of the images (extensions=)"
         )
-    return said
+    return remarks
 
 
-def _named(names: list[str]) -> str:
-    """How many there are, and the first of them."""
+def _count(names: list[str]) -> str:
+    """How many names there are, and the first of them."""
     return f"{len(names)} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
 
 
@@ -201,33 +203,16 @@ def _twins(files: Iterable[str]) -> list[tuple[str, str]]:
     return pairs
 
 
-def labelled_folder(
+def load_split_folder(
     folder: Path, *all_splits: Path
 ) -> tuple[ImageSequence, np.ndarray, np.ndarray]:
-    """List the images of a split, with class codes that agree over the splits.
+    """List the images of one split, with class codes that agree across the splits.
 
-    Parameters
-    ----------
-    folder : Path
-        Folder of the split, with one sub-folder per class.
-    *all_splits : Path
-        Folders of splits that have the same classes; those that do not exist count for
-        nothing.
-
-    Returns
-    -------
-    images : ImageSequence
-    target : ndarray of shape (n,), int
-    names : ndarray of str
-        Classes of all splits, sorted.
-
-    Raises
-    ------
-    InputError
-        As :func:`load_image_folder` does.
+    Returns the images, their codes (n,), and the sorted names of the classes of ``all_splits``.
+    Split folders that do not exist are ignored.
     """
     images, labels = load_image_folder(folder)
     existing = [path for path in all_splits if path.is_dir()]
-    # Also of classes that have no image in some split.
+    # Includes classes that have no image in some split.
     names = sorted({name for path in existing for name in list_subfolders(path)})
     return images, np.searchsorted(names, labels), np.array(names)

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import Bunch
 
-from p2pselect.datasets._image_folder import labelled_folder
-from p2pselect.datasets._trees import check_split, require
+from p2pselect.datasets._image_folder import load_split_folder
+from p2pselect.datasets._layout import check_split, require_files
 from p2pselect.exceptions import InputError
 
 NEEDS = ("train", "val")
@@ -30,7 +30,7 @@ def load_imagenet(root: str | os.PathLike[str], split: str = "train") -> Bunch:
     Parameters
     ----------
     root : str or path-like
-        Folder with ``train`` and ``val``, each with one sub-folder per class.
+        Folder with ``train`` and ``val``, each with one subfolder per class.
     split : {"train", "test"}, default "train"
         "test" is the validation set, as in the paper.
 
@@ -39,17 +39,17 @@ def load_imagenet(root: str | os.PathLike[str], split: str = "train") -> Bunch:
     Bunch
         ``images`` : ImageSequence of n files;
         ``target`` : int (n,), indices into ``wnids``;
-        ``wnids`` : str (n_classes,), the folders' names, sorted;
-        ``target_names`` : str (n_classes,), what LOC_synset_mapping.txt calls them, or
-        ``wnids`` where there is no such file.
+        ``wnids`` : str (n_classes,), the sorted names of the class folders;
+        ``target_names`` : str (n_classes,), their names in LOC_synset_mapping.txt, or
+        ``wnids`` if there is no such file.
         There are no object masks.
 
     Raises
     ------
     InputError
-        When files are missing; the message shows the expected tree.
+        If files are missing; the message shows the expected tree.
     UnknownNameError
-        When there is no such split.
+        If there is no such split.
 
     Notes
     -----
@@ -68,8 +68,8 @@ def load_imagenet(root: str | os.PathLike[str], split: str = "train") -> Bunch:
     """
     check_split(split, tuple(_FOLDERS))
     folder = _FOLDERS[split]
-    root = require(root, [folder], TREE)
-    images, target, wnids = labelled_folder(root / folder, *(root / name for name in NEEDS))
+    root = require_files(root, [folder], TREE)
+    images, target, wnids = load_split_folder(root / folder, *(root / name for name in NEEDS))
     names = _names(root / _NAMES, wnids) if (root / _NAMES).is_file() else wnids
     return Bunch(images=images, target=target, target_names=names, wnids=wnids)
 

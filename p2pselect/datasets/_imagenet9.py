@@ -1,17 +1,18 @@
-"""ImageNet-9: nine coarse classes, and test images whose foregrounds are known."""
+"""ImageNet-9: nine coarse classes, and test images with masks of their foregrounds."""
 
 from __future__ import annotations
 
 import os
+import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.utils import Bunch
 
 from p2pselect.datasets._image_folder import load_image_folder
-from p2pselect.datasets._mask_files import masks_beside
-from p2pselect.datasets._plain_pickles import read_pickle
-from p2pselect.datasets._trees import check_split, require
+from p2pselect.datasets._layout import check_split, require_files
+from p2pselect.datasets._mask_folder import npy_masks
 from p2pselect.exceptions import InputError
 from p2pselect.images import ImageSequence
 
@@ -27,8 +28,8 @@ TREE = """
 backgrounds_challenge_data/bg_challenge/
   original/val/00_dog/*.JPEG        ... to 08_fish, 4,050 images
   fg_mask/val/00_dog/*.npy
-imagenet9_train_orig_path.pkl       lists of files of ../imagenet/train
-imagenet9_val_orig_path.pkl         lists of files of ../imagenet/val
+imagenet9_train_orig_path.pkl       lists files of ../imagenet/train
+imagenet9_val_orig_path.pkl         lists files of ../imagenet/val
   or, instead of a list, its images
 train/00_dog/*.JPEG                 ... to 08_fish
 val/00_dog/*.JPEG
@@ -52,18 +53,18 @@ def load_imagenet9(
     *,
     imagenet: str | os.PathLike[str] | None = None,
 ) -> Bunch:
-    """Load ImageNet-9: 45,405 photographs to learn from and 4,050 with foreground masks.
+    """Load ImageNet-9: 45,405 training photographs and 4,050 with foreground masks.
 
     Parameters
     ----------
     root : str or path-like
-        Folder with the backgrounds challenge and either lists of ImageNet's files or
+        Folder with the backgrounds challenge and with either lists of ImageNet's files or
         folders of images, as shown below.
     split : {"train", "val", "test"}, default "train"
-        "test" is the challenge's set "original", of 224 x 224 pixels.
+        "test" is the set "original" of the challenge, with 224 x 224 pixels.
     imagenet : str or path-like, default None
-        Folder of ImageNet (``train`` and ``val``), which the lists refer to; None for
-        ``imagenet`` beside ``root``.
+        Folder of ImageNet (``train`` and ``val``) to which the lists refer; None for
+        ``imagenet`` next to ``root``.
 
     Returns
     -------
@@ -71,14 +72,14 @@ def load_imagenet9(
         ``images`` : ImageSequence of n files;
         ``target`` : int (n,), indices into ``target_names``;
         ``target_names`` : str (9,);
-        ``masks`` : MaskSequence of n masks, True on the foreground, in the split "test".
+        ``masks`` : MaskSequence of n masks, True on the foreground; only for the split "test".
 
     Raises
     ------
     InputError
-        When files are missing (the message shows the expected tree) or damaged.
+        If files are missing (the message shows the expected tree) or damaged.
     UnknownNameError
-        When there is no such split.
+        If there is no such split.
 
     Notes
     -----
@@ -106,10 +107,10 @@ def load_imagenet9(
     """
     check_split(split, ("train", "val", "test"))
     if split == "test":
-        root = require(root, NEEDS[:2], TREE)
+        root = require_files(root, NEEDS[:2], TREE)
         data = _folders(root / _TEST / "original" / "val")
-        return Bunch(**data, masks=masks_beside(data.images, root / _TEST / "fg_mask" / "val"))
-    root = require(root, [f"{split}|{_LIST.format(split)}"], TREE)
+        return Bunch(**data, masks=npy_masks(data.images, root / _TEST / "fg_mask" / "val"))
+    root = require_files(root, [f"{split}|{_LIST.format(split)}"], TREE)
     if (root / split).is_dir():
         return _folders(root / split)
     return _listed(
@@ -131,9 +132,7 @@ def _folders(folder: Path) -> Bunch:
 
 def _listed(path: Path, imagenet: str | os.PathLike[str]) -> Bunch:
     """Images that a list names by class, as ``imagenet/train/n02085620/*.JPEG``."""
-    by_class = read_pickle(path)
-    if not _is_list_of_files(by_class):
-        raise InputError(f"{path}: expected nine lists of files of ImageNet")
+    by_class = _read_lists(path)
     files = [Path(imagenet, *name.split("/")[1:]) for listed in by_class for name in listed]
     missing = [file for file in files if not file.is_file()]
     if missing:
@@ -145,10 +144,28 @@ def _listed(path: Path, imagenet: str | os.PathLike[str]) -> Bunch:
     return Bunch(images=ImageSequence(files), target=target, target_names=np.array(_NAMES))
 
 
-def _is_list_of_files(by_class: object) -> bool:
-    return (
+class _TextUnpickler(pickle.Unpickler):
+    """Unpickles lists of text only.
+
+    Unpickling runs whatever a file asks for, and nobody has published a checksum of these
+    files.  Lists and text need no class or function, so every request for one is refused.
+    """
+
+    def find_class(self, module: str, name: str) -> Any:
+        raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+
+
+def _read_lists(path: Path) -> list[list[str]]:
+    try:
+        with path.open("rb") as file:
+            by_class = _TextUnpickler(file).load()
+    except Exception as error:  # a damaged pickle can raise nearly anything
+        raise InputError(f"{path} is not a pickle of lists of text: {error}") from error
+    if (
         isinstance(by_class, list)
         and len(by_class) == len(_NAMES)
         and all(isinstance(listed, list) for listed in by_class)
         and all(isinstance(name, str) for listed in by_class for name in listed)
-    )
+    ):
+        return by_class
+    raise InputError(f"{path}: expected nine lists of files of ImageNet")

@@ -1,14 +1,13 @@
-"""Which pixels of a picture are the object, when the picture is a mask.
+"""Which pixels of a mask picture are the object.
 
-Masks come as black-and-white pictures, some with the noise of a lossy format or with soft
-edges, and as label maps: small numbers, or indices into a palette.  One picture does not always
-tell which it is, so a set of masks is decided on together.
+Masks come as black-and-white pictures, some with soft edges or the noise of a lossy format, and
+as label maps: small numbers, or indices into a palette.  A single picture does not always tell
+which of these it is, so all masks of a set are interpreted together.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -16,52 +15,45 @@ from PIL import Image
 from p2pselect.exceptions import InputError
 from p2pselect.images._pillow import from_pillow, upright
 
-#: At least this bright is the object in a black-and-white picture.
+#: A pixel of a black-and-white picture is the object if it is at least this bright.
 WHITE = 128
-#: Up to this bright is taken for noise beside black, in pictures that go up to white.
+#: In pictures that contain white, values up to this one are taken for noise around black.
 _NOISE = 31
-#: Number of the pixels of which data sets such as VOC say nothing.
+#: The label of pixels about which data sets such as VOC say nothing.
 _VOID = 255
 _VOID_COLOR = (224, 224, 192)
 _PACKED = np.array([1 << 16, 1 << 8, 1])
-#: Channels that differ by more are color, not the noise of a lossy format.
+#: Channels that differ by more than this are color, not the noise of a lossy format.
 _COLORED = 32
 _MOST_COLORS = 256
 
 
 @dataclass
 class MaskPicture:
-    """What a picture says before it is decided how masks are coded.
+    """The content of a picture, before it is decided how the masks of the set are coded."""
 
-    Attributes
-    ----------
-    values : ndarray of shape (h, w), uint8
-        Brightness, or the label (255 for all that are larger).
-    coding : {"brightness", "labels", "either"}
-    counts : ndarray of shape (256,), int
-        How many pixels have each value.
-    """
-
+    #: Brightness or label (255 for every larger one), uint8 (h, w).
     values: np.ndarray
+    #: "brightness", "labels", or "either" if this picture alone does not tell.
     coding: str
+    #: How many pixels have each value, int (256,).
     counts: np.ndarray
 
 
 def read_mask_picture(image: Image.Image) -> MaskPicture:
-    """Take a Pillow image for a mask.
+    """Interpret a Pillow image as a mask.
 
-    * 1 bit, and whatever is stored with loss: brightness.
-    * A palette with colors: labels, of which 0 is not the object, whatever its color.
-    * Several colors: labels, of which black is not the object; opacity is laid over black.
-    * Integers of 16 or 32 bits: labels, unless they go up to white.
-    * Floats in [0, 1]: brightness.
-    * Grey of 8 bits: brightness or labels, which the set of masks decides.
+    * 1-bit pictures and pictures in a lossy format hold brightness.
+    * Pictures with a palette of colors hold labels; label 0 is not the object, whatever its
+      color.
+    * Pictures with several colors hold labels; black is not the object.  Transparent pixels
+      count as black.
+    * 16- and 32-bit integers are labels, unless some of them are as large as white.
+    * Floats in [0, 1] are brightness.
+    * 8-bit gray is brightness or labels, which the whole set of masks decides.
 
-    Raises
-    ------
-    ValueError
-        When it is a photograph, has negative or unknown values, or a label that is "void" in
-        many data sets, of which a mask cannot say that nothing is known.
+    Raises a ValueError if the picture is a photograph, if its values are negative or outside
+    their range, or if it has a label that means "unknown" in many data sets.
     """
     lossy = image.format in ("JPEG", "MPO")
     if image.mode in ("P", "PA") and not lossy:
@@ -86,7 +78,7 @@ def read_mask_picture(image: Image.Image) -> MaskPicture:
 
 
 def _has_colors(image: Image.Image, indices: np.ndarray) -> bool:
-    """Whether the colors of a palette that the picture uses are more than shades of grey."""
+    """Whether the palette colors that the picture uses are more than shades of gray."""
     used = np.unique(indices)
     flat = image.getpalette("RGB") or []
     colors = {int(i): tuple(flat[3 * int(i) : 3 * int(i) + 3]) for i in used}
@@ -95,18 +87,18 @@ def _has_colors(image: Image.Image, indices: np.ndarray) -> bool:
     black = [index for index, color in colors.items() if index and not any(color)]
     if black and any(colors.get(0, (0,))):
         raise ValueError(
-            f"its palette has black at {black[0]} and a color at 0, so either could be what is "
-            "not the object: write black and white"
+            f"its palette has black at {black[0]} and a color at 0, so either could stand for "
+            "the background: save the mask in black and white"
         )
     return True
 
 
 def _numbered_colors(rgb: np.ndarray) -> np.ndarray:
-    """0 where a picture is black, and a number for every other color."""
+    """0 where a picture is black, and a number for each other color."""
     packed = rgb @ _PACKED
     colors = np.unique(packed)
     if len(colors) > _MOST_COLORS:
-        raise ValueError(f"has {len(colors)} colors: a photograph, not a mask")
+        raise ValueError(f"it has {len(colors)} colors: this is a photograph, not a mask")
     if np.dot(_VOID_COLOR, _PACKED) in colors:
         raise ValueError(_void(f"the color {_VOID_COLOR}"))
     return np.searchsorted(np.union1d(colors, 0), packed).clip(max=_VOID - 1)
@@ -114,9 +106,9 @@ def _numbered_colors(rgb: np.ndarray) -> np.ndarray:
 
 def _labels(numbers: np.ndarray) -> MaskPicture:
     if numbers.min() < 0:
-        raise ValueError(f"has negative values, the smallest is {numbers.min()}")
+        raise ValueError(f"it has negative values, down to {numbers.min()}")
     if (numbers == _VOID).any() and len(np.unique(numbers)) > 2:
-        raise ValueError(_void(f"the label {_VOID} beside others"))
+        raise ValueError(_void(f"the label {_VOID} next to others"))
     return _picture(numbers.clip(max=_VOID), "labels")
 
 
@@ -127,8 +119,8 @@ def _picture(values: np.ndarray, coding: str) -> MaskPicture:
 
 def _void(what: str) -> str:
     return (
-        f"has {what}, which says in many data sets that nothing is known: read the labels "
-        "yourself, and pass masks=(labels == k) and valid=(labels != 255)"
+        f'it has {what}, which means "unknown" in many data sets: read the labels yourself and '
+        "pass masks=(labels == k) and valid=(labels != 255)"
     )
 
 
@@ -137,69 +129,48 @@ def find_objects(
 ) -> tuple[list[np.ndarray], list[str]]:
     """Decide how a set of masks is coded, and where the objects are.
 
-    If any picture goes up to white (128 or brighter), grey ones are black-and-white pictures:
-    the object is 128 or brighter.  Otherwise they are label maps: the object is not 0.
+    If any picture contains white (128 or brighter), the gray ones are black-and-white pictures
+    whose object is 128 or brighter.  Otherwise they are label maps whose object is not 0.
 
-    Parameters
-    ----------
-    pictures : list of MaskPicture
-    names : list of str
-        What messages call them.
-
-    Returns
-    -------
-    masks : list of ndarray of shape (h, w), bool
-    remarks : list of str
-        What was decided and may not be what was meant.
-
-    Raises
-    ------
-    InputError
-        If a picture has white and few dark values, which may be noise or labels.
+    Returns the masks, bool (h, w) each, and remarks on what may have been meant differently.
+    Raises an InputError if a picture has white and a few dark values, which could be noise or
+    labels.
     """
     tops = [int(np.flatnonzero(picture.counts).max(initial=0)) for picture in pictures]
     white = any(
         top >= WHITE and picture.coding != "labels"
         for picture, top in zip(pictures, tops, strict=True)
     )
-    masks, remarks = [], _Remarks()
+    masks: list[np.ndarray] = []
+    remarks: dict[str, list[str]] = {}
     for picture, top, name in zip(pictures, tops, names, strict=True):
         as_labels = picture.coding == "labels" or (picture.coding == "either" and not white)
         masks.append(picture.values > 0 if as_labels else picture.values >= WHITE)
         used = np.flatnonzero(picture.counts[1:]) + 1
+        between = picture.counts[_NOISE + 1 : 255 - _NOISE].sum()
+        remark = ""
         if as_labels:
             if len(used) > 1:
-                remarks.add("has several labels; each but 0 counts as the object", name)
-            continue
-        if picture.coding == "either" and _may_be_void(used):
+                remark = "has several labels; all of them except 0 count as the object"
+        elif picture.coding == "either" and _may_be_void(used):
             raise InputError(
-                f"{name}: has values {used[:4].tolist()} beside 255: noise, or labels of which "
-                "255 says nothing? Write 0 and 255 only, or pass arrays as masks and valid"
+                f"{name}: has the values {used[:4].tolist()} next to 255. Is this noise, or "
+                "are they labels and 255 means unknown? Save masks with 0 and 255 only, or "
+                "pass arrays as masks and valid"
             )
-        if 0 < top < WHITE:
-            remarks.add("has nothing brighter than 127 and counts as without an object", name)
-        between = picture.counts[_NOISE + 1 : 255 - _NOISE].sum()
-        if between > picture.counts[255 - _NOISE :].sum() > 0:
-            remarks.add("is mostly of greys between; the object is 128 or brighter", name)
-    return masks, remarks.lines()
+        elif 0 < top < WHITE:
+            remark = "has nothing brighter than 127 and counts as a mask without an object"
+        elif between > picture.counts[255 - _NOISE :].sum() > 0:
+            remark = "is mostly shades of gray; the object is what is 128 or brighter"
+        if remark:
+            remarks.setdefault(remark, []).append(name)
+    return masks, [
+        f"{same[0]} {remark}" + (f" ({len(same)} such masks)" if len(same) > 1 else "")
+        for remark, same in remarks.items()
+    ]
 
 
 def _may_be_void(used: np.ndarray) -> bool:
+    """Whether 255 is the only value above the noise, and there are values within the noise."""
     dark = used[used <= _NOISE]
     return len(dark) > 0 and len(dark) == len(used) - 1 and int(used[-1]) == _VOID
-
-
-class _Remarks:
-    """One line for every kind of remark, with how many and the first."""
-
-    def __init__(self) -> None:
-        self.names: dict[str, list[str]] = {}
-
-    def add(self, remark: str, name: Any) -> None:
-        self.names.setdefault(remark, []).append(name)
-
-    def lines(self) -> list[str]:
-        return [
-            f"{names[0]} {remark}" + (f" ({len(names)} such masks)" if len(names) > 1 else "")
-            for remark, names in self.names.items()
-        ]

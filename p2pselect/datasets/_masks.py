@@ -1,4 +1,4 @@
-"""Object masks that are read when asked for."""
+"""Object masks that are read only when they are asked for."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from p2pselect.exceptions import InputError
 
 
 class MaskSequence:
-    """Masks that are read when asked for; slices of it are views.
+    """Object masks that are read only when they are asked for.
 
-    ``masks[i]`` reads one mask; slices and arrays of indices give another MaskSequence and
-    read nothing, so that scikit-learn can split it beside the images.  Where masks are
-    wanted as one array, ``np.asarray(masks[:100])`` reads them.  Every score of
-    :mod:`p2pselect.metrics` takes it as it is.
+    ``masks[i]`` reads one mask.  Slices and arrays of indices return another MaskSequence and
+    read nothing, so scikit-learn can split the masks along with the images.
+    ``np.asarray(masks[:100])`` reads masks into one array.  Every score in
+    :mod:`p2pselect.metrics` accepts a MaskSequence.
 
     Parameters
     ----------
@@ -26,12 +26,12 @@ class MaskSequence:
     read : callable
         ``read(item)`` returns the mask, bool (h, w).
     inverted : bool, default False
-        Whether True and False are exchanged.
+        Whether to swap True and False.
 
     Attributes
     ----------
     shape : tuple of int
-        ``(n,)``: the number of masks; they may differ in height and width.
+        ``(n,)``, the number of masks.  They may differ in height and width.
 
     Examples
     --------
@@ -54,7 +54,7 @@ class MaskSequence:
 
     @property
     def shape(self) -> tuple[int]:
-        # scikit-learn indexes what has a shape with arrays, anything else item by item.
+        # scikit-learn indexes what has a shape with arrays, and anything else item by item.
         return (len(self),)
 
     def __len__(self) -> int:
@@ -67,7 +67,7 @@ class MaskSequence:
         return (self[number] for number in range(len(self)))
 
     def __invert__(self) -> MaskSequence:
-        """The same masks with True and False exchanged."""
+        """The same masks with True and False swapped."""
         return self._view(self._index, inverted=not self.inverted)
 
     def _view(self, index: np.ndarray, *, inverted: bool) -> MaskSequence:
@@ -82,12 +82,7 @@ class MaskSequence:
     def __getitem__(self, key: slice | np.ndarray | list) -> MaskSequence: ...
 
     def __getitem__(self, key: Any) -> Any:
-        """Read one mask (h, w), or view several.
-
-        Parameters
-        ----------
-        key : int, slice, array of int or array of bool
-        """
+        """Read one mask (h, w), or view several of them without reading."""
         try:
             number = operator.index(key)
         except TypeError:

@@ -1,4 +1,4 @@
-"""The data sets that a benchmark knows by name."""
+"""The data sets that the paper's program knows by name."""
 
 from __future__ import annotations
 
@@ -13,46 +13,41 @@ from sklearn.utils import Bunch
 from p2pselect.datasets import _bam as bam
 from p2pselect.datasets import _cifar10 as cifar10
 from p2pselect.datasets import _coco10 as coco10
+from p2pselect.datasets import _emoji_scenes as emoji
 from p2pselect.datasets import _imagenet as imagenet
 from p2pselect.datasets import _imagenet9 as imagenet9
 from p2pselect.datasets._crops import CenterCrop, cropped
 from p2pselect.datasets._digit_scenes import make_digit_scenes
-from p2pselect.datasets._labelled_scenes import load_emoji_scenes
-from p2pselect.datasets._trees import drawn, lacking, require
+from p2pselect.datasets._layout import indented_tree, missing_files, require_files
 from p2pselect.exceptions import InputError
-
-_N_DIGIT_SCENES = {"train": 4000, "test": 1000}
-# How the paper's released code cuts test images; those of ImageNet-9 are used as they are.
-_RESIZED_CROP = CenterCrop(224, resized=256)
-_CROP = CenterCrop(224)
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set that can be loaded by split, and looked for.
+    """A data set that can be loaded by split, and whose files can be looked for.
 
     Parameters
     ----------
     loader : callable
         ``loader(folder, split, random_state)`` returns a Bunch with ``images``, ``target``,
-        ``target_names`` and ``masks`` (or None).  ``folder`` is where the set lies, None for
-        one that is generated.  Give a function of a module rather than a lambda, so that
-        worker processes can be sent it.
+        ``target_names`` and, if there are any, ``masks``.  ``folder`` is where the set is, or
+        None for one that is generated.  Use a function of a module rather than a lambda, so
+        that it can be sent to worker processes.
     image_size : int
         Side in pixels at which the set is used.
     folder : str, default None
-        Name of the set's folder; None for one that is generated.
+        Name of the set's folder; None for a set that is generated.
     tree : str, default ""
-        What the folder holds, as text for people.
+        What the folder contains, as text for people.
     needs : tuple of str, default ()
-        Files and folders, relative to the set's folder, without which it is not there; of
-        alternatives, ``"a|b"``, one is enough.
+        Files and folders, relative to the set's folder, without which the set is incomplete.
+        ``"a|b"`` means that one of the two is enough.
     paper : bool, default False
-        Whether results may stand beside the paper's.
+        Whether results may be compared with those in the paper.
 
     Examples
     --------
-    A data set of one's own:
+    Your own data set:
 
     >>> from p2pselect.datasets import Dataset, make_digit_scenes
     >>> def load(folder, split, random_state):
@@ -70,12 +65,12 @@ class Dataset:
     paper: bool = False
 
     def is_present(self, root: str | os.PathLike[str] | None) -> bool:
-        """Whether the set lies under ``root``.
+        """Tell whether the files of the set are below ``root``.
 
         Parameters
         ----------
         root : str, path-like or None
-            Folder that holds the folders of the sets.
+            Folder that contains the folders of the data sets.
 
         Returns
         -------
@@ -86,7 +81,7 @@ class Dataset:
             return True
         if root is None:
             return False
-        return not lacking(Path(root, self.folder), self.needs or (".",))
+        return not missing_files(Path(root, self.folder), self.needs or (".",))
 
     def load(
         self,
@@ -99,125 +94,99 @@ class Dataset:
         Parameters
         ----------
         root : str, path-like or None, default None
-            Folder that holds the folders of the sets; of no use to one that is generated.
+            Folder that contains the folders of the data sets.  A set that is generated does
+            not need it.
         split : str, default "train"
-            "train" or "test", and what else the set has.
+            "train", "test" or another split of the set.
         random_state : int, RandomState or None, default None
-            For what is drawn at random: a set that is generated, or a sample of a set.
+            Seed of a set that is generated or sampled.
 
         Returns
         -------
         Bunch
-            ``images``, ``target`` (n,), ``target_names``, ``masks`` (True where the
+            ``images``, ``target`` (n,), ``target_names``, and ``masks`` (True where the
             evidence for ``target`` is) or None.
 
         Raises
         ------
         InputError
-            When the set is not there; the message shows what was expected.
+            If files are missing; the message shows what was expected.
         """
         folder = None
         if self.folder is not None:
             if root is None:
                 raise InputError(f"root is None; {self}")
-            folder = require(Path(root, self.folder), self.needs or (".",), self.tree)
+            folder = require_files(Path(root, self.folder), self.needs or (".",), self.tree)
         data = self.loader(folder, split, random_state)
         return Bunch(**{"masks": None, **data})
 
     def __str__(self) -> str:
-        """The tree that is expected under ``root``."""
+        """The tree that is expected below ``root``."""
         if self.folder is None:
             return "generated, needs no files"
-        return f"expected under root:\n{drawn(self.folder, self.tree)}"
+        return f"expected below root:\n{indented_tree(self.folder, self.tree)}"
 
 
-def _digits(split: Any, random_state: Any, **options: Any) -> Bunch:
-    n_images = _N_DIGIT_SCENES.get(split, 1)  # a wrong split is refused by the maker
-    return make_digit_scenes(n_images, split=split, random_state=random_state, **options)
+@dataclass(frozen=True)
+class _Prepared:
+    """Loads a data set and prepares it as the paper's released code does."""
+
+    load: Callable[..., Bunch]
+    target: str | None = None
+    #: How the images of the split ``cut`` are cut.
+    crop: CenterCrop | None = None
+    cut: str = "test"
+
+    def __call__(self, folder: Path | None, split: str, random_state: Any) -> Bunch:
+        options = {} if self.target is None else {"target": self.target}
+        if folder is None:
+            data = self.load(split=split, random_state=random_state, **options)
+        else:
+            data = self.load(folder, split, **options)
+        if self.crop is not None and split == self.cut:
+            data = cropped(data, self.crop)
+        if self.target == "scene" and data.get("masks") is not None:
+            # If the scene is the class, all that the object does not cover is evidence for it.
+            data.masks = ~data.masks
+        return data
 
 
-def _digit_scenes(folder: Path | None, split: str, random_state: Any) -> Bunch:
-    return _digits(split, random_state)
+def _digit_scenes(split: Any, random_state: Any, target: Any = "object") -> Bunch:
+    n_images = {"train": 4000, "test": 1000}.get(split, 1)  # a wrong split is refused below
+    return make_digit_scenes(n_images, target=target, split=split, random_state=random_state)
 
 
-def _digit_scenes_scene(folder: Path | None, split: str, random_state: Any) -> Bunch:
-    return _scene_as_evidence(_digits(split, random_state, target="scene"))
+_MIDDLE = CenterCrop(224)
+_RESIZED = CenterCrop(224, resized=256)
+_FROM_CIFAR10 = _Prepared(cifar10.load_cifar10, crop=_RESIZED)
+_FROM_COCO10 = _Prepared(coco10.load_coco10, crop=_RESIZED)
+_FROM_IMAGENET = _Prepared(imagenet.load_imagenet, crop=_RESIZED)
+# The test images of ImageNet-9 have the right size already.
+_FROM_IMAGENET9 = _Prepared(imagenet9.load_imagenet9, crop=_RESIZED, cut="val")
 
 
-def _emoji_object(folder: Path | None, split: str, random_state: Any) -> Bunch:
-    return load_emoji_scenes(folder or ".", split)
+def _emoji(target: str) -> Dataset:
+    load = _Prepared(emoji.load_emoji_scenes, target)
+    return Dataset(load, 96, "emoji_scenes", emoji.TREE, emoji.NEEDS)
 
 
-def _emoji_scene(folder: Path | None, split: str, random_state: Any) -> Bunch:
-    return _scene_as_evidence(load_emoji_scenes(folder or ".", split, target="scene"))
+def _bam(target: str) -> Dataset:
+    load = _Prepared(bam.load_bam, target, crop=_MIDDLE)
+    return Dataset(load, 224, "bam", bam.TREES[target], bam.NEEDS[target], paper=True)
 
-
-def _cifar10(folder: Path | None, split: str, random_state: Any) -> Bunch:
-    data = cifar10.load_cifar10(folder or ".", split)
-    return cropped(data, _RESIZED_CROP) if split == "test" else data
-
-
-def _imagenet(folder: Path | None, split: str, random_state: Any) -> Bunch:
-    data = imagenet.load_imagenet(folder or ".", split)
-    return cropped(data, _RESIZED_CROP) if split == "test" else data
-
-
-def _imagenet9(folder: Path | None, split: str, random_state: Any) -> Bunch:
-    data = imagenet9.load_imagenet9(folder or ".", split)
-    return cropped(data, _RESIZED_CROP) if split == "val" else data
-
-
-def _coco10(folder: Path | None, split: str, random_state: Any) -> Bunch:
-    data = coco10.load_coco10(folder or ".", split)
-    return cropped(data, _RESIZED_CROP) if split == "test" else data
-
-
-def _bam_object(folder: Path | None, split: str, random_state: Any) -> Bunch:
-    data = bam.load_bam(folder or ".", split)
-    return cropped(data, _CROP) if split == "test" else data
-
-
-def _bam_scene(folder: Path | None, split: str, random_state: Any) -> Bunch:
-    data = bam.load_bam(folder or ".", split, target="scene")
-    return _scene_as_evidence(cropped(data, _CROP)) if split == "test" else data
-
-
-def _scene_as_evidence(data: Bunch) -> Bunch:
-    """Where the scene is the class, the evidence is all that the object leaves visible."""
-    data.masks = ~data.masks
-    return data
-
-
-_EMOJI_TREE = """
-labels.csv          split,image,mask,object,scene
-train/
-  images/CLASS/*.png
-  masks/CLASS/*.png
-test/               and any other split of labels.csv
-  images/CLASS/*.png
-  masks/CLASS/*.png
-"""
 
 #: Data sets by name.
 DATASETS: dict[str, Dataset] = {
-    "digit_scenes": Dataset(_digit_scenes, image_size=64),
-    "digit_scenes_scene": Dataset(_digit_scenes_scene, image_size=64),
-    "emoji_object": Dataset(
-        _emoji_object, 96, "emoji_scenes", _EMOJI_TREE, needs=("labels.csv",)
-    ),
-    "emoji_scene": Dataset(
-        _emoji_scene, 96, "emoji_scenes", _EMOJI_TREE, needs=("labels.csv",)
-    ),
-    "cifar10": Dataset(_cifar10, 224, "cifar10", cifar10.TREE, cifar10.NEEDS, paper=True),
-    "coco10": Dataset(_coco10, 224, "coco", coco10.TREE, coco10.NEEDS, paper=True),
-    "imagenet": Dataset(_imagenet, 224, "imagenet", imagenet.TREE, imagenet.NEEDS, paper=True),
+    "digit_scenes": Dataset(_Prepared(_digit_scenes), image_size=64),
+    "digit_scenes_scene": Dataset(_Prepared(_digit_scenes, "scene"), image_size=64),
+    "emoji_object": _emoji("object"),
+    "emoji_scene": _emoji("scene"),
+    "cifar10": Dataset(_FROM_CIFAR10, 224, "cifar10", cifar10.TREE, cifar10.NEEDS, True),
+    "coco10": Dataset(_FROM_COCO10, 224, "coco", coco10.TREE, coco10.NEEDS, True),
+    "imagenet": Dataset(_FROM_IMAGENET, 224, "imagenet", imagenet.TREE, imagenet.NEEDS, True),
     "imagenet9": Dataset(
-        _imagenet9, 224, "imagenet9", imagenet9.TREE, imagenet9.NEEDS, paper=True
+        _FROM_IMAGENET9, 224, "imagenet9", imagenet9.TREE, imagenet9.NEEDS, True
     ),
-    "bam_object": Dataset(
-        _bam_object, 224, "bam", bam.TREES["object"], bam.NEEDS["object"], paper=True
-    ),
-    "bam_scene": Dataset(
-        _bam_scene, 224, "bam", bam.TREES["scene"], bam.NEEDS["scene"], paper=True
-    ),
+    "bam_object": _bam("object"),
+    "bam_scene": _bam("scene"),
 }

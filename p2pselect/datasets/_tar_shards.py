@@ -1,34 +1,106 @@
-"""Images in tar files, as WebDataset writes them, read in any order."""
+"""Tar files as WebDataset writes them, whose images can be read in any order."""
 
 from __future__ import annotations
 
 import io
+import json
 import os
+import tarfile
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from p2pselect.datasets._tar_samples import LABELS, check_complete, label_of, read_samples
 from p2pselect.exceptions import ImageReadError, InputError, brief
 from p2pselect.images import ImageSequence
-from p2pselect.images._reading import decode
+from p2pselect.images._folders import is_hidden
+from p2pselect.images._reading import decode, readable_endings
+
+#: Endings of the members that may hold a label, the preferred one first.
+_LABELS = ("cls", "txt", "json")
+_JSON_KEYS = ("label", "cls", "class")
+_COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 
 
-class TarImages:
-    """A source of an :class:`~p2pselect.images.ImageSequence`: members of tar files.
+def load_tar_shards(
+    paths: Iterable[str | os.PathLike[str]],
+) -> tuple[ImageSequence, np.ndarray]:
+    """List the images of tar files in the layout of WebDataset.
 
-    Where they lie is held in arrays, so that a million of them are no million objects.
+    Each tar file is scanned once.  Its images are then read when they are asked for, in any
+    order, so cross-validation and shuffling work as they do with image files.
 
     Parameters
     ----------
-    shards : ndarray of bytes
-        Paths of the tar files.
-    shard : ndarray of shape (n,), int
-        Which of them an image is in.
-    start, n_bytes : ndarray of shape (n,), int
-        Where in the file its bytes are.
-    names : ndarray of shape (n,), bytes
-        What it is called there.
+    paths : iterable of path
+        Uncompressed tar files.  Members whose names agree up to the first dot after the last
+        slash form one sample: ``KEY.jpg`` (or the ending of another format that can be
+        decoded) is the image, and ``KEY.cls``, ``KEY.txt`` or ``KEY.json`` its label.  A label
+        is one line of text, or JSON that is a string, a whole number, or an object with one
+        of these as "label", "cls" or "class".  If the samples have several of these files,
+        the first kind in this list is used for all of them.  Endings may be in upper case.
+        Hidden members are left out, as :func:`~p2pselect.datasets.load_image_folder` leaves
+        out hidden files, and other parts of a sample are ignored.  The same key in two tar
+        files means two samples.
+
+    Returns
+    -------
+    images : ImageSequence
+        In the order of the tar files.
+    labels : ndarray of shape (n,)
+        int if all labels are whole numbers, otherwise str.
+
+    Raises
+    ------
+    InputError
+        If a file is missing, compressed or not a tar file, if a sample lacks its image or its
+        label or has two of them, if a label cannot be read, if keys contain dots, or if there
+        is no image at all.  The message names the file and the key.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> images, y = load_tar_shards(sorted(Path("train").glob("*.tar")))  # doctest: +SKIP
+    """
+    if isinstance(paths, str | bytes | os.PathLike):
+        raise InputError(f"paths is one path, {brief(os.fsdecode(paths))}: pass [path]")
+    shards = [os.fspath(path) for path in paths]
+    places: list[tuple[int, int, int]] = []
+    names: list[bytes] = []
+    labels: list[str] = []
+    kind: str | None = None
+    for number, path in enumerate(shards):
+        samples = _read_samples(path)
+        if kind is None:
+            found = {ending for sample in samples.values() for ending in sample.labels}
+            kind = next((ending for ending in _LABELS if ending in found), None)
+        _check_complete(path, samples, kind)
+        for key, sample in samples.items():
+            assert sample.image is not None and kind is not None
+            places.append((number, sample.image.offset_data, sample.image.size))
+            names.append(os.fsencode(sample.image.name))
+            labels.append(_label(sample.labels[kind], kind, f"{path}, {key}.{kind}"))
+    if not places:
+        raise InputError(
+            f"there are no images in {len(shards)} tar files: {', '.join(shards[:3])}"
+        )
+    shard, start, n_bytes = np.array(places, dtype=np.int64).T
+    encoded = np.array([os.fsencode(path) for path in shards], dtype=np.bytes_)
+    source = TarImages(encoded, shard, start, n_bytes, np.array(names, dtype=np.bytes_))
+    whole = all(label.removeprefix("-").isdecimal() for label in labels)
+    return (
+        ImageSequence._from_source(source),
+        np.array([int(label) for label in labels] if whole else labels),
+    )
+
+
+class TarImages:
+    """An image source: members of tar files.
+
+    ``shards`` (bytes) are the paths of the tar files.  The other arrays have one entry per
+    image: the number of its tar file, where its bytes start, how many there are, and its name.
+    Arrays hold them because a million images would otherwise be a million Python objects.
     """
 
     n_channels = 3
@@ -70,70 +142,103 @@ class TarImages:
         return TarImages(self.shards, *(column[positions] for column in own))
 
 
-def load_tar_shards(
-    paths: Iterable[str | os.PathLike[str]],
-) -> tuple[ImageSequence, np.ndarray]:
-    """List the images of tar files, as WebDataset writes them.
+@dataclass
+class _Sample:
+    """The members of a tar file that share a key."""
 
-    The files are looked through once; images are read from them when asked for, in any
-    order, so that cross-validation and shuffling work as with image files.
+    image: tarfile.TarInfo | None = None
+    labels: dict[str, bytes] = field(default_factory=dict)
+    #: Name of the first member that ends like an image, but has more dots before the ending.
+    dotted: str | None = None
 
-    Parameters
-    ----------
-    paths : iterable of path
-        Uncompressed tar files.  Members that share all of their name up to the first dot
-        after the last slash are one sample: ``KEY.jpg`` (or another ending of a format that
-        can be decoded) is the image, and ``KEY.cls``, ``KEY.txt`` or ``KEY.json`` its label:
-        one line of text, or JSON that is a string, a whole number, or an object with one of
-        these as "label", "cls" or "class".  Where samples have several of the three, the
-        first is the label of all.  Endings may be in upper case.  Hidden members are left
-        out, as files are by :func:`~p2pselect.datasets.load_image_folder`, and other parts of
-        a sample are not looked at.  The same key in two tar files is two samples.
 
-    Returns
-    -------
-    images : ImageSequence
-        In the order of the shards.
-    labels : ndarray of shape (n,)
-        int where all labels are whole numbers, else str.
+def _read_samples(path: str) -> dict[str, _Sample]:
+    """Scan a tar file, and return its samples with their labels by key (with folder)."""
+    images = {ending.removeprefix(".") for ending in readable_endings()}
+    samples: dict[str, _Sample] = {}
+    try:
+        with tarfile.open(path, "r:") as tar:
+            while (member := tar.next()) is not None:
+                tar.members = []  # type: ignore[attr-defined]  # or tar would keep every member
+                name = PurePosixPath(member.name)
+                if not member.isfile() or any(is_hidden(p) for p in name.parts if p != ".."):
+                    continue
+                first, _, ending = name.name.partition(".")
+                key, ending = str(name.with_name(first)), ending.lower()
+                if ending in images:
+                    sample = samples.setdefault(key, _Sample())
+                    if sample.image is not None:
+                        raise InputError(f"{path} has two images of {brief(key)}")
+                    sample.image = member
+                elif ending in _LABELS:
+                    sample = samples.setdefault(key, _Sample())
+                    if ending in sample.labels:
+                        raise InputError(f"{path} has two labels of {brief(key)} (.{ending})")
+                    file = tar.extractfile(member)
+                    assert file is not None
+                    sample.labels[ending] = file.read()
+                elif ending.rpartition(".")[2] in images:
+                    sample = samples.setdefault(key, _Sample())
+                    sample.dotted = sample.dotted or member.name
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
+    except tarfile.TarError as error:
+        with Path(path).open("rb") as content:
+            compressed = content.read(6).startswith(_COMPRESSED)
+        problem = (
+            "is compressed, so its images cannot be read in any order: decompress it (images "
+            "are compressed already)"
+            if compressed
+            else f"cannot be read as a tar file: {error}"
+        )
+        raise InputError(f"{path} {problem}") from error
+    return samples
 
-    Raises
-    ------
-    InputError
-        When a file is missing, not a tar file or compressed, a sample lacks its image or its
-        label or has two, a label cannot be read, keys have dots, or there is no image at all.
-        The message names the file and the key.
 
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> images, y = load_tar_shards(sorted(Path("train").glob("*.tar")))  # doctest: +SKIP
-    """
-    if isinstance(paths, str | bytes | os.PathLike):
-        raise InputError(f"paths is one path, {brief(os.fsdecode(paths))}: pass [path]")
-    shards = [os.fspath(path) for path in paths]
-    places: list[tuple[int, int, int]] = []
-    names: list[bytes] = []
-    labels: list[str] = []
-    kind: str | None = None
-    for number, path in enumerate(shards):
-        samples = read_samples(path)
-        if kind is None:
-            held = {ending for sample in samples.values() for ending in sample.labels}
-            kind = next((ending for ending in LABELS if ending in held), None)
-        check_complete(path, samples, kind)
-        for key, sample in samples.items():
-            assert sample.image is not None and kind is not None
-            places.append((number, sample.image.offset_data, sample.image.size))
-            names.append(os.fsencode(sample.image.name))
-            labels.append(label_of(sample.labels[kind], kind, f"{path}, {key}.{kind}"))
-    if not places:
-        raise InputError(f"no images in {len(shards)} tar files: {', '.join(shards[:3])}")
-    shard, start, n_bytes = np.array(places, dtype=np.int64).T
-    encoded = np.array([os.fsencode(path) for path in shards], dtype=np.bytes_)
-    source = TarImages(encoded, shard, start, n_bytes, np.array(names, dtype=np.bytes_))
-    whole = all(label.removeprefix("-").isdecimal() for label in labels)
-    return (
-        ImageSequence._from_source(source),
-        np.array([int(label) for label in labels] if whole else labels),
+def _check_complete(path: str, samples: dict[str, _Sample], kind: str | None) -> None:
+    """Raise an InputError unless each sample has an image and a label of this kind."""
+    for sample in samples.values():
+        if sample.image is None and sample.dotted is not None:
+            key, _, part = PurePosixPath(sample.dotted).name.partition(".")
+            raise InputError(
+                f"{path}, {sample.dotted}: a key ends at the first dot, so this is the part "
+                f"{brief(part)} of {brief(key)} and not an image; use keys without dots"
+            )
+    lacking = {
+        "image": [key for key, sample in samples.items() if sample.image is None],
+        f"label (.{kind or ', .'.join(_LABELS)})": [
+            key for key, sample in samples.items() if kind not in sample.labels
+        ],
+    }
+    for what, keys in lacking.items():
+        if keys:
+            raise InputError(
+                f"{path}: {brief(keys[0])} has no {what}; this is so for {len(keys)} of "
+                f"{len(samples)} samples"
+            )
+
+
+def _label(content: bytes, kind: str, name: str) -> str:
+    """The label that a member of a tar file holds; ``name`` is what messages call it."""
+    try:
+        text = content.decode("utf-8-sig").strip()
+        if kind == "json":
+            text = _label_in_json(json.loads(text))
+    except ValueError as error:
+        raise InputError(f"{name}: no label can be read: {error}") from error
+    if not text or "\n" in text:
+        raise InputError(
+            f"{name}: expected a label on one line, got {len(text.splitlines())} lines"
+        )
+    return text
+
+
+def _label_in_json(value: object) -> str:
+    if isinstance(value, dict):
+        value = next((value[key] for key in _JSON_KEYS if key in value), value)
+    if isinstance(value, str | int) and not isinstance(value, bool):
+        return str(value).strip()
+    raise ValueError(
+        f"expected a string, a whole number, or an object with one of them as "
+        f"{' or '.join(map(repr, _JSON_KEYS))}, got {brief(value)}"
     )

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from datasets.trees import write_image, write_mask
+from datasets.small_files import write_image, write_mask
 
 from p2pselect.datasets import DATASETS, load_bam
 from p2pselect.exceptions import InputError, UnknownNameError

@@ -3,7 +3,7 @@ import json
 
 import numpy as np
 import pytest
-from datasets.trees import write_image
+from datasets.small_files import write_image
 from scipy.ndimage import binary_dilation, binary_erosion
 from skimage.draw import polygon2mask
 

@@ -2,7 +2,7 @@ import pickle
 
 import numpy as np
 import torch
-from datasets.trees import write_image
+from datasets.small_files import write_image
 from sklearn.utils import Bunch
 from torchvision.transforms import v2
 

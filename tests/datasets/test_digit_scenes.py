@@ -62,8 +62,8 @@ def test_masks_are_digits(data):
     # Anywhere: over many images every pixel of the middle gets covered.
     cover = data.masks.mean(axis=0)
     assert cover[16:-16, 16:-16].min() > 0.03
-    centres = np.array([ndimage.center_of_mass(mask) for mask in data.masks])
-    assert (centres.std(axis=0) > 4).all()
+    centers = np.array([ndimage.center_of_mass(mask) for mask in data.masks])
+    assert (centers.std(axis=0) > 4).all()
 
 
 def test_digits_stand_out(data):
@@ -77,7 +77,7 @@ def test_digits_stand_out(data):
 
 
 def test_nothing_is_pasted_outside_the_mask():
-    """Beyond mask and its soft edge the photograph is as it was, so not one-coloured."""
+    """Beyond mask and its soft edge the photograph is as it was, so not uniform in color."""
     data = make_digit_scenes(50, random_state=0)
     far = ~np.array([ndimage.binary_dilation(mask, iterations=3) for mask in data.masks])
     stones = data.scenes == "gravel"

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from p2pselect.datasets import load_image_folder
-from p2pselect.datasets._image_folder import labelled_folder
+from p2pselect.datasets._image_folder import load_split_folder
 from p2pselect.exceptions import InputError, P2PSelectWarning
 from p2pselect.images import ImageSequence, as_images
 
@@ -69,8 +69,8 @@ def test_names_that_are_not_utf8(tmp_path):
 @pytest.mark.parametrize(
     ("files", "message", "labels"),
     [
-        (["cat/1.jpg", "dog/x.jpg", "a/.y.jpg"], r"without images, .*: 1 \(a\)", "cd"),
-        (["cat/1.jpg", "dog/1.jpg", "7.jpg"], r"beside .* left out: 1 \(7.jpg\)", "cd"),
+        (["cat/1.jpg", "dog/x.jpg", "a/.y.jpg"], r"without images .*: 1 \(a\)", "cd"),
+        (["cat/1.jpg", "dog/1.jpg", "7.jpg"], r"next to .* left out: 1 \(7.jpg\)", "cd"),
         (["cat/1.jpg", "dog/1.jpg", "dog/a.heif"], r"left out .*: 1 \(.heif 1\)", "cd"),
         (
             ["cat/1.jpg", "dog/1.jpg", "dog/A.CSV", "x", "y.csv"],
@@ -102,19 +102,22 @@ def test_what_looks_like_a_mistake_is_said(files, message, labels, tmp_path):
         (["train/1.jpg", "test/1.jpg"], "test, train .*hold images directly"),
         (
             ["cat/1.jpg", "dog/1.jpg", "m/cat/1.png", "m/dog/1.png"],
-            "m holds folders .*cat, dog",
+            "m contains folders .*cat, dog",
         ),
-        (["1.jpg", "2.jpg"], "2 images .*, if it is one class, pass the folder above it, {up}"),
+        (
+            ["1.jpg", "2.jpg"],
+            "2 images .*; if they are one class, pass .* above it, {up}",
+        ),
         (
             ["1.txt", "x/2.txt"],
             r"holds no images, but files .*: 2 \(.txt 2\)",
         ),
-        (["1.txt", "x/2.txt"], "one sub-folder per class"),
+        (["1.txt", "x/2.txt"], "one subfolder per class"),
     ],
 )
 def test_folders_above_or_below_the_classes(files, message, tmp_path):
     message = message.replace("{root}", str(tmp_path)).replace("{up}", str(tmp_path.parent))
-    with pytest.raises(InputError, match=f"(?s){message.replace(', if', '; if')}"):
+    with pytest.raises(InputError, match=f"(?s){message}"):
         load_image_folder(tree(tmp_path, *files))
 
 
@@ -146,7 +149,7 @@ def test_codes_agree_over_splits(tmp_path):
         tmp_path, "train/b/1.png", "train/c/1.png", "val/c/1.png", "val/d/1.png", "val/.e/1.png"
     )
     (tmp_path / "train" / "a").mkdir()
-    images, target, names = labelled_folder(
+    images, target, names = load_split_folder(
         tmp_path / "val", tmp_path / "train", tmp_path / "val", tmp_path / "test"
     )
     assert names.tolist() == ["a", "b", "c", "d"]

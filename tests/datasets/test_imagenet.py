@@ -1,5 +1,5 @@
 import pytest
-from datasets.trees import write_image
+from datasets.small_files import write_image
 
 from p2pselect.datasets import DATASETS, load_imagenet
 from p2pselect.exceptions import InputError

@@ -62,7 +62,7 @@ CLEAR = {
     "dark color": picture(OBJECT[..., None] * np.array(BLUE)),
     "palette": palette(OBJECT * 1, BLACK, RED),
     "palette on white": palette(OBJECT * 1, WHITE, RED),
-    "palette of greys": palette(~OBJECT * 1, WHITE, BLACK),
+    "palette of grays": palette(~OBJECT * 1, WHITE, BLACK),
 }
 
 
@@ -92,7 +92,7 @@ def test_a_black_mask_with_noise_has_no_object(read):
 
 def test_soft_edges_count_from_half_of_white(read):
     soft = np.clip(np.arange(40) * 8 - 32, 0, 255) * np.ones((20, 1))
-    with pytest.warns(P2PSelectWarning, match="mostly of greys between"):
+    with pytest.warns(P2PSelectWarning, match="mostly shades of gray"):
         np.testing.assert_array_equal(read(picture(soft))[0], soft >= 128)
 
 
@@ -109,9 +109,12 @@ BORDER = np.roll(OBJECT, 1, axis=1) & ~OBJECT
 @pytest.mark.parametrize(
     ("mask", "message"),
     [
-        (palette(OBJECT + 255 * BORDER, BLACK, RED, *[BLUE] * 254), "label 255 beside others"),
-        (picture(OBJECT + 255 * BORDER, np.uint16), "label 255 beside others"),
-        (picture(OBJECT + 255 * BORDER), r"values \[1, 255\] beside 255: noise, or labels"),
+        (palette(OBJECT + 255 * BORDER, BLACK, RED, *[BLUE] * 254), "label 255 next to others"),
+        (picture(OBJECT + 255 * BORDER, np.uint16), "label 255 next to others"),
+        (
+            picture(OBJECT + 255 * BORDER),
+            r"values \[1, 255\] next to 255. Is this noise, or",
+        ),
         (
             picture(OBJECT[..., None] * np.array(RED) + BORDER[..., None] * [224, 224, 192]),
             r"color \(224, 224, 192\)",
@@ -119,7 +122,7 @@ BORDER = np.roll(OBJECT, 1, axis=1) & ~OBJECT
         (palette(OBJECT * 1, RED, BLACK), "palette has black at 1"),
         (
             picture(np.random.default_rng(0).integers(0, 255, (20, 40, 3))),
-            "colors: a photograph",
+            "colors: this is a photograph",
         ),
         (picture(-1 * OBJECT, np.int32), "negative values"),
         (picture(OBJECT * 7.0, "f4"), r"outside \[0, 1\]"),
@@ -132,20 +135,20 @@ def test_what_may_not_be_the_object_is_refused(mask, message, read):
 
 
 @pytest.mark.parametrize("factor", [1, 2])
-def test_exchanged_sides_are_refused(factor, read):
+def test_swapped_sides_are_refused(factor, read):
     turned = picture(OBJECT.T * 255)
     turned = turned.resize([side // factor for side in turned.size], Image.Resampling.NEAREST)
-    with pytest.raises(InputError, match=r"0.png has height and width exchanged.*\(20, 40\)"):
+    with pytest.raises(InputError, match=r"0.png has its height and width swapped.*\(20, 40\)"):
         read(turned, size=32)
 
 
-def test_other_sizes_of_the_same_proportions_are_taken(read):
+def test_other_sizes_of_the_same_aspect_ratio_are_accepted(read):
     small = picture(OBJECT * 255).resize((13, 7), Image.Resampling.NEAREST)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert read(small, size=32).shape == (1, 32, 32)
     with pytest.warns(
-        P2PSelectWarning, match=r"proportions.*\(20, 20\) for an image \(20, 40\)"
+        P2PSelectWarning, match=r"aspect ratio .*\(20, 20\), its image \(20, 40\)"
     ):
         read(picture(OBJECT[:, :20] * 255), size=32)
 

@@ -3,7 +3,7 @@ import pytest
 
 from p2pselect import metrics
 from p2pselect.datasets import MaskSequence
-from p2pselect.datasets._mask_files import read_npy_mask
+from p2pselect.datasets._mask_folder import read_npy_mask
 from p2pselect.exceptions import ImageReadError, InputError
 
 

@@ -33,7 +33,7 @@ def test_sets_that_are_not_there(tmp_path):
     assert not emoji.is_present(tmp_path) and not emoji.is_present(None)
     with pytest.raises(InputError, match=r"emoji_scenes lacks labels.csv; expected\n"):
         emoji.load(tmp_path, "train", 0)
-    with pytest.raises(InputError, match=r"root is None; expected under root:\n  emoji"):
+    with pytest.raises(InputError, match=r"root is None; expected below root:\n  emoji"):
         emoji.load()
 
 

@@ -118,14 +118,17 @@ PNG = ("d/a.png", png(0))
 @pytest.mark.parametrize(
     ("members", "message"),
     [
-        ([("a.png", png(0))], r"x.tar: 'a' has no label \(.cls, .txt, .json\), 1 such"),
+        (
+            [("a.png", png(0))],
+            r"x.tar: 'a' has no label \(.cls, .txt, .json\); .* 1 of 1 samples",
+        ),
         ([PNG, ("d/a.cls", b"1"), ("b.png", png(0)), ("b.txt", b"1")], r"'b' .*label \(.cls\)"),
         ([("d/a.cls", b"1")], "x.tar: 'd/a' has no image"),
         ([PNG, ("d/a.jpg", png(0)), ("d/a.cls", b"1")], "x.tar has two images of 'd/a'"),
         ([PNG, ("d/a.cls", b"1"), ("d/a.cls", b"2")], r"two labels of 'd/a' \(.cls\)"),
-        ([], "no images in 1 tar files"),
+        ([], "there are no images in 1 tar files"),
         ([PNG, ("d/a.cls", b"\xff")], "x.tar, d/a.cls: no label can be read"),
-        ([PNG, ("d/a.cls", b" \n")], "x.tar, d/a.cls: expected a label in one line, got 0"),
+        ([PNG, ("d/a.cls", b" \n")], "x.tar, d/a.cls: expected a label on one line, got 0"),
         ([PNG, ("d/a.txt", b"a\nb")], "x.tar, d/a.txt: .* got 2 lines"),
         ([PNG, ("d/a.json", b"{")], "x.tar, d/a.json: no label can be read"),
         ([PNG, ("d/a.json", b'{"id": 1}')], "d/a.json: .*'label' or 'cls' or 'class', got"),

@@ -101,7 +101,7 @@ FAULTS = [
             "if all(_ABOVE_CLASSES.fullmatch(name) for": "if False and all(name for",
             "if plain and repeated and plain <= set(repeated):": "if False:",
             "if empty:": "if False:",
-            "if loose:\n        said": "if False:\n        said",
+            "if loose:\n        remarks": "if False:\n        remarks",
             "labels.append(sys.intern(name))": "labels.append(file.rpartition(os.sep)[0])",
         },
     ),
@@ -111,16 +111,16 @@ FAULTS = [
         {"np.searchsorted(names, labels), np": "np.unique(labels, return_inverse=True)[1], np"},
     ),
     *planted(
-        "datasets/_mask_files.py",
-        "datasets/test_mask_files.py",
+        "datasets/_mask_folder.py",
+        "datasets/test_mask_folder.py",
         {
             "if size is None and own != shape:": "if False:",
             "        masks[row] = mask": "        masks[row - 1] = mask",
         },
     ),
     *planted(
-        "datasets/_mask_names.py",
-        "datasets/test_mask_files.py",
+        "datasets/_mask_folder.py",
+        "datasets/test_mask_folder.py",
         {
             "if len(found) > 1:": "if False:",
             "if os.path.abspath(path) not in are_images:": "if True:",
@@ -128,8 +128,8 @@ FAULTS = [
         },
     ),
     *planted(
-        "datasets/_mask_files.py",
-        "datasets/test_mask_pictures.py::test_exchanged_sides_are_refused",
+        "datasets/_mask_folder.py",
+        "datasets/test_mask_pictures.py::test_swapped_sides_are_refused",
         {"if turned or mask ==": "if mask =="},
     ),
     *planted(
@@ -158,7 +158,7 @@ FAULTS = [
         "datasets/test_crops.py",
         {
             "round((length - self.side) / 2)": "0 * round((length - self.side) / 2)",
-            "MaskSequence(data.masks, crop.mask)": "data.masks",
+            "MaskSequence(masks, crop.mask)": "masks",
         },
     ),
     *planted(
@@ -174,7 +174,7 @@ FAULTS = [
         "datasets/_tar_shards.py",
         "datasets/test_tar_shards.py",
         {
-            "label_of(sample.labels[kind], kind,": "label_of(b'0', kind,",
+            "_label(sample.labels[kind], kind,": "_label(b'0', kind,",
             "whole = all(": "whole = False and all(",
         },
     ),
@@ -282,7 +282,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "datasets/_mask_files.py",
+        "datasets/_mask_folder.py",
         "datasets/test_mask_pictures.py::test_missing_masks_can_be_left_out",
         {
             "if not any(paths):": "if False:",
@@ -378,8 +378,8 @@ FAULTS = [
         },
     ),
     *planted(
-        "datasets/_mask_names.py",
-        "datasets/test_mask_files.py::test_masks_that_could_belong_to_two",
+        "datasets/_mask_folder.py",
+        "datasets/test_mask_folder.py::test_masks_that_could_belong_to_two",
         {
             "if mask is not None and owners.setdefault(mask, place) != place:": "if False:",
         },
@@ -399,7 +399,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "datasets/_tar_samples.py",
+        "datasets/_tar_shards.py",
         "datasets/test_tar_shards.py::test_shards_that_do_not_fit",
         {
             "        if sample.image is None and sample.dotted is not None:\n": "        if False:\n",
@@ -407,14 +407,14 @@ FAULTS = [
         },
     ),
     *planted(
-        "datasets/_tar_samples.py",
+        "datasets/_tar_shards.py",
         "datasets/test_tar_shards.py::test_labels_as_people_write_them",
         {
-            'LABELS = ("cls", "txt", "json")': 'LABELS = ("json", "txt", "cls")',
+            '_LABELS = ("cls", "txt", "json")': '_LABELS = ("json", "txt", "cls")',
         },
     ),
     *planted(
-        "datasets/_tar_samples.py",
+        "datasets/_tar_shards.py",
         "datasets/test_tar_shards.py::test_members_as_people_name_them",
         {
             'first, _, ending = name.name.partition(".")': 'first, _, ending = name.name.rpartition(".")',

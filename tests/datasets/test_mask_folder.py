@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from p2pselect.datasets import load_image_folder, load_mask_folder
-from p2pselect.datasets._mask_names import find_masks
+from p2pselect.datasets._mask_folder import find_masks
 from p2pselect.exceptions import ImageReadError, InputError
 from p2pselect.images import as_images
 
@@ -97,7 +97,7 @@ def test_masks_are_resized_to_the_nearest(tree):
     assert load_mask_folder(tree / "masks", images, size=5).shape == (4, 5, 5)
 
 
-@pytest.mark.filterwarnings("ignore:.*proportions")
+@pytest.mark.filterwarnings("ignore:.*aspect ratio")
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA", "I;16"])
 @pytest.mark.parametrize("value", [1, 255])
 def test_whatever_is_not_black_is_the_object(mode, value, tree):
@@ -112,7 +112,7 @@ def test_whatever_is_not_black_is_the_object(mode, value, tree):
     assert load_mask_folder(tree / "masks", images[:1])[0].tolist() == [[False, True]]
 
 
-@pytest.mark.filterwarnings("ignore:.*proportions")
+@pytest.mark.filterwarnings("ignore:.*aspect ratio")
 def test_masks_that_do_not_fit(tree):
     images, _ = load_image_folder(tree / "images")
     with pytest.raises(InputError, match="must be files"):

@@ -7,7 +7,7 @@ from PIL import Image
 
 
 def write_image(path: Path, size=(8, 8), value=0) -> Path:
-    """Write an image of one grey, ``size`` is (height, width)."""
+    """Write an image of one shade of gray; ``size`` is (height, width)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", size[::-1], (value, value, value)).save(path)
     return path

@@ -43,7 +43,9 @@ def test_codes_agree_over_splits(root):
 
 
 def test_sets_that_do_not_fit(root):
-    with pytest.raises(UnknownNameError, match="no split 'tset' .* there are test, train"):
+    with pytest.raises(
+        UnknownNameError, match="no split 'tset', only test, train; did you mean"
+    ):
         load_emoji_scenes(root, "tset")
     with pytest.raises(InputError, match="target must be"):
         load_emoji_scenes(root, target="digit")

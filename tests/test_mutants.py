@@ -36,8 +36,8 @@ def test_the_tests_of_every_fault_exist():
     ("file", "old", "message"),
     [
         ("nowhere.py", "x", "no such file"),
-        ("nn/masking.py", "images + masks", "0 times, not once"),
-        ("nn/masking.py", "images", "times, not once"),
+        ("nn/_masking.py", "images + masks", "0 times, not once"),
+        ("nn/_masking.py", "images", "times, not once"),
     ],
 )
 def test_a_stale_fault_is_loud(file, old, message):

@@ -40,7 +40,7 @@ BOTH_WAYS = (
     Training("blackbox_pixel", "tau20", {"tau": 0.2}),
     Training("comet1", "after", {"inversion": "after"}),
     Training("diet", "released", {"convergence": "loss", "mask_step": 0.003}),
-    Training("rbaem", "repaired", {"centre": "softargmax", "sigma_range": (0.16, 0.34)}),
+    Training("rbaem", "repaired", {"center": "softargmax", "sigma_range": (0.16, 0.34)}),
 )
 SCALE = Scale(
     name="digit_scenes",

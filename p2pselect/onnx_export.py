@@ -62,7 +62,7 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
         "classes": np.asarray(estimator.classes_).tolist(),
         "image_size": estimator.image_size,
         "tau": grid.tolist(),
-        "logit_offset": estimator._tau_offsets(grid).tolist(),
+        "logit_offset": estimator._selection_rule().offsets(grid).tolist(),
         "selection": estimator.selection,
         "allow_empty": estimator.allow_empty,
         "certainty_threshold": estimator.certainty_threshold if dynamic else None,

@@ -31,7 +31,9 @@ WITHOUT_NETWORKS = (
 HEAVY = ("torch", "torchvision", "timm", "matplotlib", "skorch")
 MAX_LINES = 350
 #: Longer files, each with the reason why two would be harder to read.
-LONGER: dict[str, str] = {}
+LONGER: dict[str, str] = {
+    "p2pselect.methods._diet": "two methods that share masks and losses",
+}
 #: Rooms within a room.
 SUBROOMS = {"figures", "report"}
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from p2pselect import P2PClassifier, presets
+from p2pselect import presets
 from p2pselect.exceptions import UnknownNameError
-from p2pselect.methods import BASELINES
+from p2pselect.methods import METHODS
 from p2pselect.model_selection import CertaintySearchCV
 
 #: Two values of every setting that a method may declare.
@@ -37,9 +37,8 @@ SETTINGS = {
 }
 #: Method, more settings, and whether training depends on tau.
 CASES = {
-    "p2p": ({}, True),
     "p2p-uniform": ({"tau_training": "uniform"}, False),
-    **{name: ({}, name not in ("blackbox", "bcos", "infomask")) for name in BASELINES},
+    **{name: ({}, name not in ("blackbox", "bcos", "infomask")) for name in METHODS},
     "realx-penalty": ({"sparsity": "penalty"}, False),
     "realx-threshold": ({"sparsity": "threshold"}, False),
     "infomask-hinge": ({"sparsity": "hinge"}, True),
@@ -51,7 +50,7 @@ CASES = {
 
 def build(case, **more):
     name = case.partition("-")[0]
-    method = {"p2p": P2PClassifier, **BASELINES}[name]
+    method = METHODS[name].cls
     return method(**{"tau": 0.2, **method.known(SETTINGS), **CASES[case][0], **more})
 
 

@@ -6,7 +6,7 @@ from numbers import Integral, Real
 
 import pytest
 from sklearn.base import clone
-from sklearn.utils._param_validation import InvalidParameterError, Interval, StrOptions
+from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
 
 from p2pselect._settings import Settings, setting
 

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from p2pselect._labels import as_truth
-from p2pselect.distributed import alone
+from p2pselect.distributed import together
 from p2pselect.estimators._fixed_settings import refuse_changes
 from p2pselect.estimators._inputs import check_channels
 from p2pselect.estimators._stored import StoredEstimator
@@ -20,8 +20,9 @@ from p2pselect.exceptions import InputError, brief
 from p2pselect.explanations._explanation import Explanation
 from p2pselect.images import as_images
 from p2pselect.nn._model import RegionScores
-from p2pselect.selection._certainty_search import budget_counts, make_tau_grid
-from p2pselect.selection._prediction_run import Selections, explain_selections
+from p2pselect.selection import SelectionRule
+from p2pselect.selection._certainty_search import make_tau_grid
+from p2pselect.selection._prediction_run import PredictionRun
 from p2pselect.training._data import as_float_images
 from p2pselect.training._surroundings import usual_surroundings
 
@@ -29,10 +30,10 @@ from p2pselect.training._surroundings import usual_surroundings
 class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimator):
     """Base of all methods: a method says how its networks are built and what they learn.
 
-    A subclass gives two hooks, :meth:`_build_model` and :meth:`_phases`; :meth:`_score`
-    where its networks do not score regions themselves, or its classifier sees continuous
-    masks; and :meth:`_mask_counts` where its masks are not "the most probable regions within
-    tau's budget".
+    A subclass implements two hooks, :meth:`_build_model` and :meth:`_phases`.  It overrides
+    :meth:`_score` where its networks do not score regions themselves, or its classifier sees
+    continuous masks, and :meth:`_selection_rule` where it does not keep "the most probable
+    regions within a budget of tau".
     """
 
     # -- hooks ---------------------------------------------------------------------------
@@ -41,18 +42,21 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
         """Score the regions of a batch; tau has no part in it."""
         return self.module_.score(images, regions)
 
+    def _selection_rule(self) -> SelectionRule:
+        """How the fitted estimator, with its parameters as they are now, selects regions."""
+        return SelectionRule(
+            score=self._score,
+            classify=lambda images: self.module_(images).softmax(dim=1),
+            propose=self.regions_.propose_batch,
+            image_size=self.image_size,
+            batch_size=self.batch_size,
+            device=self.device_,
+            allow_empty=self.allow_empty,
+            method=type(self).__name__,
+        )
+
     def _check_tau(self, tau: float | str) -> None:
         """Raise where what was learned has no answer for this tau."""
-
-    def _tau_offsets(self, tau_grid: np.ndarray) -> Tensor:
-        """What every tau of the grid adds to the selection logits, shape (t,)."""
-        return torch.zeros(len(tau_grid), device=self.device_)
-
-    def _mask_counts(
-        self, logits: Tensor, areas: Tensor, offsets: Tensor, tau_grid: np.ndarray
-    ) -> Tensor:
-        """Regions kept at every tau, (n, t), given logits and areas in ranking order."""
-        return budget_counts(areas, tau_grid)
 
     # -- prediction ----------------------------------------------------------------------
 
@@ -78,7 +82,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
         InputError
             If the images cannot be used, or have another number of channels.
         """
-        return self._select(X, regions).search().proba
+        return self._run(X, regions).search().proba
 
     def predict(self, X: Any, *, regions: Any = None) -> np.ndarray:
         """Most probable label of every image, array of shape (n,)."""
@@ -118,8 +122,8 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
             True where the classifier could see the pixel; for a method that shows it
             continuous masks, True for the highest scores, up to an area of tau.
         """
-        selections = self._select(X, regions, keep="ranks")
-        return selections.pixel_masks(selections.search())
+        run = self._run(X, regions, keep="ranks")
+        return run.pixel_masks(run.search())
 
     @usual_surroundings()
     def explain(
@@ -158,7 +162,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
         InputError
             If an option is out of range, or is one that this model cannot answer.
         """
-        selections = self._select(
+        run = self._run(
             X,
             regions,
             keep="all",
@@ -166,7 +170,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
             tau=tau,
             max_kept=max_kept,
         )
-        return explain_selections(self, selections, selections.search(keep_path=True))
+        return run.explain(self.classes_)
 
     @usual_surroundings()
     def predict_proba_masked(self, masked_images: Any) -> np.ndarray:
@@ -197,16 +201,15 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
         """Class probabilities of a training batch (b, h, w, 3), for callbacks that score."""
         grid = self._tau_grid(self.tau)
         threshold = float(self.certainty_threshold)
-        with alone():
-            run = Selections(self, as_images(images), regions, grid, threshold, "nothing")
-            return run.search().proba
+        rule = self._selection_rule()
+        return PredictionRun(rule, as_images(images), regions, grid, threshold).search().proba
 
     def _tau_grid(self, tau: float | str) -> np.ndarray:
         if isinstance(tau, str):
             return make_tau_grid(self.tau_min, self.tau_step)
         return np.array([tau])
 
-    def _select(
+    def _run(
         self,
         X: Any,
         regions: Any = None,
@@ -215,7 +218,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
         certainty_threshold: float | None = None,
         tau: float | str | None = None,
         max_kept: float | None = None,
-    ) -> Selections:
+    ) -> PredictionRun:
         check_is_fitted(self, "net_")
         refuse_changes(self)
         images, given = self._read(X, regions)
@@ -229,7 +232,16 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
         grid = self._tau_grid(tau)
         if max_kept is not None:
             max_kept = float(_in_unit_interval("max_kept", max_kept))
-        return Selections(self, images, given, grid, float(threshold), keep, max_kept)
+        return PredictionRun(
+            self._selection_rule(),
+            images,
+            given,
+            grid,
+            float(threshold),
+            keep,
+            max_kept,
+            together(),
+        )
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "net_")

@@ -15,9 +15,8 @@ from p2pselect.regions._transformer import SuperpixelTransformer
 
 #: What the networks were built from: not even a training that goes on can change it.
 NETWORKS = (
-    "amortized",
     "cell_size",
-    "centre",
+    "center",
     "classifier",
     "classifier_options",
     "embedding_dim",

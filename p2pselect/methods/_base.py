@@ -1,8 +1,9 @@
-"""What the methods here share: pixel regions, one area for all of them, their networks."""
+"""What the methods that P2P is compared with share: pixel regions and one kept area."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -14,12 +15,20 @@ from torch import Tensor, nn
 from p2pselect.estimators._base import SelectiveImageClassifier
 from p2pselect.nn._model import RegionScores, SelectiveModel
 from p2pselect.nn._ties import break_ties
-from p2pselect.selection._certainty_search import threshold_counts
-from p2pselect.selection._prediction_run import Selections
+from p2pselect.selection import ScoreCut, SelectionRule
+from p2pselect.selection._prediction_run import PredictionRun
 from p2pselect.training._data import TrainingData
 
 #: Values of tau at which ``sparsity="threshold"`` knows its cut.
 CUT_GRID = np.linspace(0.01, 1.0, 100)
+
+
+def area_penalty(kept: Tensor, tau: float | None) -> Tensor:
+    """Penalty on the expected fraction of kept pixels, (n,) -> (n,).
+
+    With a number for ``tau`` only the excess over it counts; None penalizes all of it.
+    """
+    return kept if tau is None else torch.relu(kept - tau)
 
 
 class BaselineClassifier(SelectiveImageClassifier):
@@ -28,16 +37,16 @@ class BaselineClassifier(SelectiveImageClassifier):
     Parameters
     ----------
     regions : str, callable or SuperpixelTransformer, default="pixel"
-        What is kept or removed as one.  Scores come from a pixel map at the resolution of
-        the selector's head (a fourth or an eighth of the image's), whatever the regions.
+        What is kept or removed together.  Whatever the regions, their scores come from a pixel
+        map at the resolution of the selector's head, a fourth or an eighth of the image's.
     tau : float in (0, 1], default=0.2
-        Fraction of the pixels kept.
+        Fraction of the pixels that are kept.
     sparsity : {"hinge", "penalty", "threshold"}, default="hinge"
-        How the kept area comes to tau.  ``"hinge"``: training penalises only what is kept
-        beyond tau, and prediction keeps the most probable regions of each image within
-        tau.  ``"penalty"``: training uses the method's own penalty, prediction is the
-        same.  ``"threshold"``: as ``"penalty"``, but prediction cuts the scores of all
-        images at one value, at which the training images keep tau on average.
+        How the kept area is brought to tau.  ``"hinge"``: training penalizes only the area
+        beyond tau, and prediction keeps the most probable regions of each image within tau.
+        ``"penalty"``: training uses the method's own penalty; prediction is the same.
+        ``"threshold"``: as ``"penalty"``, but prediction cuts the scores of all images at one
+        value, at which the training images keep tau on average.
     **shared
         As for :class:`~p2pselect.P2PClassifier`.
     """
@@ -63,7 +72,7 @@ class BaselineClassifier(SelectiveImageClassifier):
 
     @property
     def _hinge(self) -> float | None:
-        """The tau of a training penalty on the kept area; None for the method's own."""
+        """The tau beyond which training penalizes the area; None for the method's own way."""
         return float(self.tau) if self.sparsity == "hinge" else None
 
     def _prediction_parameters(self) -> frozenset[str]:
@@ -85,16 +94,11 @@ class BaselineClassifier(SelectiveImageClassifier):
         ranked = break_ties(scores.maps[:, 0], scores.areas)[:, None]
         return RegionScores(ranked, scores.areas, scores.shown)
 
-    def _mask_counts(
-        self, logits: Tensor, areas: Tensor, offsets: Tensor, tau_grid: np.ndarray
-    ) -> Tensor:
+    def _selection_rule(self) -> SelectionRule:
+        rule = super()._selection_rule()
         if self.sparsity != "threshold":
-            return super()._mask_counts(logits, areas, offsets, tau_grid)
-        cuts = torch.tensor(np.interp(tau_grid, CUT_GRID, self.score_cuts_))
-        cuts[torch.from_numpy(tau_grid >= 1)] = -torch.inf
-        # Double precision: regions at the cut itself are kept.
-        below = torch.nextafter(cuts, torch.full_like(cuts, -torch.inf))
-        return threshold_counts(logits.double(), -below.to(logits.device))
+            return rule
+        return replace(rule, cut=ScoreCut(CUT_GRID, self.score_cuts_))
 
     def _needs_rows_for(self) -> str | None:
         cut = "sparsity='threshold'" if self.sparsity == "threshold" else None
@@ -103,14 +107,11 @@ class BaselineClassifier(SelectiveImageClassifier):
     def _after_training(self, data: TrainingData) -> None:
         if self.sparsity != "threshold":
             return
+        rule, grid = super()._selection_rule(), np.array([self.tau])
         logits, areas = [], []
-        run = Selections(self, data.images, data.regions, np.array([self.tau]), 1.0, "nothing")
-        for scores in run.scores():
+        for scores in PredictionRun(rule, data.images, data.regions, grid, 1.0).scores():
             real = scores.areas > 0
             logits.append(scores.maps[:, 0][real].cpu().numpy())
             areas.append(scores.areas[real].cpu().numpy())
-        values, weights = np.concatenate(logits), np.concatenate(areas)
-        order = np.argsort(-values)
-        kept = np.cumsum(weights[order]) / weights.sum()
-        last = np.searchsorted(kept, CUT_GRID + 1e-9, side="right") - 1
-        self.score_cuts_ = values[order][np.clip(last, 0, None)].astype(float).tolist()
+        cut = ScoreCut.of_scores(np.concatenate(logits), np.concatenate(areas), CUT_GRID)
+        self.score_cuts_ = cut.cuts

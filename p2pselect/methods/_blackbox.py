@@ -1,27 +1,35 @@
 """Blackbox: the same classifier on whole images, the upper bound of the paper's tables.
 
-Minimises the cross-entropy of the classifier on full images (paper, section 4).  Nothing
-is removed, so that its "explanation" is the whole image and its localization the share of
-the image that the object covers.
+Minimizes the cross-entropy of the classifier on full images (paper, section 4).  Nothing is
+removed: the "explanation" is the whole image, and its localization is the share of the image
+that the object covers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from p2pselect.estimators._base import SelectiveImageClassifier
-from p2pselect.methods._p2p_loss import full_image_objective
 from p2pselect.nn._model import RegionScores
 from p2pselect.nn._pooling import region_areas
+from p2pselect.selection import SelectionRule, keep_everything
+from p2pselect.training._objective import LossTerms, Step
 from p2pselect.training._phases import Phase
 
 
+def full_image_objective(step: Step) -> LossTerms:
+    """Cross-entropy of the classifier on whole images."""
+    logits = step.model(step.images)
+    return {"cross_entropy": F.cross_entropy(logits, step.target, reduction="none")}
+
+
 class FullImageModel(nn.Module):
-    """A classifier alone."""
+    """A classifier alone, without a selector."""
 
     def __init__(self, classifier: nn.Module):
         super().__init__()
@@ -67,7 +75,5 @@ class BlackboxClassifier(SelectiveImageClassifier):
         areas = region_areas(regions)
         return RegionScores(torch.zeros_like(areas)[:, None], areas)
 
-    def _mask_counts(
-        self, logits: Tensor, areas: Tensor, offsets: Tensor, tau_grid: np.ndarray
-    ) -> Tensor:
-        return (areas > 0).sum(dim=1, keepdim=True).expand(-1, len(tau_grid))
+    def _selection_rule(self) -> SelectionRule:
+        return replace(super()._selection_rule(), cut=keep_everything)

@@ -1,15 +1,15 @@
 """Blackbox Pixel: the classifier on an evenly thinned image (paper, section 4).
 
-Minimises the cross-entropy on :math:`x_m` with one fixed mask for all images that keeps a
-share tau of the pixels, spread evenly.  Nothing is selected: it tells how much of a
+Minimizes the cross-entropy on :math:`x_m` with one fixed mask for all images, which keeps a
+share tau of the pixels, spread evenly.  Nothing is selected: the method tells how much of a
 classifier's accuracy survives the loss of pixels alone.
 
 The paper does not say how the pixels are spaced.  Here they follow a low-discrepancy order
-(:mod:`p2pselect.nn._lattice`); thinning row by row would give stripes where 1 / tau divides
-the width.  On regions larger than a pixel, the order of their centres decides.
+(:func:`lattice_order`); thinning row by row would give stripes wherever 1 / tau divides the
+width.  For regions larger than a pixel, the position of their centers decides.
 
-Deviation: in the first half of training the share falls from 1 to tau.  A network from random
-weights learns shapes from whole images far sooner than from single pixels; the paper's
+Deviation: in the first half of training the share falls from 1 to tau.  A network with random
+weights learns shapes from whole images far sooner than from single pixels, whereas the paper's
 networks are pretrained.
 """
 
@@ -19,24 +19,55 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from p2pselect.methods._base import BaselineClassifier
 from p2pselect.methods._blackbox import FullImageModel
-from p2pselect.nn._lattice import region_lattice
 from p2pselect.nn._masking import apply_mask
 from p2pselect.nn._model import RegionScores
-from p2pselect.nn._pooling import region_areas, to_pixels
-from p2pselect.selection._certainty_search import budget_counts
+from p2pselect.nn._pooling import region_areas, region_mean, to_pixels
+from p2pselect.selection import budget_cut
 from p2pselect.training._objective import LossTerms, Step
 from p2pselect.training._phases import Phase
 
+# The multiplier whose lattices, from every 2nd to every 32nd pixel, have the longest shortest
+# vectors.
+_LEVELS, _STEP = 5, 13
+# Within a class: badly approximable by fractions, so that no row or column has too few pixels,
+# and independent of each other.
+_DOWN = (1 + 3 * 7**0.5) / 2
+_ACROSS = (3 + 2 * 17**0.5) / 4
+
+
+def lattice_order(rows: Tensor, columns: Tensor) -> Tensor:
+    r"""Position of pixels in a fixed low-discrepancy order, float32 in [0, 1).
+
+    A rank-1 lattice in van der Corput order: the class :math:`(13 r + c) \bmod 32` with its
+    bits reversed, and within a class the fractional part of :math:`r \alpha + c \beta`, where
+    :math:`\alpha = (1 + 3 \sqrt 7) / 2` and :math:`\beta = (3 + 2 \sqrt{17}) / 4`.  The pixels
+    below ``tau`` are a share ``tau`` of the image and, up to a pixel or two, of every row and
+    every column, and each of them has about the same space around it.  Those below 1/8 have a
+    period of 8 pixels in both directions, like the strides of convolutional networks, so that
+    all outputs of one kind see the image through the same holes.
+
+    Rows and columns are in pixels and have the same shape; they are rounded to whole pixels.
+    """
+    n_classes = 2**_LEVELS
+    index = (_STEP * rows.round().long() + columns.round().long()) % n_classes
+    reverse = sum(((index >> bit) & 1) << (_LEVELS - 1 - bit) for bit in range(_LEVELS))
+    within = (rows.double() * _DOWN + columns.double() * _ACROSS) % 1
+    return ((reverse + within) / n_classes).float()
+
 
 def lattice_scores(regions: Tensor) -> RegionScores:
-    """Scores that any image of these regions gets: 1/2 for the first, -1/2 for the last."""
+    """Scores that any image with these regions gets: 1/2 for the first, -1/2 for the last."""
+    n, h, w = regions.shape
     areas = region_areas(regions)
-    return RegionScores((0.5 - region_lattice(regions, areas))[:, None], areas)
+    grid = torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij")
+    centers = region_mean(torch.stack(grid).to(areas).expand(n, 2, h, w), regions, areas)
+    return RegionScores((0.5 - lattice_order(centers[:, 0], centers[:, 1]))[:, None], areas)
 
 
 @dataclass(frozen=True)
@@ -46,7 +77,7 @@ class LatticeObjective:
     tau: float
 
     def share_at(self, progress: float) -> float:
-        """Share shown when so much of training is done: 1, falling evenly in log to tau."""
+        """Share shown at this point of training: from 1 down to tau, evenly in the log."""
         return self.tau ** min(1.0, 2 * progress)
 
     def __call__(self, step: Step) -> LossTerms:
@@ -54,7 +85,8 @@ class LatticeObjective:
         share = np.array([self.share_at(step.progress)])
         logits = scores.maps[:, 0].masked_fill(scores.areas == 0, -float("inf"))
         ranking = logits.argsort(dim=1, descending=True)
-        counts = budget_counts(scores.areas.gather(1, ranking), share).clamp(min=1)
+        sorted_areas = scores.areas.gather(1, ranking)
+        counts = budget_cut(logits, sorted_areas, torch.zeros(1), share).clamp(min=1)
         ranks = ranking.argsort(dim=1)
         shown = apply_mask(step.images, to_pixels(ranks < counts, step.regions))
         terms = F.cross_entropy(step.model(shown), step.target, reduction="none")
@@ -67,7 +99,7 @@ class BlackboxPixelClassifier(BaselineClassifier):
     Parameters
     ----------
     **shared
-        As for :class:`~p2pselect.methods._base.BaselineClassifier`, without those of a
+        As for :class:`~p2pselect.methods.BaselineClassifier`, without those of a
         selector and without ``sparsity``.
 
     Examples
@@ -94,11 +126,3 @@ class BlackboxPixelClassifier(BaselineClassifier):
 
     def _scores(self, images: Tensor, regions: Tensor) -> RegionScores:
         return lattice_scores(regions)
-
-    def _mask_counts(
-        self, logits: Tensor, areas: Tensor, offsets: Tensor, tau_grid: np.ndarray
-    ) -> Tensor:
-        return budget_counts(areas, tau_grid)
-
-    def _after_training(self, data: object) -> None:
-        """There is no score to be cut."""

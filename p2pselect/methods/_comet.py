@@ -1,28 +1,27 @@
 r"""COMET: complete and faithful masks (Zhang, Lee & Wang, ECCV 2024, arXiv 2407.19308).
 
 A selector gives every pixel a continuous mask value m, a classifier P sees
-:math:`m \odot x`, and a frozen black box, the detector D, sees what is left.  Minimised:
+:math:`m \odot x`, and a frozen black box, the detector D, sees the rest.  Minimized are
 
 * by the classifier: :math:`L_P = CE(P(m \odot x), y)`;
 * by the selector: :math:`L_P + k \max(L_P - L_D + g, 0) + \lambda \max(\bar m - \tau, 0)`
   with :math:`L_D = CE(D((1 - m) \odot x), y)`: what is removed should be of no use to D.
 
-The margin compares batch means (by sample weight, where there are weights), the area is
-penalized per image, as in the released code (k = 4, g = 2, lambda = 100); its manuscript has
-:math:`-a L_D`, which is not bounded below.
+As in the released code (k = 4, g = 2, lambda = 100) the margin compares means over the batch,
+weighted by the sample weights, and the area is penalized per image.  The manuscript has
+:math:`-a L_D` instead of the margin, which is not bounded below.
 
-COMET-1 (``inverted=True``; paper, section 4) shows the classifier the inverse,
+COMET-1 (``inverted=True``; P2P paper, section 4) shows the classifier the inverse,
 :math:`(1 - m) \odot x`: it classifies from what a black box finds least important, and
 :math:`1 - m` is what is kept and ranked.  The paper does not say when the mask is inverted.
-``inversion="joint"``, the literal reading: the classifier of the formulas sees the inverse from
-the start, while the area of m is held to 1 - tau.  ``"after"``: the selector learns as above,
-and then another classifier, which starts as the black box, learns from the inverse.
+``inversion="joint"`` is the literal reading: the classifier of the formulas sees the inverse
+from the start, and the area of m is held to 1 - tau.  With ``"after"`` the selector learns as
+above, and then another classifier, which starts as the black box, learns from the inverse.
+:class:`COMET1Classifier` discusses what supports either reading.
 
-:class:`COMET1Classifier` says what speaks for either.
-
-Deviations from the released code: removed is black, not the mean color; the detector is in
-eval mode, so that its batch statistics stay as they are; the classifier is not chosen by
-its validation accuracy.
+Deviations from the released code: removed pixels are black, not the mean color; the detector
+is in eval mode, so that its batch statistics do not drift; the classifier is not chosen by its
+validation accuracy.
 """
 
 from __future__ import annotations
@@ -37,8 +36,7 @@ import torch.nn.functional as F
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor
 
-from p2pselect.methods._taught import TaughtClassifier
-from p2pselect.methods._teaching import copy_blackbox
+from p2pselect.methods._blackbox_guided import BlackboxGuidedClassifier, copy_blackbox
 from p2pselect.nn._masking import apply_mask
 from p2pselect.nn._model import RegionScores
 from p2pselect.nn._pooling import to_pixels
@@ -49,7 +47,7 @@ from p2pselect.training._phases import Phase
 
 @dataclass(frozen=True)
 class COMETObjective:
-    """What selector and classifier of COMET learn from one forward pass."""
+    """What the selector and the classifier of COMET learn from one forward pass."""
 
     tau: float
     margin_weight: float = 4.0
@@ -80,33 +78,33 @@ class COMETObjective:
 
 
 def inverse_objective(step: Step) -> LossTerms:
-    """Cross-entropy of the classifier on what the selector, which does not learn, removes."""
+    """Cross-entropy of the classifier on what the frozen selector removes."""
     with torch.no_grad():
         mask = step.model.score(step.images, step.regions).maps[:, 0].sigmoid()
     logits = step.model.classify(step.images, step.regions, 1 - mask)
     return {"cross_entropy": F.cross_entropy(logits, step.target, reduction="none")}
 
 
-class COMETClassifier(TaughtClassifier):
-    r"""Continuous masks whose rest is of no use to a black box.
+class COMETClassifier(BlackboxGuidedClassifier):
+    r"""Continuous masks that leave nothing of use to a black box.
 
     Parameters
     ----------
     mask : {"soft", "hard"}, default="soft"
-        What the classifier sees at prediction: the continuous mask that it was trained
-        on, which removes nothing for good, or the binary mask of area tau.
+        What the classifier sees at prediction: the image under the continuous mask that it
+        was trained on, which removes nothing for good, or under the binary mask of area tau.
     inverted : bool, default=False
         Show the classifier 1 - m (COMET-1).
     inversion : {"joint", "after"}, default="joint"
-        When COMET-1 inverts the mask: from the start, or once the selector has learned, with
-        ``max_epochs`` more for the classifier.
+        When COMET-1 inverts the mask: from the start, or once the selector has learned, which
+        takes ``max_epochs`` more for the classifier.
     margin_weight, margin : float, default=4 and 2
         k and g.
     area_weight : float, default=100
         :math:`\lambda`, on the mean mask beyond tau.
     **shared
-        As for :class:`~p2pselect.methods._taught.TaughtClassifier`; ``sparsity="penalty"``
-        is the same as ``"hinge"`` here.
+        As for :class:`~p2pselect.methods.BlackboxGuidedClassifier`;
+        ``sparsity="penalty"`` is the same as ``"hinge"`` here.
 
     Examples
     --------
@@ -120,7 +118,7 @@ class COMETClassifier(TaughtClassifier):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        **TaughtClassifier._parameter_constraints,
+        **BlackboxGuidedClassifier._parameter_constraints,
         "mask": [StrOptions({"soft", "hard"})],
         "inverted": ["boolean"],
         "inversion": [StrOptions({"joint", "after"})],
@@ -180,7 +178,7 @@ class COMET1Classifier(COMETClassifier):
 
     Notes
     -----
-    What speaks for ``"joint"`` is the paper's localization of COMET-1, in per cent over ten
+    The evidence for ``"joint"`` is the paper's localization of COMET-1, in percent over ten
     seeds, beside that of random masks and of COMET (Tables 2 and 3):
 
     =========== ============= ====== ============
@@ -192,15 +190,15 @@ class COMET1Classifier(COMETClassifier):
     BAM-Scene   77.85 ± 10.56 77.06  98.49 ± .63
     =========== ============= ====== ============
 
-    It is below random on the first two sets, and not to be told from random on the other two,
-    where seeds differ by eleven points. With ``"after"`` the selector is COMET's own, whose
-    seeds agree to less than a point there. Its mask of a fifth of the image leaves 6 % of the
-    image to objects of BAM-Object that it does not cover: a mask of another fifth would have
-    about 8 % of itself on the object, and no more than 32 %, where the paper has 28 % on
-    average. So the BAM sets speak for ``"joint"``, and the other two fit both readings. On
-    digit scenes three seeds of ``"joint"`` have .34, .34 and .02 where random masks have .12;
-    ``"after"`` has .06 on average. One thing speaks for ``"after"``: it is as accurate as
-    COMET, as COMET-1 is in the paper, while a short ``"joint"`` training is less accurate.
+    It is below random on the first two sets and indistinguishable from random on the other two,
+    where seeds differ by eleven points.  With ``"after"`` the selector is COMET's own, whose
+    seeds agree to less than a point there.  COMET's mask, a fifth of the image, leaves 6 % of
+    the image to objects of BAM-Object that it does not cover: a mask of another fifth would
+    have about 8 % of its area on the object, and at most 32 %, where the paper reports 28 % on
+    average.  The BAM sets thus support ``"joint"``, and the other two fit both readings.  On
+    digit scenes three seeds of ``"joint"`` reach .34, .34 and .02 where random masks have .12;
+    ``"after"`` reaches .06 on average.  One observation supports ``"after"``: it is as accurate
+    as COMET, as COMET-1 is in the paper, while a short ``"joint"`` training is less accurate.
 
     Examples
     --------

@@ -1,8 +1,8 @@
 r"""DiET: distractor erasure tuning (Bhalla, Srinivas & Lakkaraju, NeurIPS 2023).
 
-No selector: every training image i has a mask :math:`M_i \in [0, 1]` of its own, on a grid
-of cells.  A copy f of a black box g learns to predict as g does from the masked image.
-K stages minimise in turn, with f frozen,
+There is no selector: every training image i has a mask :math:`M_i \in [0, 1]` of its own, on a
+grid of cells.  A copy f of a black box g learns to predict from the masked image as g does from
+the whole one.  Each of K stages minimizes in turn, with f frozen,
 
 .. math:: \min_M\; w_k \overline{M} + \|f(x) - f(x_M)\|_1, \quad w_k = 1 - 0.9\, k / K
 
@@ -10,24 +10,26 @@ and, after rounding the masks at a threshold that rises from .1 to .42,
 
 .. math:: \min_f\; \|g(x) - f(x)\|_1 + \|f(x) - f(x_M)\|_1
 
-over softmax outputs; in training, removed pixels take one random colour per image and step.
+over softmax outputs.  In training, removed pixels take one random color per image and step.
 For new images masks are found in the same way (w = 1, black), so that every prediction is an
-optimisation; labels have no part in it.
+optimization; labels play no part in it.
 
 Deviations from the released code, in which both loops may stop where they began: masks stop
-when they stand still (not when the loss does), steps are large enough to get there, loops
-are capped.  ``convergence="loss", mask_step=0.003`` are as released: masks then often stay
-near 1, f never sees masked images, localization is the random row, as in the paper's tables.
-The area tau keeps exactly as much; released, a mask of ones came out empty.  f learns for
-``max_epochs`` epochs in all, on views without augmentation: a mask belongs to one view.
+when they no longer move (not when the loss does), steps are large enough to get there, and
+loops are capped.  ``convergence="loss", mask_step=0.003`` is as released: masks then often stay
+near 1, f never sees masked images, and localization is that of random masks, as in the paper's
+tables.  The area tau is kept exactly; as released, a mask of ones came out empty.  f learns for
+``max_epochs`` epochs in all, on views without augmentation, because a mask belongs to one view.
 
-``amortized=True`` is ours: a selector gives the masks, learned together with f by the same
-two losses; new images need no optimisation.
+:class:`AmortizedDiETClassifier` is ours: a selector that learns together with f by the same two
+losses gives the masks, so that new images need no optimization.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -35,37 +37,248 @@ import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
-from p2pselect.methods._diet_loss import AmortizedDiETObjective, DiETStage, MaskTable
-from p2pselect.methods._instance_masks import InstanceMasks, cell_grid, spread_cells
-from p2pselect.methods._taught import TaughtClassifier, TaughtModel
-from p2pselect.methods._teaching import copy_blackbox
+from p2pselect.exceptions import P2PSelectWarning
+from p2pselect.methods._base import area_penalty
+from p2pselect.methods._blackbox_guided import (
+    BlackboxGuidedClassifier,
+    BlackboxGuidedModel,
+    copy_blackbox,
+    l1_distance,
+    teacher_logits,
+)
 from p2pselect.nn._model import RegionScores
-from p2pselect.nn._pooling import region_areas
+from p2pselect.nn._pooling import region_areas, region_mean, to_pixels
+from p2pselect.training._loss_terms import expected_kept_fraction
+from p2pselect.training._objective import LossTerms, Step
 from p2pselect.training._phases import Phase
 
+#: Mean and standard deviation of the colors that removed pixels take in training.
+_COLOR_MEAN, _COLOR_STD = (0.527, 0.447, 0.403), (0.229, 0.224, 0.225)
 
-class DiETClassifier(TaughtClassifier):
-    """A mask of its own for every image, and a classifier that agrees with a black box.
+
+# -- masks of their own ----------------------------------------------------------------------
+
+
+def random_colors(n: int, device: torch.device) -> Tensor:
+    """One constant color per image, (n, 3, 1, 1) in [0, 1]."""
+    mean = torch.tensor(_COLOR_MEAN, device=device)
+    std = torch.tensor(_COLOR_STD, device=device)
+    return torch.normal(mean.expand(n, 3), std.expand(n, 3)).clamp(0, 1)[:, :, None, None]
+
+
+def blend(images: Tensor, pixel_masks: Tensor, colors: Tensor) -> Tensor:
+    """Images whose removed pixels have these colors."""
+    return colors + pixel_masks[:, None] * (images - colors)
+
+
+def full_cells(n: int, image_size: int, cell_size: int, device: torch.device) -> Tensor:
+    """Cells of masks that keep everything, (n, c, c)."""
+    side = max(1, round(image_size / cell_size))
+    return torch.ones(n, side, side, device=device)
+
+
+def cells_to_regions(cells: Tensor, regions: Tensor, areas: Tensor) -> Tensor:
+    """Mask value of every region, (n, d): the mean of the enlarged cells over its pixels."""
+    return region_mean(cells[:, None], regions, areas)[:, 0]
+
+
+@dataclass(frozen=True)
+class MaskOptimizer:
+    r"""Gradient descent on :math:`w \bar M + |f(x) - f(x_M)|_1` over cells M in [0, 1].
+
+    Every image has its own loss, so its mask does not depend on the images beside it.
+    """
+
+    area_weight: float  # w
+    tau: float | None  # penalize the mean of M only beyond tau
+    step: float  # how far the gradient of the area, of weight 1, moves a cell
+    max_steps: int
+    # When an image is done: its mask moves by less than .001 on average, after ten steps
+    # ("mask"), or its loss is within half a percent of that two steps before ("loss").
+    convergence: str
+    random: bool  # removed pixels take random colors instead of black
+
+    def optimize(
+        self, classifier: nn.Module, images: Tensor, regions: Tensor, cells: Tensor
+    ) -> Tensor:
+        """Improve ``cells`` (n, c, c); the classifier stays as it is."""
+        areas = region_areas(regions)
+        full = teacher_logits(classifier, images)
+        colors = torch.zeros(len(images), 3, 1, 1, device=images.device)
+        busy = torch.ones(len(images), dtype=torch.bool, device=images.device)
+        losses: list[Tensor] = []
+        for number in range(self.max_steps):
+            if self.random:
+                colors = random_colors(len(images), images.device)
+            cells = cells.detach().requires_grad_()
+            masks = cells_to_regions(cells, regions, areas)
+            out = classifier(blend(images, to_pixels(masks, regions), colors))
+            area = area_penalty(expected_kept_fraction(masks, areas), self.tau)
+            loss = self.area_weight * area + l1_distance(full, out)
+            (gradient,) = torch.autograd.grad(loss.sum(), cells)
+            moved = (cells - self.step * cells[0].numel() * gradient).detach().clamp(0, 1)
+            moved = torch.where(busy[:, None, None], moved, cells.detach())
+            losses.append(loss.detach())
+            busy = busy & ~self._done(number, losses, (moved - cells.detach()).abs())
+            cells = moved
+            if not busy.any():
+                break
+        return cells.detach()
+
+    def _done(self, number: int, losses: list[Tensor], change: Tensor) -> Tensor:
+        if self.convergence == "mask":
+            return (change.mean(dim=(1, 2)) < 1e-3) & (number >= 10)
+        if number < 2:
+            return torch.zeros_like(losses[-1], dtype=torch.bool)
+        return (losses[-1] / losses[-3].clamp(min=1e-9) - 1).abs() < 5e-3
+
+
+class MaskTable:
+    """Cells of every training image's mask, for one ``fit`` or ``partial_fit``.
+
+    The next call may bring other images, whose masks are found from the start.
+    """
+
+    def __init__(self, cell_size: int):
+        self.cell_size = cell_size
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop the masks; the next stage starts from masks that keep everything."""
+        self.cells = torch.empty(0)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no stage has found masks for the current images."""
+        return not len(self.cells)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        return {"cells": self.cells}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what a checkpoint has kept."""
+        self.cells = state["cells"]
+
+    def improve(
+        self, model: Any, data: Any, optimizer: MaskOptimizer, threshold: float
+    ) -> None:
+        """Find the masks of all images of a training set, and round them."""
+        device = next(model.classifier.parameters()).device
+        if self.is_empty:
+            self.cells = full_cells(len(data), data.views.image_size, self.cell_size, device)
+        model.eval()
+        for start in range(0, len(data), 64):
+            rows = list(range(start, min(start + 64, len(data))))
+            inputs, _ = data.batch(rows)
+            images = inputs["images"].to(device).permute(0, 3, 1, 2)
+            images = images.float() / 255 if images.dtype == torch.uint8 else images.float()
+            found = optimizer.optimize(
+                model.classifier, images, inputs["regions"].to(device), self.cells[rows]
+            )
+            self.cells[rows] = found
+        if self.cells.mean() > 0.9:
+            warnings.warn(
+                f"masks keep {self.cells.mean():.0%} of the pixels when they are rounded: they "
+                "have hardly moved, and the classifier will not learn from masked images; "
+                "raise mask_step or max_steps, or use convergence='mask'",
+                P2PSelectWarning,
+                stacklevel=2,
+            )
+        self.cells = (self.cells > threshold).to(self.cells.dtype)
+
+
+# -- losses ----------------------------------------------------------------------------------
+
+
+def distillation(step: Step, full: Tensor, masked: Tensor) -> Tensor:
+    """What the classifier learns: to agree with the black box, masked or not; shape (n,)."""
+    teacher = teacher_logits(step.model.blackbox, step.images)
+    return l1_distance(teacher, full) + l1_distance(full, masked)
+
+
+@dataclass(frozen=True)
+class DiETStage:
+    """One stage: first the masks, then the classifier on the masked images."""
+
+    memory: MaskTable
+    optimizer: MaskOptimizer
+    threshold: float
+    first: bool
+
+    def begin(self, model: Any, data: Any) -> None:
+        """Find the masks of the training images under the classifier as it is."""
+        if self.first:
+            copy_blackbox(model, data)
+        self.memory.improve(model, data, self.optimizer, self.threshold)
+
+    def before_epoch(self, model: Any, data: Any) -> None:
+        """Find masks where training goes on with images that have none yet."""
+        if self.memory.is_empty:
+            self.memory.improve(model, data, self.optimizer, self.threshold)
+
+    def __call__(self, step: Step) -> LossTerms:
+        full = step.model(step.images)
+        if not step.model.classifier.training:
+            # Held-out images have no masks; only the agreement on whole images is known.
+            teacher = teacher_logits(step.model.blackbox, step.images)
+            return {"distillation": l1_distance(teacher, full)}
+        cells = self.memory.cells[step.index.to(self.memory.cells.device)]
+        masks = cells_to_regions(cells, step.regions, region_areas(step.regions))
+        colors = random_colors(len(step.images), step.images.device)
+        shown = blend(step.images, to_pixels(masks, step.regions), colors)
+        return {"distillation": distillation(step, full, step.model(shown))}
+
+
+@dataclass(frozen=True)
+class AmortizedDiETObjective:
+    """Both losses in one step: continuous masks for the selector, rounded ones for f."""
+
+    area_weight: float = 1.0
+    tau: float | None = None
+
+    def __call__(self, step: Step) -> LossTerms:
+        scores = step.model.score(step.images, step.regions)
+        masks = scores.maps[:, 0].sigmoid()
+        rounded = (masks > 0.1 + 0.4 * step.progress).to(masks.dtype)
+        colors = random_colors(len(masks), masks.device)
+        full = step.model(step.images)
+        soft, hard = (
+            step.model(blend(step.images, to_pixels(m, step.regions), colors))
+            for m in (masks, rounded)
+        )
+        weight = self.area_weight * (1 - 0.9 * step.progress)
+        kept = expected_kept_fraction(masks, scores.areas)
+        return {
+            "selector/area": weight * area_penalty(kept, self.tau),
+            "selector/distance": l1_distance(full.detach(), soft),
+            "classifier/distillation": distillation(step, full, hard),
+        }
+
+
+# -- the methods -----------------------------------------------------------------------------
+
+
+class DiETClassifier(BlackboxGuidedClassifier):
+    """Optimizes a mask for every image; its classifier agrees with a black box.
 
     Parameters
     ----------
-    amortized : bool, default=False
-        Let a selector give the masks instead of an optimisation per image.
     n_stages : int, default=5
-        K; among them ``max_epochs`` are divided, at least one epoch each.
+        K.  The ``max_epochs`` epochs are divided among the stages, at least one for each.
     cell_size : int, default=8
         Side in pixels of a cell of the masks, which are enlarged bilinearly.
     mask_step : float, default=0.05
-        How far the area's penalty alone moves a cell per step.
+        How far the penalty on the area alone moves a cell per step.
     max_steps : int, default=60
         Most steps that a mask gets, per stage and at prediction.
     convergence : {"mask", "loss"}, default="mask"
-        What has to stand still for a mask to be done.
+        What has to stand still for a mask to be finished.
     area_weight : float, default=1
         Factor on w.
     **shared
-        As for :class:`~p2pselect.methods._taught.TaughtClassifier`; ``selector`` is used
-        if ``amortized``, ``augment`` too.
+        As for :class:`~p2pselect.methods.BlackboxGuidedClassifier`, without those of a
+        selector and without ``augment``.
 
     Examples
     --------
@@ -78,8 +291,7 @@ class DiETClassifier(TaughtClassifier):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        **TaughtClassifier._parameter_constraints,
-        "amortized": ["boolean"],
+        **BlackboxGuidedClassifier._parameter_constraints,
         "n_stages": [Interval(Integral, 1, None, closed="left")],
         "cell_size": [Interval(Integral, 1, None, closed="left")],
         "mask_step": [Interval(Real, 0, None, closed="neither")],
@@ -87,11 +299,11 @@ class DiETClassifier(TaughtClassifier):
         "convergence": [StrOptions({"mask", "loss"})],
         "area_weight": [Interval(Real, 0, None, closed="left")],
     }
+    _unused = frozenset({"selector", "selector_options", "selector_image_size", "augment"})
 
     def __init__(
         self,
         *,
-        amortized: bool = False,
         n_stages: int = 5,
         cell_size: int = 8,
         mask_step: float = 0.05,
@@ -101,7 +313,6 @@ class DiETClassifier(TaughtClassifier):
         **shared: Any,
     ):
         super().__init__(**shared)
-        self.amortized = amortized
         self.n_stages = n_stages
         self.cell_size = cell_size
         self.mask_step = mask_step
@@ -109,21 +320,18 @@ class DiETClassifier(TaughtClassifier):
         self.convergence = convergence
         self.area_weight = area_weight
 
-    def _build_model(self, n_classes: int) -> TaughtModel:
-        if self.amortized:
-            return super()._build_model(n_classes)
+    def _build_model(self, n_classes: int) -> BlackboxGuidedModel:
         classifier = self._build_classifier(n_classes)
-        return TaughtModel(nn.Identity(), classifier, self._build_classifier(n_classes))
+        return BlackboxGuidedModel(nn.Identity(), classifier, self._build_classifier(n_classes))
 
     def _needs_rows_for(self) -> str | None:
-        table = None if self.amortized else "its table of masks (amortized=False)"
-        return super()._needs_rows_for() or table
+        return super()._needs_rows_for() or "the table of masks of a DiETClassifier"
 
-    def _views(self) -> Any:
-        return self.augment if self.amortized else None
+    def _views(self) -> None:
+        """No augmentation: a mask belongs to one view of its image."""
 
-    def _search(self, weight: float, random: bool) -> InstanceMasks:
-        return InstanceMasks(
+    def _optimizer(self, weight: float, random: bool) -> MaskOptimizer:
+        return MaskOptimizer(
             weight * self.area_weight,
             self._hinge,
             self.mask_step,
@@ -133,23 +341,17 @@ class DiETClassifier(TaughtClassifier):
         )
 
     def _phases(self) -> Sequence[Phase]:
-        first = self._blackbox_phase()
-        if self.amortized:
-            objective = AmortizedDiETObjective(self.area_weight, self._hinge)
-            both = ("selector", "classifier")
-            return [*first, Phase("joint", self.max_epochs, objective, both, copy_blackbox)]
         table, phases = MaskTable(self.cell_size), []
         for k in range(self.n_stages):
             done = k / self.n_stages
-            stage = DiETStage(
-                table, self._search(1 - 0.9 * done, True), 0.1 + 0.4 * done, k == 0
-            )
+            optimizer = self._optimizer(1 - 0.9 * done, True)
+            stage = DiETStage(table, optimizer, 0.1 + 0.4 * done, k == 0)
             # Epochs are dealt out evenly, the first stages getting one more.
             epochs = -(-(self.max_epochs - k) // self.n_stages)
             epochs = max(epochs, min(1, self.max_epochs))
             hooks = (stage.begin, stage.before_epoch)
             phases.append(Phase(f"stage {k + 1}", epochs, stage, ("classifier",), *hooks))
-        return [*first, *phases]
+        return [*self._blackbox_phase(), *phases]
 
     def _train(self, *args: Any, **kwargs: Any) -> None:
         try:
@@ -166,13 +368,47 @@ class DiETClassifier(TaughtClassifier):
         return [*epochs[:first], sum(epochs[first:])]
 
     def _scores(self, images: Tensor, regions: Tensor) -> RegionScores:
-        if self.amortized:
-            return super()._scores(images, regions)
         areas = region_areas(regions)
         with torch.inference_mode(False), torch.enable_grad():
             own, labels = images.clone(), regions.clone()
-            cells = cell_grid(len(own), self.image_size, self.cell_size, own.device)
-            search = self._search(1.0, False)
-            cells = search.fit(self.module_.classifier, own, labels, cells)
-        masks = spread_cells(cells, regions, areas).clamp(1e-6, 1 - 1e-6)
+            cells = full_cells(len(own), self.image_size, self.cell_size, own.device)
+            optimizer = self._optimizer(1.0, False)
+            cells = optimizer.optimize(self.module_.classifier, own, labels, cells)
+        masks = cells_to_regions(cells, regions, areas).clamp(1e-6, 1 - 1e-6)
         return RegionScores(masks.logit()[:, None], areas)
+
+
+class AmortizedDiETClassifier(BlackboxGuidedClassifier):
+    """DiET with a selector that gives the masks, instead of an optimization per image.
+
+    Parameters
+    ----------
+    area_weight : float, default=1
+        Factor on w.
+    **shared
+        As for :class:`~p2pselect.methods.BlackboxGuidedClassifier`.
+
+    Examples
+    --------
+    >>> from p2pselect import datasets, presets
+    >>> scenes = datasets.make_digit_scenes(24, image_size=32, random_state=0)
+    >>> settings = {**presets.SMALL, "image_size": 32, "max_epochs": 1}
+    >>> clf = AmortizedDiETClassifier(**AmortizedDiETClassifier.known(settings))
+    >>> clf.fit(scenes.images, scenes.target % 2).predict(scenes.images).shape
+    (24,)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **BlackboxGuidedClassifier._parameter_constraints,
+        "area_weight": [Interval(Real, 0, None, closed="left")],
+    }
+
+    def __init__(self, *, area_weight: float = 1.0, **shared: Any):
+        super().__init__(**shared)
+        self.area_weight = area_weight
+
+    def _phases(self) -> Sequence[Phase]:
+        objective = AmortizedDiETObjective(self.area_weight, self._hinge)
+        both = ("selector", "classifier")
+        joint = Phase("joint", self.max_epochs, objective, both, copy_blackbox)
+        return [*self._blackbox_phase(), joint]

@@ -1,4 +1,8 @@
-"""Gradients through binary masks: of E[reward(s)], s ~ Bernoulli(sigmoid(l)), in l."""
+"""Gradients through binary masks: of E[reward(s)] in l, where s ~ Bernoulli(sigmoid(l)).
+
+Logits and masks have the shape (n, d); ``present`` (n, d) is 0 for padding.  An estimator
+returns a surrogate (n,) to maximize, of which only the gradient means something.
+"""
 
 from __future__ import annotations
 
@@ -24,45 +28,21 @@ def sample_bernoulli(logits: Tensor) -> Tensor:
 
 
 def reinforce(logits: Tensor, masks: Tensor, reward: Tensor, present: Tensor) -> Tensor:
-    r"""Surrogate to maximise: reward times the log-probability of the sampled masks.
-
-    Parameters
-    ----------
-    logits, masks : Tensor of shape (n, d)
-        ``masks`` binary, sampled from the logits.
-    reward : Tensor of shape (n,)
-        Of the masks, less whatever does not depend on them; treated as a constant.
-    present : Tensor of shape (n, d)
-        0 for padding.
-    """
+    r"""REINFORCE: the reward (n,), a constant, times the log-probability of sampled masks."""
     return reward.detach() * bernoulli_log_prob(logits, masks, present)
 
 
 def rebar(logits: Tensor, reward: Reward, present: Tensor, temperature: float = 0.1) -> Tensor:
-    r"""Surrogate to maximise, whose gradient is REBAR's (Tucker et al., 2017).
+    r"""REBAR (Tucker et al., 2017), with one sample and three calls of the reward.
 
     With :math:`u, v` uniform, :math:`z = l + \operatorname{logit}(u)`, the mask
     :math:`s = 1[z > 0]`, :math:`\tilde z` a draw of z given s, and the relaxed rewards
-    :math:`c = F(\sigma(z / T))`, :math:`\tilde c = F(\sigma(\tilde z / T))`:
+    :math:`c = F(\sigma(z / T))`, :math:`\tilde c = F(\sigma(\tilde z / T))`, the surrogate is
 
     .. math:: (F(s) - \tilde c)\, \log q(s) + c - \tilde c
 
     where the bracket is a constant and gradients flow through :math:`z` and
-    :math:`\tilde z`.  Unbiased for every temperature; control-variate weight 1.
-
-    Parameters
-    ----------
-    logits : Tensor of shape (n, d)
-    reward : callable
-        Maps masks (n, d) to (n,); called three times.
-    present : Tensor of shape (n, d)
-        0 for padding.
-    temperature : float, default=0.1
-
-    Returns
-    -------
-    Tensor of shape (n,)
-        Only its gradient means something.
+    :math:`\tilde z`.  It is unbiased at every temperature; the control-variate weight is 1.
     """
     u, v = (torch.rand_like(logits).clamp(1e-6, 1 - 1e-6) for _ in range(2))
     z = logits + torch.logit(u)

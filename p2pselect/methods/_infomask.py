@@ -1,25 +1,23 @@
 r"""InfoMask: masks through an information bottleneck (Taghanaki et al., MICCAI 2019).
 
 The selector gives every location a mean and a log-variance; :math:`z \sim N(\mu, \sigma^2)`
-becomes the semi-hard mask :math:`m = \max(\sigma(z) - t, 0)`, exactly 0 or in (0, 1 - t],
-and all networks together minimise
+becomes the semi-hard mask :math:`m = \max(\sigma(z) - t, 0)`, which is exactly 0 or in
+(0, 1 - t], and all networks together minimize
 
 .. math:: CE(f(m \odot x), y) + \beta\, KL(N(\mu, \sigma^2) \,\|\, N(0, 1))
 
-with t = .2 and beta = .5.  Read from the abstract and from PointMask, the same author's
-method for point clouds: there is no public code for images.
+with t = .2 and beta = .5.  There is no public code for images: this follows the abstract, and
+PointMask, the same author's method for point clouds.
 
-With the KL summed over thousands of locations (``kl_reduction="sum"``) it swamps the
-cross-entropy: the posterior collapses to the prior, and the mask that the classifier is shown
-to noise.  The paper reports the random row's localization for this method (Table 6).  Regions
-are ranked by :math:`\mu`, and what little of it a collapsed posterior keeps can still point at
-the object: here localization is often far above the random row.  ``"mean"`` averages over
-locations.
+Summed over thousands of locations (``kl_reduction="sum"``) the KL swamps the cross-entropy: the
+posterior collapses to the prior, and the mask that the classifier sees to noise.  The paper
+reports the localization of random masks for this method (Table 6).  Regions are ranked by
+:math:`\mu`, and the little of it that a collapsed posterior keeps can still point at the
+object, so localization is often far above random here.  ``"mean"`` averages over locations.
 
-As in PointMask, the mask that is shown is drawn at prediction, too: a classifier that has seen
-noise only is lost on the dim gray veil that the mean of a collapsed posterior is.  The noise
-is the same for every image, so that a prediction does not depend on what is predicted beside
-it.
+As in PointMask, the mask is drawn at prediction, too: a classifier that has only seen noise
+fails on the dim gray veil that the mean of a collapsed posterior is.  The noise is the same for
+every image, so that a prediction does not depend on the other images of its batch.
 """
 
 from __future__ import annotations
@@ -35,8 +33,7 @@ import torch.nn.functional as F
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
-from p2pselect.methods._area_penalty import area_penalty
-from p2pselect.methods._base import BaselineClassifier
+from p2pselect.methods._base import BaselineClassifier, area_penalty
 from p2pselect.nn._model import RegionScores, SelectiveModel
 from p2pselect.training._loss_terms import expected_kept_fraction
 from p2pselect.training._objective import LossTerms, Step
@@ -44,7 +41,7 @@ from p2pselect.training._phases import Phase
 
 
 def semi_hard_mask(z: Tensor, threshold: float) -> Tensor:
-    """Mask values: 0 where sigmoid(z) is below the threshold, the excess above it."""
+    """Mask values: the excess of sigmoid(z) over the threshold, 0 below it."""
     return torch.relu(z.sigmoid() - threshold)
 
 
@@ -54,7 +51,7 @@ def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
 
 
 def fixed_noise(like: Tensor) -> Tensor:
-    """Standard normal numbers by region, the same for every row of a tensor (n, d)."""
+    """Standard normal noise by region, the same for every row of a tensor (n, d)."""
     noise = np.random.default_rng(0).standard_normal(like.shape[1], dtype=np.float32)
     return torch.from_numpy(noise).to(like).expand_as(like)
 
@@ -94,20 +91,21 @@ class InfoMaskClassifier(BaselineClassifier):
     Parameters
     ----------
     mask : {"soft", "hard"}, default="soft"
-        What the classifier sees at prediction: the semi-hard mask, or the binary one of
-        area tau.
+        What the classifier sees at prediction: the image under the semi-hard mask, or under
+        the binary one of area tau.
     noise : bool, default=True
-        Draw z at prediction, as in training; else it is the mean.  Only the semi-hard mask
-        depends on it: the ranking and the binary masks are those of the mean.
+        Draw z at prediction, as in training; otherwise z is the mean.  Only the semi-hard mask
+        depends on this: the ranking and the binary masks are those of the mean.
     beta : float, default=0.5
         Weight of the divergence from the prior.
     kl_reduction : {"sum", "mean"}, default="sum"
-        Over the regions of an image.
+        How the divergences of the regions of an image are combined.
     threshold : float in [0, 1), default=0.2
-        t: what is subtracted before values below 0 are cut.
+        t, which is subtracted from the sigmoid before negative values are cut to 0.
     **shared
-        As for :class:`~p2pselect.methods._base.BaselineClassifier`.  The method penalises
-        information, not area; ``sparsity="hinge"`` adds the mean mask beyond tau.
+        As for :class:`~p2pselect.methods.BaselineClassifier`, with ``sparsity="penalty"`` as
+        the default.  The method penalizes information, not area; ``"hinge"`` adds a penalty on
+        the mean mask beyond tau.
 
     Examples
     --------

@@ -1,16 +1,16 @@
 r"""INVASE: actor, critic and baseline (Yoon, Jordon & van der Schaar, ICLR 2019).
 
-The actor (selector) samples s ~ Bernoulli(sigmoid(l)); the critic (classifier) minimises
-:math:`CE(f(s \odot x), y)`, the baseline network :math:`CE(b(x), y)`, and the actor
-maximises by REINFORCE
+The actor (selector) samples s ~ Bernoulli(sigmoid(l)); the critic (classifier) minimizes
+:math:`CE(f(s \odot x), y)`, the baseline network minimizes :math:`CE(b(x), y)`, and the actor
+maximizes by REINFORCE
 
 .. math:: (CE(b(x), y) - CE(f(s \odot x), y))\, \log q(s) - \lambda\, \overline{\sigma(l)}
 
-with the bracket as a constant and lambda = .1.  All three learn in every step.
+where the bracket is treated as a constant and lambda = .1.  All three learn in every step.
 
 Deviations from the released code: all gradients come from the same forward pass, not from
-three in a row; prediction ranks by probability, it does not sample anew.  Like L2X, and
-unlike REAL-X, critic and actor learn together, so that the mask can encode the label.
+three in a row; prediction ranks by probability and does not sample.  As in L2X, and unlike in
+REAL-X, critic and actor learn together, so that the mask can encode the label.
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ import torch.nn.functional as F
 from sklearn.utils._param_validation import Interval
 from torch import nn
 
-from p2pselect.methods._area_penalty import area_penalty
-from p2pselect.methods._base import BaselineClassifier
+from p2pselect.methods._base import BaselineClassifier, area_penalty
 from p2pselect.methods._gradient_estimators import reinforce, sample_bernoulli
 from p2pselect.nn._model import SelectiveModel
 from p2pselect.training._loss_terms import expected_kept_fraction
@@ -35,7 +34,7 @@ from p2pselect.training._phases import Phase
 
 
 class ActorCriticModel(SelectiveModel):
-    """Actor and critic, and the baseline network that sees everything, in training only."""
+    """Actor and critic, and a baseline network that sees everything, for training only."""
 
     def __init__(self, selector: nn.Module, classifier: nn.Module, baseline: nn.Module):
         super().__init__(selector, classifier)
@@ -74,13 +73,14 @@ class INVASEClassifier(BaselineClassifier):
     Parameters
     ----------
     regions : str, callable or SuperpixelTransformer, default="grid"
-        The variance of the gradient grows with the number of regions.
+        What is kept or removed together.  The variance of the gradient grows with the number
+        of regions.
     area_weight : float, default=0.1
-        Lambda, on the mean selection probability.
+        Lambda, the weight of the mean selection probability.
     use_baseline : bool, default=True
-        Subtract the loss of a network that sees everything from the critic's.
+        Compare the critic's loss with that of a network that sees everything.
     **shared
-        As for :class:`~p2pselect.methods._base.BaselineClassifier`.
+        As for :class:`~p2pselect.methods.BaselineClassifier`.
 
     Examples
     --------

@@ -1,13 +1,14 @@
-r"""L2X: learning to explain, with k regions exactly (Chen et al., ICML 2018).
+r"""L2X: learning to explain with exactly k regions (Chen et al., ICML 2018).
 
 The mask is the elementwise maximum of k independent Gumbel-softmax vectors over the D
 regions, :math:`m_j = \max_{i \le k} \operatorname{softmax}_j((l + g_i) / T)` at T = .1: a
-relaxed k-hot vector.  Selector and classifier together minimise
+relaxed k-hot vector.  Selector and classifier together minimize
 :math:`CE(f(m \odot x), y)`; k = round(tau D) is the only constraint.
 
-Deviations: labels instead of a black box's outputs as target (the code knows both); no L2
-penalty.  At prediction regions are counted by area, as for every method here.  The selector
-is known to write the label into the mask: high accuracy need not mean a good selection.
+Deviations: the targets are labels, not a black box's outputs (the released code has both);
+there is no L2 penalty; at prediction regions are counted by area, as for every method here.
+The selector is known to write the label into the mask: high accuracy need not mean a good
+selection.
 """
 
 from __future__ import annotations
@@ -28,20 +29,9 @@ from p2pselect.training._phases import Phase
 
 
 def relaxed_k_hot(logits: Tensor, k: Tensor, temperature: float) -> Tensor:
-    """Elementwise maximum of ``k`` Gumbel-softmax samples per row.
+    """Elementwise maximum of ``k`` Gumbel-softmax samples per row, (n, d) -> (n, d) in [0, 1].
 
-    Parameters
-    ----------
-    logits : Tensor of shape (n, d)
-        ``-inf`` where there is no region.
-    k : Tensor of shape (n,), int64
-        At least 1.
-    temperature : float
-
-    Returns
-    -------
-    Tensor of shape (n, d)
-        In [0, 1], at most ``k`` values near 1.
+    Logits are ``-inf`` where there is no region; ``k`` (n,) is at least 1.
     """
     draws = int(k.max())
     uniform = torch.rand(len(logits), draws, logits.shape[1], device=logits.device)
@@ -68,18 +58,18 @@ class L2XObjective:
 
 
 class L2XClassifier(BaselineClassifier):
-    """A fixed number of regions, sampled by Gumbel-softmax, learned with the classifier.
+    """Samples a fixed number of regions by Gumbel-softmax and learns with the classifier.
 
     Parameters
     ----------
     regions : str, callable or SuperpixelTransformer, default="grid"
-        Memory grows with tau times the square of the number of regions: pixels are for
-        images of 32 pixels or fewer.
+        What is kept or removed together.  Memory grows with tau times the square of the
+        number of regions: use pixels only for images of at most 32 x 32.
     temperature : float, default=0.1
-        Of the Gumbel-softmax samples.
+        Temperature of the Gumbel-softmax samples.
     **shared
-        As for :class:`~p2pselect.methods._base.BaselineClassifier`; ``sparsity="hinge"``
-        and ``"penalty"`` are the same here, where k fixes the area.
+        As for :class:`~p2pselect.methods.BaselineClassifier`; ``sparsity="hinge"``
+        and ``"penalty"`` are the same here, because k fixes the area.
 
     Examples
     --------

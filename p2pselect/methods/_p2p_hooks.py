@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from p2pselect.exceptions import InputError, P2PSelectWarning, brief
 from p2pselect.methods._p2p_loss import P2PObjective, RandomMaskObjective
 from p2pselect.nn._model import SelectiveModel
 from p2pselect.nn._selectors import Selector
-from p2pselect.selection._certainty_search import threshold_counts
+from p2pselect.selection import SelectionRule, budget_cut, probability_cut
 from p2pselect.training._phases import Phase
 
 #: Below this many images, on a CPU, the default networks are a poor choice.
@@ -101,16 +102,13 @@ class P2PHooks(SelectiveImageClassifier):
             "selection='budget', which cuts the ranking of the regions at any tau"
         )
 
+    def _selection_rule(self) -> SelectionRule:
+        cut = budget_cut if self.selection == "budget" else probability_cut
+        return replace(super()._selection_rule(), cut=cut, tau_offsets=self._tau_offsets)
+
     def _tau_offsets(self, tau_grid: np.ndarray) -> Tensor:
         grid = torch.tensor(tau_grid, dtype=torch.float32, device=self.device_)
         return self.module_.selector.tau_offset(grid)[:, 0]
-
-    def _mask_counts(
-        self, logits: Tensor, areas: Tensor, offsets: Tensor, tau_grid: np.ndarray
-    ) -> Tensor:
-        if self.selection == "budget":
-            return super()._mask_counts(logits, areas, offsets, tau_grid)
-        return threshold_counts(logits, offsets)
 
 
 def _tau_name(trained_tau: float | None) -> str:

@@ -85,9 +85,3 @@ class RandomMaskObjective:
         masks = (torch.rand_like(areas) < tau[:, None]).to(areas.dtype)
         logits = step.model.classify(step.images, step.regions, masks)
         return {"cross_entropy": monte_carlo_cross_entropy(logits[None], step.target)}
-
-
-def full_image_objective(step: Step) -> LossTerms:
-    """Cross-entropy of the classifier on whole images: the black box."""
-    logits = step.model(step.images)
-    return {"cross_entropy": monte_carlo_cross_entropy(logits[None], step.target)}

@@ -1,37 +1,42 @@
 r"""RB-AEM: one radial basis function per image (Ganjdanesh, Gao & Huang, ECCV 2022, "ISP").
 
-The selector places a function :math:`p = \exp(-r^2 / 2 \sigma^2)` per image, the
-probability of every pixel to be kept.  First the classifier f alone learns to agree with a
-frozen black box g, :math:`\min KL(g(x) \,\|\, f(m \odot x))`, on relaxed samples (T = .1)
-of randomly placed functions; then, with f frozen too, the selector minimises
+The selector places a function :math:`p = \exp(-r^2 / 2 \sigma^2)` per image: the probability
+of every pixel to be kept.  First the classifier f alone learns to agree with a frozen black box
+g, :math:`\min KL(g(x) \,\|\, f(m \odot x))`, on relaxed samples (T = .1) of randomly placed
+functions.  Then f is frozen, too, and the selector minimizes
 
 .. math:: KL(g(x) \,\|\, f(m \odot x)) + \lambda_1\, \overline{(m + 5 \cdot 10^{-4})^\kappa}
           + \lambda_2\, \mathrm{smooth}(m)
 
 on relaxed samples at T = 1, with lambda_1 = 1, kappa = .5, lambda_2 = 1e-4 (their ImageNet).
 
-Deviations from the released code, each for a fault of it: the selector is not told the true
-label; p is the closed form, not a density over its detached maximum, under which the area
+Deviations from the released code, each of which removes a fault: the selector is not told the
+true label; p is the closed form, not a density over its detached maximum, with which the area
 hardly moves sigma; sigma starts at the area tau, not at 100 pixels of 224.  With
 ``sparsity="hinge"`` the area term is the mean of m beyond tau.  At tau the mask is a disc
-around the centre, of which sigma is no part.  ``centre="softargmax"`` is ours: the linear
-layer often stays in the middle of the image.
+around the center, whatever sigma is.  ``center="softargmax"`` is ours: the linear layer often
+stays in the middle of the image.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, ClassVar
 
 import torch
+import torch.nn.functional as F
 from sklearn.utils._param_validation import Interval, StrOptions
-from torch import Tensor
+from torch import Tensor, nn
 
-from p2pselect.methods._rbaem_network import RBFSelector, rbf_logits, sigma_of_area
-from p2pselect.methods._taught import TaughtClassifier, TaughtModel
-from p2pselect.methods._teaching import ask, kl_to_teacher
+from p2pselect.methods._blackbox_guided import (
+    BlackboxGuidedClassifier,
+    BlackboxGuidedModel,
+    kl_to_teacher,
+    teacher_logits,
+)
 from p2pselect.nn._model import RegionScores
 from p2pselect.nn._pooling import region_areas, region_mean, to_pixels
 from p2pselect.nn._sampling import relaxed_bernoulli
@@ -40,8 +45,80 @@ from p2pselect.training._objective import LossTerms, Step
 from p2pselect.training._phases import Phase
 
 
+def rbf_logits(center: Tensor, sigma: Tensor, size: int) -> Tensor:
+    r"""Logits (n, 1, size, size) of :math:`p = \exp(-r^2 / (2 \sigma^2))`.
+
+    This closed form has the exact gradient of sigma; dividing a Gaussian density by its
+    detached maximum, as is sometimes done, biases it.  Centers (n, 2) are rows and columns and
+    sigma (n,) is in pixels; the middle of the first pixel is at 0.5.
+    """
+    middle = torch.arange(size, device=center.device, dtype=center.dtype) + 0.5
+    rows = (middle - center[:, :1]).square()[:, :, None]
+    columns = (middle - center[:, 1:]).square()[:, None, :]
+    exponent = (rows + columns) / (2 * sigma.square())[:, None, None]
+    exponent = exponent.clamp(min=1e-6)  # p = 1, exactly at the center, has no logit
+    return (-exponent - torch.log(-torch.expm1(-exponent)))[:, None]
+
+
+def sigma_of_area(area: float, size: int) -> float:
+    """Sigma in pixels at which p, without borders, has this share of the square as its area."""
+    return size * math.sqrt(area / (2 * math.pi))
+
+
+class RBFSelector(nn.Module):
+    """Places one radial basis function per image of ``size`` x ``size`` pixels.
+
+    ``pixel_scorer`` maps images (n, 3, h, w) to maps: ``LINEAR_MAPS`` of them, or two with
+    ``center="softargmax"``; ``sigma`` is where sigma starts, in pixels.  With
+    ``center="linear"`` one full-size linear layer on the maps gives center and sigma; with
+    ``"softargmax"`` the center is the mean position under the softmax of the first map, and
+    sigma follows from the mean of the second.
+    """
+
+    LINEAR_MAPS = 8
+    _SIDE = 8
+    #: In shares of the side: how far from the middle a center can be, and how far one unit of
+    #: the network moves it.
+    REACH, GAIN = 108 / 224, 50 / 224
+
+    def __init__(self, pixel_scorer: nn.Module, size: int, sigma: float, center: str):
+        super().__init__()
+        self.pixel_scorer = pixel_scorer
+        self.size = size
+        self.start = math.log(math.expm1(sigma)) if sigma < 30 else sigma
+        self.center = center
+        if center == "linear":
+            self.place = nn.Linear(self.LINEAR_MAPS * self._SIDE**2, 3)
+            nn.init.normal_(self.place.weight, std=1e-3)
+            nn.init.zeros_(self.place.bias)
+
+    def parameters_of_rbf(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Center (n, 2) and sigma (n,) in pixels."""
+        maps = self.pixel_scorer(images)
+        if self.center == "linear":
+            cells = F.adaptive_avg_pool2d(maps, self._SIDE).flatten(1)
+            out = self.place(cells) * self.GAIN * self.size
+            reach = self.REACH * self.size
+            center = self.size / 2 + reach * torch.tanh(out[:, :2] / reach)
+            raw = out[:, 2]
+        else:
+            share = maps[:, 0].flatten(1).softmax(dim=1).view_as(maps[:, 0])
+            center = torch.stack([self._mean(share.sum(2)), self._mean(share.sum(1))], dim=1)
+            raw = maps[:, 1].mean(dim=(1, 2)) * self.GAIN * self.size
+        return center, F.softplus(raw + self.start) + 1e-3
+
+    def _mean(self, share: Tensor) -> Tensor:
+        n = share.shape[1]
+        middle = (torch.arange(n, device=share.device) + 0.5) * self.size / n
+        return share @ middle
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images (n, 3, h, w) in [0, 1] to logits (n, 1, size, size)."""
+        return rbf_logits(*self.parameters_of_rbf(images), self.size)
+
+
 def roughness(masks: Tensor) -> Tensor:
-    """Half the squared differences of neighbours, borders counting .3, (n, h, w) -> (n,)."""
+    """Half the squared differences of neighbors, borders with weight .3, (n, h, w) -> (n,)."""
     inner = sum(masks.diff(dim=axis).square().sum(dim=(1, 2)) for axis in (1, 2))
     border = masks[:, [0, -1]].square().sum((1, 2)) + masks[:, :, [0, -1]].square().sum((1, 2))
     return (inner + 0.3 * border) / 2
@@ -49,7 +126,7 @@ def roughness(masks: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class RandomRBFObjective:
-    """Agreement with the black box under randomly placed functions: the classifier's."""
+    """The classifier's: agreement with the black box under randomly placed functions."""
 
     sigma_range: tuple[float, float]
     temperature: float = 0.1
@@ -59,13 +136,14 @@ class RandomRBFObjective:
         low, high = (size * share for share in self.sigma_range)
         draw = torch.rand(n, 3, device=step.images.device)
         reach = RBFSelector.REACH * size
-        centre = size / 2 + reach * (2 * draw[:, :2] - 1)
-        maps = rbf_logits(centre, low + (high - low) * draw[:, 2], size)
+        center = size / 2 + reach * (2 * draw[:, :2] - 1)
+        maps = rbf_logits(center, low + (high - low) * draw[:, 2], size)
         areas = region_areas(step.regions)
         logits = region_mean(maps, step.regions, areas)[:, 0]
         masks = relaxed_bernoulli(logits, self.temperature)
         out = step.model.classify(step.images, step.regions, masks)
-        return {"agreement": kl_to_teacher(ask(step.model.blackbox, step.images), out)}
+        teacher = teacher_logits(step.model.blackbox, step.images)
+        return {"agreement": kl_to_teacher(teacher, out)}
 
 
 @dataclass(frozen=True)
@@ -82,37 +160,39 @@ class RBAEMObjective:
         scores = step.model.score(step.images, step.regions)
         masks = relaxed_bernoulli(scores.maps[:, 0], self.temperature)
         out = step.model.classify(step.images, step.regions, masks)
+        teacher = teacher_logits(step.model.blackbox, step.images)
         if self.tau is None:
             area = expected_kept_fraction((masks + 5e-4) ** self.area_power, scores.areas)
         else:
             area = torch.relu(expected_kept_fraction(masks, scores.areas) - self.tau)
         return {
-            "agreement": kl_to_teacher(ask(step.model.blackbox, step.images), out),
+            "agreement": kl_to_teacher(teacher, out),
             "area": self.area_weight * area,
             "smoothness": self.smoothness_weight * roughness(to_pixels(masks, step.regions)),
         }
 
 
-class RBAEMClassifier(TaughtClassifier):
+class RBAEMClassifier(BlackboxGuidedClassifier):
     r"""One radial basis function per image, judged by a black box.
 
     Parameters
     ----------
     mask : {"hard", "soft"}, default="hard"
-        What the classifier sees at prediction: the disc of area tau, or p itself, as in
-        the released code.
-    centre : {"linear", "softargmax"}, default="linear"
-        How the selector finds the centre; see :class:`p2pselect.methods._rbaem_network.RBFSelector`.
+        What the classifier sees at prediction: the disc of area tau, or the image under p
+        itself, as in the released code.
+    center : {"linear", "softargmax"}, default="linear"
+        How the selector finds the center: by one linear layer on its maps, or as the mean
+        position under the softmax of a map.
     sigma_range : pair of float, default=(0.36, 0.45)
-        Of the random functions, in shares of the image's side: 80 to 100 pixels of 224.
-        Their CIFAR-10 has (0.16, 0.34).
+        Range of sigma of the random functions, in shares of the image's side: 80 to 100 pixels
+        of 224.  The authors use (0.16, 0.34) for CIFAR-10.
     area_weight, area_power : float, default=1 and 0.5
-        :math:`\lambda_1` and :math:`\kappa`.  Their CIFAR-10 has .2 and .3.
+        :math:`\lambda_1` and :math:`\kappa`.  The authors use .2 and .3 for CIFAR-10.
     smoothness_weight : float, default=1e-4
-        :math:`\lambda_2`.  Their CIFAR-10 has 1e-3.
+        :math:`\lambda_2`.  The authors use 1e-3 for CIFAR-10.
     **shared
-        As for :class:`~p2pselect.methods._taught.TaughtClassifier`.  ``max_epochs`` holds
-        for the classifier, and again for the selector.
+        As for :class:`~p2pselect.methods.BlackboxGuidedClassifier`.  The classifier
+        learns for ``max_epochs`` epochs, and then the selector for as many.
 
     Examples
     --------
@@ -125,9 +205,9 @@ class RBAEMClassifier(TaughtClassifier):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        **TaughtClassifier._parameter_constraints,
+        **BlackboxGuidedClassifier._parameter_constraints,
         "mask": [StrOptions({"soft", "hard"})],
-        "centre": [StrOptions({"linear", "softargmax"})],
+        "center": [StrOptions({"linear", "softargmax"})],
         "sigma_range": [tuple, list],
         "area_weight": [Interval(Real, 0, None, closed="left")],
         "area_power": [Interval(Real, 0, None, closed="neither")],
@@ -139,7 +219,7 @@ class RBAEMClassifier(TaughtClassifier):
         self,
         *,
         mask: str = "hard",
-        centre: str = "linear",
+        center: str = "linear",
         sigma_range: tuple[float, float] = (0.36, 0.45),
         area_weight: float = 1.0,
         area_power: float = 0.5,
@@ -148,18 +228,18 @@ class RBAEMClassifier(TaughtClassifier):
     ):
         super().__init__(**shared)
         self.mask = mask
-        self.centre = centre
+        self.center = center
         self.sigma_range = sigma_range
         self.area_weight = area_weight
         self.area_power = area_power
         self.smoothness_weight = smoothness_weight
 
-    def _build_model(self, n_classes: int) -> TaughtModel:
-        scorer = self._build_scorer(RBFSelector.LINEAR_MAPS if self.centre == "linear" else 2)
+    def _build_model(self, n_classes: int) -> BlackboxGuidedModel:
+        scorer = self._build_scorer(RBFSelector.LINEAR_MAPS if self.center == "linear" else 2)
         sigma = sigma_of_area(float(self.tau), self.image_size)
-        selector = RBFSelector(scorer, self.image_size, sigma, self.centre)
+        selector = RBFSelector(scorer, self.image_size, sigma, self.center)
         classifier = self._build_classifier(n_classes)
-        return TaughtModel(selector, classifier, self._build_classifier(n_classes))
+        return BlackboxGuidedModel(selector, classifier, self._build_classifier(n_classes))
 
     def _prediction_parameters(self) -> frozenset[str]:
         return super()._prediction_parameters() | {"mask"}

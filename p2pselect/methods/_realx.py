@@ -1,20 +1,20 @@
 r"""REAL-X: a selector for a classifier that knows all masks (Jethani et al., AISTATS 2021).
 
 First the classifier alone learns from random masks, :math:`\min -\log f(y \mid x \odot r)`
-with r ~ Bernoulli(1/2) per region; then, frozen, it rewards the selector's samples
+with r ~ Bernoulli(1/2) per region.  Then it is frozen and rewards the selector's samples
 s ~ Bernoulli(sigmoid(l)):
 
 .. math:: \max_l E[\log f(y \mid x \odot s)] - \lambda\, \overline{\sigma(l)}
 
-with REBAR as the gradient (one sample, temperature .1, control-variate weight 1) and
-lambda = 5 on the mean probability, as in the released notebook.  Because the classifier
-never learns together with the selector, the mask cannot become a code for the label.
+The gradient is REBAR's (one sample, temperature .1, control-variate weight 1), and lambda = 5
+weighs the mean probability, as in the released notebook.  Because the classifier never learns
+together with the selector, the mask cannot become a code for the label.
 
-Options that are not REAL-X proper: ``estimator="gumbel"``, the relaxed masks of the
-re-implementation in COMET's repository; ``mask_rate="uniform"``, a coverage drawn per image
-from U[0, 1], because at a half per pixel the classifier never sees an image of which a fifth
-is left.  Deviations from the released code: the frozen classifier is in eval mode; scores
-are sigmoids once, not twice; no evaluator network.
+Options beyond REAL-X: ``estimator="gumbel"`` uses the relaxed masks of the re-implementation in
+COMET's repository; ``mask_rate="uniform"`` draws a coverage per image from U[0, 1], because
+with one half per pixel the classifier never sees an image of which only a fifth is left.
+Deviations from the released code: the frozen classifier is in eval mode; scores pass through
+the sigmoid once, not twice; there is no evaluator network.
 """
 
 from __future__ import annotations
@@ -29,8 +29,7 @@ import torch.nn.functional as F
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor
 
-from p2pselect.methods._area_penalty import area_penalty
-from p2pselect.methods._base import BaselineClassifier
+from p2pselect.methods._base import BaselineClassifier, area_penalty
 from p2pselect.methods._gradient_estimators import rebar
 from p2pselect.nn._pooling import region_areas
 from p2pselect.nn._sampling import relaxed_bernoulli
@@ -41,7 +40,7 @@ from p2pselect.training._phases import Phase
 
 @dataclass(frozen=True)
 class PriorMaskObjective:
-    """Cross-entropy of the classifier on random masks, before there is a selector."""
+    """Cross-entropy of the classifier on random masks, before the selector learns."""
 
     mask_rate: str = "half"
 
@@ -81,21 +80,22 @@ class RealXObjective:
 
 
 class RealXClassifier(BaselineClassifier):
-    """Selector trained by REBAR for a classifier of random masks.
+    """Selector trained by REBAR to serve a classifier that has learned from random masks.
 
     Parameters
     ----------
     estimator : {"rebar", "gumbel"}, default="rebar"
-        Gradient of the selector: unbiased, or that of relaxed masks.
+        Gradient of the selector: REBAR's, which is unbiased, or that of relaxed masks.
     mask_rate : {"half", "uniform"}, default="half"
-        Share kept by the random masks that the classifier learns from.
+        Share of the regions kept by the random masks that the classifier learns from: one
+        half, or drawn per image from U[0, 1].
     area_weight : float, default=5
         Lambda, on the mean selection probability.
     temperature : float, default=0.1
-        Of the relaxed masks; the re-implementation with ``"gumbel"`` has 1.
+        Temperature of the relaxed masks; the re-implementation with ``"gumbel"`` has 1.
     **shared
-        As for :class:`~p2pselect.methods._base.BaselineClassifier`.  ``max_epochs`` holds
-        for the classifier, and again for the selector.
+        As for :class:`~p2pselect.methods.BaselineClassifier`.  The classifier learns for
+        ``max_epochs`` epochs, and then the selector for as many.
 
     Examples
     --------

@@ -1,9 +1,9 @@
 """Fitted estimators as a folder of ``model.safetensors`` and ``config.json``.
 
-Loading never unpickles and never imports a name that the file gives: the class comes from a
-fixed list, networks are built from the settings, shapes are compared before any weight is
-read.  Upgrade rule: a reader knows its own ``FORMAT`` and all lower ones; a change that an
-older reader would misread raises ``FORMAT``.
+Loading never unpickles and never imports a name that the file gives: the class is one of the
+library's methods or the one that the caller expects, networks are built from the settings, and
+shapes are compared before any weight is read.  Upgrade rule: a reader knows its own ``FORMAT``
+and all lower ones; a change that an older reader would misread raises ``FORMAT``.
 """
 
 from __future__ import annotations
@@ -39,20 +39,6 @@ if TYPE_CHECKING:
 #: A network with so many channels or layers is not one of ours, and would fill the memory.
 MAX_OPTION = 2**16
 
-_CLASSES = {
-    "P2PClassifier": "p2pselect.methods._p2p",
-    "BcosClassifier": "p2pselect.methods._bcos",
-    "BlackboxClassifier": "p2pselect.methods._blackbox",
-    "BlackboxPixelClassifier": "p2pselect.methods._blackbox_pixel",
-    "COMET1Classifier": "p2pselect.methods._comet",
-    "COMETClassifier": "p2pselect.methods._comet",
-    "DiETClassifier": "p2pselect.methods._diet",
-    "INVASEClassifier": "p2pselect.methods._invase",
-    "InfoMaskClassifier": "p2pselect.methods._infomask",
-    "L2XClassifier": "p2pselect.methods._l2x",
-    "RBAEMClassifier": "p2pselect.methods._rbaem",
-    "RealXClassifier": "p2pselect.methods._realx",
-}
 #: Settings of the machine that a model was trained on: paths, and objects with their own code.
 _NOT_KEPT = ("blackbox", "callbacks", "checkpoint_dir")
 #: Settings that are kept and act from the next fit on: a network that has its weights needs no
@@ -70,7 +56,8 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
 
     Parameters
     ----------
-    estimator : P2PClassifier or a method of ``p2pselect.methods``
+    estimator : SelectiveImageClassifier
+        A method of ``p2pselect.methods``, or of your own.
     path : str or path-like
         A new folder, or one that holds a saved model, which is replaced in one step.  A folder
         that holds anything else is never touched.
@@ -117,7 +104,8 @@ def load(path: str | os.PathLike[str], expected: type | None = None) -> Any:
     ----------
     path : str or path-like
     expected : type, optional
-        Class that the estimator must be of.
+        Class that the estimator must be of.  A model of a class of your own needs it: a name in
+        a file never decides what is imported.
 
     Returns
     -------
@@ -165,7 +153,7 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     path = Path(path)
     with _readable(path):
-        config = _known_config(path)
+        config = read_config(path)
         check_weights(path, config)
         regions = config["params"]["regions"]
         if isinstance(regions, dict) and set(regions) == {TRANSFORMER}:
@@ -194,21 +182,32 @@ def _readable(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _known_config(path: Path) -> dict[str, Any]:
-    config = read_config(path)
-    if config["class"] not in _CLASSES:
+def _known_classes() -> dict[str, type]:
+    """The library's own methods by class name."""
+    from p2pselect.methods import METHODS
+
+    return {method.cls.__name__: method.cls for method in METHODS.values()}
+
+
+def _class_named(name: Any, expected: type | None, path: Path) -> type:
+    """The class that a saved model names: one of the library's, or the expected one itself."""
+    known = _known_classes()
+    if expected is not None and expected.__name__ not in known:
+        known[expected.__name__] = expected
+    if name not in known:
         raise ModelFileError(
-            f"{path / CONFIG}: class must be one of {sorted(_CLASSES)}, "
-            f"got {brief(config['class'])}"
+            f"{path / CONFIG}: class must be one of {sorted(known)}, got {brief(name)}; a "
+            "model of a class of your own is read by its own load: MyClassifier.load(path)"
         )
-    return config
+    cls = known[name]
+    if expected is not None and not issubclass(cls, expected):
+        raise ModelFileError(f"{path} holds a {cls.__name__}, not a {expected.__name__}")
+    return cls
 
 
 def _load(path: Path, expected: type | None) -> Any:
-    config = _known_config(path)
-    cls = getattr(import_module(_CLASSES[config["class"]]), config["class"])
-    if expected is not None and not issubclass(cls, expected):
-        raise ModelFileError(f"{path} holds a {cls.__name__}, not a {expected.__name__}")
+    config = read_config(path)
+    cls = _class_named(config["class"], expected, path)
     params = {name: decode(value) for name, value in config["params"].items()}
     kept = _portable(params)
     if odd := [name for name in params if kept[name] is not params[name]]:
@@ -327,9 +326,10 @@ def _describe(estimator: Any) -> dict[str, Any]:
     from p2pselect.estimators._fixed_settings import params_as_fitted
 
     name = type(estimator).__name__
-    if _CLASSES.get(name) != type(estimator).__module__:
+    if _known_classes().get(name, type(estimator)) is not type(estimator):
         raise InputError(
-            f"{name} is not one of {sorted(_CLASSES)}: use joblib.dump for classes of your own"
+            f"a class of your own must not have the name of one of the library's to be saved, "
+            f"got {name}: rename it, or use joblib.dump"
         )
     params = _portable(params_as_fitted(estimator, stacklevel=5))
     classes = as_labels(estimator.classes_, "classes_")

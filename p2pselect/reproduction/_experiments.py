@@ -8,13 +8,9 @@ from typing import Any
 
 from p2pselect.estimators._base import SelectiveImageClassifier
 from p2pselect.exceptions import UnknownNameError, brief, did_you_mean
-from p2pselect.methods import BASELINES
-from p2pselect.methods._p2p import P2PClassifier
+from p2pselect.methods import METHODS
 from p2pselect.regions._transformer import SuperpixelTransformer
 from p2pselect.reproduction._cells import DEFAULT, Cell
-
-#: Every method that can be run, by name.
-METHODS: dict[str, type[SelectiveImageClassifier]] = {"p2p": P2PClassifier, **BASELINES}
 
 
 @dataclass(frozen=True)
@@ -24,7 +20,7 @@ class Training:
     Parameters
     ----------
     method : str
-        Key of :data:`METHODS`.
+        Key of :data:`p2pselect.methods.METHODS`.
     setting : str, default="default"
         Name of the variant.
     changes : dict, default={}
@@ -32,8 +28,8 @@ class Training:
     group : {"p2p", "ablation", "blackbox", "method"}, default="method"
         Decides on the epochs and the seeds.
     estimator : type, optional
-        Class of a method that :data:`METHODS` does not have: anything with the interface
-        of :class:`~p2pselect.methods._base.BaselineClassifier`.
+        Class of a method that is not in that table: anything with the interface
+        of :class:`~p2pselect.methods.BaselineClassifier`.
 
     Examples
     --------
@@ -50,7 +46,7 @@ class Training:
     @property
     def cls(self) -> type[SelectiveImageClassifier]:
         """The class of the method."""
-        return METHODS[self.method] if self.estimator is None else self.estimator
+        return METHODS[self.method].cls if self.estimator is None else self.estimator
 
     @property
     def name(self) -> str:

@@ -7,23 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from p2pselect.methods import METHODS
 from p2pselect.reproduction._records import Row
 
 #: Names in print, in the paper's order; other methods come before P2P.
-LABELS = {
-    "blackbox": "Blackbox",
-    "blackbox_pixel": "Blackbox Pixel",
-    "comet1": "COMET-1",
-    "diet": "DiET",
-    "rbaem": "RB-AEM",
-    "realx": "REAL-X",
-    "bcos": "B-cos",
-    "comet": "COMET",
-    "infomask": "InfoMask",
-    "l2x": "L2X",
-    "invase": "INVASE",
-    "p2p": "P2P",
-}
+LABELS = {name: method.label for name, method in METHODS.items()}
 
 
 class Entry(NamedTuple):

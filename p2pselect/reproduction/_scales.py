@@ -50,8 +50,8 @@ def _ablations(n_segments: int) -> tuple[Training, ...]:
 VARIANTS: tuple[Training, ...] = (
     Training("p2p", "trained_tau20", {"tau": 0.2}, "ablation"),
     Training("diet", "released", {"convergence": "loss", "mask_step": 0.003}),
-    Training("diet", "amortized", {"amortized": True}),
-    Training("rbaem", "repaired", {"centre": "softargmax", "sigma_range": (0.16, 0.34)}),
+    Training("amortized_diet"),
+    Training("rbaem", "repaired", {"center": "softargmax", "sigma_range": (0.16, 0.34)}),
     Training("realx", "uniform", {"mask_rate": "uniform"}),
     Training("realx", "gumbel", {"mask_rate": "uniform", "estimator": "gumbel"}),
     Training("infomask", "mean", {"kl_reduction": "mean"}),

@@ -1,1 +1,19 @@
-"""Which regions of an image are kept: the certainty search and the run over a set of images."""
+"""Which regions of an image are kept: the rule of a method, and its run over many images."""
+
+from p2pselect.selection._selection_rule import (
+    RegionCut,
+    ScoreCut,
+    SelectionRule,
+    budget_cut,
+    keep_everything,
+    probability_cut,
+)
+
+__all__ = [
+    "RegionCut",
+    "ScoreCut",
+    "SelectionRule",
+    "budget_cut",
+    "keep_everything",
+    "probability_cut",
+]

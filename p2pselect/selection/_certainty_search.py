@@ -1,8 +1,8 @@
 """The certainty search (paper, equation 4): stateless, exact, one classifier call per mask.
 
-Because the order of an image's regions does not depend on tau, every mask of the search
-is "the first ``k`` regions of the ranking".  A search is then a walk over the distinct
-values of ``k``, smallest tau first, until the classifier is certain.
+The order of an image's regions does not depend on tau, so every mask of the search is "the
+first ``k`` regions of the ranking".  The search walks over the distinct values of ``k``,
+smallest tau first, until the classifier is certain.
 """
 
 from __future__ import annotations
@@ -29,122 +29,47 @@ def make_tau_grid(tau_min: float, tau_step: float) -> np.ndarray:
     return np.append(inner, 1.0)
 
 
-def threshold_counts(sorted_logits: Tensor, offsets: Tensor) -> Tensor:
-    """Regions kept at every tau by the paper's cut, sigmoid > .5 (section 4).
-
-    Parameters
-    ----------
-    sorted_logits : Tensor of shape (n, d)
-        Falling along each row; ``-inf`` for padding.
-    offsets : Tensor of shape (t,)
-        What every tau adds to the logits.
-
-    Returns
-    -------
-    Tensor of shape (n, t), int64
-    """
-    return torch.stack([(sorted_logits + o > 0).sum(dim=1) for o in offsets], dim=1)
-
-
-def budget_counts(sorted_areas: Tensor, tau_grid: np.ndarray) -> Tensor:
-    """Most probable regions that fit into tau's share of the pixels (constraint of eq. 2).
-
-    Parameters
-    ----------
-    sorted_areas : Tensor of shape (n, d)
-        Pixels of the regions, most probable first; 0 for padding, which comes last.
-    tau_grid : ndarray of shape (t,)
-
-    Returns
-    -------
-    Tensor of shape (n, t), int64
-    """
-    used = sorted_areas.cumsum(dim=1)
-    real = sorted_areas > 0
-    budgets = [float(np.floor(tau * float(used[0, -1]) + 1e-6)) for tau in tau_grid]
-    return torch.stack([((used <= b) & real).sum(dim=1) for b in budgets], dim=1)
-
-
 @dataclass(frozen=True)
 class Chunk:
-    """Images that enter the search together.
+    """Images that enter the search together."""
 
-    Attributes
-    ----------
-    images : Tensor of shape (b, ...)
-        As ``classify`` takes them.
-    pixel_ranks : Tensor of shape (b, h, w)
-        Position of every pixel's region in its image's ranking: a pixel is kept by the
-        mask of the first ``k`` regions iff its rank is below ``k``.
-    counts : ndarray of shape (b, t)
-        Number of regions kept at every tau; monotone along each row.
-    """
-
-    images: Tensor
+    images: Tensor  # (b, ...), as `classify` takes them
+    # (b, h, w): position of every pixel's region in its image's ranking.  The mask of the first
+    # k regions keeps the pixels whose rank is below k.
     pixel_ranks: Tensor
-    counts: np.ndarray
+    counts: np.ndarray  # (b, t): regions kept at every tau; never falls along a row
 
 
 @dataclass
 class SearchResult:
-    """Where the search stopped for every image.
+    """Where the search stopped for every image."""
 
-    Attributes
-    ----------
-    level : ndarray of shape (n,), int
-        Index into the tau grid.
-    count : ndarray of shape (n,), int
-        Regions kept there.
-    proba : ndarray of shape (n, n_classes), float32
-    reached : ndarray of shape (n,), bool
-        Whether the certainty was reached; where not, the search ended at tau = 1.
-    path_proba : ndarray of shape (n, t, n_classes) or None
-        Probabilities at every tau that was looked at, NaN after the stop.
-    n_calls : int
-        Classifier batches.
-    n_evaluated : int
-        Images given to the classifier, one per distinct mask.
-    """
-
-    level: np.ndarray
-    count: np.ndarray
-    proba: np.ndarray
-    reached: np.ndarray
-    path_proba: np.ndarray | None
-    n_calls: int = 0
-    n_evaluated: int = 0
+    level: np.ndarray  # (n,): index into the tau grid
+    count: np.ndarray  # (n,): regions kept there
+    proba: np.ndarray  # (n, n_classes), float32
+    reached: np.ndarray  # (n,), bool: certain enough; otherwise the search ended at tau = 1
+    path_proba: np.ndarray | None  # (n, t, n_classes): at every tau visited, NaN after the stop
+    n_calls: int = 0  # classifier batches
+    n_evaluated: int = 0  # images given to the classifier, one per distinct mask
 
 
-def joined(results: Sequence[SearchResult]) -> SearchResult:
-    """The result of searches over the images of one set, one after the other."""
-    return SearchResult(
-        **{
-            field.name: _joined([getattr(result, field.name) for result in results])
-            for field in fields(SearchResult)
-        }
-    )
+def join_results(results: Sequence[SearchResult]) -> SearchResult:
+    """The result for a set of images whose parts were searched one after the other."""
 
+    def joined(values: list[Any]) -> Any:
+        if isinstance(values[0], np.ndarray):
+            return np.concatenate(values)
+        return None if values[0] is None else sum(values)
 
-def _joined(values: list[Any]) -> Any:
-    if isinstance(values[0], np.ndarray):
-        return np.concatenate(values)
-    return None if values[0] is None else sum(values)
+    names = [field.name for field in fields(SearchResult)]
+    return SearchResult(**{n: joined([getattr(part, n) for part in results]) for n in names})
 
 
 def most_certain(result: SearchResult, counts: np.ndarray) -> SearchResult:
-    """Where the certainty was not reached, go back to the mask that came closest to it.
+    """Where the threshold was not reached, go back to the mask that came closest to it.
 
-    Parameters
-    ----------
-    result : SearchResult
-        With its path.
-    counts : ndarray of shape (n, t)
-        Regions kept at every tau.
-
-    Returns
-    -------
-    SearchResult
-        Of equally certain masks the smallest.
+    Among masks of equal certainty this is the smallest.  Needs the path of the search and the
+    number of regions kept at every tau, (n, t).
     """
     assert result.path_proba is not None
     certainty = np.nan_to_num(result.path_proba, nan=-1.0).max(axis=2)
@@ -173,9 +98,9 @@ def search_certainty(
 ) -> SearchResult:
     r"""Find :math:`\min\{\tau \mid \max_c p(y_c \mid x_m) \ge \delta\}` per image (eq. 4).
 
-    Looks only at how large the largest probability is, never at the label nor at which
-    class it is.  Images leave when they are certain, and the classifier's batches are
-    filled up with the next images, so that they stay full until the end.
+    Only the size of the largest probability counts, never the label, nor which class it is.
+    Images leave when they are certain, and the next images fill up the classifier's batches,
+    so that these stay full until the end.
 
     Parameters
     ----------
@@ -189,7 +114,7 @@ def search_certainty(
         delta, in (0, 1].
     batch_size : int
     keep_path : bool, default=False
-        Keep the probabilities of every level looked at.
+        Keep the probabilities of every level that was visited.
     """
     queue = _Queue(chunks, batch_size)
     result: SearchResult | None = None
@@ -238,12 +163,9 @@ def _empty_result(n: int, n_classes: int, n_levels: int, keep_path: bool) -> Sea
 
 
 @dataclass(frozen=True)
-class _Waiting:
-    """Images of a chunk on their way through the search, their rows and next levels."""
+class _Waiting(Chunk):
+    """Images of a chunk on their way through the search, with their rows and next levels."""
 
-    images: Tensor
-    pixel_ranks: Tensor
-    counts: np.ndarray
     row: np.ndarray
     level: np.ndarray
 
@@ -277,7 +199,7 @@ class _Waiting:
 
 
 class _Queue:
-    """Full batches out of chunks and of what was put back: at most two of them at a time."""
+    """Makes full batches of new chunks and returned images, holding at most two at a time."""
 
     def __init__(self, chunks: Iterable[Chunk], batch_size: int):
         self.chunks = iter(chunks)
@@ -286,7 +208,7 @@ class _Queue:
         self.parts: list[_Waiting] = []
 
     def next_batch(self) -> _Waiting | None:
-        """The images that wait longest; None when none are left."""
+        """The images that have waited longest; None when none are left."""
         while sum(map(len, self.parts)) < self.batch_size:
             chunk = next(self.chunks, None)
             if chunk is None:

@@ -1,16 +1,16 @@
-"""The run over a set of images: regions, selector, certainty search, what is kept of it."""
+"""The run over a set of images: regions, selector, certainty search, and what to keep of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from p2pselect.distributed import together
+from p2pselect.distributed import Processes
 from p2pselect.exceptions import InputError
 from p2pselect.explanations._explanation import Explanation
 from p2pselect.images import ImageSequence
@@ -20,95 +20,142 @@ from p2pselect.nn._pooling import to_pixels
 from p2pselect.selection._certainty_search import (
     Chunk,
     SearchResult,
-    budget_counts,
-    joined,
+    join_results,
     most_certain,
     search_certainty,
 )
+from p2pselect.selection._selection_rule import SelectionRule
 from p2pselect.training._data import as_float_images, fingerprint
 
-if TYPE_CHECKING:
-    from p2pselect.estimators._base import SelectiveImageClassifier
 
-
-class Selections:
-    """One pass of an estimator over images.
+class PredictionRun:
+    """One pass of a fitted method over images.
 
     Parameters
     ----------
-    estimator : SelectiveImageClassifier
-        Fitted.
+    rule : SelectionRule
     images : ImageSequence
     regions : ndarray of shape (n, h, w) or None
+        None lets the rule propose them, batch by batch.
     tau_grid : ndarray of shape (t,)
     certainty_threshold : float
-    keep : {"nothing", "ranks", "all"}
-        What to remember of every batch besides the predictions.
+    keep : {"nothing", "ranks", "all"}, default="nothing"
+        What to remember of every batch besides the predictions: "ranks" for
+        :meth:`pixel_masks`, "all" for :meth:`explain`.
     max_kept : float, optional
-        Largest fraction of the pixels that any mask keeps.
+        Largest fraction of the pixels that any mask may keep.
+    processes : Processes
+        Those that share the images; this one alone by default.
     """
 
     def __init__(
         self,
-        estimator: SelectiveImageClassifier,
+        rule: SelectionRule,
         images: ImageSequence,
         regions: np.ndarray | None,
         tau_grid: np.ndarray,
         certainty_threshold: float,
-        keep: str,
+        keep: str = "nothing",
         max_kept: float | None = None,
+        processes: Processes | None = None,
     ):
-        self.estimator = estimator
+        self.rule = rule
         self.images = images
         self.regions = regions
         self.tau_grid = tau_grid
         self.certainty_threshold = certainty_threshold
         self.keep = keep
         self.max_kept = max_kept
-        self.kept: list[dict[str, np.ndarray]] = []
-        self.soft = False
-        with torch.inference_mode():
-            self.offsets = estimator._tau_offsets(tau_grid)
+        self.processes = processes or Processes()
+        self.offsets = rule.offsets(tau_grid)
+        self.batches: list[dict[str, np.ndarray]] = []
+        self.is_soft = False
 
     def search(self, keep_path: bool = False) -> SearchResult:
-        """Run the search over all images: in each process over its part of them."""
-        self.kept = []
-        team = together()
-        team.agree("images", lambda: fingerprint(self.images, self.regions))
-        own = team.part(len(self.images))
+        """Run the search over all images; each process does its part of them."""
+        self.batches = []
+        self.processes.agree("images", lambda: fingerprint(self.images, self.regions))
+        own = self.processes.part(len(self.images))
         with torch.inference_mode():
             result = search_certainty(
                 self._chunks(own),
                 own.stop - own.start,
                 self._classify,
                 self.certainty_threshold,
-                self.estimator.batch_size,
+                self.rule.batch_size,
                 keep_path,
             )
-        found = team.gather((result, self.kept, self.soft))
-        # With fewer images than processes, some have found nothing.
+        found = self.processes.gather((result, self.batches, self.is_soft))
+        # With fewer images than processes, some of them have found nothing.
         found = [part for part in found if len(part[0].level)]
-        results, kept, soft = zip(*found, strict=True)
-        self.kept = [batch for batches in kept for batch in batches]
-        self.soft = soft[0]
-        return joined(results)
+        results, batches, soft = zip(*found, strict=True)
+        self.batches = [batch for part in batches for batch in part]
+        self.is_soft = soft[0]
+        return join_results(results)
+
+    def scores(self) -> Iterator[RegionScores]:
+        """Scores of the regions, batch by batch, without a search."""
+        with torch.inference_mode():
+            for batch in self._read_ahead(slice(0, len(self.images))):
+                images, regions = self._to_device(*batch)
+                yield self.rule.score(as_float_images(images), regions)
+
+    def pixel_masks(self, result: SearchResult) -> np.ndarray:
+        """Masks at which the search stopped, bool (n, h, w); needs ``keep="ranks"``."""
+        size = self.rule.image_size
+        masks = np.empty((len(self.images), size, size), bool)
+        start = 0
+        for batch in self.batches:
+            stop = start + len(batch["ranks"])
+            masks[start:stop] = batch["ranks"] < result.count[start:stop, None, None]
+            start = stop
+        return masks
+
+    def explain(self, classes: np.ndarray) -> Explanation:
+        """Run the search and put everything it found into an Explanation; needs "all"."""
+        result = self.search(keep_path=True)
+        counts = self._stacked("counts")
+        if self.max_kept is not None:
+            result = most_certain(result, counts)
+        logits = self._stacked("logits", padding=-np.inf)
+        embeddings = self._stacked("embeddings", padding=0.0)
+        offsets = self.offsets.cpu().numpy()[result.level]
+        ranks = np.argsort(np.argsort(-logits, axis=1, kind="stable"), axis=1)
+        with np.errstate(over="ignore"):
+            probs = 1 / (1 + np.exp(-(logits + offsets[:, None])))
+        return Explanation(
+            images=self._stacked("images"),
+            regions=self._stacked("regions"),
+            region_masks=ranks < result.count[:, None],
+            selection_logits=logits,
+            selection_probs=probs.astype(np.float32),
+            tau=self.tau_grid[result.level],
+            proba=result.proba,
+            classes=classes,
+            certainty_reached=result.reached,
+            certainty_threshold=self.certainty_threshold,
+            region_embeddings=embeddings if embeddings.shape[1] else None,
+            soft_region_masks=self._stacked("soft", padding=0.0) if self.is_soft else None,
+            path_tau=self.tau_grid,
+            path_counts=counts,
+            path_proba=result.path_proba,
+        )
 
     def _classify(self, images: Tensor, pixel_masks: Tensor) -> Tensor:
-        if not self.soft:
+        if not self.is_soft:
             images = apply_mask(as_float_images(images), pixel_masks)
-        return self.estimator.module_(images).softmax(dim=1)
+        return self.rule.classify(images)
 
     def _read(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-        estimator = self.estimator
         rows = slice(start, stop)
-        images = self.images.batch(rows, estimator.image_size)
+        images = self.images.batch(rows, self.rule.image_size)
         if self.regions is not None:
             return images, self.regions[rows]
-        return images, estimator.regions_.propose_batch(images)
+        return images, self.rule.propose(images)
 
-    def _batches(self, rows: slice) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def _read_ahead(self, rows: slice) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Batches of images and regions; the next one is read while one is in use."""
-        size = self.estimator.batch_size
+        size = self.rule.batch_size
         starts = range(rows.start, rows.stop, size)
         with ThreadPoolExecutor(1) as reader:
 
@@ -121,146 +168,79 @@ class Selections:
                 following = read(start + size) if start + size in starts else None
                 yield current.result()
 
-    def scores(self) -> Iterator[RegionScores]:
-        """Scores of the regions, batch by batch, without a search."""
-        with torch.inference_mode():
-            for batch in self._batches(slice(0, len(self.images))):
-                images, regions = self._to_device(*batch)
-                yield self.estimator._score(as_float_images(images), regions)
-
     def _to_device(self, images: np.ndarray, regions: np.ndarray) -> tuple[Tensor, Tensor]:
         """Images (b, h, w, 3) as they were read, and label maps."""
-        device = self.estimator.device_
-        labels = torch.from_numpy(regions.astype(np.int64)).to(device)
-        return torch.from_numpy(images).to(device, non_blocking=True), labels
+        labels = torch.from_numpy(regions.astype(np.int64)).to(self.rule.device)
+        return torch.from_numpy(images).to(self.rule.device, non_blocking=True), labels
 
     def _chunks(self, rows: slice) -> Iterator[Chunk]:
-        estimator = self.estimator
-        for raw, labels in self._batches(rows):
+        for raw, labels in self._read_ahead(rows):
             images, regions = self._to_device(raw, labels)
-            scores = estimator._score(as_float_images(images), regions)
+            scores = self.rule.score(as_float_images(images), regions)
             logits = scores.maps[:, 0].masked_fill(scores.areas == 0, -torch.inf)
             sorted_logits, ranking = logits.sort(dim=1, descending=True, stable=True)
             sorted_areas = scores.areas.gather(1, ranking)
-            counts = estimator._mask_counts(
-                sorted_logits, sorted_areas, self.offsets, self.tau_grid
+            counts = self.rule.counts(
+                sorted_logits, sorted_areas, self.offsets, self.tau_grid, self.max_kept
             )
-            if self.max_kept is not None:
-                most = budget_counts(sorted_areas, np.array([self.max_kept]))
-                counts = torch.minimum(counts, most)
-            if not estimator.allow_empty:
-                counts = counts.clamp(min=1)
-            # 32 bits: a rank per pixel waits with every image.
+            # 32 bits, because a rank per pixel waits with every image.
             ranks = torch.empty_like(ranking, dtype=torch.int32)
             order = torch.arange(ranking.shape[1], dtype=torch.int32, device=ranks.device)
             ranks.scatter_(1, ranking, order.expand_as(ranking))
             pixel_ranks = ranks.gather(1, regions.flatten(1)).view(regions.shape)
-            counts_np = counts.cpu().numpy()
-            self._remember(raw, labels, logits, scores.maps[:, 1:], pixel_ranks, counts_np)
+            chunk = Chunk(images, pixel_ranks, counts.cpu().numpy())
+            if self.keep == "ranks":
+                self.batches.append({"ranks": pixel_ranks.cpu().numpy()})
+            elif self.keep == "all":
+                self.batches.append(
+                    {
+                        "images": raw,
+                        "regions": labels.astype(np.int32),
+                        "logits": logits.cpu().numpy(),
+                        "embeddings": scores.maps[:, 1:].cpu().numpy(),
+                        "counts": chunk.counts.astype(np.int32),
+                    }
+                )
             if scores.shown is not None:
-                self._refuse_what_needs_binary_masks()
-                # Shown as it is: the binary mask is what to look at, not what was seen.
-                # From here on what waits are the images as they are shown.
-                images = apply_mask(as_float_images(images), to_pixels(scores.shown, regions))
-                self.soft = True
-                if self.keep == "all":
-                    self.kept[-1]["soft"] = scores.shown.cpu().numpy()
-            yield Chunk(images, pixel_ranks, counts_np)
+                chunk = self._shown_softly(chunk, scores.shown, regions)
+            yield chunk
 
-    def _refuse_what_needs_binary_masks(self) -> None:
-        """Of a classifier that sees continuous masks, in which no tau hides anything."""
-        name = type(self.estimator).__name__
+    def _shown_softly(self, chunk: Chunk, shown: Tensor, regions: Tensor) -> Chunk:
+        """Images under a continuous mask: the binary one is for people to look at.
+
+        From here on, the images that wait are the masked ones.
+        """
         if len(self.tau_grid) > 1:
             raise InputError(
-                f"tau='dynamic' needs a classifier that sees binary masks; that of this {name} "
-                "is shown continuous ones, in which no tau hides anything: tau must be a "
-                "number in (0, 1]"
+                "tau='dynamic' needs a classifier that sees binary masks; that of this "
+                f"{self.rule.method} is shown continuous ones, in which no tau hides "
+                "anything: tau must be a number in (0, 1]"
             )
         if self.max_kept is not None:
             raise InputError(
                 f"max_kept={self.max_kept:g} needs a classifier that sees binary masks; that "
-                f"of this {name} is shown continuous ones, which hide next to nothing"
+                f"of this {self.rule.method} is shown continuous ones, which hide next to "
+                "nothing"
             )
+        self.is_soft = True
+        if self.keep == "all":
+            self.batches[-1]["soft"] = shown.cpu().numpy()
+        images = apply_mask(as_float_images(chunk.images), to_pixels(shown, regions))
+        return Chunk(images, chunk.pixel_ranks, chunk.counts)
 
-    def _remember(
-        self,
-        images: np.ndarray,
-        regions: np.ndarray,
-        logits: Tensor,
-        embeddings: Tensor,
-        pixel_ranks: Tensor,
-        counts: np.ndarray,
-    ) -> None:
-        if self.keep == "ranks":
-            self.kept.append({"ranks": pixel_ranks.cpu().numpy()})
-        elif self.keep == "all":
-            self.kept.append(
-                {
-                    "images": images,
-                    "regions": regions.astype(np.int32),
-                    "logits": logits.cpu().numpy(),
-                    "embeddings": embeddings.cpu().numpy(),
-                    "counts": counts.astype(np.int32),
-                }
-            )
-
-    def pixel_masks(self, result: SearchResult) -> np.ndarray:
-        """Masks of the stopping points, bool (n, h, w); needs ``keep="ranks"``."""
-        size = self.estimator.image_size
-        masks = np.empty((len(self.images), size, size), bool)
-        start = 0
-        for part in self.kept:
-            stop = start + len(part["ranks"])
-            masks[start:stop] = part["ranks"] < result.count[start:stop, None, None]
-            start = stop
-        return masks
-
-
-def _padded(parts: list[np.ndarray], value: float) -> np.ndarray:
-    """Concatenate along the first axis arrays whose last axis differs in length."""
-    width = max(part.shape[-1] for part in parts)
-    return np.concatenate(
-        [
-            np.pad(
-                part,
-                [(0, 0)] * (part.ndim - 1) + [(0, width - part.shape[-1])],
-                constant_values=value,
-            )
-            for part in parts
-        ]
-    )
-
-
-def explain_selections(
-    estimator: Any, selections: Selections, result: SearchResult
-) -> Explanation:
-    """Put the selections of a finished search (with ``keep="all"``) into an Explanation."""
-    kept = selections.kept
-    counts = np.concatenate([part["counts"] for part in kept])
-    if selections.max_kept is not None:
-        result = most_certain(result, counts)
-    logits = _padded([part["logits"] for part in kept], -np.inf)
-    embeddings = _padded([part["embeddings"] for part in kept], 0.0)
-    offsets = selections.offsets.cpu().numpy()[result.level]
-    ranking = np.argsort(-logits, axis=1, kind="stable")
-    ranks = np.empty_like(ranking)
-    np.put_along_axis(ranks, ranking, np.arange(ranking.shape[1])[None], axis=1)
-    with np.errstate(over="ignore"):
-        probs = 1 / (1 + np.exp(-(logits + offsets[:, None])))
-    return Explanation(
-        images=np.concatenate([part["images"] for part in kept]),
-        regions=np.concatenate([part["regions"] for part in kept]),
-        region_masks=ranks < result.count[:, None],
-        selection_logits=logits,
-        selection_probs=probs.astype(np.float32),
-        tau=selections.tau_grid[result.level],
-        proba=result.proba,
-        classes=estimator.classes_,
-        certainty_reached=result.reached,
-        certainty_threshold=selections.certainty_threshold,
-        region_embeddings=embeddings if embeddings.shape[1] else None,
-        soft_region_masks=_padded([p["soft"] for p in kept], 0.0) if selections.soft else None,
-        path_tau=selections.tau_grid,
-        path_counts=counts,
-        path_proba=result.path_proba,
-    )
+    def _stacked(self, name: str, padding: float | None = None) -> np.ndarray:
+        """What was kept under a name, for all images; last axes padded to one length."""
+        parts = [batch[name] for batch in self.batches]
+        if padding is None:
+            return np.concatenate(parts)
+        width = max(part.shape[-1] for part in parts)
+        return np.concatenate(
+            [
+                np.pad(
+                    part,
+                    [(0, 0)] * (part.ndim - 1) + [(0, width - part.shape[-1])],
+                    constant_values=padding,
+                )
+                for part in parts
+            ]
+        )

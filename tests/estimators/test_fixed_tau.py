@@ -20,7 +20,7 @@ def test_a_fixed_tau_is_trained_for_and_the_selector_is_not_told(clf, fixed, X):
     joint = fixed._phases()[-1].objective
     assert (joint.tau, clf._phases()[-1].objective.tau) == (0.2, None)
     assert not hasattr(fixed.module_.selector, "raw_slope")
-    assert (fixed._tau_offsets(np.array([0.2])) == 0).all()
+    assert (fixed._selection_rule().offsets(np.array([0.2])) == 0).all()
     assert not np.allclose(fixed.predict_proba(X), clf.explain(X, tau=0.2).proba, atol=1e-3)
     exp = fixed.explain(X)
     assert (exp.tau == 0.2).all()

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from p2pselect import P2PClassifier, SuperpixelTransformer, load
+from p2pselect import SuperpixelTransformer, load
 from p2pselect.exceptions import InputError, P2PSelectWarning
-from p2pselect.methods import BASELINES, BlackboxClassifier, COMETClassifier
+from p2pselect.methods import METHODS, BlackboxClassifier, COMETClassifier
 
-ALL = [P2PClassifier, *BASELINES.values()]
+ALL = [method.cls for method in METHODS.values()]
 
 
 @pytest.mark.parametrize("cls", ALL)

@@ -11,11 +11,11 @@ from torch import nn
 
 from p2pselect.exceptions import P2PSelectWarning
 from p2pselect.methods import BcosClassifier
-from p2pselect.methods._bcos import bcos_objective
-from p2pselect.methods._bcos_network import (
+from p2pselect.methods._bcos import (
     BcosConv2d,
     BcosLinear,
     BcosNetwork,
+    bcos_objective,
     explaining,
     to_bcos,
 )

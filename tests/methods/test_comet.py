@@ -11,8 +11,8 @@ from torch import nn
 
 from p2pselect.exceptions import InputError
 from p2pselect.methods import COMET1Classifier, COMETClassifier
+from p2pselect.methods._blackbox_guided import BlackboxGuidedModel
 from p2pselect.methods._comet import COMETObjective, inverse_objective
-from p2pselect.methods._taught import TaughtModel
 from p2pselect.nn._masking import apply_mask
 from p2pselect.nn._pooling import to_pixels
 from p2pselect.training._net import SelectiveNet
@@ -22,7 +22,7 @@ from p2pselect.training._team import Part
 
 def toy_model():
     torch.manual_seed(3)
-    return TaughtModel(nn.Conv2d(3, 1, 1), toy_classifier(), toy_classifier())
+    return BlackboxGuidedModel(nn.Conv2d(3, 1, 1), toy_classifier(), toy_classifier())
 
 
 def gradients(objective, step):

@@ -11,10 +11,15 @@ from torch import nn
 
 from p2pselect.exceptions import P2PSelectWarning
 from p2pselect.methods import DiETClassifier
-from p2pselect.methods._diet_loss import AmortizedDiETObjective, DiETStage, MaskTable
-from p2pselect.methods._instance_masks import InstanceMasks, cell_grid, random_colours
-from p2pselect.methods._taught import TaughtModel
-from p2pselect.methods._teaching import l1_distance
+from p2pselect.methods._blackbox_guided import BlackboxGuidedModel, l1_distance
+from p2pselect.methods._diet import (
+    AmortizedDiETObjective,
+    DiETStage,
+    MaskOptimizer,
+    MaskTable,
+    full_cells,
+    random_colors,
+)
 from p2pselect.training._data import Views
 
 
@@ -27,7 +32,7 @@ def search(**settings):
         "convergence": "mask",
         "random": False,
     }
-    return InstanceMasks(**{**defaults, **settings})
+    return MaskOptimizer(**{**defaults, **settings})
 
 
 class CountingClassifier(nn.Module):
@@ -47,21 +52,21 @@ class CountingClassifier(nn.Module):
 
 def test_area_alone_moves_every_cell_by_the_step(toy_step):
     step = toy_step()
-    cells = cell_grid(5, 8, 2, torch.device("cpu"))
+    cells = full_cells(5, 8, 2, torch.device("cpu"))
     assert cells.shape == (5, 4, 4) and (cells == 1).all()
-    moved = search(max_steps=3).fit(CountingClassifier(), step.images, step.regions, cells)
+    moved = search(max_steps=3).optimize(CountingClassifier(), step.images, step.regions, cells)
     torch.testing.assert_close(moved, torch.full_like(moved, 1 - 3 * 0.05))
 
 
 def test_masks_stay_in_range_and_stand_still_in_the_end(toy_step):
     step, blind = toy_step(), CountingClassifier()
-    cells = cell_grid(5, 8, 2, torch.device("cpu"))
-    found = search(max_steps=500).fit(blind, step.images, step.regions, cells)
+    cells = full_cells(5, 8, 2, torch.device("cpu"))
+    found = search(max_steps=500).optimize(blind, step.images, step.regions, cells)
     assert (found == 0).all()
     assert 20 <= blind.calls <= 25  # gone after 20 steps, and noticed
     torch.manual_seed(0)
     network = toy_classifier()
-    found = search(step=0.4).fit(network, step.images, step.regions, cells)
+    found = search(step=0.4).optimize(network, step.images, step.regions, cells)
     assert found.min() >= 0 and found.max() <= 1
 
 
@@ -70,25 +75,25 @@ def test_loops_end_at_the_cap(toy_step, convergence):
     step = toy_step()
     counting = CountingClassifier(toy_classifier())
     settings = {"convergence": convergence, "max_steps": 7, "random": True}
-    cells = cell_grid(5, 8, 2, torch.device("cpu"))
-    search(**settings).fit(counting, step.images, step.regions, cells)
+    cells = full_cells(5, 8, 2, torch.device("cpu"))
+    search(**settings).optimize(counting, step.images, step.regions, cells)
     assert counting.calls <= 8  # one on the full images
 
 
 def test_small_steps_and_the_released_rule_stop_where_they_began(toy_step):
     step, blind = toy_step(), CountingClassifier()
-    cells = cell_grid(5, 8, 2, torch.device("cpu"))
+    cells = full_cells(5, 8, 2, torch.device("cpu"))
     released = search(convergence="loss", step=0.002, max_steps=500)
-    found = released.fit(blind, step.images, step.regions, cells)
+    found = released.optimize(blind, step.images, step.regions, cells)
     assert found.mean() > 0.9 and blind.calls < 10
 
 
 def test_an_image_s_mask_is_its_own(toy_step):
     step = toy_step()
     network = toy_classifier()
-    cells = cell_grid(5, 8, 2, torch.device("cpu"))
-    together = search().fit(network, step.images, step.regions, cells)
-    alone = search().fit(network, step.images[2:3], step.regions[2:3], cells[2:3])
+    cells = full_cells(5, 8, 2, torch.device("cpu"))
+    together = search().optimize(network, step.images, step.regions, cells)
+    alone = search().optimize(network, step.images[2:3], step.regions[2:3], cells[2:3])
     torch.testing.assert_close(alone, together[2:3], atol=1e-5, rtol=0)
 
 
@@ -96,7 +101,7 @@ def test_an_image_that_is_done_waits_for_the_others(toy_step):
     # Of one loss two steps change less than half a percent, of the other more than one.
     step = toy_step()
     start = torch.tensor([1.0, 0.3])[:, None, None].expand(2, 4, 4)
-    found = search(convergence="loss", step=0.002, max_steps=40).fit(
+    found = search(convergence="loss", step=0.002, max_steps=40).optimize(
         CountingClassifier(), step.images[:2], step.regions[:2], start
     )
     torch.testing.assert_close(found[0], torch.full((4, 4), 1 - 3 * 0.002))
@@ -105,8 +110,8 @@ def test_an_image_that_is_done_waits_for_the_others(toy_step):
 
 def test_stopping_at_tau(toy_step):
     step = toy_step()
-    cells = cell_grid(5, 8, 2, torch.device("cpu"))
-    found = search(tau=0.4, max_steps=100).fit(
+    cells = full_cells(5, 8, 2, torch.device("cpu"))
+    found = search(tau=0.4, max_steps=100).optimize(
         CountingClassifier(), step.images, step.regions, cells
     )
     torch.testing.assert_close(
@@ -131,7 +136,7 @@ class FakeData:
 
 def taught_step(toy_step):
     torch.manual_seed(1)
-    return toy_step(TaughtModel(nn.Conv2d(3, 1, 1), toy_classifier(), toy_classifier()))
+    return toy_step(BlackboxGuidedModel(nn.Conv2d(3, 1, 1), toy_classifier(), toy_classifier()))
 
 
 def test_a_stage_copies_the_black_box_finds_masks_and_rounds_them(toy_step):
@@ -158,12 +163,12 @@ def test_later_stages_weigh_the_area_less_and_round_at_a_higher_value(make):
     for sparsity, tau in (("hinge", 0.3), ("penalty", None)):
         phases = clf.set_params(sparsity=sparsity)._phases()
         stages = [phase.objective for phase in phases if phase.name != "blackbox"]
-        weights = [stage.search.area_weight for stage in stages]
+        weights = [stage.optimizer.area_weight for stage in stages]
         assert weights == pytest.approx([2 * (1 - 0.9 * k / 4) for k in range(4)])
         thresholds = [stage.threshold for stage in stages]
         assert thresholds == pytest.approx([0.1 + 0.4 * k / 4 for k in range(4)])
-        assert {stage.search.tau for stage in stages} == {tau}
-    assert clf._search(1.0, False).area_weight == 2.0
+        assert {stage.optimizer.tau for stage in stages} == {tau}
+    assert clf._optimizer(1.0, False).area_weight == 2.0
 
 
 def test_masks_that_hardly_moved_are_told(toy_step):
@@ -175,7 +180,7 @@ def test_masks_that_hardly_moved_are_told(toy_step):
 
 def test_colours_are_constant_per_image_and_in_range():
     torch.manual_seed(0)
-    colours = random_colours(2000, torch.device("cpu"))
+    colours = random_colors(2000, torch.device("cpu"))
     assert colours.shape == (2000, 3, 1, 1)
     assert colours.min() >= 0 and colours.max() <= 1
     wanted = torch.tensor([0.527, 0.447, 0.403])
@@ -206,13 +211,13 @@ class ListeningClassifier(DiETClassifier):
 
     searches: ClassVar[list] = []
 
-    def _search(self, weight, random):
-        found = super()._search(weight, random)
+    def _optimizer(self, weight, random):
+        found = super()._optimizer(weight, random)
 
-        class Noting(InstanceMasks):
-            def fit(self, classifier, images, regions, cells):
+        class Noting(MaskOptimizer):
+            def optimize(self, classifier, images, regions, cells):
                 ListeningClassifier.searches.append((images.sum().item(), cells.mean().item()))
-                return super().fit(classifier, images, regions, cells)
+                return super().optimize(classifier, images, regions, cells)
 
         return Noting(**vars(found))
 

@@ -8,7 +8,7 @@ from oracles.leaks import LEAKS
 
 import p2pselect.selection._prediction_run
 from p2pselect.exceptions import InputError
-from p2pselect.methods import BASELINES
+from p2pselect.methods import METHODS
 from p2pselect.testing import record_selection, replay_selection
 
 #: Methods that show the classifier continuous masks, and their settings for it.
@@ -25,7 +25,7 @@ HARD = {
     "realx": {},
     "rbaem": {"mask": "hard"},
     "diet": {"n_stages": 1, "max_steps": 3},
-    "diet, amortized": {"amortized": True},
+    "amortized_diet": {},
     "comet": {"mask": "hard"},
     "comet1": {"mask": "hard"},
     "infomask": {"mask": "hard"},
@@ -36,8 +36,7 @@ HARD = {
 
 def test_every_method_is_here():
     # A black box removes nothing: that is what it is compared for.
-    named = {name.partition(",")[0] for name in [*SOFT, *HARD]}
-    assert named | {"blackbox"} == set(BASELINES)
+    assert {*SOFT, *HARD, "blackbox", "p2p"} == set(METHODS)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +47,7 @@ def fitted(make, X, y):
     def build(name, **settings):
         key = (name, *sorted(settings.items()))
         if key not in models:
-            method = BASELINES[name.partition(",")[0]]
+            method = METHODS[name].cls
             settings = {"max_epochs": 0, "tau": 0.3, **settings}
             models[key] = make(method, **settings).fit(X[:12], y[:12])
         return models[key]

@@ -8,14 +8,13 @@ from torch import nn
 
 from p2pselect.methods import RBAEMClassifier
 from p2pselect.methods import _rbaem as method
-from p2pselect.methods._rbaem_network import RBFSelector, rbf_logits, sigma_of_area
-from p2pselect.methods._taught import TaughtModel
-from p2pselect.methods._teaching import kl_to_teacher, l1_distance
+from p2pselect.methods._blackbox_guided import BlackboxGuidedModel, kl_to_teacher, l1_distance
+from p2pselect.methods._rbaem import RBFSelector, rbf_logits, sigma_of_area
 
 
 def probability(row, column, sigma, size):
-    centre = torch.tensor([[row, column]], dtype=torch.float64)
-    return rbf_logits(centre, torch.tensor([sigma], dtype=torch.float64), size).sigmoid()[0, 0]
+    center = torch.tensor([[row, column]], dtype=torch.float64)
+    return rbf_logits(center, torch.tensor([sigma], dtype=torch.float64), size).sigmoid()[0, 0]
 
 
 def test_closed_form():
@@ -42,15 +41,15 @@ def test_sigma_that_an_area_needs():
 
 def test_gradients_are_those_of_finite_differences():
     def area(sigma, row):
-        centre = torch.stack([row, torch.tensor(5.0, dtype=torch.float64)])[None]
-        return rbf_logits(centre, sigma[None], 32).sigmoid().mean()
+        center = torch.stack([row, torch.tensor(5.0, dtype=torch.float64)])[None]
+        return rbf_logits(center, sigma[None], 32).sigmoid().mean()
 
     point = [torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in (6.0, 9.0)]
     assert torch.autograd.gradcheck(area, point)
     # The density over its detached maximum would give almost nothing here.
     wide = torch.tensor(20.0, dtype=torch.float64, requires_grad=True)
-    centre = torch.tensor([[112.0, 112.0]], dtype=torch.float64)
-    rbf_logits(centre, wide[None], 224).sigmoid().mean().backward()
+    center = torch.tensor([[112.0, 112.0]], dtype=torch.float64)
+    rbf_logits(center, wide[None], 224).sigmoid().mean().backward()
     assert wide.grad.item() == pytest.approx(5.0e-3, rel=0.02)
 
 
@@ -68,15 +67,15 @@ def test_distances_to_the_teacher():
     torch.testing.assert_close(kl_to_teacher(a, a + 7), torch.zeros(4), atol=1e-6, rtol=0)
 
 
-@pytest.mark.parametrize("centre", ["linear", "softargmax"])
-def test_the_selector_starts_in_the_middle_and_learns(toy_step, centre):
+@pytest.mark.parametrize("center", ["linear", "softargmax"])
+def test_the_selector_starts_in_the_middle_and_learns(toy_step, center):
     torch.manual_seed(0)
-    maps = RBFSelector.LINEAR_MAPS if centre == "linear" else 2
+    maps = RBFSelector.LINEAR_MAPS if center == "linear" else 2
     scorer = nn.Conv2d(3, maps, 1)
     scorer.weight.data *= 0.01
     scorer.bias.data.zero_()
-    selector = RBFSelector(scorer, 8, sigma_of_area(0.2, 8), centre)
-    step = toy_step(TaughtModel(selector, toy_classifier(), toy_classifier()))
+    selector = RBFSelector(scorer, 8, sigma_of_area(0.2, 8), center)
+    step = toy_step(BlackboxGuidedModel(selector, toy_classifier(), toy_classifier()))
     place, sigma = selector.parameters_of_rbf(step.images)
     torch.testing.assert_close(place, torch.full((5, 2), 4.0), atol=0.3, rtol=0)
     torch.testing.assert_close(sigma, torch.full((5,), sigma_of_area(0.2, 8)), atol=0.1, rtol=0)
@@ -88,7 +87,7 @@ def test_the_selector_starts_in_the_middle_and_learns(toy_step, centre):
 
 
 def test_the_classifier_learns_from_random_functions(toy_step):
-    step = toy_step(TaughtModel(nn.Conv2d(3, 1, 1), toy_classifier(), toy_classifier()))
+    step = toy_step(BlackboxGuidedModel(nn.Conv2d(3, 1, 1), toy_classifier(), toy_classifier()))
     method.RandomRBFObjective((0.2, 0.3))(step)["agreement"].sum().backward()
     assert all(p.grad is not None for p in step.model.classifier.parameters())
     assert all(p.grad is None for p in step.model.blackbox.parameters())

@@ -20,7 +20,7 @@ from oracles import losses as oracle
 from oracles import taught_losses as taught
 
 from p2pselect import methods
-from p2pselect.methods._teaching import copy_blackbox
+from p2pselect.methods._blackbox_guided import copy_blackbox
 
 TAU = 0.3
 
@@ -103,7 +103,7 @@ def test_rbaem_selector(center, sparsity):
         methods.RBAEMClassifier,
         tau=TAU,
         sparsity=sparsity,
-        centre=center,
+        center=center,
         area_weight=1.5,
         smoothness_weight=0.02,
     )
@@ -208,12 +208,12 @@ def test_diet_finds_masks(diet, stage, sparsity):
     """Before they are rounded; with the hinge, the area's penalty ends on the way."""
     diet.clf.set_params(sparsity=sparsity, max_steps=5, mask_step=0.3, tau=0.7)
     tau = 0.7 if sparsity == "hinge" else None
-    search = diet.clf._phases()[1 + stage].objective.search
+    optimizer = diet.clf._phases()[1 + stage].objective.optimizer
     inputs, _ = diet.batch
     images = inputs["images"].permute(0, 3, 1, 2).contiguous()
     torch.manual_seed(7)
     ones = torch.ones(N_IMAGES, SIDE, SIDE)
-    found = search.fit(diet.module.classifier, images, inputs["regions"], ones)
+    found = optimizer.optimize(diet.module.classifier, images, inputs["regions"], ones)
     drawn = torch.stack([colors(seed=step == 0) for step in range(5)])
     classify, weight = network(diet.twin().classifier), 0.75 * (1 - 0.9 * stage / 2)
     for i, image, labels, _, _ in diet.images():
@@ -227,9 +227,7 @@ def test_diet_finds_masks(diet, stage, sparsity):
 @pytest.mark.parametrize("progress", PROGRESS)
 @pytest.mark.parametrize("sparsity", ["hinge", "penalty"])
 def test_amortized_diet(progress, sparsity):
-    own = Trainee(
-        methods.DiETClassifier, tau=TAU, amortized=True, sparsity=sparsity, area_weight=1.5
-    )
+    own = Trainee(methods.AmortizedDiETClassifier, tau=TAU, sparsity=sparsity, area_weight=1.5)
     twin = own.twin()
     select, classify, teach = (
         network(part) for part in (twin.selector, twin.classifier, twin.blackbox)

@@ -122,14 +122,14 @@ FAULTS = [
         },
     ),
     *planted(
-        "methods/_area_penalty.py",
+        "methods/_base.py",
         METHODS,
         {
             "torch.relu(kept - tau)": "torch.relu(tau - kept)",
         },
     ),
     *planted(
-        "methods/_bcos_network.py",
+        "methods/_bcos.py",
         METHODS,
         {
             "out.abs() / norm.repeat": "out / norm.repeat",
@@ -138,7 +138,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "methods/_teaching.py",
+        "methods/_blackbox_guided.py",
         TAUGHT,
         {
             "(log_teacher.exp() * (log_teacher -": "(log_teacher.exp() * (-log_teacher +",
@@ -147,7 +147,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "methods/_diet_loss.py",
+        "methods/_diet.py",
         TAUGHT,
         {
             "distillation(step, full, step.model(shown))": "distillation(step, full, full)",
@@ -159,17 +159,17 @@ FAULTS = [
         },
     ),
     *planted(
-        "methods/_instance_masks.py",
+        "methods/_diet.py",
         TAUGHT,
         {
-            "colours + pixel_masks[:, None]": "colours + (1 - pixel_masks)[:, None]",
+            "colors + pixel_masks[:, None]": "colors + (1 - pixel_masks)[:, None]",
             "cells - self.step": "cells + self.step",
             "if self.random:": "if False:",
             "self.area_weight * area + l1": "l1",
         },
     ),
     *planted(
-        "methods/_rbaem_network.py",
+        "methods/_rbaem.py",
         TAUGHT,
         {
             "REACH, GAIN = 108 / 224": "REACH, GAIN = 100 / 224",
@@ -190,8 +190,8 @@ FAULTS = [
         "selection/_prediction_run.py",
         SEEN_OF_METHODS,
         {
-            "images = apply_mask(as_float_images(images), to_pixels(scores.shown, regions))": "images = as_float_images(images)",
-            "to_pixels(scores.shown, regions))\n": "to_pixels(scores.shown.clamp(min=1e-6), regions))\n",
+            "images = apply_mask(as_float_images(chunk.images), to_pixels(shown, regions))": "images = as_float_images(images)",
+            "to_pixels(shown, regions))\n": "to_pixels(shown.clamp(min=1e-6), regions))\n",
             "images = apply_mask(as_float_images(images), pixel_masks)": "images = as_float_images(images)",
         },
     ),
@@ -201,7 +201,7 @@ FAULTS = [
         {
             "images = apply_mask(as_float_images(images), pixel_masks)": "images = as_float_images(images)",
             "as_float_images(images), pixel_masks)": "as_float_images(images), pixel_masks.float().clamp(min=1e-6))",
-            "to_pixels(scores.shown, regions))\n": "to_pixels(scores.shown.clamp(min=1e-6), regions))\n",
+            "to_pixels(shown, regions))\n": "to_pixels(shown.clamp(min=1e-6), regions))\n",
         },
     ),
     *planted(
@@ -243,7 +243,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "methods/_instance_masks.py",
+        "methods/_diet.py",
         "methods/test_diet.py::test_an_image_that_is_done_waits_for_the_others",
         {
             "moved = torch.where(busy[:, None, None], moved, cells.detach())": "",
@@ -267,7 +267,7 @@ FAULTS = [
         "methods/_p2p_hooks.py",
         "estimators/test_p2p.py::test_a_budget_is_a_guarantee",
         {
-            'if self.selection == "budget":': "if False:",
+            'budget_cut if self.selection == "budget"': "budget_cut if False",
         },
     ),
 ]

@@ -91,7 +91,7 @@ FAULTS = [
             "scores.areas) - self.tau)": "scores.areas) + self.tau)",
             "torch.relu(expected_kept_fraction(masks, scores.areas) - self.tau)": "torch.relu(self.tau - expected_kept_fraction(masks, scores.areas))",
             '"smoothness": self.smoothness_weight': '"smoothness": 0',
-            "ask(step.model.blackbox, step.images), out)}": "out, out)}",
+            "return {\"agreement\": kl_to_teacher(teacher, out)}": "return {\"agreement\": kl_to_teacher(out, out)}",
             "self.area_weight * area,": "area,",
             "(masks + 5e-4) ** self.area_power": "masks",
             "self._hinge\n        )": "None\n        )",
@@ -103,8 +103,8 @@ FAULTS = [
         "methods/_diet.py",
         f"{DIET}::test_later_stages_weigh_the_area_less_and_round_at_a_higher_value",
         {
-            "self._search(1 - 0.9 * done, True), 0.1 + 0.4 * done": "self._search(1.0, True), 0.1 + 0.4 * done",
-            "True), 0.1 + 0.4 * done, k": "True), 0.1, k",
+            "self._optimizer(1 - 0.9 * done, True)": "self._optimizer(1.0, True)",
+            "optimizer, 0.1 + 0.4 * done, k": "optimizer, 0.1, k",
             "weight * self.area_weight,": "weight,",
             "self._hinge,\n            self.mask_step": "None,\n            self.mask_step",
         },
@@ -185,7 +185,7 @@ FAULTS = [
         {"else phase.before_epoch": "else None"},
     ),
     *planted(
-        "methods/_diet_loss.py",
+        "methods/_diet.py",
         f"{DIET}::test_a_stage_that_goes_on_with_the_same_images_keeps_their_masks",
         {"if self.memory.is_empty:": "if True:"},
     ),

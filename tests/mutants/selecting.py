@@ -81,13 +81,19 @@ FAULTS = [
         {"rows], self.regions[rows])": "rows], self.regions[: len(rows)])"},
     ),
     *planted(
+        "selection/_selection_rule.py",
+        "selection/test_search.py",
+        {
+            "(logits + offset > 0)": "(logits + offset > 0.5)",
+            "tau * float(used[0, -1]) + 1e-6": "tau * float(used[0, -1]) + 1",
+            "(used <= b) & real": "used <= b",
+        },
+    ),
+    *planted(
         "selection/_certainty_search.py",
         "selection/test_search.py",
         {
-            "(sorted_logits + o > 0)": "(sorted_logits + o > 0.5)",
             "np.append(inner, 1.0)": "inner",
-            "tau * float(used[0, -1]) + 1e-6": "tau * float(used[0, -1]) + 1",
-            "(used <= b) & real": "used <= b",
             "(counts != here) & (np.arange(t)": "(np.arange(t)",
             "certainty_threshold\n        last": "0.99 * certainty_threshold\n        last",
             "proba.max(axis=1) >=": "proba[:, 0] >=",
@@ -100,7 +106,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "selection/_prediction_run.py",
+        "selection/_selection_rule.py",
         "estimators/test_p2p.py::test_empty_masks_where_they_are_allowed",
         {
             "counts = counts.clamp(min=1)": "pass",
@@ -110,7 +116,7 @@ FAULTS = [
         "selection/_prediction_run.py",
         "estimators/test_p2p.py::test_a_budget_of_pixels_is_answered_as_certainly_as_it_can_be",
         {
-            "counts = torch.minimum(counts, most)": "pass",
+            "self.tau_grid, self.max_kept": "self.tau_grid",
             "result = most_certain(result, counts)": "pass",
         },
     ),

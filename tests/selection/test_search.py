@@ -9,16 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles.certainty_search import search_one
 
+from p2pselect.selection import budget_cut, probability_cut
 from p2pselect.selection._certainty_search import (
     Chunk,
     SearchResult,
-    budget_counts,
-    joined,
+    join_results,
     make_tau_grid,
     most_certain,
     next_level,
     search_certainty,
-    threshold_counts,
 )
 
 GRID = make_tau_grid(0.05, 0.05)
@@ -39,10 +38,8 @@ def _chunks(images, regions, logits, offsets, selection, allow_empty, batch_size
         areas = torch.stack([torch.bincount(r.flatten(), minlength=d) for r in labels]).float()
         scores = torch.tensor(logits[rows]).masked_fill(areas == 0, -torch.inf)
         ordered, ranking = scores.sort(dim=1, descending=True, stable=True)
-        if selection == "threshold":
-            counts = threshold_counts(ordered, torch.tensor(offsets))
-        else:
-            counts = budget_counts(areas.gather(1, ranking), GRID)
+        cut = probability_cut if selection == "threshold" else budget_cut
+        counts = cut(ordered, areas.gather(1, ranking), torch.tensor(offsets), GRID)
         if not allow_empty:
             counts = counts.clamp(min=1)
         ranks = torch.argsort(ranking, dim=1)
@@ -161,7 +158,7 @@ def test_budget_never_exceeds_tau():
     areas = torch.tensor(rng.integers(1, 9, (20, 7))).float()
     areas = areas / areas.sum(1, keepdim=True) * 0 + areas  # rows differ in total area
     areas[:, -1] += 100 - areas.sum(1)
-    counts = budget_counts(areas, GRID)
+    counts = budget_cut(areas, areas, torch.zeros(len(GRID)), GRID)
     used = np.take_along_axis(
         np.pad(areas.cumsum(1).numpy(), ((0, 0), (1, 0))), counts.numpy(), axis=1
     )
@@ -169,12 +166,10 @@ def test_budget_never_exceeds_tau():
     assert (counts[:, -1] == 7).all()
 
 
-def test_budget_counts_leave_padding_out():
+def test_a_budget_leaves_padding_out():
     areas = torch.tensor([[4.0, 3.0, 3.0], [6.0, 4.0, 0.0]])
-    assert budget_counts(areas, np.array([0.3, 0.4, 0.7, 1.0])).tolist() == [
-        [0, 1, 2, 3],
-        [0, 0, 1, 2],
-    ]
+    counts = budget_cut(areas, areas, torch.zeros(4), np.array([0.3, 0.4, 0.7, 1.0]))
+    assert counts.tolist() == [[0, 1, 2, 3], [0, 0, 1, 2]]
 
 
 def _result(level, count, reached, path):
@@ -198,11 +193,12 @@ def test_the_most_certain_mask_where_none_was_certain():
 def test_results_are_joined_in_their_order():
     path = np.zeros((1, 2, 2), np.float32)
     one, other = (_result([level], [level + 1], [True], path + level) for level in (0, 1))
-    both = joined([one, other])
+    both = join_results([one, other])
     assert both.level.tolist() == [0, 1] and both.count.tolist() == [1, 2]
     assert both.path_proba[:, 0, 0].tolist() == [0, 1]
     assert (both.n_calls, both.n_evaluated) == (4, 6)
-    assert joined([replace(part, path_proba=None) for part in (one, other)]).path_proba is None
+    without = [replace(part, path_proba=None) for part in (one, other)]
+    assert join_results(without).path_proba is None
 
 
 def test_next_level_skips_levels_of_the_same_mask():

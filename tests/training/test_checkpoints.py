@@ -11,7 +11,7 @@ from skorch.callbacks import Callback
 
 from p2pselect import P2PClassifier, SuperpixelTransformer, datasets, presets
 from p2pselect.exceptions import InputError, TrainingError
-from p2pselect.methods import BASELINES
+from p2pselect.methods import METHODS
 
 SETTINGS = {
     **presets.SMALL,
@@ -83,7 +83,7 @@ def test_continued_is_as_uninterrupted(changes, scenes, tmp_path):
 
 @pytest.mark.parametrize("name", ["diet", "comet", "realx", "invase", "bcos"])
 def test_every_kind_of_method(name, scenes, tmp_path):
-    cls = BASELINES[name]
+    cls = METHODS[name].cls
     settings = cls.known({**SETTINGS, "max_epochs": 4})
     if name == "diet":
         settings |= {"n_stages": 2, "max_steps": 3}

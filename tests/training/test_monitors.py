@@ -21,7 +21,7 @@ from skorch.callbacks import (
 
 from p2pselect import P2PClassifier, SuperpixelTransformer, datasets, presets
 from p2pselect.exceptions import InputError, P2PSelectWarning
-from p2pselect.methods import BASELINES
+from p2pselect.methods import RealXClassifier
 from p2pselect.methods._p2p_loss import P2PObjective
 from p2pselect.training._checkpoints import Checkpoints
 from p2pselect.training._monitors import check_callbacks, compares_epochs
@@ -109,8 +109,8 @@ def test_early_stopping_waits_for_the_last_phase(scenes):
         clf = fitted(scenes, SOON)
     assert phases_of(clf) == ["warmup"] * 3 + ["joint"] * 2
     assert clf.interrupted_ is False
-    real_x = BASELINES["realx"].known({**SETTINGS, "callbacks": [SOON], "max_epochs": 3})
-    stopped = BASELINES["realx"](**real_x).fit(*scenes)
+    real_x = RealXClassifier.known({**SETTINGS, "callbacks": [SOON], "max_epochs": 3})
+    stopped = RealXClassifier(**real_x).fit(*scenes)
     assert phases_of(stopped) == ["classifier"] * 3 + ["selector"] * 2
 
 

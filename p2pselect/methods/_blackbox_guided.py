@@ -1,4 +1,4 @@
-"""Methods that lean on a black box: shared between methods, or trained first."""
+"""Methods with a black box as detector, teacher or starting point: given, or trained first."""
 
 from __future__ import annotations
 
@@ -6,18 +6,56 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 from sklearn.frozen import FrozenEstimator
-from torch import nn
+from torch import Tensor, nn
 
 from p2pselect.exceptions import InputError, brief
 from p2pselect.methods._base import BaselineClassifier
 from p2pselect.methods._blackbox import BlackboxClassifier
-from p2pselect.methods._teaching import blackbox_objective
 from p2pselect.nn._model import SelectiveModel
+from p2pselect.training._objective import LossTerms, Step
 from p2pselect.training._phases import Phase
 
+#: Largest difference of probabilities that may be due to rounding.
+_ROUNDING = 1e-6
 
-class TaughtModel(SelectiveModel):
+
+def blackbox_objective(step: Step) -> LossTerms:
+    """Cross-entropy of the sub-module ``blackbox`` on whole images."""
+    logits = step.model.blackbox(step.images)
+    return {"cross_entropy": F.cross_entropy(logits, step.target, reduction="none")}
+
+
+def copy_blackbox(model: Any, data: Any) -> None:
+    """Start the classifier from the black box."""
+    model.classifier.load_state_dict(model.blackbox.state_dict())
+
+
+def teacher_logits(teacher: nn.Module, images: Tensor) -> Tensor:
+    """Logits of a frozen network, without a gradient."""
+    with torch.no_grad():
+        return teacher(images)
+
+
+def kl_to_teacher(target_logits: Tensor, logits: Tensor) -> Tensor:
+    r"""Kullback-Leibler divergence :math:`KL(g \,\|\, f)` from a teacher's softmax, (n,)."""
+    log_teacher = target_logits.log_softmax(dim=1)
+    return (log_teacher.exp() * (log_teacher - logits.log_softmax(dim=1))).sum(dim=1)
+
+
+def l1_distance(logits: Tensor, other_logits: Tensor) -> Tensor:
+    """Sum over classes of the absolute differences of probabilities, in [0, 2], shape (n,).
+
+    Differences within rounding count as 0: their gradient would be as large as that of any
+    other difference, in a meaningless direction.
+    """
+    apart = (logits.softmax(dim=1) - other_logits.softmax(dim=1)).abs()
+    return torch.where(apart > _ROUNDING, apart, 0.0).sum(dim=1)
+
+
+class BlackboxGuidedModel(SelectiveModel):
     """Selector and classifier beside a black box that has no part in predictions."""
 
     def __init__(self, selector: nn.Module, classifier: nn.Module, blackbox: nn.Module):
@@ -25,18 +63,18 @@ class TaughtModel(SelectiveModel):
         self.blackbox = blackbox
 
 
-class TaughtClassifier(BaselineClassifier):
+class BlackboxGuidedClassifier(BaselineClassifier):
     """Base of the methods with a black box as detector, teacher or starting point.
 
     Parameters
     ----------
     blackbox : BlackboxClassifier, optional
-        Fitted, with the classes and the classifier network of this method.  Without one,
-        or with one that is not fitted (as clones are), the black box is trained as part of
-        ``fit``, for ``max_epochs`` epochs of its own.  Within a ``FrozenEstimator`` of
+        Fitted, with the classes and the classifier network of this method.  Without one, or
+        with one that is not fitted (as in clones), the black box is trained as the first part
+        of ``fit``, for ``max_epochs`` epochs of its own.  Inside a ``FrozenEstimator`` of
         scikit-learn it stays fitted when this estimator is cloned.
     **shared
-        As for :class:`~p2pselect.methods._base.BaselineClassifier`.
+        As for :class:`~p2pselect.methods.BaselineClassifier`.
     """
 
     _parameter_constraints: ClassVar[dict] = {
@@ -50,9 +88,9 @@ class TaughtClassifier(BaselineClassifier):
         super().__init__(**shared)
         self.blackbox = blackbox
 
-    def _build_model(self, n_classes: int) -> TaughtModel:
+    def _build_model(self, n_classes: int) -> BlackboxGuidedModel:
         scorer, classifier = self._build_scorer(1), self._build_classifier(n_classes)
-        return TaughtModel(scorer, classifier, self._build_classifier(n_classes))
+        return BlackboxGuidedModel(scorer, classifier, self._build_classifier(n_classes))
 
     @property
     def _given_blackbox(self) -> BlackboxClassifier | None:

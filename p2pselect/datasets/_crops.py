@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.utils import Bunch
 
 from p2pselect.datasets._masks import MaskSequence
-from p2pselect.images import ImageSequence
+from p2pselect.images import ImageSequence, ImageSource
 from p2pselect.images._pixels import resize, resize_nearest, to_rgb
 
 
@@ -42,23 +41,23 @@ class CenterCrop:
         return image[top : top + self.side, left : left + self.side]
 
 
-class CroppedImages:
+class CroppedImages(ImageSource):
     """An image source: the images of another sequence, cut when they are read."""
-
-    n_channels = 3
 
     def __init__(self, images: ImageSequence, crop: CenterCrop):
         self.images = images
         self.crop = crop
         self.is_float = images.is_float
-        self.image_shape: tuple[int, int] | None = (crop.side, crop.side)
+        self.image_shape = (crop.side, crop.side)
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def read(self, positions: np.ndarray) -> Iterator[np.ndarray]:
-        for position in positions:
-            yield self.crop.image(self.images[int(position)])
+    def read_one(self, position: int) -> np.ndarray:
+        return self.crop.image(self.images[position])
+
+    def check(self, position: int) -> None:
+        self.images.check(position)
 
     def subset(self, positions: np.ndarray) -> CroppedImages:
         return CroppedImages(self.images[positions], self.crop)
@@ -66,7 +65,7 @@ class CroppedImages:
 
 def cropped(data: Bunch, crop: CenterCrop) -> Bunch:
     """The same data, whose images and masks (if it has any) are cut when they are read."""
-    images = ImageSequence._from_source(CroppedImages(data.images, crop))
+    images = ImageSequence(CroppedImages(data.images, crop))
     masks = data.get("masks")
     if masks is None:
         return Bunch(**{**data, "images": images})

@@ -14,9 +14,9 @@ from p2pselect.datasets._mask_pictures import MaskPicture, find_objects, read_ma
 from p2pselect.datasets._masks import MaskSequence
 from p2pselect.exceptions import ImageReadError, InputError, P2PSelectWarning, brief
 from p2pselect.images import ImageSequence
+from p2pselect.images._decode import decode_image
 from p2pselect.images._folders import list_folder
 from p2pselect.images._pixels import height_width, resize_nearest
-from p2pselect.images._reading import decode
 
 #: What may follow the name of an image in the name of its mask.
 MASK_SUFFIXES = ("_mask", "-mask", ".mask", "_segmentation", "_seg")
@@ -198,7 +198,7 @@ def read_masks(
     pictures: list[MaskPicture] = []
     stretched: list[str] = []
     for row, path in present:
-        picture: MaskPicture = decode(path, str(path), convert=read_mask_picture)
+        picture: MaskPicture = decode_image(path, str(path), convert=read_mask_picture)
         own = (picture.values.shape[0], picture.values.shape[1])
         if image_sizes is not None:
             _check_upright(own, image_sizes[row], path)

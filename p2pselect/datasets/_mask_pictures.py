@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from p2pselect.exceptions import InputError
-from p2pselect.images._pillow import from_pillow, upright
+from p2pselect.images._decode import from_pillow, upright
 
 #: A pixel of a black-and-white picture is the object if it is at least this bright.
 WHITE = 128

@@ -6,16 +6,16 @@ import io
 import json
 import os
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from p2pselect.exceptions import ImageReadError, InputError, brief
-from p2pselect.images import ImageSequence
+from p2pselect.images import EncodedImageSource, ImageSequence
+from p2pselect.images._decode import readable_endings
 from p2pselect.images._folders import is_hidden
-from p2pselect.images._reading import decode, readable_endings
 
 #: Endings of the members that may hold a label, the preferred one first.
 _LABELS = ("cls", "txt", "json")
@@ -90,22 +90,18 @@ def load_tar_shards(
     source = TarImages(encoded, shard, start, n_bytes, np.array(names, dtype=np.bytes_))
     whole = all(label.removeprefix("-").isdecimal() for label in labels)
     return (
-        ImageSequence._from_source(source),
+        ImageSequence(source),
         np.array([int(label) for label in labels] if whole else labels),
     )
 
 
-class TarImages:
+class TarImages(EncodedImageSource):
     """An image source: members of tar files.
 
     ``shards`` (bytes) are the paths of the tar files.  The other arrays have one entry per
     image: the number of its tar file, where its bytes start, how many there are, and its name.
     Arrays hold them because a million images would otherwise be a million Python objects.
     """
-
-    n_channels = 3
-    is_float = False
-    image_shape: tuple[int, int] | None = None
 
     def __init__(
         self,
@@ -120,22 +116,19 @@ class TarImages:
         self.start = start
         self.n_bytes = n_bytes
         self.names = names
-        self.told: set[str] = set()
 
     def __len__(self) -> int:
         return len(self.start)
 
-    def read(self, positions: np.ndarray) -> Iterator[np.ndarray]:
-        for position in positions:
-            path = os.fsdecode(self.shards[self.shard[position]])
-            name = f"{path}, {os.fsdecode(self.names[position])}"
-            try:
-                with open(path, "rb") as file:  # noqa: PTH123 (one per image)
-                    file.seek(self.start[position])
-                    content = file.read(self.n_bytes[position])
-            except OSError as error:
-                raise ImageReadError(f"{name}: {error.strerror}") from error
-            yield decode(io.BytesIO(content), name, self.told)
+    def open_one(self, position: int) -> tuple[io.BytesIO, str]:
+        path = os.fsdecode(self.shards[self.shard[position]])
+        name = f"{path}, {os.fsdecode(self.names[position])}"
+        try:
+            with open(path, "rb") as file:  # noqa: PTH123 (one per image)
+                file.seek(self.start[position])
+                return io.BytesIO(file.read(self.n_bytes[position])), name
+        except OSError as error:
+            raise ImageReadError(f"{name}: {error.strerror}") from error
 
     def subset(self, positions: np.ndarray) -> TarImages:
         own = (self.shard, self.start, self.n_bytes, self.names)

@@ -35,7 +35,7 @@ from p2pselect.estimators._networks import NetworkBuilder
 from p2pselect.estimators._progress import CallbackSupportMixin, FitTask, with_callbacks
 from p2pselect.exceptions import InputError, TrainingError, brief
 from p2pselect.images import ImageSequence
-from p2pselect.images._pairs import is_map_style, labels_of
+from p2pselect.images._torch_datasets import is_map_style, labels_of
 from p2pselect.training._averaging import WeightAverage
 from p2pselect.training._checkpoints import Checkpoints, checkpoint_path
 from p2pselect.training._data import REGION_MEMORY, TrainingData, Views, draws

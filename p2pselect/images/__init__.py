@@ -1,6 +1,7 @@
-"""What counts as an image input: layouts, value ranges, files, decoding and resizing."""
+"""What counts as an image: layouts, value ranges, files, decoding and resizing."""
 
 from p2pselect.images._accept import as_images
 from p2pselect.images._sequence import ImageSequence
+from p2pselect.images._source import EncodedImageSource, ImageSource
 
-__all__ = ["ImageSequence", "as_images"]
+__all__ = ["EncodedImageSource", "ImageSequence", "ImageSource", "as_images"]

@@ -1,4 +1,4 @@
-"""``as_images``: recognise images in whatever they were given as, and check them."""
+"""``as_images``: recognize images in whatever they were given as, and check them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from sklearn.utils import check_array
 
 from p2pselect.exceptions import ImageReadError, InputError, brief, brief_path
 from p2pselect.images._checks import CHANNELS, check_channels, check_dtype, check_values
-from p2pselect.images._pairs import PairedImages, is_data_loader, is_map_style
 from p2pselect.images._sequence import ImageSequence
-from p2pselect.images._sources import ArrayImages, EncodedImages, ListedImages, PillowImages
+from p2pselect.images._source import ImageSource
+from p2pselect.images._sources import ArrayImages, BytesImages, ListedImages, PillowImages
+from p2pselect.images._torch_datasets import DatasetImages, is_data_loader, is_map_style
 
-_KINDS = (
+_EXPECTED = (
     "an array (n, height, width, 3), a list of arrays (height, width, 3), of PIL images, of "
-    "file paths or of encoded images (bytes), or an ImageSequence"
+    "file paths or of encoded images (bytes), an ImageSequence or an ImageSource"
 )
 
 
@@ -42,22 +43,24 @@ def as_images(
     X : array-like
         One of
 
-        * uint8 array (n, h, w, 3), the canonical form, or with 1 channel (grey) or 4
-          (RGBA, laid over black), or (n, h, w) (grey); also as memory map;
-        * the same as floats in [0, 1]; 1e-6 outside is taken for rounding and clipped;
+        * uint8 array (n, h, w, 3), the canonical form, or with 1 channel (gray) or 4
+          (RGBA, laid over black), or (n, h, w) (gray); also as memory map;
+        * the same as floats in [0, 1]; up to 1e-6 outside is taken for rounding and clipped;
         * torch tensor, with the same rules: for (n, c, h, w) pass ``channels="first"``;
         * list, array, Series or one-column DataFrame of file paths (``str`` or ``Path``),
           of encoded images (``bytes`` or binary files), of Pillow images, or of arrays or
-          tensors (h, w), (h, w, c) of unequal size, but of one number of channels and all
-          uint8 or all floats;
+          tensors (h, w), (h, w, c) of unequal size, but with the same number of channels and
+          all uint8 or all floats;
         * a map-style ``torch.utils.data.Dataset`` of images, or of tuples (image, ...),
           without random transforms;
         * flat rows (n, features) with ``image_shape``;
-        * an ImageSequence, which comes back as it is.
+        * an :class:`ImageSource`;
+        * an ImageSequence, which is returned as it is.
 
-        Files and Pillow images become RGB of 8 bits: EXIF orientation applied, first frame
-        of an animation, palette and CMYK converted, transparency laid over black, the upper
-        8 of 16 bits.  What that may lose is said in a warning, once per call.
+        Files and Pillow images become 8-bit RGB: EXIF orientation is applied, the first frame
+        of an animation taken, palette and CMYK converted, transparency laid over black, and of
+        16 bits the upper 8 are kept.  Where that may lose something, a warning says so, once
+        per call.
     channels : {"last", "first"}, default "last"
         Where arrays and tensors have their channel axis.  (n, h, w) has none either way.
     image_shape : tuple of int, default None
@@ -75,10 +78,11 @@ def as_images(
     Raises
     ------
     InputError
-        Another kind of object, an ambiguous or impossible shape, another dtype (bool and
-        integers other than uint8 too), NaN, infinity, floats outside [0, 1], no image.
+        If ``X`` is another kind of object, has an ambiguous or impossible shape, another dtype
+        (bool and integers other than uint8 included), NaN, infinity, floats outside [0, 1], or
+        no image.
     ImageReadError
-        Files that do not exist; the message names the first.
+        If files do not exist; the message names the first one.
 
     Examples
     --------
@@ -93,38 +97,25 @@ def as_images(
         raise InputError(f'channels must be "last" or "first", got {brief(channels)}')
     if on_error not in ("raise", "skip"):
         raise InputError(f'on_error must be "raise" or "skip", got {brief(on_error)}')
-    images = _recognise(X, channels, image_shape)
+    images = _recognize(X, channels, image_shape)
     if len(images) == 0:
         raise InputError("X holds no image: Found array with 0 sample(s), expected at least 1")
     if on_error == "raise":
         _check_files_exist(images)
-        if isinstance(images._source, EncodedImages):
-            images._source.check()
+        if isinstance(images._source, BytesImages):
+            images.sizes()  # looks at the beginning of each, so that text is found at once
     return images
 
 
-def _recognise(X: Any, channels: str, image_shape: Sequence[int] | None) -> ImageSequence:
+def _recognize(X: Any, channels: str, image_shape: Sequence[int] | None) -> ImageSequence:
     if isinstance(X, ImageSequence):
         X.repeat_remarks()
         return X
-    if isinstance(X, str | os.PathLike):
-        raise InputError(
-            f"X is one path, {brief_path(X)}: pass a list of paths; "
-            "p2pselect.datasets.load_image_folder reads a folder with a sub-folder per class"
-        )
-    if isinstance(X, Image.Image):
-        raise InputError("X is one PIL image: pass a list, [image]")
-    if _is_encoded(X):
-        raise InputError("X is one encoded image: pass a list, [X]")
-    if is_data_loader(X):
-        raise InputError(
-            "X is a DataLoader, which gives batches: pass its data set, X.dataset, "
-            "and batch_size= to the estimator"
-        )
+    if isinstance(X, ImageSource):
+        return ImageSequence(X)
     if is_map_style(X):
-        source = PairedImages(X, partial(_pixels, channels=channels))
-        source.check_repeatable()
-        return ImageSequence._from_source(source)
+        return ImageSequence(DatasetImages(X, partial(_pixels, channels=channels)))
+    _refuse_one_image(X)
     values = _as_array(X)
     if values.dtype.kind == "S":
         raise InputError(
@@ -139,7 +130,7 @@ def _recognise(X: Any, channels: str, image_shape: Sequence[int] | None) -> Imag
             f"X has {columns} columns, {brief(list(names))}: pass the one column that holds "
             "the images"
         )
-    if values.dtype.kind in "OUST" and (values.ndim == 1 or values.shape[1:] == (1,)):
+    if values.dtype.kind in "OUT" and (values.ndim == 1 or values.shape[1:] == (1,)):
         return _from_items(values.reshape(len(values)), channels)
     if values.ndim == 2 or (values.ndim < 2 and image_shape is not None):
         values = _unflattened(values, image_shape)
@@ -148,6 +139,23 @@ def _recognise(X: Any, channels: str, image_shape: Sequence[int] | None) -> Imag
             f"X has images of shape {values.shape[1:]}, image_shape says {tuple(image_shape)}"
         )
     return _from_array(values, channels)
+
+
+def _refuse_one_image(X: Any) -> None:
+    if isinstance(X, str | os.PathLike):
+        raise InputError(
+            f"X is one path, {brief_path(X)}: pass a list of paths; "
+            "p2pselect.datasets.load_image_folder reads a folder with a sub-folder per class"
+        )
+    if isinstance(X, Image.Image):
+        raise InputError("X is one PIL image: pass a list, [image]")
+    if _is_encoded(X):
+        raise InputError("X is one encoded image: pass a list, [X]")
+    if is_data_loader(X):
+        raise InputError(
+            "X is a DataLoader, which gives batches: pass its data set, X.dataset, "
+            "and batch_size= to the estimator"
+        )
 
 
 def _as_array(X: Any) -> np.ndarray:
@@ -165,14 +173,14 @@ def _as_array(X: Any) -> np.ndarray:
     if hasattr(X, "__array__"):
         return np.asarray(X)
     if isinstance(X, dict | set | frozenset) or not hasattr(X, "__iter__"):
-        raise InputError(f"X is a {type(X).__name__}; expected {_KINDS}")
+        raise InputError(f"X is a {type(X).__name__}; expected {_EXPECTED}")
     items = list(X)
     if items and isinstance(items[0], list | tuple | int | float):
         try:
             return np.asarray(items)
         except ValueError as error:
             raise InputError(
-                f"X is a nested list of uneven lengths; expected {_KINDS}"
+                f"X is a nested list of uneven lengths; expected {_EXPECTED}"
             ) from error
     array = np.empty(len(items), dtype=object)
     for position, item in enumerate(items):  # array[:] = items would decode Pillow images
@@ -194,7 +202,7 @@ def _unflattened(rows: np.ndarray, image_shape: Sequence[int] | None) -> np.ndar
     if image_shape is None:
         raise InputError(
             f"X has shape {rows.shape}: for flat rows pass image_shape=(height, width, "
-            "channels); one single grey image is X[None]"
+            "channels); one single gray image is X[None]"
         )
     shape = tuple(image_shape)
     if len(shape) not in (2, 3) or not all(isinstance(side, Integral) for side in shape):
@@ -213,17 +221,17 @@ def _unflattened(rows: np.ndarray, image_shape: Sequence[int] | None) -> np.ndar
 def _from_array(values: np.ndarray, channels: str) -> ImageSequence:
     shape = values.shape
     if values.ndim not in (3, 4):
-        raise InputError(f"X has shape {shape} and dtype {values.dtype}; expected {_KINDS}")
+        raise InputError(f"X has shape {shape} and dtype {values.dtype}; expected {_EXPECTED}")
     check_dtype(values, "X")
     if values.ndim == 4:
         check_channels(shape, channels, "X")
     elif shape[2] in CHANNELS[1:] and shape[1] > shape[2]:
         raise InputError(
             f"X has shape {shape}, which looks like one image (height, width, channels): pass "
-            "X[None]; for grey images of that width pass X[..., None]"
+            "X[None]; for gray images of that width pass X[..., None]"
         )
     check_values(values, "X")
-    return ImageSequence._from_source(ArrayImages(_channels_last(values, channels)))
+    return ImageSequence(ArrayImages(_channels_last(values, channels)))
 
 
 def _channels_last(values: np.ndarray, channels: str) -> np.ndarray:
@@ -235,41 +243,22 @@ def _channels_last(values: np.ndarray, channels: str) -> np.ndarray:
 def _from_items(items: np.ndarray, channels: str) -> ImageSequence:
     if items.dtype.kind != "O" or len(items) == 0:
         return ImageSequence(items)
-    kinds = np.array([_kind(item) for item in items])
-    if (kinds == "").any():
-        number = int(np.flatnonzero(kinds == "")[0])
-        raise InputError(f"item {number} of X is {_described(items[number])}")
-    if (kinds != kinds[0]).any():
-        number = int(np.flatnonzero(kinds != kinds[0])[0])
-        raise InputError(
-            f"X mixes kinds of images: item 0 is {kinds[0]}, item {number} is {kinds[number]}"
-        )
+    kinds = [_kind(item) for item in items]
+    for number, kind in enumerate(kinds):
+        if not kind:
+            raise InputError(f"item {number} of X is {_described(items[number])}")
+    for number, kind in enumerate(kinds):
+        if kind != kinds[0]:
+            raise InputError(
+                f"X mixes kinds of images: item 0 is {kinds[0]}, item {number} is {kind}"
+            )
     if kinds[0] == "a path":
         return ImageSequence(items)
     if kinds[0] == "a PIL image":
-        return ImageSequence._from_source(PillowImages(items))
+        return ImageSequence(PillowImages(items))
     if kinds[0] == "an encoded image":
-        return ImageSequence._from_source(EncodedImages(items))
+        return ImageSequence(BytesImages(items))
     return _from_listed(items, channels)
-
-
-def _pixels(image: Any, channels: str) -> np.ndarray:
-    """One image of any kind as an array (h, w, c)."""
-    return _recognise([image], channels, None)[0]
-
-
-def _is_encoded(item: Any) -> bool:
-    return isinstance(item, bytes | bytearray | memoryview | BufferedIOBase)
-
-
-def _described(item: Any) -> str:
-    """What an item is that is not an image, and what to pass instead."""
-    if isinstance(item, dict):
-        names = brief(list(item))
-        if "bytes" in item:
-            return f"a dict of {names}: pass [item['bytes'] for item in X]"
-        return f"a dict of {names}: pass the one column that holds the images"
-    return f"{brief(item)}; expected {_KINDS}"
 
 
 def _kind(item: Any) -> str:
@@ -280,6 +269,20 @@ def _kind(item: Any) -> str:
     if isinstance(item, Image.Image):
         return "a PIL image"
     return "an array" if isinstance(item, np.ndarray) or _is_tensor(item) else ""
+
+
+def _is_encoded(item: Any) -> bool:
+    return isinstance(item, bytes | bytearray | memoryview | BufferedIOBase)
+
+
+def _described(item: Any) -> str:
+    """What an item is that is not an image, and what to pass instead."""
+    if not isinstance(item, dict):
+        return f"{brief(item)}; expected {_EXPECTED}"
+    remedy = "the one column that holds the images"
+    if "bytes" in item:
+        remedy = "[item['bytes'] for item in X]"
+    return f"a dict of {brief(list(item))}: pass {remedy}"
 
 
 def _from_listed(items: np.ndarray, channels: str) -> ImageSequence:
@@ -302,7 +305,12 @@ def _from_listed(items: np.ndarray, channels: str) -> ImageSequence:
                 raise InputError(
                     f"images of X differ: image 0 has {first} {said}, image {number} has {own}"
                 )
-    return ImageSequence._from_source(ListedImages(images))
+    return ImageSequence(ListedImages(images))
+
+
+def _pixels(image: Any, channels: str) -> np.ndarray:
+    """One image of any kind as an array (h, w, c)."""
+    return _recognize([image], channels, None)[0]
 
 
 def _check_files_exist(images: ImageSequence) -> None:

@@ -13,15 +13,7 @@ _ROUNDING = 1e-6
 
 
 def check_dtype(values: np.ndarray, what: str) -> None:
-    """Refuse what is neither uint8 nor floating point.
-
-    Parameters
-    ----------
-    values : ndarray
-        Pixel values.
-    what : str
-        How the message calls them.
-    """
+    """Refuse pixel values that are neither uint8 nor floating point."""
     if values.dtype == np.uint8 or values.dtype.kind == "f":
         return
     remedy = {
@@ -37,50 +29,27 @@ def check_dtype(values: np.ndarray, what: str) -> None:
 
 
 def check_channels(shape: tuple[int, ...], channels: str, what: str) -> None:
-    """Refuse images (..., h, w, c) with other than 1, 3 or 4 channels.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Shape as it was given.
-    channels : {"last", "first"}
-        Where the caller says that the channels are.
-    what : str
-        How the message calls the images.
-    """
-    last = shape[-1] if channels == "last" else shape[-3]
-    other = shape[-3] if channels == "last" else shape[-1]
-    if last not in CHANNELS:
-        layout = (
-            "(height, width, channels)" if channels == "last" else "(channels, height, width)"
-        )
-        hint = ""
-        if other in CHANNELS:
-            hint = f'; if it is the other way round, pass channels="{_swapped(channels)}"'
-        raise InputError(
-            f"{what} has shape {shape}, so with channels={channels!r}, {layout}, it has {last} "
-            f"channels; expected 1 (grey), 3 (RGB) or 4 (RGBA){hint}"
-        )
-
-
-def _swapped(channels: str) -> str:
-    return "first" if channels == "last" else "last"
+    """Refuse images (..., h, w, c) or (..., c, h, w) with other than 1, 3 or 4 channels."""
+    layout, number, other, swapped = {
+        "last": ("(height, width, channels)", shape[-1], shape[-3], "first"),
+        "first": ("(channels, height, width)", shape[-3], shape[-1], "last"),
+    }[channels]
+    if number in CHANNELS:
+        return
+    hint = ""
+    if other in CHANNELS:
+        hint = f'; if it is the other way round, pass channels="{swapped}"'
+    raise InputError(
+        f"{what} has shape {shape}, so with channels={channels!r}, {layout}, it has {number} "
+        f"channels; expected 1 (gray), 3 (RGB) or 4 (RGBA){hint}"
+    )
 
 
 def check_values(images: np.ndarray, what: str, first_index: int = 0) -> None:
-    """Refuse images without pixels, and floats that are NaN, infinite, or outside [0, 1].
+    """Refuse images (n, ...) without pixels, and floats that are not finite or not in [0, 1].
 
     The array is walked through in chunks, so that neither a copy of it is made nor a
-    memory-mapped file loaded as a whole.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n, ...)
-        One image per row; uint8 needs no look at the values.
-    what : str
-        How the message calls the array.
-    first_index : int, default 0
-        Index of the first image, for the message.
+    memory-mapped file loaded as a whole.  ``first_index`` is that of the first image.
     """
     if 0 in images.shape[1:]:
         raise InputError(f"{what} has images of shape {images.shape[1:]}: without a pixel")
@@ -99,17 +68,12 @@ def check_values(images: np.ndarray, what: str, first_index: int = 0) -> None:
             )
         low, high = min(low, darkest), max(high, brightest)
     if low < -_ROUNDING or high > 1 + _ROUNDING:
-        remedy = _scaled(low, high)
+        remedy = " (divide by the value that is white: X / 16 where values end at 16, say)"
+        if low < 0:
+            remedy = ""
+        elif 128 < high <= 255:
+            remedy = " (pass X / 255 or uint8)"
         raise InputError(
             f"{what} has floats from {low:.6g} to {high:.6g}, expected [0, 1]{remedy}; "
             "normalization by mean and standard deviation is done inside the model"
         )
-
-
-def _scaled(low: float, high: float) -> str:
-    """What to divide by, where the values look like a known range."""
-    if low < 0:
-        return ""
-    if 128 < high <= 255:
-        return " (pass X / 255 or uint8)"
-    return " (divide by the value that is white: X / 16 where values end at 16, for example)"

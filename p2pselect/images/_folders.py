@@ -1,4 +1,12 @@
-"""The walk over a folder: which of the files below it are images, by one set of rules."""
+"""The walk over a folder: which of the files below it are images, by one set of rules.
+
+* An image is a file whose name has an ending of a format that can be decoded, in any case.
+* Names that begin with a dot, ``__MACOSX``, ``Thumbs.db``, ``desktop.ini`` and ``@eaDir`` are
+  left out, files as well as folders.
+* Links are followed, to files and to folders, but not to a folder that the link lies in.
+* Numbers in names count as numbers (``2.jpg`` comes before ``10.jpg``), and the files of a
+  folder come before its folders.
+"""
 
 from __future__ import annotations
 
@@ -10,37 +18,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from p2pselect.exceptions import InputError, P2PSelectWarning
-from p2pselect.images._reading import readable_endings
+from p2pselect.images._decode import readable_endings
 
-#: What other programs leave behind: never looked at, like names that begin with a dot.
+#: What other programs leave behind.
 _LEFT_BEHIND = frozenset({"__macosx", "thumbs.db", "desktop.ini", "@eadir"})
 _NUMBER = re.compile(r"([0-9]+)")
 
 
 @dataclass(frozen=True)
 class FolderListing:
-    """What lies below a folder.
-
-    Attributes
-    ----------
-    root : str
-        The folder.
-    files : list of str
-        Paths of the images below ``root``, relative to it.  In every folder numbers in names
-        count as numbers (``2.jpg`` comes before ``10.jpg``), and files come before folders.
-    folders : list of str
-        All folders below ``root``, in the same order.
-    others : Counter
-        How many files there are of every ending that is not one of an image.
-    dangling : list of str
-        Links that lead nowhere and do not have the ending of an image.  (Those that do are
-        among ``files``, so that reading them fails like reading any missing image.)
-    """
+    """What lies below a folder; ``files`` and ``folders`` are relative to ``root``."""
 
     root: str
     files: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
+    #: How many files there are of every ending that is not one of an image.
     others: Counter[str] = field(default_factory=Counter)
+    #: Links that lead nowhere.  Those with the ending of an image are among ``files`` instead,
+    #: so that reading them fails like reading any missing image.
     dangling: list[str] = field(default_factory=list)
 
     def paths(self) -> list[str]:
@@ -65,26 +60,12 @@ def list_folder(
 ) -> FolderListing:
     """Find the images below a folder, however deep they lie.
 
-    * An image is a file whose name has one of the endings, in upper or lower case.
-    * Names that begin with a dot, ``__MACOSX``, ``Thumbs.db``, ``desktop.ini`` and ``@eaDir``
-      are left out, files as well as folders.
-    * Links are followed, to files and to folders, but not to a folder that the link lies in.
-
-    Parameters
-    ----------
-    root : str or path-like
-        The folder.
-    endings : sequence of str, default None
-        None for the endings of all formats that can be decoded.
-
-    Returns
-    -------
-    FolderListing
+    ``endings`` None stands for those of all formats that can be decoded.
 
     Raises
     ------
     InputError
-        When ``root`` is not a folder, or a folder below it may not be looked into.
+        If ``root`` is not a folder, or a folder below it may not be looked into.
     """
     wanted = readable_endings() if endings is None else tuple(e.lower() for e in endings)
     listing = FolderListing(os.fsdecode(root))
@@ -119,17 +100,7 @@ def list_folder(
 
 
 def list_subfolders(root: str | os.PathLike[str]) -> list[str]:
-    """Names of the folders that lie directly in a folder, by the rules of :func:`list_folder`.
-
-    Parameters
-    ----------
-    root : str or path-like
-
-    Returns
-    -------
-    list of str
-        In natural order.
-    """
+    """Names of the folders that lie directly in a folder, in natural order."""
     entries, _ = _enter(os.fsdecode(root), frozenset()) or ([], frozenset())
     return [entry.name for entry in entries if _kind(entry) == "folder"]
 
@@ -149,6 +120,11 @@ def natural(name: str) -> tuple[list[str | int], str]:
     return parts, name
 
 
+def is_hidden(name: str) -> bool:
+    """Whether files and folders of this name are never looked at."""
+    return name.startswith(".") or name.lower() in _LEFT_BEHIND
+
+
 def _enter(
     path: str, around: frozenset[tuple[int, int]]
 ) -> tuple[list[os.DirEntry[str]], frozenset[tuple[int, int]]] | None:
@@ -165,11 +141,6 @@ def _enter(
     return sorted(visible, key=lambda entry: natural(entry.name)), around | {identity}
 
 
-def is_hidden(name: str) -> bool:
-    """Whether files and folders of this name are never looked at."""
-    return name.startswith(".") or name.lower() in _LEFT_BEHIND
-
-
 def _kind(entry: os.DirEntry[str]) -> str:
     """What an entry is, or what it leads to."""
     try:
@@ -177,10 +148,7 @@ def _kind(entry: os.DirEntry[str]) -> str:
             return "folder"
         if entry.is_file():
             return "file"
-        return "dangling" if entry.is_symlink() and not _leads(entry) else "special"
+        leads_nowhere = entry.is_symlink() and not os.path.exists(entry.path)  # noqa: PTH110
+        return "dangling" if leads_nowhere else "special"
     except OSError:  # a link to itself
         return "dangling"
-
-
-def _leads(link: os.DirEntry[str]) -> bool:
-    return os.path.exists(link.path)  # noqa: PTH110

@@ -1,4 +1,4 @@
-"""Images as networks read them: three colour channels, one size."""
+"""Images as networks read them: three color channels, one size."""
 
 from __future__ import annotations
 
@@ -9,25 +9,14 @@ from p2pselect.exceptions import InputError, brief
 
 
 def to_rgb(images: np.ndarray) -> np.ndarray:
-    """Turn 1, 3 or 4 channels into red, green and blue.
+    """Turn images (..., h, w, c) of 1, 3 or 4 channels into RGB, of the same dtype.
 
-    One channel is repeated.  Four channels are colour and opacity, laid over black:
-    black is what removed pixels look like, so what is transparent counts as removed.
-
-    Parameters
-    ----------
-    images : ndarray of shape (..., h, w, c), uint8 or float32 in [0, 1], c in {1, 3, 4}
-        One image or many.
-
-    Returns
-    -------
-    ndarray of shape (..., h, w, 3), same dtype
-        The input itself where it has three channels.
+    One channel is repeated.  Four channels are color and opacity, laid over black: black is
+    what removed pixels look like, so transparent pixels count as removed.  Images that have
+    three channels are returned as they are.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from p2pselect.images._pixels import to_rgb
     >>> to_rgb(np.uint8([[[200, 100, 0, 128]]]))
     array([[[100,  50,   0]]], dtype=uint8)
     """
@@ -36,30 +25,17 @@ def to_rgb(images: np.ndarray) -> np.ndarray:
         return images
     if n_channels == 1:
         return np.repeat(images, 3, axis=-1)
-    colour, alpha = images[..., :3], images[..., 3:]
+    color, alpha = images[..., :3], images[..., 3:]
     if images.dtype != np.uint8:
-        return colour * alpha
-    product = colour.astype(np.uint16) * alpha
+        return color * alpha
+    product = color.astype(np.uint16) * alpha
     return ((product + 127) // 255).astype(np.uint8)
 
 
 def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resize one image with antialiased bilinear interpolation.
+    """Stretch an image (h, w, 3), uint8 or float32, to a size with antialiased bilinear filter.
 
-    The whole image is stretched to ``size``: nothing is cut off, the aspect ratio is not
-    kept.
-
-    Parameters
-    ----------
-    image : ndarray of shape (h, w, 3), uint8 or float32 in [0, 1]
-        One image.
-    size : tuple of int
-        Height and width wanted, in pixels.
-
-    Returns
-    -------
-    ndarray of shape (size[0], size[1], 3), same dtype
-        The input itself where it has that size.
+    An image that has that size is returned as it is.
     """
     if image.shape[:2] == size:
         return image
@@ -76,26 +52,13 @@ def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def resize_nearest(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resize masks, label maps or other values that must not be mixed, by nearest neighbor.
+    """Resize values (h, w, ...) that must not be mixed, such as masks and label maps.
 
-    Pixel centers are aligned, as in :func:`resize`.
-
-    Parameters
-    ----------
-    image : ndarray of shape (h, w, ...), any dtype
-        One image.
-    size : tuple of int
-        Height and width wanted, in pixels.
-
-    Returns
-    -------
-    ndarray of shape (size[0], size[1], ...), same dtype
-        The input itself where it has that size.
+    Every new pixel takes the old one whose center is nearest, with centers aligned as in
+    :func:`resize`.  An array that has that size is returned as it is.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from p2pselect.images._pixels import resize_nearest
     >>> resize_nearest(np.array([[1, 2], [3, 4]]), (2, 4))
     array([[1, 1, 2, 2],
            [3, 3, 4, 4]])
@@ -111,13 +74,7 @@ def resize_nearest(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def height_width(size: int | tuple[int, int]) -> tuple[int, int]:
-    """Height and width in pixels of a size given as one int (a square) or as a pair.
-
-    Raises
-    ------
-    InputError
-        When it is neither, or not positive.
-    """
+    """Height and width in pixels of a size given as one int (a square) or as a pair."""
     pair = np.atleast_1d(np.asarray(size))
     if pair.dtype.kind not in "iu" or pair.shape not in {(1,), (2,)} or pair.min() < 1:
         raise InputError(

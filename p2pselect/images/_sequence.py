@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import operator
 import os
+import warnings
 from collections.abc import Iterable, Iterator
-from typing import Any, overload
+from itertools import islice
+from typing import Any, Self, overload
 
 import numpy as np
 
-from p2pselect.exceptions import InputError, brief, brief_path
-from p2pselect.images._damage import find_damage, raise_damage, warn_of_damage
+from p2pselect.exceptions import InputError, P2PSelectWarning, brief, brief_path
 from p2pselect.images._pixels import height_width, resize, to_rgb
-from p2pselect.images._reading import read_size
-from p2pselect.images._sources import FileImages, Source
+from p2pselect.images._source import ImageSource
+from p2pselect.images._sources import FileImages, find_damage
+
+_MOST_NAMED = 10
 
 
 class ImageSequence:
     """Images that are read when asked for; slices of it are views.
 
-    :func:`p2pselect.images.as_images` makes one from any kind of images.  The constructor
-    makes one from paths.  scikit-learn can slice it, so that it can stand for ``X`` in
-    cross-validation without decoding anything.
+    :func:`as_images` makes one from any kind of images, the constructor from paths or from a
+    source.  scikit-learn can slice it, so it can stand for ``X`` in cross-validation without
+    decoding anything.  Pickling a view takes its own images only, not all that it looks into.
 
     Parameters
     ----------
-    paths : iterable of str or path-like
-        Image files.  They are opened when read, not now.
+    images : iterable of str or path-like, or ImageSource
+        Image files, which are opened when read, not now; or where else to read images from.
 
     Attributes
     ----------
@@ -37,13 +40,9 @@ class ImageSequence:
     is_float : bool
         Whether images are float32 in [0, 1] instead of uint8.
     image_shape : tuple of int, or None
-        Height and width where all images share them and no file had to be opened to know.
+        Height and width, where all images share them and no file had to be opened to know.
     files : ndarray of str, or None
         The paths, where the images are files.
-
-    Notes
-    -----
-    Pickling a view takes its own images only, not the whole array that it looks at.
 
     Examples
     --------
@@ -56,22 +55,17 @@ class ImageSequence:
     ((32, 48, 3), 3, (2, 24, 24, 3))
     """
 
-    def __init__(self, paths: Iterable[str | os.PathLike[str]]):
-        if isinstance(paths, str | bytes | os.PathLike):
-            raise InputError(f"paths is one path, {brief_path(paths)}: pass [path]")
-        self._source: Source = FileImages(paths)
+    def __init__(self, images: Iterable[str | os.PathLike[str]] | ImageSource):
+        if isinstance(images, str | bytes | os.PathLike):
+            raise InputError(f"images is one path, {brief_path(images)}: pass [path]")
+        self._source = images if isinstance(images, ImageSource) else FileImages(images)
         self._index: np.ndarray | None = None
 
-    @classmethod
-    def _from_source(cls, source: Source, index: np.ndarray | None = None) -> ImageSequence:
-        made = cls.__new__(cls)
-        made._source = source
-        made._index = index
-        return made
-
     def __reduce__(self) -> tuple[Any, ...]:
-        source = self._source if self._index is None else self._source.subset(self._index)
-        return _restored, (type(self), source)
+        own = None if self._index is None else self._source.subset(self._index)
+        if own is not None:
+            return type(self), (own,)
+        return type(self), (self._source,), {"_index": self._index}
 
     def __len__(self) -> int:
         return len(self._source) if self._index is None else len(self._index)
@@ -94,11 +88,8 @@ class ImageSequence:
 
     @property
     def stored_channels(self) -> int | None:
-        """Channels of images that are given as pixels.
-
-        None where images are decoded when read: those come out with three, whatever they hold.
-        """
-        return None if hasattr(self._source, "told") else self.n_channels
+        """Channels of the images as given, or None where they become RGB when read."""
+        return None if self._source._becomes_rgb else self.n_channels
 
     @property
     def is_float(self) -> bool:
@@ -135,8 +126,8 @@ class ImageSequence:
         try:
             number = operator.index(key)
         except TypeError:
-            return self._from_source(self._source, self._positions(key))
-        return next(iter(self._source.read(self._positions([number]))))
+            return self._view(self._positions(key))
+        return next(iter(self._read(self._positions([number]))))
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return (self[number] for number in range(len(self)))
@@ -164,30 +155,28 @@ class ImageSequence:
         Raises
         ------
         ImageReadError
-            When a file cannot be decoded; the message names it.
+            If a file cannot be decoded; the message names it.
         InputError
-            When ``size`` is None and the images differ in size.
+            If ``size`` is None and the images differ in size.
         """
         positions = self._positions(indices)
         wanted = self.image_shape if size is None else height_width(size)
-        images = self._source.read(positions)
+        images = self._read(positions)
         if isinstance(images, np.ndarray) and images.shape[1:3] == wanted:
             return to_rgb(images)
-        dtype = np.float32 if self.is_float else np.uint8
-        out = None if wanted is None else np.empty((len(positions), *wanted, 3), dtype)
+        rows = []
         for row, image in enumerate(images):
-            if out is None:
-                wanted = (image.shape[0], image.shape[1])
-                out = np.empty((len(positions), *wanted, 3), dtype)
+            wanted = wanted or (image.shape[0], image.shape[1])
             if size is None and image.shape[:2] != wanted:
                 raise InputError(
                     f"images differ in size (the first of the batch is {wanted}, number {row} "
                     f"is {image.shape[:2]}): pass size="
                 )
-            out[row] = resize(to_rgb(image), wanted)  # type: ignore[arg-type]
-        if out is None:
+            rows.append(resize(to_rgb(image), wanted))
+        if wanted is None:
             raise InputError("a batch without images has no size: pass size=")
-        return out
+        dtype = np.float32 if self.is_float else np.uint8
+        return np.array(rows, dtype).reshape(len(rows), *wanted, 3)
 
     def sizes(self) -> np.ndarray:
         """Height and width of every image.
@@ -202,14 +191,11 @@ class ImageSequence:
         Raises
         ------
         ImageReadError
-            When a file is missing or is not an image; the message names it.
+            If a file is missing or is not an image; the message names it.
         """
         if self.image_shape is not None:
             return np.tile(np.array(self.image_shape), (len(self), 1))
-        if self.files is not None:
-            shapes = [read_size(file) for file in self.files]
-        else:
-            shapes = [image.shape[:2] for image in self]
+        shapes = [self._source.size_of(int(i)) for i in self._positions(slice(None))]
         return np.array(shapes, dtype=np.intp).reshape(-1, 2)
 
     def repeat_remarks(self) -> None:
@@ -218,10 +204,28 @@ class ImageSequence:
         Each is given once for all images of a sequence, until the sequence is used again, by
         another ``fit`` for example.
         """
-        getattr(self._source, "told", set()).clear()
+        self._source._told.clear()
+
+    def check(self, number: int) -> None:
+        """Raise an error if one image is damaged.
+
+        Parameters
+        ----------
+        number : int
+            Which image.
+
+        Raises
+        ------
+        ImageReadError
+            If it cannot be decoded; the message names it (InputError for a Pillow image).
+        """
+        self._source.check(int(self._positions([number])[0]))
 
     def readable(self, *, progress: bool = False) -> np.ndarray:
         """Read every image once, and warn of those that cannot be decoded.
+
+        Damage is whatever Pillow's decoders notice: a file that is missing, cut off, of no
+        known format, or inconsistent.  Pixels that were altered but still decode are not.
 
         Parameters
         ----------
@@ -241,8 +245,9 @@ class ImageSequence:
             ok = images.readable()
             images, y = images[ok], y[ok]
         """
-        damage = find_damage(self._source, self._positions(slice(None)), progress=progress)
-        warn_of_damage(damage, len(self))
+        damage = find_damage(self._source, self._positions(slice(None)), progress)
+        if damage:
+            warnings.warn(_summary(damage, len(self)), P2PSelectWarning, stacklevel=2)
         ok = np.ones(len(self), dtype=bool)
         ok[list(damage)] = False
         return ok
@@ -261,8 +266,31 @@ class ImageSequence:
             With the number of damaged images, and the names of the first ten (InputError
             where Pillow images were given).
         """
-        damage = find_damage(self._source, self._positions(slice(None)), progress=progress)
-        raise_damage(damage, len(self))
+        damage = find_damage(self._source, self._positions(slice(None)), progress)
+        for first in damage.values():
+            raise type(first)(_summary(damage, len(self))) from first
+
+    def _read(self, positions: np.ndarray) -> Iterable[np.ndarray]:
+        images = self._source.read(positions)
+        if isinstance(images, np.ndarray):
+            return images
+        return map(self._checked, images, positions)
+
+    def _checked(self, image: np.ndarray, position: int) -> np.ndarray:
+        """Refuse an image that is not what its source says of all."""
+        image = np.asarray(image)
+        expected = np.float32 if self.is_float else np.uint8
+        if image.ndim != 3 or image.shape[2] != self.n_channels or image.dtype != expected:
+            raise InputError(
+                f"image {position} of X has shape {image.shape} and dtype {image.dtype}; "
+                f"expected (h, w, {self.n_channels}) and {np.dtype(expected)}, as all others"
+            )
+        return image
+
+    def _view(self, positions: np.ndarray) -> Self:
+        view = type(self)(self._source)
+        view._index = positions
+        return view
 
     def _positions(self, key: Any) -> np.ndarray:
         """Positions in the source of the images that ``key`` selects."""
@@ -283,11 +311,13 @@ class ImageSequence:
                 chosen = np.flatnonzero(chosen)
             elif chosen.size and not -n_images <= chosen.min() <= chosen.max() < n_images:
                 raise IndexError(
-                    f"image {chosen.min()} to {chosen.max()} asked for, there are {n_images}"
+                    f"images {chosen.min()} to {chosen.max()} asked for, there are {n_images}"
                 )
             chosen = np.where(chosen < 0, chosen + n_images, chosen).astype(np.intp)
         return chosen if self._index is None else self._index[chosen]
 
 
-def _restored(cls: type[ImageSequence], source: Source) -> ImageSequence:
-    return cls._from_source(source)
+def _summary(damage: dict[int, Exception], n_images: int) -> str:
+    named = "".join(f"\n  {error}" for error in islice(damage.values(), _MOST_NAMED))
+    more = f"\n  and {len(damage) - _MOST_NAMED} more" if len(damage) > _MOST_NAMED else ""
+    return f"{len(damage)} of {n_images} images cannot be read:{named}{more}"

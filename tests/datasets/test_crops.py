@@ -1,6 +1,7 @@
 import pickle
 
 import numpy as np
+import pytest
 import torch
 from datasets.small_files import write_image
 from sklearn.utils import Bunch
@@ -8,6 +9,7 @@ from torchvision.transforms import v2
 
 from p2pselect.datasets._crops import CenterCrop, cropped
 from p2pselect.datasets._masks import MaskSequence
+from p2pselect.exceptions import ImageReadError
 from p2pselect.images import ImageSequence
 
 
@@ -40,4 +42,7 @@ def test_data_is_cut_when_read(tmp_path):
     assert batch.shape == (2, 8, 8, 3) and batch[:, 0, 0, 0].tolist() == [2, 0]
     assert [mask.all() for mask in cut.masks] == [False, False, True]
     assert [mask.shape for mask in cut.masks] == [(8, 8)] * 3
+    (tmp_path / "1.png").write_bytes(b"not an image")
+    with pytest.raises(ImageReadError, match=r"1 of 3 .*\n.*1\.png"):
+        cut.images.check_readable()
     assert cut.target == [0, 1, 2] and len(pickle.loads(pickle.dumps(cut.images))) == 3

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 
 from p2pselect.exceptions import ImageReadError, InputError
 from p2pselect.images import ImageSequence, as_images
-from p2pselect.images._pairs import labels_of
+from p2pselect.images._torch_datasets import labels_of
 
 
 def _object_array(items):
@@ -291,7 +291,7 @@ def test_open_files_are_where_they_were(paths):
 
 def test_items_that_differ_or_change_are_named(pixels):
     images = as_images(Pairs([pixels[0], pixels[1], pixels[2, ..., :1]]))
-    with pytest.raises(InputError, match="item 2 has 1 channels"):
+    with pytest.raises(InputError, match=r"image 2 of X has shape \(20, 28, 1\)"):
         images.batch([0, 2], size=8)
     with pytest.raises(InputError, match=r"item 1 of X .*with channels='last'"):
         as_images(Pairs([pixels[0], np.moveaxis(pixels[1], 2, 0)]))

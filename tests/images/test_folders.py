@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2pselect.exceptions import ImageReadError, InputError
+from p2pselect.images import ImageSequence
+from p2pselect.images._decode import readable_endings
 from p2pselect.images._folders import list_folder, list_subfolders, natural
-from p2pselect.images._reading import read_file, readable_endings
 
 
 def tree(root, *files):
@@ -89,7 +90,7 @@ def test_links_that_lead_nowhere_are_named(tmp_path):
     listing = list_folder(tmp_path)
     assert listing.files == ["a.png"]  # reading it fails, as with any image that is missing
     with pytest.raises(ImageReadError, match=r"a.png: is a link to gone.png, which does not"):
-        read_file(listing.paths()[0])
+        ImageSequence(listing.paths())[0]
     assert listing.left_out() == "links that lead nowhere: 2 (class, round)"
 
 

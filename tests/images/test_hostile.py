@@ -10,8 +10,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from p2pselect.exceptions import ImageReadError, InputError
-from p2pselect.images import as_images
-from p2pselect.images._reading import read_file
+from p2pselect.images import ImageSequence, as_images
 
 SHAPES = st.lists(st.sampled_from([0, 1, 2, 3, 4, 5, 9]), min_size=0, max_size=5).map(tuple)
 DTYPES = st.sampled_from(
@@ -116,7 +115,7 @@ FILES = {name: _file(name) for name in ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "B
 
 def _read_or_refuse(path):
     try:
-        image = read_file(path)
+        image = ImageSequence([path])[0]
     except ImageReadError as error:
         assert str(path) in str(error)
         return

@@ -12,10 +12,13 @@ import tifffile
 from PIL import Image, ImageFile
 
 from p2pselect.exceptions import ImageReadError, InputError, P2PSelectWarning
-from p2pselect.images import as_images
-from p2pselect.images._reading import read_file
+from p2pselect.images import ImageSequence, as_images
 
 RED, BLACK, WHITE = [255, 0, 0], [0, 0, 0], [255, 255, 255]
+
+
+def read_file(path):
+    return ImageSequence([path])[0]
 
 
 def _saved(image, path, **options):

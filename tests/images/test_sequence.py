@@ -9,8 +9,7 @@ from sklearn.model_selection import KFold, train_test_split
 from sklearn.utils import _safe_indexing, indexable
 
 from p2pselect.exceptions import ImageReadError, InputError, P2PSelectWarning
-from p2pselect.images import ImageSequence, as_images
-from p2pselect.images import _reading as reading
+from p2pselect.images import ImageSequence, _decode, as_images
 
 
 @pytest.fixture(params=["array", "files", "PIL", "arrays of unequal size"])
@@ -151,7 +150,7 @@ def test_paths_are_read_when_asked_for(tmp_path):
 
 
 def test_readable_says_which(paths, tmp_path, monkeypatch):
-    monkeypatch.setattr("p2pselect.images._damage._BLOCK", 2)
+    monkeypatch.setattr("p2pselect.images._sources._BLOCK", 2)
     (tmp_path / "broken.png").write_bytes(paths[0].read_bytes()[:100])
     wanted = [paths[0], tmp_path / "broken.png", tmp_path / "nowhere.png", paths[1]]
     images = as_images(wanted, on_error="skip")
@@ -213,9 +212,9 @@ def test_a_file_that_is_cut_off_is_found(ending, kept, tmp_path):
 
 def test_damage_of_a_jpeg_is_looked_for_at_its_smallest_size(tmp_path, monkeypatch):
     seen = []
-    convert = reading.from_pillow
+    convert = _decode.from_pillow
     monkeypatch.setattr(
-        reading, "from_pillow", lambda image, *rest: seen.append(image.size) or convert(image)
+        _decode, "from_pillow", lambda image, *rest: seen.append(image.size) or convert(image)
     )
     content = io.BytesIO()
     for ending in (".jpg", ".png"):

@@ -1,0 +1,297 @@
+"""Decoding of image files and Pillow images: one stated rule for every odd kind.
+
+* EXIF orientation is applied: the image stands upright.
+* Of an animation, or of a Pillow image with several frames, the current frame is taken: the
+  first one, unless it was moved.
+* Gray, palette, CMYK, YCbCr, HSV and Lab become RGB as ``Image.convert`` does it.
+* Opacity (an alpha channel, or one transparent color) is laid over black.
+* Of 16 bits the upper 8 are taken, in gray as in color, so that all images are scaled alike.
+* What has no rule is refused: 32-bit floats, TIFF bands that are neither color nor opacity,
+  more pixels than ``PIL.Image.MAX_IMAGE_PIXELS``.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable
+from typing import IO, Any
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from p2pselect.exceptions import ImageReadError, P2PSelectWarning, brief_path
+from p2pselect.images._pixels import to_rgb
+
+#: Formats that hold pixels and are decoded inside this process (EPS, for one, would start
+#: Ghostscript).  MPO is what many cameras and phones call a JPEG.
+_FORMATS = "JPEG MPO PNG WEBP GIF BMP DIB TIFF PPM JPEG2000 AVIF HEIF JXL QOI".split()
+_JPEG = b"\xff\xd8\xff"
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+_ORIENTATION = 0x0112
+#: Tags of TIFF files.
+_KIND_OF_PAGE, _BITS, _PHOTOMETRIC, _BANDS, _PLANES, _EXTRA = 254, 258, 262, 277, 284, 338
+_SAMPLE_FORMAT, _SIGNED = 339, 2
+#: Bands of color by photometric interpretation: gray, RGB, palette, CMYK, YCbCr, Lab.
+_COLORS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3, 8: 3}
+_OPACITY = ((1,), (2,))
+_WHITE_IS_ZERO = 0
+#: 16-bit values that span less than this (data of 14 bits or fewer) lose much of their contrast
+#: where the upper 8 bits are taken.
+_NARROW = 1 << 14
+
+
+def readable_endings() -> tuple[str, ...]:
+    """Endings of the names of files that can be decoded, in lower case with the dot, sorted.
+
+    Formats of registered Pillow plug-ins (HEIF, for example) are included.
+    """
+    # Pillow opens MPO as JPEG and then looks again.
+    known = {*_formats(), "MPO"}
+    endings = Image.registered_extensions().items()
+    return tuple(sorted(ending for ending, name in endings if name in known))
+
+
+def _formats() -> list[str]:
+    Image.init()
+    return [name for name in _FORMATS if name in Image.OPEN]
+
+
+def decode_image(
+    file: str | os.PathLike[str] | IO[bytes],
+    name: str,
+    told: set[str] | None = None,
+    *,
+    convert: Callable[[Image.Image], Any] | None = None,
+    smallest: bool = False,
+) -> Any:
+    """Decode a file into RGB pixels (h, w, 3), uint8; its content decides, not its ending.
+
+    ``name`` is what messages call it, and ``told`` holds the kinds of remarks that were made
+    already, see :func:`tell`.  ``convert`` makes something else of the opened Pillow image.
+    ``smallest`` decodes a JPEG at an eighth of its height and width: that reads all of its
+    data, and so finds all damage, in about a third of the time.
+
+    A JPEG with up to four times ``PIL.Image.MAX_IMAGE_PIXELS``, such as the photographs of some
+    phones, is decoded at half its height and width.
+
+    Raises
+    ------
+    ImageReadError
+        If the file is missing, damaged, not an image, or of a kind without a rule.
+    """
+    try:
+        with _open(file) as image:
+            if convert is not None:
+                return convert(image)
+            if smallest:
+                image.draft(None, (1, 1))  # only JPEGs have smaller sizes
+            _fit_into_limit(image)
+            _remark_on_frames(image, name, told)
+            return from_pillow(image, name, told)
+    except MemoryError:
+        raise
+    # Pillow's decoders answer damaged files with nearly every exception there is.
+    except Exception as error:
+        raise ImageReadError(f"{name}: {_reason(file, error)}") from error
+
+
+def shown_path(path: str | os.PathLike[str]) -> str:
+    """A path as it is, without quotes, unless it is longer than any path can be."""
+    name, shown = os.fspath(path), brief_path(path)
+    return name if len(name) < len(shown) else shown
+
+
+def _open(file: str | os.PathLike[str] | IO[bytes]) -> Image.Image:
+    """``Image.open``, but without its refusal of large JPEGs, which can be decoded smaller."""
+    if isinstance(file, str | os.PathLike):
+        with open(file, "rb") as opened:  # noqa: PTH123 (one per image)
+            start = opened.read(len(_JPEG))
+    else:
+        start = file.read(len(_JPEG))
+        file.seek(-len(start), os.SEEK_CUR)
+    if start == _JPEG:
+        Image.init()
+        return Image.OPEN["JPEG"][0](file, "")  # type: ignore[arg-type]  # or a path
+    return Image.open(file, formats=_formats())
+
+
+def _fit_into_limit(image: Image.Image) -> None:
+    limit = Image.MAX_IMAGE_PIXELS
+    if limit is not None and image.format in ("JPEG", "MPO"):
+        width, height = image.size
+        if -(-width // 2) * -(-height // 2) <= limit < width * height:
+            image.draft(None, (width // 2, height // 2))
+
+
+def _reason(file: str | os.PathLike[str] | IO[bytes], error: Exception) -> str:
+    if isinstance(file, str | os.PathLike):
+        if not os.path.exists(file):  # noqa: PTH110 (embedded NUL: False here, an error there)
+            if os.path.islink(file):  # noqa: PTH114
+                return f"is a link to {os.readlink(file)}, which does not exist"  # noqa: PTH115
+            return "no such file"
+        if os.path.isdir(file):  # noqa: PTH112
+            return "is a folder, expected an image file"
+    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
+        return _too_many_pixels()
+    if not isinstance(error, UnidentifiedImageError):
+        return f"cannot be decoded: {error}"
+    if isinstance(file, str | os.PathLike):
+        with open(file, "rb") as opened:  # noqa: PTH123
+            start, n_bytes = opened.read(4), opened.seek(0, os.SEEK_END)
+    else:
+        file.seek(0)
+        start, n_bytes = file.read(4), file.seek(0, os.SEEK_END)
+    if start in _TIFF:
+        return (
+            "is a TIFF file of a kind that Pillow cannot decode (more than four bands, floats "
+            "in color or of 64 bits, or a volume, for example): read it and pass arrays"
+        )
+    return f"not an image in a known format ({n_bytes} bytes)"
+
+
+def from_pillow(
+    image: Image.Image, name: str = "the image", told: set[str] | None = None
+) -> np.ndarray:
+    """RGB pixels (h, w, 3), uint8, of a Pillow image of any mode, by the rules above.
+
+    The image is not modified, except that its pixels are loaded.
+
+    Raises
+    ------
+    ValueError, OSError
+        If there is no rule for its mode or bands, it has too many pixels, or cannot be loaded.
+    """
+    limit = Image.MAX_IMAGE_PIXELS
+    if limit is not None and image.width * image.height > limit:
+        raise ValueError(f"{image.width} x {image.height} pixels: {_too_many_pixels()}")
+    tags = getattr(image, "tag_v2", {})
+    _check_bands(tags)
+    # Looked at before loading, which forgets it.
+    wide = any(";16" in str(tile) for tile in getattr(image, "tile", []))
+    image.load()
+    mode = image.mode
+    if mode == "F":
+        raise ValueError("32-bit float pixels have no known range; convert the image to 8 bits")
+    image = upright(image)
+    if mode.startswith("I"):
+        values = _sixteen_bits(image, tags)
+        _remark_on_range(int(values.min()), int(values.max()), name, told)
+        gray = (values >> 8).astype(np.uint8)
+        transparent = image.info.get("transparency")
+        if isinstance(transparent, int):
+            gray[np.asarray(image) == transparent] = 0
+        return to_rgb(gray[..., np.newaxis])
+    rgb = np.array(image.convert("RGB"))
+    if wide:
+        _remark_on_range(int(rgb.min()) << 8, int(rgb.max()) << 8 | 255, name, told)
+    if image.has_transparency_data:
+        return to_rgb(np.asarray(image.convert("RGBA")))
+    return rgb
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """A Pillow image with its EXIF orientation applied."""
+    orientation = _orientation(image)
+    if orientation not in range(2, 9):
+        return image
+    # Without the rest of its EXIF block, which exif_transpose writes again: that fails if
+    # another tag is damaged.
+    bare = image.copy()
+    bare.info = {key: image.info[key] for key in ("transparency",) if key in image.info}
+    bare.getexif()[_ORIENTATION] = orientation
+    return ImageOps.exif_transpose(bare)
+
+
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """Height and width of a Pillow image once its EXIF orientation is applied."""
+    turned = _orientation(image) >= 5
+    return (image.width, image.height) if turned else (image.height, image.width)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # a damaged EXIF block says nothing about the pixels
+        return 1
+
+
+def tell(told: set[str] | None, kind: str, remark: str) -> None:
+    """Warn, but only once for all images that share the set of kinds already told."""
+    if told is not None:
+        if kind in told:
+            return
+        told.add(kind)
+        remark += "; other images like it are not named"
+    warnings.warn(remark, P2PSelectWarning, stacklevel=2)
+
+
+def _too_many_pixels() -> str:
+    return (
+        f"more than PIL.Image.MAX_IMAGE_PIXELS = {Image.MAX_IMAGE_PIXELS}, the limit against "
+        "files that fill the memory; if you trust the image, raise that limit (on the command "
+        "line: --max-pixels), or make the image smaller"
+    )
+
+
+def _remark_on_frames(image: Image.Image, name: str, told: set[str] | None) -> None:
+    """Say that other frames or pages are not looked at, unless they are mere previews.
+
+    Previews are the second pictures of photographs (MPO) and smaller versions of the same page
+    in TIFF files.
+    """
+    if image.format == "MPO" or not getattr(image, "is_animated", False):
+        return
+    if image.format == "TIFF":
+        image.seek(1)
+        smaller = int(image.tag_v2.get(_KIND_OF_PAGE, 0)) & 1  # type: ignore[attr-defined]
+        image.seek(0)
+        if smaller:
+            return
+    count = getattr(image, "n_frames", 2)
+    tell(told, "frames", f"{name} has {count} frames or pages: only the first is looked at")
+
+
+def _check_bands(tags: dict[int, Any]) -> None:
+    """Refuse TIFF files whose bands Pillow would drop or misread."""
+    bands = int(tags.get(_BANDS, 1))
+    extra = bands - _COLORS.get(tags.get(_PHOTOMETRIC, -1), bands)
+    if extra > 1 or (extra == 1 and tuple(tags.get(_EXTRA, ())) not in _OPACITY):
+        raise ValueError(
+            f"{bands} bands, {extra} of which are neither color nor opacity: choose one "
+            "(gray) or three (RGB) of them, and pass arrays"
+        )
+    if bands > 1 and tags.get(_PLANES) == 2 and max(tags.get(_BITS, (8,))) > 8:
+        raise ValueError("16-bit bands in separate planes cannot be decoded: pass arrays")
+    if _SIGNED in tags.get(_SAMPLE_FORMAT, ()) and max(tags.get(_BITS, (8,))) == 8:
+        raise ValueError("signed 8-bit values have no known black: pass arrays")
+
+
+def _sixteen_bits(image: Image.Image, tags: dict[int, Any]) -> np.ndarray:
+    """Values of a gray image in 0..65535, white above black."""
+    values = np.asarray(image).astype(np.int64)
+    low, high = int(values.min()), int(values.max())
+    if low < 0 or high > 65535:
+        raise ValueError(
+            f"integer pixels from {low} to {high}, expected 16-bit values in 0..65535"
+        )
+    if image.mode.startswith("I;16"):
+        bits = max(tags.get(_BITS, (16,)))
+        if 8 < bits < 16:  # packed, so that the file itself says which value is white
+            values = values * 65535 // ((1 << bits) - 1)
+        if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
+            values = 65535 - values
+    return values
+
+
+def _remark_on_range(low: int, high: int, name: str, told: set[str] | None) -> None:
+    if low < high and high - low < _NARROW:
+        levels = (high >> 8) - (low >> 8) + 1
+        tell(
+            told,
+            "range",
+            f"{name} has 16-bit values from {low} to {high}, of which the upper 8 bits leave "
+            f"{levels} of 256 levels: if 0..65535 is not the range of such images, scale them "
+            "or pass floats in [0, 1]",
+        )

@@ -1,17 +1,20 @@
-"""What the commands share of their arguments: numbers in their ranges, errors in one line.
+"""The arguments that commands share, and numbers in their ranges.
 
-Nothing here imports more than the standard library, so that help and wrong arguments are
-answered at once.
+Nothing here imports more than the standard library, so help and wrong arguments are answered
+at once.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
-#: The largest seed that NumPy's generators take.
+from p2pselect.atomic_write import check_writable_file, check_writable_folder
+
+#: The largest seed that NumPy's generators accept.
 MAX_SEED = 2**32 - 1
 
 
@@ -24,13 +27,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def whole(least: int, most: int | None = None) -> Callable[[str], int]:
-    """A type of argument: whole numbers in a range.
-
-    Examples
-    --------
-    >>> whole(1)("20")
-    20
-    """
+    """An argument type: whole numbers in a range."""
     limits = f"of at least {least}" if most is None else f"from {least} to {most}"
 
     def read(text: str) -> int:
@@ -46,7 +43,7 @@ def whole(least: int, most: int | None = None) -> Callable[[str], int]:
 
 
 def positive_share(text: str) -> float:
-    """A type of argument: numbers in (0, 1]."""
+    """An argument type: numbers in (0, 1]."""
     number = _number(text)
     if not 0 < number <= 1:
         raise argparse.ArgumentTypeError(f"must be in (0, 1], got {text}")
@@ -54,7 +51,7 @@ def positive_share(text: str) -> float:
 
 
 def not_negative(text: str) -> float:
-    """A type of argument: finite numbers of at least 0."""
+    """An argument type: finite numbers of at least 0."""
     number = _number(text)
     if not 0 <= number < math.inf:
         raise argparse.ArgumentTypeError(f"must be a number of at least 0, got {text}")
@@ -65,48 +62,11 @@ def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        return math.nan  # which is in no range
-
-
-def add_seed(parser: argparse.ArgumentParser, default: int | None = None) -> None:
-    """Declare ``--seed``."""
-    words = "makes training reproducible" if default is None else f"default: {default}"
-    parser.add_argument(
-        "--seed", type=whole(0, MAX_SEED), default=default, metavar="N", help=words
-    )
-
-
-def add_certainty(parser: argparse.ArgumentParser) -> None:
-    """Declare ``--certainty``."""
-    parser.add_argument(
-        "--certainty",
-        type=positive_share,
-        metavar="P",
-        help="show regions until the largest class probability is P (default: the model's)",
-    )
-
-
-def add_on_error(parser: argparse.ArgumentParser) -> None:
-    """Declare ``--on-error`` and ``--max-pixels``, of every command that reads images."""
-    parser.add_argument(
-        "--on-error",
-        choices=("raise", "skip"),
-        default="raise",
-        help="an image that cannot be read ends the command, or is named and left out "
-        "(default: raise)",
-    )
-    parser.add_argument(
-        "--max-pixels",
-        type=whole(1),
-        action=_RaiseLimit,
-        metavar="N",
-        help="most pixels of an image, against files that fill the memory (default: 89478485; "
-        "a JPEG may have four times as many)",
-    )
+        return math.nan  # not in any range
 
 
 class _RaiseLimit(argparse.Action):
-    """Sets Pillow's limit, for the whole process: whatever opens images obeys it."""
+    """Sets Pillow's limit for the whole process, so that everything that opens images obeys."""
 
     def __call__(
         self, parser: argparse.ArgumentParser, options: Any, value: Any, *_: Any
@@ -114,3 +74,55 @@ class _RaiseLimit(argparse.Action):
         from PIL import Image
 
         Image.MAX_IMAGE_PIXELS = value
+
+
+_SHARED: dict[str, dict[str, Any]] = {
+    "model": {"type": Path, "metavar": "MODEL", "help": "the folder of a saved model"},
+    "images": {"nargs": "+", "metavar": "IMAGES", "help": "image files, or folders of them"},
+    "folder": {"type": Path, "metavar": "DIR", "help": "a folder of CLASS/IMAGE files"},
+    "--json": {"type": Path, "metavar": "FILE", "help": "also write the results as JSON"},
+    "--seed": {
+        "type": whole(0, MAX_SEED),
+        "metavar": "N",
+        "help": "a number that makes training reproducible",
+    },
+    "--certainty": {
+        "type": positive_share,
+        "metavar": "P",
+        "help": "show regions until the probability of a class is at least P (default: that "
+        "of the model)",
+    },
+    "--on-error": {
+        "choices": ("raise", "skip"),
+        "default": "raise",
+        "help": "whether an image that cannot be read ends the command, or is named and left "
+        "out (default: raise)",
+    },
+    "--max-pixels": {
+        "type": whole(1),
+        "action": _RaiseLimit,
+        "metavar": "N",
+        "help": "largest number of pixels of an image, as a protection against files that fill "
+        "the memory (default: 89478485; a JPEG may have four times as many)",
+    },
+}
+
+
+def add_shared(parser: argparse.ArgumentParser, *names: str, **changes: Any) -> None:
+    """Declare arguments that several commands have, perhaps with another help or default."""
+    for name in names:
+        parser.add_argument(name, **{**_SHARED[name], **changes})
+
+
+def check_outputs(
+    options: argparse.Namespace, files: Sequence[str] = (), folders: Sequence[str] = ()
+) -> None:
+    """Raise an InputError if what these options name could not be written.
+
+    Commands call this first: nobody wants to learn it after hours of training.
+    """
+    for check, names in ((check_writable_file, files), (check_writable_folder, folders)):
+        for name in names:
+            place = getattr(options, name.removeprefix("--"))
+            if place:
+                check(place, name)

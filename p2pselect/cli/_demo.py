@@ -1,8 +1,8 @@
 """Train, predict and explain real images, in a few minutes on a laptop.
 
 Trains a small P2PClassifier and the same classifier on whole images, prints how they
-compare on the test split, and writes a page of explanations as PNG and as interactive
-HTML.  Without --data it makes its data: handwritten digits pasted on photographs.
+compare on test images, and writes explanations as a PNG and as an interactive HTML page.
+Without --data it generates its images: handwritten digits pasted on photographs.
 
     p2pselect demo --out results
     p2pselect demo --data emoji_scenes --target scene --epochs 30
@@ -16,26 +16,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from p2pselect._optional import need
-from p2pselect.atomic_write import (
-    atomic_open,
-    check_writable_file,
-    check_writable_folder,
-    write_json,
-)
-from p2pselect.cli._arguments import add_seed, whole
+from p2pselect.atomic_write import atomic_open, write_json
+from p2pselect.cli._arguments import add_shared, check_outputs, whole
 from p2pselect.exceptions import InputError
 
 if TYPE_CHECKING:
     import numpy as np
 
-#: Digit scenes that the demo makes, by split.
-SIZES = ((4000, "train"), (500, "test"))
-#: Fewer than the preset's epochs, for there are many images.
+#: Number of digit scenes that the demo generates, by split.
+SIZES: tuple[tuple[int, Literal["train", "test"]], ...] = ((4000, "train"), (500, "test"))
+#: Fewer epochs than in the preset, because there are many images.
 EPOCHS = 14
-#: How many test images the HTML page shows.
+#: Number of test images on the HTML page.
 HTML_IMAGES = 40
 
 
@@ -45,28 +40,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data",
         type=Path,
         metavar="DIR",
-        help="a folder with labels.csv, train/ and test/ (the layout of emoji_scenes), or "
-        "with one sub-folder of images per class; default: digit scenes, made on the spot",
+        help="a folder with labels.csv, train/ and test/ (the layout of emoji_scenes), or one "
+        "with a subfolder of images per class (default: generated digit scenes)",
     )
     parser.add_argument(
-        "--target", choices=("object", "scene"), default="object", help="what to predict"
+        "--target",
+        choices=("object", "scene"),
+        default="object",
+        help="what to predict (default: object)",
     )
     parser.add_argument(
         "--epochs",
         type=whole(1),
         metavar="N",
-        help="default: 14 on digit scenes, 20 with --data",
+        help="passes over the images (default: 14 on digit scenes, 20 with --data)",
     )
-    add_seed(parser, default=0)
+    add_shared(parser, "--seed", default=0, help="default: 0")
     parser.add_argument(
-        "--out", type=Path, default=Path("p2pselect_demo"), metavar="DIR", help="for PNG, HTML"
+        "--out",
+        type=Path,
+        default=Path("p2pselect_demo"),
+        metavar="DIR",
+        help="folder for the PNG and the HTML page (default: p2pselect_demo)",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
+    add_shared(parser, "--json")
 
 
 @dataclass
 class Split:
-    """Images, labels and, where there are any, object masks."""
+    """Images, labels and, if there are any, object masks."""
 
     images: Any
     target: np.ndarray
@@ -75,10 +77,11 @@ class Split:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let torch compute in one thread.
+    """Let torch compute in a single thread.
 
-    Networks as small as the demo's gain nothing from a second one, and a seed then means the
-    same figures whatever the number of cores: threads add up in another order.
+    Networks as small as those of the demo gain nothing from a second one.  With a single one,
+    a seed gives the same figures whatever the number of cores: threads would add up numbers
+    in another order.
     """
     import torch
 
@@ -93,9 +96,7 @@ def one_thread() -> Iterator[None]:
 def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect demo`` says."""
     need("matplotlib", "the figures of the demo", "p2pselect[plots]")
-    check_writable_folder(options.out, "--out")
-    if options.json:
-        check_writable_file(options.json, "--json")
+    check_outputs(options, files=["--json"], folders=["--out"])
     with one_thread():
         _run(options)
 
@@ -111,10 +112,10 @@ def _run(options: argparse.Namespace) -> None:
     epochs = EPOCHS if options.data is None else presets.SMALL["max_epochs"]
     epochs = epochs if options.epochs is None else options.epochs
     settings |= {"max_epochs": epochs, "warmup_epochs": round(share * epochs)}
-    print(f"{len(train.target)} images to learn from, {len(test.target)} to test on")
-    print("P2P: a selector keeps regions, a classifier sees those alone")
+    print(f"{len(train.target)} training images, {len(test.target)} test images")
+    print("P2P: a selector keeps some regions, and a classifier sees only those")
     clf = P2PClassifier(**settings).fit(train.images, train.target)
-    print("black box: the same classifier on whole images")
+    print("black box: the same classifier sees whole images")
     blackbox = BlackboxClassifier(**BlackboxClassifier.known(settings))
     blackbox.fit(train.images, train.target)
     exp = clf.explain(test.images)
@@ -134,17 +135,7 @@ def load(root: Path | None, target: str, seed: int) -> tuple[Split, Split]:
 
     from p2pselect import datasets
 
-    if root is None:
-        kwargs: dict[str, Any] = {"image_size": 64, "target": target, "random_state": seed}
-        made = [
-            datasets.make_digit_scenes(n, **{"split": split, **kwargs}) for n, split in SIZES
-        ]
-    elif (root / "labels.csv").is_file():
-        kwargs = {"target": target}
-        made = [
-            datasets.load_emoji_scenes(root, split, **kwargs) for split in ("train", "test")
-        ]
-    else:
+    if root is not None and not (root / "labels.csv").is_file():
         images, labels = datasets.load_image_folder(root)
         rows = np.arange(len(labels))
         try:
@@ -153,6 +144,12 @@ def load(root: Path | None, target: str, seed: int) -> tuple[Split, Split]:
             raise InputError(f"{root} cannot be split into train and test: {error}") from error
         train, test = (Split(images[part], labels[part], None) for part in parts)
         return train, test
+    options: dict[str, Any] = {"target": target}
+    if root is None:
+        options |= {"image_size": 64, "random_state": seed}
+        made = [datasets.make_digit_scenes(n, split=split, **options) for n, split in SIZES]
+    else:
+        made = [datasets.load_emoji_scenes(root, split, **options) for _, split in SIZES]
     train, test = (
         Split(part.images, np.asarray(part.target_names)[part.target], part.masks)
         for part in made
@@ -161,7 +158,7 @@ def load(root: Path | None, target: str, seed: int) -> tuple[Split, Split]:
 
 
 def measure(exp: Any, test: Split, blackbox: Any) -> dict[str, float | None]:
-    """The figures of the table; those that need object masks are None without them."""
+    """The figures of the table; without object masks, those that need them are None."""
     import numpy as np
 
     from p2pselect import metrics
@@ -202,15 +199,15 @@ def draw(exp: Any, test: Split, folder: Path, seed: int) -> tuple[Path, Path]:
 
 
 def table(figures: dict[str, float | None]) -> str:
-    """The figures as text, one row each."""
+    """The figures as text, one per row."""
     rows = [
         ("accuracy, P2P", "accuracy"),
-        ("accuracy, same classifier on whole images", "blackbox_accuracy"),
-        ("localization: share of the kept pixels on the object", "localization"),
-        ("    a random mask would have", "random_row"),
-        ("    a centered disc of the same size would have", "center_row"),
+        ("accuracy, the same classifier on whole images", "blackbox_accuracy"),
+        ("localization: kept pixels that are on the object", "localization"),
+        ("    of a random mask", "random_row"),
+        ("    of a centered disc of the same size", "center_row"),
         ("pixels kept", "kept_fraction"),
-        ("images on which it became certain", "certain"),
+        ("images about which it became certain", "certain"),
     ]
     width = max(len(words) for words, _ in rows)
     lines = ["", "on the test split".ljust(width), "-" * (width + 8)]

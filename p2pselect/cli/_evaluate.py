@@ -1,4 +1,4 @@
-"""Score a model on a folder of labelled images, and of object masks where there are any.
+"""Score a model on a folder of labeled images, and on object masks if there are any.
 
 p2pselect evaluate leaves.model leaves/test
 p2pselect evaluate leaves.model leaves/test/images --masks-dir leaves/test/masks --json f.json
@@ -9,31 +9,27 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from p2pselect.atomic_write import check_writable_file, write_json
-from p2pselect.cli._arguments import add_certainty, add_on_error
+from p2pselect.atomic_write import write_json
+from p2pselect.cli._arguments import add_shared, check_outputs
 from p2pselect.exceptions import InputError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``p2pselect evaluate``."""
-    parser.add_argument("model", type=Path, metavar="MODEL")
-    parser.add_argument("folder", type=Path, metavar="DIR", help="holds CLASS/IMAGE files")
+    add_shared(parser, "model", "folder")
     parser.add_argument(
         "--masks-dir",
         type=Path,
         metavar="DIR",
-        help="holds CLASS/IMAGE.png, object white; images without one are left out of the "
-        "scores of masks",
+        help="a folder of CLASS/IMAGE.png masks with white objects; an image without a mask "
+        "does not count in the scores that need masks",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
-    add_certainty(parser)
-    add_on_error(parser)
+    add_shared(parser, "--json", "--certainty", "--on-error", "--max-pixels")
 
 
 def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect evaluate`` says."""
-    if options.json:
-        check_writable_file(options.json, "--json")
+    check_outputs(options, files=["--json"])
     import numpy as np
 
     from p2pselect import datasets, metrics
@@ -41,11 +37,12 @@ def run(options: argparse.Namespace) -> None:
 
     model = load_model(options.model, options.certainty)
     images, labels = datasets.load_image_folder(options.folder)
-    unknown = sorted(set(labels.tolist()) - {str(label) for label in model.classes_})
+    known = [str(label) for label in model.classes_]
+    unknown = sorted(set(labels.tolist()) - set(known))
     if unknown:
         raise InputError(
             f"{options.folder} has classes that the model does not know: {unknown[:5]}; "
-            f"it knows {[str(label) for label in model.classes_[:10]]}"
+            f"it knows {known[:10]}"
         )
     if options.on_error == "skip":
         images, labels = drop_unreadable(images, labels)
@@ -59,18 +56,16 @@ def run(options: argparse.Namespace) -> None:
         )
     exp = model.explain(images)
     correct = exp.predicted.astype(str) == labels
+    insertion = metrics.insertion_fidelity_curve(exp, model.predict_proba_masked)
+    deletion = metrics.deletion_fidelity_curve(exp, model.predict_proba_masked)
     figures = {
         "n_images": len(labels),
         "accuracy": float(correct.mean()),
         "kept_fraction": float(exp.kept_fraction.mean()),
         "certain": float(exp.certainty_reached.mean()),
         "calibration_error": float(metrics.expected_calibration_error(correct, exp.certainty)),
-        "insertion_fidelity": float(
-            metrics.insertion_fidelity_curve(exp, model.predict_proba_masked).area
-        ),
-        "deletion_fidelity": float(
-            metrics.deletion_fidelity_curve(exp, model.predict_proba_masked).area
-        ),
+        "insertion_fidelity": float(insertion.area),
+        "deletion_fidelity": float(deletion.area),
     }
     if masks is not None:
         kept = exp.pixel_masks
@@ -82,7 +77,7 @@ def run(options: argparse.Namespace) -> None:
     for name, value in figures.items():
         print(f"{name:20s} {value:.4f}" if isinstance(value, float) else f"{name:20s} {value}")
     print(f"{'':20s} per class: accuracy, kept")
-    # Whole names: those of some data sets differ at their ends only.
+    # Names are not cut: those of some data sets differ only at their ends.
     width = max(20, *(len(label) for label in labels.tolist()))
     kept_fraction = exp.kept_fraction
     for label in np.unique(labels):

@@ -1,7 +1,7 @@
-"""Show what a model looked at: an HTML report, PNG panels, mask files.
+"""Show what a model looked at: an HTML report, PNG figures, mask files.
 
 p2pselect explain leaves.model photos/ --html report.html
-p2pselect explain leaves.model photos/ --png panels/ --masks masks/ --certainty .9
+p2pselect explain leaves.model photos/ --png figures/ --masks masks/ --certainty .9
 """
 
 from __future__ import annotations
@@ -14,13 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from p2pselect._optional import need
-from p2pselect.atomic_write import (
-    atomic_open,
-    check_writable_file,
-    check_writable_folder,
-    write_json,
-)
-from p2pselect.cli._arguments import add_certainty, add_on_error
+from p2pselect.atomic_write import atomic_open, write_json
+from p2pselect.cli._arguments import add_shared, check_outputs
 from p2pselect.cli._outputs import check_apart, output_files
 from p2pselect.exceptions import InputError
 
@@ -35,37 +30,39 @@ _ROWS = {"--png": "figure", "--masks": "mask"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``p2pselect explain``."""
-    parser.add_argument("model", type=Path, metavar="MODEL")
-    parser.add_argument("images", nargs="+", metavar="IMAGES", help="files or folders")
-    parser.add_argument("--html", type=Path, metavar="FILE", help="one interactive page")
-    parser.add_argument("--png", type=Path, metavar="DIR", help="one figure per image")
+    add_shared(parser, "model", "images")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write one interactive page")
+    parser.add_argument("--png", type=Path, metavar="DIR", help="write a figure for each image")
     parser.add_argument(
         "--masks",
         type=Path,
         metavar="DIR",
-        help="one mask per image, of the image's size, white where it is kept",
+        help="write a mask for each image, of the same size, white where pixels are kept",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="numbers of every image")
-    add_certainty(parser)
-    add_on_error(parser)
+    add_shared(parser, "--json", help="write the numbers of each image")
+    add_shared(parser, "--certainty", "--on-error", "--max-pixels")
 
 
 def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect explain`` says."""
-    _check_places(options)
-    from p2pselect.cli._files import file_names, find_images, load_model
+    if not (options.html or options.png or options.masks or options.json):
+        raise InputError(
+            "say what to write: --html FILE, --png DIR, --masks DIR or --json FILE"
+        )
+    check_outputs(options, files=["--html", "--json"], folders=["--png", "--masks"])
+    if options.png:
+        need("matplotlib", "--png", "p2pselect[plots]")
+    from p2pselect.cli._files import find_images, load_model
 
     model = load_model(options.model, options.certainty)
-    images = find_images(options.images, options.on_error)
-    files = file_names(images)
+    images, files = find_images(options.images, options.on_error)
     written = {
         option: output_files(folder, files, options.images)
         for option, folder in (("--png", options.png), ("--masks", options.masks))
         if folder
     }
     single = {"--html": options.html, "--json": options.json}
-    all_files = {option: [file] for option, file in single.items() if file} | written
-    check_apart(all_files, files)
+    check_apart({option: [file] for option, file in single.items() if file} | written, files)
     sizes: Any = images.sizes() if written else ()
     exp = model.explain(images)
     labels = labels_of(files, exp.classes)
@@ -81,54 +78,27 @@ def run(options: argparse.Namespace) -> None:
         write_json(options.json, _rows(exp, files, labels, written))
     print(
         f"{len(files)} images: kept {exp.kept_fraction.mean():.1%} of the pixels, "
-        f"certain on {exp.certainty_reached.mean():.1%}"
+        f"certain about {exp.certainty_reached.mean():.1%} of the images"
     )
 
 
-def _check_places(options: argparse.Namespace) -> None:
-    """Find out before the work what could not be written."""
-    if not (options.html or options.png or options.masks or options.json):
-        raise InputError(
-            "say what to write: --html FILE, --png DIR, --masks DIR or --json FILE"
-        )
-    for option, file in (("--html", options.html), ("--json", options.json)):
-        if file:
-            check_writable_file(file, option)
-    for option, folder in (("--png", options.png), ("--masks", options.masks)):
-        if folder:
-            check_writable_folder(folder, option)
-    if options.png:
-        need("matplotlib", "--png", "p2pselect[plots]")
-
-
 def labels_of(files: Sequence[str], classes: np.ndarray) -> np.ndarray | None:
-    """True labels of images in folders that are named like classes of the model.
-
-    Parameters
-    ----------
-    files : sequence of n str
-    classes : ndarray of shape (n_classes,)
-
-    Returns
-    -------
-    ndarray of shape (n,), or None
-        None unless every image is in such a folder.
-    """
+    """The true labels (n,), if every image is in a folder that is named like a class."""
     place = {unicodedata.normalize("NFC", str(name)): i for i, name in enumerate(classes)}
-    # Of the whole path, for "1.jpg" may have been named from inside of its folder.
+    # Absolute paths, because "1.jpg" may have been named from within its folder.
     folders = [Path(os.path.abspath(file)).parent.name for file in files]  # noqa: PTH100
     names = [unicodedata.normalize("NFC", name) for name in folders]
     return classes[[place[name] for name in names]] if place.keys() >= {*names} else None
 
 
 def write_figure(file: Path, exp: Explanation, size: tuple[int, int]) -> None:
-    """Write the panels of one image, in the shape that the image has."""
+    """Write the panels of one image, with the aspect ratio of the image."""
     with atomic_open(file, "wb") as opened:
         exp.plot(0, size=size).savefig(opened, format="png", dpi=110)
 
 
 def write_mask(file: Path, exp: Explanation, size: tuple[int, int]) -> None:
-    """Write what was kept of one image, at the size of the image."""
+    """Write what was kept of one image, in the size of the image."""
     from PIL import Image
 
     (mask,) = exp.resized_masks([size])
@@ -142,12 +112,11 @@ def _rows(
     labels: np.ndarray | None,
     written: dict[str, list[Path]],
 ) -> list[dict[str, Any]]:
-    names = [str(name) for name in exp.predicted]
-    kept = exp.kept_fraction
+    predicted, kept = exp.predicted, exp.kept_fraction
     return [
         {
             "image": file,
-            "prediction": names[i],
+            "prediction": str(predicted[i]),
             **({} if labels is None else {"label": str(labels[i])}),
             "certainty": float(exp.certainty[i]),
             "certainty_reached": bool(exp.certainty_reached[i]),

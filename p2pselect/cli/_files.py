@@ -1,4 +1,4 @@
-"""Image files and models that are named on the command line."""
+"""The images and models that are named on the command line."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from p2pselect.images import ImageSequence, as_images
 from p2pselect.images._folders import list_folder, warn_left_out
 
 
-def find_images(places: Sequence[str], on_error: Any) -> ImageSequence:
-    """Images at these places: files as they are, folders with all images below them."""
+def find_images(places: Sequence[str], on_error: Any) -> tuple[ImageSequence, list[str]]:
+    """The images at these places, and their paths: files, and everything below folders."""
     files: list[str] = []
     for place in places:
         if not Path(place).is_dir():
@@ -32,20 +32,16 @@ def find_images(places: Sequence[str], on_error: Any) -> ImageSequence:
         images = as_images(files, on_error=on_error)
         if on_error == "raise":
             images.check_readable(progress=True)
-            return images
-    return images[_readable(images)]
+        else:
+            images = images[_readable(images)]
+    assert images.files is not None
+    return images, images.files.tolist()
 
 
 def drop_unreadable(
     images: ImageSequence, labels: np.ndarray
 ) -> tuple[ImageSequence, np.ndarray]:
-    """Leave out images that cannot be read, with their labels, and name them.
-
-    Raises
-    ------
-    InputError
-        When a class would be lost altogether.
-    """
+    """Leave out damaged images and their labels, unless a whole class would be lost."""
     readable = _readable(images)
     lost = sorted(set(labels.tolist()) - set(labels[readable].tolist()))
     if lost:
@@ -55,7 +51,7 @@ def drop_unreadable(
 
 @contextmanager
 def hint_at_skipping() -> Iterator[None]:
-    """Say with every error about damaged images how to leave them out."""
+    """Add to an error about damaged images how to leave them out."""
     try:
         yield
     except ImageReadError as error:
@@ -69,15 +65,8 @@ def _readable(images: ImageSequence) -> np.ndarray:
     return readable
 
 
-def file_names(images: ImageSequence) -> list[str]:
-    """The files of a sequence that came from files."""
-    if images.files is None:
-        raise InputError("these images are not files")
-    return [str(file) for file in images.files]
-
-
 def load_model(path: Path, certainty: float | None) -> Any:
-    """A saved model, with another certainty threshold where one is given."""
+    """A saved model, with another certainty threshold if one is given."""
     from p2pselect.persistence import load
 
     model = load(path)

@@ -1,4 +1,4 @@
-"""Train a model on a folder of images, one sub-folder per class.
+"""Train a model on a folder of images with one subfolder per class.
 
 p2pselect fit leaves/train --out leaves.model
 p2pselect fit leaves/train --out leaves.model --epochs 40 --image-size 96 --flip
@@ -12,14 +12,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from p2pselect.atomic_write import (
-    check_replaceable,
-    check_writable_file,
-    check_writable_folder,
-    is_empty_folder,
-    write_json,
-)
-from p2pselect.cli._arguments import add_on_error, add_seed, whole
+from p2pselect.atomic_write import check_replaceable, is_empty_folder, write_json
+from p2pselect.cli._arguments import add_shared, check_outputs, whole
 from p2pselect.exceptions import InputError, P2PSelectWarning
 
 if TYPE_CHECKING:
@@ -27,18 +21,20 @@ if TYPE_CHECKING:
 
     from p2pselect import ImageSequence, P2PClassifier
 
-#: Networks from random weights need this many steps, however few images there are.
+#: Networks with random weights need this many steps, however few images there are.
 _STEPS = 2000
-#: Training images that are looked at in the end, which costs less than an epoch.
-_LOOKED_AT = 64
-#: Share of the pixels that is as good as none of them.
+#: Number of training images that the finished model is tried on; cheaper than an epoch.
+_N_TRIED = 64
+#: A share of the pixels that is as good as none.
 _ALMOST_NONE = 0.005
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``p2pselect fit``."""
-    parser.add_argument("folder", type=Path, metavar="DIR", help="holds CLASS/IMAGE files")
-    parser.add_argument("--out", type=Path, required=True, metavar="MODEL", help="a new folder")
+    add_shared(parser, "folder")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="MODEL", help="the folder to save it in"
+    )
     parser.add_argument(
         "--overwrite", action="store_true", help="replace the model that MODEL already holds"
     )
@@ -46,18 +42,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--preset",
         choices=("small", "paper"),
         default="small",
-        help="small networks for CPUs, or the paper's for GPUs (default: small)",
+        help="small networks for CPUs, or those of the paper for GPUs (default: small)",
     )
     parser.add_argument(
         "--epochs",
         type=whole(1),
         metavar="N",
-        help="default: the preset's, and more where there are few images",
+        help="passes over the images (default: that of the preset, or more if images are few)",
     )
     parser.add_argument(
-        "--image-size", type=whole(1), metavar="PIXELS", help="default: the preset's"
+        "--image-size",
+        type=whole(1),
+        metavar="PIXELS",
+        help="side of the square to which images are resized (default: that of the preset)",
     )
-    parser.add_argument("--segments", type=whole(1), metavar="N", help="regions per image")
+    parser.add_argument(
+        "--segments",
+        type=whole(1),
+        metavar="N",
+        help="approximate number of regions per image (default: that of the preset)",
+    )
     parser.add_argument(
         "--flip", action="store_true", help="mirror images at random instead of shifting them"
     )
@@ -66,17 +70,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=whole(0),
         default=0,
         metavar="N",
-        help="processes that read images (default: 0, the command's own)",
+        help="number of processes that read images (default: 0, none besides the command)",
     )
-    add_seed(parser)
+    add_shared(parser, "--seed")
     parser.add_argument(
         "--checkpoints",
         type=Path,
         metavar="DIR",
-        help="keep the state of training here; the same command goes on after it was stopped",
+        help="keep the state of training here, so that the same command continues after it "
+        "was stopped",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the history as JSON")
-    add_on_error(parser)
+    add_shared(parser, "--json", help="write the history of the training as JSON")
+    add_shared(parser, "--on-error", "--max-pixels")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -108,7 +113,7 @@ def run(options: argparse.Namespace) -> None:
     if epochs is None and options.preset == "small":
         epochs = max(settings["max_epochs"], -(-_STEPS * settings["batch_size"] // len(labels)))
     if epochs is not None:
-        # Every training keeps the preset's share of warm-up, or the selector learns nothing.
+        # Keep the share of warm-up that the preset has, or the selector learns nothing.
         share = settings.get("warmup_epochs", 0) / settings.get("max_epochs", 1)
         settings |= {"max_epochs": epochs, "warmup_epochs": round(share * epochs)}
     with hint_at_skipping():
@@ -133,21 +138,11 @@ def run(options: argparse.Namespace) -> None:
 
 
 def say_what_it_learned(clf: P2PClassifier, images: ImageSequence, labels: np.ndarray) -> None:
-    """Print how the model does on a few of its own images, and warn if that is hopeless.
-
-    Parameters
-    ----------
-    clf : P2PClassifier
-        Fitted.
-    images : ImageSequence
-        Its training images.
-    labels : ndarray of shape (n,), str
-        Their labels.
-    """
+    """Print how the model does on a few of its training images, and warn if it is useless."""
     import numpy as np
 
-    # Evenly spaced, so that every class takes part: images come class after class.
-    rows = np.unique(np.linspace(0, len(labels) - 1, _LOOKED_AT).round().astype(int))
+    # Evenly spaced, so that every class takes part: the images are sorted by class.
+    rows = np.unique(np.linspace(0, len(labels) - 1, _N_TRIED).round().astype(int))
     exp = clf.explain(images[rows])
     right = np.mean(exp.predicted.astype(str) == labels[rows])
     kept = exp.kept_fraction.mean()
@@ -160,8 +155,8 @@ def say_what_it_learned(clf: P2PClassifier, images: ImageSequence, labels: np.nd
         f"is right no more often than one that always names the same class ({most:.1%})": (
             right <= most
         ),
-        "keeps everything, so that its masks explain nothing": kept > 1 - _ALMOST_NONE,
-        "keeps nothing, so that it can only guess": kept < _ALMOST_NONE,
+        "keeps everything, so its masks explain nothing": kept > 1 - _ALMOST_NONE,
+        "keeps nothing, so it can only guess": kept < _ALMOST_NONE,
     }
     if found := [words for words, is_so in faults.items() if is_so]:
         warnings.warn(
@@ -174,14 +169,10 @@ def say_what_it_learned(clf: P2PClassifier, images: ImageSequence, labels: np.nd
 
 
 def _check_places(options: argparse.Namespace) -> None:
-    """Find out now, not after hours of training, what could not be written."""
     check_replaceable(options.out, "config.json", "a saved model", "--out")
     if options.out.exists() and not is_empty_folder(options.out) and not options.overwrite:
         raise InputError(
             f"--out: {options.out} already holds a model; --overwrite replaces it once the "
             "new one is trained"
         )
-    if options.json:
-        check_writable_file(options.json, "--json")
-    if options.checkpoints:
-        check_writable_folder(options.checkpoints, "--checkpoints")
+    check_outputs(options, files=["--json"], folders=["--checkpoints"])

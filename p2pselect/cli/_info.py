@@ -1,4 +1,4 @@
-"""Say what a saved model is.
+"""Describe a saved model.
 
 p2pselect info leaves.model
 """
@@ -6,21 +6,19 @@ p2pselect info leaves.model
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from p2pselect.atomic_write import check_writable_file, write_json
+from p2pselect.atomic_write import write_json
+from p2pselect.cli._arguments import add_shared, check_outputs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``p2pselect info``."""
-    parser.add_argument("model", type=Path, metavar="MODEL")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write it as JSON")
+    add_shared(parser, "model", "--json")
 
 
 def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect info`` says."""
-    if options.json:
-        check_writable_file(options.json, "--json")
+    check_outputs(options, files=["--json"])
     from p2pselect.persistence import describe
 
     facts = describe(options.model)

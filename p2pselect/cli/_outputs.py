@@ -1,4 +1,4 @@
-"""Files written for images: where they go, so that none replaces another."""
+"""The files that are written for images, placed so that none of them replaces another."""
 
 from __future__ import annotations
 
@@ -15,30 +15,14 @@ from p2pselect.exceptions import InputError
 def output_files(
     folder: Path, images: Sequence[str], places: Sequence[str], *, ending: str = ".png"
 ) -> list[Path]:
-    """Name one file for every image, each a different one.
+    """Name a different output file below ``folder`` for each image.
 
-    The folders of the images are mirrored below ``folder``, from the place named on the
-    command line downwards (from the folder that all places share, where there are several).
-    The ending of an image is replaced by ``ending``: ``cat/001.jpg`` gives ``cat/001.png``.
-    Where two images would share that name, each keeps its own ending before the new one
-    (``a.jpg.png`` and ``a.png.png``), and is numbered if that is not enough.  Names that
-    differ in case or in Unicode normalization only count as the same, because some file
-    systems cannot tell them apart.
-
-    Parameters
-    ----------
-    folder : Path
-        Where the files are to be written.
-    images : sequence of str
-        Paths of the images.
-    places : sequence of str
-        The files and folders that were named on the command line, which hold the images.
-    ending : str, default ".png"
-
-    Returns
-    -------
-    list of Path
-        In the order of ``images``.  Their folders need not exist.
+    The folders of the images are mirrored, starting from the place that was named on the
+    command line (or from the folder that all these places share).  The ending of an image is
+    replaced: ``cat/001.jpg`` gives ``cat/001.png``.  If two images would share a name, each
+    keeps its own ending before the new one (``a.jpg.png`` and ``a.png.png``), and is numbered
+    if that is not enough.  Names that differ only in case or in Unicode normalization count as
+    equal, because some file systems cannot tell them apart.
     """
     base = os.path.commonpath([_folder_of(place) for place in places])
     own = [os.path.relpath(image, base) for image in images]
@@ -59,19 +43,9 @@ def output_files(
 
 
 def check_apart(written: Mapping[str, Sequence[Path]], images: Sequence[str] = ()) -> None:
-    """Make sure that what is written replaces neither what is read nor each other.
+    """Raise an InputError if two options would write the same file, or one of the images.
 
-    Parameters
-    ----------
-    written : mapping of str to sequence of Path
-        Option, such as ``--masks``: the files that it writes.
-    images : sequence of str
-        Files that are read.
-
-    Raises
-    ------
-    InputError
-        Where two options would write the same file, or one of the images.
+    ``written`` maps options, such as ``--masks``, to the files that they write.
     """
     read = {os.path.realpath(image) for image in images}
     by: dict[str, str] = {}
@@ -80,22 +54,22 @@ def check_apart(written: Mapping[str, Sequence[Path]], images: Sequence[str] = (
         for file in files:
             if os.path.realpath(file) in read:
                 raise InputError(
-                    f"{option}: {file} would replace an image that is read here: name another "
+                    f"{option}: {file} would replace an image that is read: choose another "
                     "place"
                 )
         for path, file in own.items():
             if path in by:
                 raise InputError(
-                    f"{by[path]} and {option} would both write {file}: name different places"
+                    f"{by[path]} and {option} would both write {file}: choose different places"
                 )
         by |= dict.fromkeys(own, option)
 
 
 def _folder_of(place: str) -> str:
-    path = os.path.abspath(place)  # noqa: PTH100 (without "..", links as they are)
+    path = os.path.abspath(place)  # noqa: PTH100 (without "..", but links stay as they are)
     return path if Path(path).is_dir() else os.path.dirname(path)  # noqa: PTH120
 
 
 def _alike(name: str) -> str:
-    """What names have in common that some file systems take for the same."""
+    """The same text for all names that some file system takes for the same."""
     return unicodedata.normalize("NFC", name).casefold()

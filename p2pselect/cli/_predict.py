@@ -13,30 +13,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from p2pselect.atomic_write import atomic_open, check_writable_file, strict_json
-from p2pselect.cli._arguments import add_certainty, add_on_error
+from p2pselect.atomic_write import atomic_open, strict_json
+from p2pselect.cli._arguments import add_shared, check_outputs
 from p2pselect.cli._outputs import check_apart
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``p2pselect predict``."""
-    parser.add_argument("model", type=Path, metavar="MODEL")
-    parser.add_argument("images", nargs="+", metavar="IMAGES", help="files or folders")
-    parser.add_argument("--format", choices=("csv", "json"), default="csv")
+    add_shared(parser, "model", "images")
+    parser.add_argument("--format", choices=("csv", "json"), default="csv", help="default: csv")
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: standard output")
-    add_certainty(parser)
-    add_on_error(parser)
+    add_shared(parser, "--certainty", "--on-error", "--max-pixels")
 
 
 def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect predict`` says."""
-    if options.out:
-        check_writable_file(options.out, "--out")
-    from p2pselect.cli._files import file_names, find_images, load_model
+    check_outputs(options, files=["--out"])
+    from p2pselect.cli._files import find_images, load_model
 
     model = load_model(options.model, options.certainty)
-    images = find_images(options.images, options.on_error)
-    files = file_names(images)
+    images, files = find_images(options.images, options.on_error)
     if options.out:
         check_apart({"--out": [options.out]}, files)
     proba = model.predict_proba(images)
@@ -56,7 +52,7 @@ def run(options: argparse.Namespace) -> None:
     if options.out is None:
         _write(sys.stdout, rows, options.format)
     else:
-        # Names of files that are not UTF-8 come out byte for byte.
+        # File names that are not UTF-8 come out byte for byte.
         with atomic_open(options.out, newline="", errors="surrogateescape") as file:
             _write(file, rows, options.format)
 

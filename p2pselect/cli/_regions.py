@@ -1,4 +1,4 @@
-"""Look at the regions that images are divided into, before training anything.
+"""Show the regions that images are divided into, before anything is trained.
 
 p2pselect regions photos/ --out borders/ --segments 60
 """
@@ -9,55 +9,62 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from p2pselect.atomic_write import atomic_open, check_writable_folder
-from p2pselect.cli._arguments import add_on_error, not_negative, whole
+from p2pselect.atomic_write import atomic_open
+from p2pselect.cli._arguments import add_shared, check_outputs, not_negative, whole
 from p2pselect.cli._outputs import check_apart, output_files
 
-#: Longer sides of pictures are not more than this, so that lines one pixel wide are seen.
+#: The longer side of a picture has at most this many pixels, so that the lines are visible.
 _MOST_PIXELS = 1024
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``p2pselect regions``."""
-    parser.add_argument("images", nargs="+", metavar="IMAGES", help="files or folders")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="for PNG files")
-    parser.add_argument("--engine", default="slic", help="default: slic")
+    add_shared(parser, "images")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder for one PNG per image"
+    )
+    parser.add_argument(
+        "--engine", default="slic", help="algorithm that finds the regions (default: slic)"
+    )
     parser.add_argument(
         "--segments",
         type=whole(1),
         default=100,
         metavar="N",
-        help="regions wanted per image (default: 100)",
+        help="approximate number of regions per image (default: 100)",
     )
     parser.add_argument(
-        "--compactness", type=not_negative, default=14.0, metavar="C", help="default: 14"
+        "--compactness",
+        type=not_negative,
+        default=14.0,
+        metavar="C",
+        help="higher values make regions rounder (default: 14)",
     )
     parser.add_argument(
         "--image-size",
         type=whole(1),
         default=224,
         metavar="PIXELS",
-        help="side of the square in which regions are found, as a model would (default: 224)",
+        help="side of the square in which regions are found, as in a model (default: 224)",
     )
-    add_on_error(parser)
+    add_shared(parser, "--on-error", "--max-pixels")
 
 
 def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect regions`` says."""
-    check_writable_folder(options.out, "--out")
+    check_outputs(options, folders=["--out"])
     import numpy as np
     from PIL import Image
     from skimage.segmentation import mark_boundaries
 
     from p2pselect import SuperpixelTransformer
-    from p2pselect.cli._files import file_names, find_images
+    from p2pselect.cli._files import find_images
     from p2pselect.images._pixels import resize_nearest
 
-    images = find_images(options.images, options.on_error)
+    images, files = find_images(options.images, options.on_error)
     transformer = SuperpixelTransformer(
         engine=options.engine, n_segments=options.segments, compactness=options.compactness
     )
-    files = file_names(images)
     pictures = output_files(options.out, files, options.images)
     check_apart({"--out": pictures}, files)
     transformer.fit(images[:1])
@@ -73,12 +80,13 @@ def run(options: argparse.Namespace) -> None:
         with atomic_open(file, "wb") as opened:
             Image.fromarray(picture).save(opened, format="png")
     print(
-        f"{len(counts)} pictures in {options.out}; {min(counts)} to {max(counts)} regions each"
+        f"{len(counts)} pictures in {options.out}, with {min(counts)} to {max(counts)} regions "
+        "each"
     )
 
 
 def _picture_shape(size: Sequence[int], least: int) -> tuple[int, int]:
-    """Height and width of a picture in the shape of its image, neither tiny nor huge."""
+    """Height and width of a picture with the shape of its image, neither tiny nor huge."""
     height, width = map(int, size)
     longer = max(height, width)
     scale = max(least, min(_MOST_PIXELS, longer)) / longer

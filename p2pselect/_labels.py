@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 from numbers import Real
 from typing import Any
 
@@ -12,24 +13,12 @@ from sklearn.utils.validation import column_or_1d
 
 from p2pselect.exceptions import InputError, brief
 
-_KINDS = "numbers, booleans or strings"
-
 
 def as_labels(y: Any, name: str = "y") -> np.ndarray:
-    """Bring labels into one array of numbers, booleans or strings.
+    """Bring labels into one array (n,) of dtype bool, int, uint, float or str.
 
-    Parameters
-    ----------
-    y : array-like of shape (n,) or (n, 1)
-        A list, an array, a torch tensor, or a pandas column of any type: nullable,
-        categorical, object.
-    name : str, default="y"
-        What error messages call the argument.
-
-    Returns
-    -------
-    ndarray of shape (n,)
-        Of dtype bool, int, uint, float or str.
+    ``y`` may be a list, an array, a torch tensor, or a pandas column of any type: nullable,
+    categorical, object.  ``name`` is what messages call it.
 
     Raises
     ------
@@ -53,9 +42,9 @@ def as_labels(y: Any, name: str = "y") -> np.ndarray:
     _refuse_missing(np.array([_is_missing(value) for value in values]), array, name)
     is_text = np.array([isinstance(value, str) for value in values])
     for place, value in enumerate(values):
-        if not (is_text[place] or isinstance(value, (bool, Real))):
+        if not isinstance(value, (str, bool, Real)):
             raise InputError(
-                f"{name} must hold {_KINDS}; {name}[{place}] is a "
+                f"{name} must hold numbers, booleans or strings; {name}[{place}] is a "
                 f"{type(value).__name__}: {brief(value)}"
             )
     if is_text.any() and not is_text.all():
@@ -69,23 +58,13 @@ def as_labels(y: Any, name: str = "y") -> np.ndarray:
 
 
 def find_classes(labels: np.ndarray, name: str = "y") -> np.ndarray:
-    """The classes of some labels, sorted.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (n,)
-        As :func:`as_labels` returns them.
-    name : str, default="y"
-
-    Returns
-    -------
-    ndarray of shape (n_classes,)
+    """The classes of labels that :func:`as_labels` made, sorted.
 
     Raises
     ------
     InputError
-        If there is one class only, or if two of them look the same: they differ in blanks at
-        their ends, or in how an accent is encoded.
+        If there are fewer than two classes, or if two of them look the same: they differ only
+        in blanks at their ends, or in how an accent is encoded.
     ValueError
         If the labels are continuous numbers (scikit-learn's message).
 
@@ -101,7 +80,7 @@ def find_classes(labels: np.ndarray, name: str = "y") -> np.ndarray:
         raise InputError(f"{name} must have at least two classes to tell apart, got {one}")
     seen: dict[Any, Any] = {}
     for label in classes.tolist():
-        other = seen.setdefault(_look(label), label)
+        other = seen.setdefault(_appearance(label), label)
         if other is not label:
             raise InputError(
                 f"{name} has the classes {brief(other)} and {brief(label)}, which look "
@@ -111,19 +90,10 @@ def find_classes(labels: np.ndarray, name: str = "y") -> np.ndarray:
 
 
 def encode_labels(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Number of the class that each label belongs to; -1 where it is none of them.
+    """Number of the class that each label belongs to, int64 (n,); -1 where there is none.
 
-    Compared by value, not by type: 1, 1.0, True and ``np.uint8(1)`` are the same label, and
-    1 and "1" are not.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (n,)
-    classes : ndarray of shape (n_classes,)
-
-    Returns
-    -------
-    ndarray of shape (n,), int64
+    Labels are compared by value, not by type: 1, 1.0, True and ``np.uint8(1)`` are the same
+    label, and 1 and "1" are not.
 
     Examples
     --------
@@ -136,53 +106,25 @@ def encode_labels(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
     return np.array(found, dtype=np.int64)
 
 
-def check_known(labels: np.ndarray, classes: np.ndarray, name: str = "y") -> np.ndarray:
-    """Number of the class of each label, all of which must be known.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (n,)
-    classes : ndarray of shape (n_classes,)
-        Those that the classifier was fitted on.
-    name : str, default="y"
-
-    Returns
-    -------
-    ndarray of shape (n,), int64
-
-    Raises
-    ------
-    InputError
-        If a label is none of the classes; the message names the first one.
-    """
+def encode_known(labels: np.ndarray, classes: np.ndarray, name: str = "y") -> np.ndarray:
+    """Number of the class of each label, all of which must be among the fitted classes."""
     if not len(labels):
         return np.zeros(0, dtype=np.int64)
-    _same_kind(labels, classes, name)
+    _check_same_kind(labels, classes, name)
     target = encode_labels(labels, classes)
     if (target < 0).any():
         place = int((target < 0).argmax())
         raise InputError(
             f"{name}[{place}] is {brief(labels[place].item())}, which is none of the classes "
-            f"{_shown(classes)}"
+            f"{_first_few(classes)}"
         )
     return target
 
 
-def as_truth(y: Any, classes: np.ndarray, name: str = "y") -> np.ndarray:
-    """True labels, in a form that can be compared with predictions of a classifier.
+def as_true_labels(y: Any, classes: np.ndarray, name: str = "y") -> np.ndarray:
+    """True labels, in a form that can be compared with predictions of a fitted classifier.
 
     A label that the classifier has never seen is allowed: no prediction of it is right.
-
-    Parameters
-    ----------
-    y : array-like of shape (n,)
-    classes : ndarray of shape (n_classes,)
-        Those that the classifier was fitted on.
-    name : str, default="y"
-
-    Returns
-    -------
-    ndarray of shape (n,)
 
     Raises
     ------
@@ -193,20 +135,21 @@ def as_truth(y: Any, classes: np.ndarray, name: str = "y") -> np.ndarray:
 
     Examples
     --------
-    >>> as_truth(["cat", "eel"], np.array(["cat", "dog"]))
+    >>> as_true_labels(["cat", "eel"], np.array(["cat", "dog"]))
     array(['cat', 'eel'], dtype='<U3')
-    >>> as_truth(["Cat", "dog"], np.array(["cat", "dog"]))
+    >>> as_true_labels(["Cat", "dog"], np.array(["cat", "dog"]))
     Traceback (most recent call last):
     p2pselect.exceptions.InputError: y[0] is 'Cat', but the classifier knows 'cat'...
     """
     labels = as_labels(y, name)
     if not len(labels):
         return labels
-    _same_kind(labels, classes, name)
+    _check_same_kind(labels, classes, name)
     target = encode_labels(labels, classes)
-    spelled = {_look(label, str.casefold): label for label in np.asarray(classes).tolist()}
+    known = np.asarray(classes).tolist()
+    spelled = {_appearance(label, str.casefold): label for label in known}
     for place in np.flatnonzero(target < 0).tolist():
-        meant = spelled.get(_look(labels[place].item(), str.casefold))
+        meant = spelled.get(_appearance(labels[place].item(), str.casefold))
         if meant is not None:
             raise InputError(
                 f"{name}[{place}] is {brief(labels[place].item())}, but the classifier knows "
@@ -214,8 +157,8 @@ def as_truth(y: Any, classes: np.ndarray, name: str = "y") -> np.ndarray:
             )
     if (target < 0).all():
         raise InputError(
-            f"{name} has none of the classifier's classes {_shown(classes)}, "
-            f"got {_shown(np.unique(labels))}"
+            f"{name} has none of the classifier's classes {_first_few(classes)}, "
+            f"got {_first_few(np.unique(labels))}"
         )
     return labels
 
@@ -235,28 +178,24 @@ def _one_dimension(y: Any, name: str) -> np.ndarray:
         # numpy would turn a list of strings and NaN into strings, "nan" among them.
         values, y = list(y), np.empty(len(y), dtype=object)
         if values and all(isinstance(value, (list, np.ndarray)) for value in values):
-            values = [_only(value) for value in values]
+            values = [
+                value[0] if np.ndim(value) == 1 and len(value) == 1 else value
+                for value in values
+            ]
         for place, value in enumerate(values):
             y[place] = value
     if y.ndim == 1:
         return y
     if y.ndim == 2 and y.shape[1] == 1:
         return column_or_1d(y, warn=True)
-    one_hot = y.ndim == 2 and y.dtype.kind in "biuf" and (np.sort(y, axis=1) == _one_hot(y))
-    hint = "; of one-hot rows, pass y.argmax(axis=1)" if np.all(one_hot) else ""
+    is_one_hot = (
+        y.ndim == 2
+        and y.dtype.kind in "biuf"
+        and np.isin(y, (0, 1)).all()
+        and (y.sum(axis=1) == 1).all()
+    )
+    hint = "; for one-hot rows, pass y.argmax(axis=1)" if is_one_hot else ""
     raise InputError(f"{name} must have one label per image, got shape {y.shape}{hint}")
-
-
-def _one_hot(y: np.ndarray) -> np.ndarray:
-    """A sorted one-hot row."""
-    row = np.zeros(y.shape[1])
-    row[-1:] = 1
-    return row
-
-
-def _only(value: Any) -> Any:
-    """What a list of one label holds."""
-    return value[0] if np.ndim(value) == 1 and len(value) == 1 else value
 
 
 def _plain(value: Any) -> Any:
@@ -286,23 +225,25 @@ def _refuse_missing(is_missing: np.ndarray, array: np.ndarray, name: str) -> Non
         )
 
 
-def _same_kind(labels: np.ndarray, classes: np.ndarray, name: str) -> None:
+def _check_same_kind(labels: np.ndarray, classes: np.ndarray, name: str) -> None:
     """Refuse numbers where the classes are strings, and strings where they are numbers."""
-    kinds = ["strings" if isinstance(a[0], str) else "numbers" for a in (labels, classes)]
-    if kinds[0] != kinds[1]:
+    given, known = (
+        "strings" if isinstance(a[0], str) else "numbers" for a in (labels, classes)
+    )
+    if given != known:
         raise InputError(
-            f"{name} holds {kinds[0]} ({_shown(np.unique(labels))}), but the classes are "
-            f"{kinds[1]} ({_shown(classes)})"
+            f"{name} holds {given} ({_first_few(np.unique(labels))}), but the classes are "
+            f"{known} ({_first_few(classes)})"
         )
 
 
-def _look(label: Any, also: Any = str) -> Any:
+def _appearance(label: Any, fold: Callable[[str], str] = str) -> Any:
     """What a label looks like to a reader."""
     if not isinstance(label, str):
         return label
-    return also(unicodedata.normalize("NFC", label).strip())
+    return fold(unicodedata.normalize("NFC", label).strip())
 
 
-def _shown(classes: np.ndarray) -> str:
-    first = ", ".join(map(repr, np.asarray(classes)[:5].tolist()))
+def _first_few(classes: np.ndarray) -> str:
+    first = ", ".join(map(brief, np.asarray(classes)[:5].tolist()))
     return f"[{first}{', ...' if len(classes) > 5 else ''}]"

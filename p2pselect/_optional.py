@@ -6,29 +6,11 @@ from importlib import import_module
 
 from p2pselect.exceptions import MissingPackageError
 
-__all__ = ["need"]
-
 
 def need(package: str, purpose: str, install: str) -> None:
-    """Make sure that an optional package can be imported.
+    """Make sure that a package, needed for some ``purpose``, can be imported.
 
-    Parameters
-    ----------
-    package : str
-        What is imported.
-    purpose : str
-        What it is needed for.
-    install : str
-        What pip is to install.
-
-    Raises
-    ------
-    MissingPackageError
-        If it cannot be imported; the message says how to install it.
-
-    Examples
-    --------
-    >>> need("numpy", "arrays", "numpy")
+    The error says how to install it: ``pip install`` and then what ``install`` says.
     """
     try:
         import_module(package)

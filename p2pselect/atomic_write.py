@@ -1,7 +1,7 @@
 """Files and folders that are there whole or not at all, whenever the process ends.
 
-Nothing here knows of other processes: each one that writes to the same place replaces it whole,
-so that a reader finds what one of them wrote.
+Nothing here knows of other processes: each one that writes to a place replaces all of it,
+so a reader finds what one of them wrote.
 """
 
 from __future__ import annotations
@@ -19,28 +19,14 @@ from typing import IO, Any
 
 from p2pselect.exceptions import InputError, brief_path
 
-# Of Linux: renameat2(2), and "relative to the working directory".
+# Linux: the flag of renameat2(2), and "relative to the working directory".
 _RENAME_EXCHANGE, _AT_FDCWD = 2, -100
 
 
 def check_writable_file(path: str | os.PathLike[str], name: str = "path") -> Path:
     """Make sure that a file can be written, before the work whose result it will hold.
 
-    Parameters
-    ----------
-    path : str or path-like
-        The file; it is replaced if it exists, folders that are missing will be made.
-    name : str, default="path"
-        What the message calls it, for example ``--json``.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    InputError
-        If there is a folder of this name, or the file could not be written.
+    It may exist, and its folders may be missing.  ``name`` is what messages call the path.
     """
     path = Path(path)
     if path.is_dir():
@@ -49,37 +35,37 @@ def check_writable_file(path: str | os.PathLike[str], name: str = "path") -> Pat
         raise InputError(f"{name}: {brief_path(path)} is not the name of a file")
     if path.exists() and not os.access(path, os.W_OK):
         raise InputError(f"{name}: {path} exists and is write-protected")
-    _check_folder(_target(path).parent, path, name)
+    _check_parent(_target(path).parent, path, name)
     return path
 
 
 def check_writable_folder(path: str | os.PathLike[str], name: str = "path") -> Path:
-    """Make sure that files can be written into a folder, which may be new.
-
-    Parameters
-    ----------
-    path : str or path-like
-    name : str, default="path"
-        What the message calls it, for example ``--png``.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    InputError
-        If there is a file of this name, or nothing could be written into the folder.
-    """
+    """Make sure that files can be written into a folder, which need not exist yet."""
     path = Path(path)
     if path.exists() and not path.is_dir():
         raise InputError(f"{name}: {path} is a file, expected a folder")
-    _check_folder(path, path, name)
+    _check_parent(path, path, name)
     return path
 
 
-def _check_folder(folder: Path, wanted: Path, name: str) -> None:
-    """Whether the nearest folder that exists can take new files."""
+def check_replaceable(path: Path, marker: str, kind: str, name: str = "path") -> None:
+    """Make sure that a folder of some kind can be written, in place of another of that kind.
+
+    ``marker`` is a file that every such folder has, and ``kind`` what messages call it.  What
+    exists without that file, an empty folder excepted, is something else and never touched.
+    """
+    if path.exists() and not is_empty_folder(path) and not (path / marker).is_file():
+        raise InputError(f"{name}: {path} exists and is not {kind}: it is not overwritten")
+    _check_parent(_target(path).parent, path, name)
+
+
+def is_empty_folder(path: Path) -> bool:
+    """Whether there is a folder with nothing in it."""
+    return path.is_dir() and not any(path.iterdir())
+
+
+def _check_parent(folder: Path, wanted: Path, name: str) -> None:
+    """Make sure that the nearest folder that exists can take new files."""
     existing = folder.absolute()
     while not existing.exists() and existing != existing.parent:
         existing = existing.parent
@@ -102,24 +88,9 @@ def atomic_open(
 ) -> Iterator[IO[Any]]:
     """Open a file that takes the place of ``path`` in one step when the block has ended well.
 
-    A reader sees the old file or the new one; after an error the old one is as it was.
-
-    Parameters
-    ----------
-    path : str or path-like
-        Missing folders are made.  What is not a file, such as ``/dev/stdout``, is written to.
-    mode : {"w", "wb"}, default "w"
-    **options
-        As for :func:`open`; text is UTF-8.
-
-    Yields
-    ------
-    file
-
-    Raises
-    ------
-    InputError
-        As :func:`check_writable_file` does.
+    A reader sees the old file or the new one, and after an error the old one is as it was.
+    Missing folders are made, text is UTF-8, and what is not a file, such as ``/dev/stdout``, is
+    written to directly.
     """
     path = _target(check_writable_file(path))
     if "b" not in mode:
@@ -129,7 +100,8 @@ def atomic_open(
             yield file
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    # A name of its own for every writer, and short: that of the file may be as long as can be.
+    # A name of its own for every writer, and a short one: that of the file may be as long as
+    # names can be.
     beside = path.with_name(f".{token_hex(8)}.part")
     try:
         with beside.open(mode, **options) as file:
@@ -142,15 +114,7 @@ def atomic_open(
 
 
 def write_json(path: str | os.PathLike[str], content: Any, indent: int | None = 1) -> None:
-    """Write a file of strict JSON in UTF-8, whole.
-
-    Parameters
-    ----------
-    path : str or path-like
-    content : dict, list, str, float, int, bool or None
-        Numbers that JSON does not have (NaN and infinities) are written as null.
-    indent : int or None, default=1
-    """
+    """Write a file of strict JSON, see :func:`strict_json`."""
     with atomic_open(path) as file:
         file.write(strict_json(content, indent) + "\n")
 
@@ -182,58 +146,13 @@ def _finite(content: Any) -> Any:
     return content
 
 
-def check_replaceable(path: Path, sign: str, kind: str, name: str = "path") -> None:
-    """Make sure that a folder of a certain kind can be written, new or in place of another.
-
-    Parameters
-    ----------
-    path : Path
-    sign : str
-        File that such a folder has.
-    kind : str
-        What such a folder is called, for the message.
-    name : str, default="path"
-        What the message calls the folder.
-
-    Raises
-    ------
-    InputError
-        If ``path`` is something else, which is never touched, or could not be written.  An
-        empty folder is nothing else.
-    """
-    if path.exists() and not is_empty_folder(path) and not (path / sign).is_file():
-        raise InputError(f"{name}: {path} exists and is not {kind}: it is not overwritten")
-    _check_folder(_target(path).parent, path, name)
-
-
-def is_empty_folder(path: Path) -> bool:
-    """Whether there is a folder with nothing in it, which may be written into."""
-    return path.is_dir() and not any(path.iterdir())
-
-
 @contextmanager
-def atomic_folder(path: str | os.PathLike[str], sign: str, kind: str) -> Iterator[Path]:
-    """A new folder that takes the place of ``path`` when the block has ended well.
+def atomic_folder(path: str | os.PathLike[str], marker: str, kind: str) -> Iterator[Path]:
+    """Make a new folder that takes the place of ``path`` when the block has ended well.
 
-    Parameters
-    ----------
-    path : str or path-like
-        New, empty, or a folder of the same kind, which is replaced.
-    sign : str
-        File that such a folder has.
-    kind : str
-        What such a folder is called, for the message.
-
-    Yields
-    ------
-    Path
-
-    Raises
-    ------
-    InputError
-        As :func:`check_replaceable` does.
+    What is there is replaced if :func:`check_replaceable` allows it.
     """
-    check_replaceable(Path(path), sign, kind)
+    check_replaceable(Path(path), marker, kind)
     path = _target(Path(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".p2pselect-") as made:
@@ -248,7 +167,7 @@ def _take_place(new: Path, path: Path) -> None:
     try:
         while True:
             try:
-                new.rename(path)  # onto nothing: what is there is not overwritten by this
+                new.rename(path)  # fails if a folder with content is there
                 return
             except OSError:
                 if not path.is_dir():

@@ -18,7 +18,7 @@ __all__ = [
     "WeightsNotFoundError",
 ]
 
-#: The line to write where object masks have to reach a scorer.
+#: What to write so that object masks reach a scorer.
 HOW_TO_ROUTE = (
     "with sklearn.config_context(enable_metadata_routing=True): "
     'cross_val_score(estimator, X, y, scoring=get_scorer("localization"), '
@@ -26,23 +26,12 @@ HOW_TO_ROUTE = (
     "p2pselect.model_selection.cross_validate_explanations(estimator, X, y, masks=M)"
 )
 
-
 _LONGEST = 200
 _LONGEST_PATH = 4096
 
 
 def brief(value: Any) -> str:
-    """Show a value in a message, whatever was given: its ``repr``, cut to one short line.
-
-    Parameters
-    ----------
-    value : object
-        Anything; data may be as long as they like.
-
-    Returns
-    -------
-    str
-        At most 200 characters.
+    """Show a value in a message, whatever was given: its ``repr``, cut to 200 characters.
 
     Examples
     --------
@@ -62,16 +51,7 @@ def brief(value: Any) -> str:
 
 
 def brief_path(path: str | os.PathLike[str]) -> str:
-    """Show a path in a message: whole, unless it is longer than any path can be.
-
-    Parameters
-    ----------
-    path : str or path-like
-
-    Returns
-    -------
-    str
-        In quotes.
+    """Show a path in a message, in quotes: whole, unless it is longer than any path can be.
 
     Examples
     --------
@@ -83,12 +63,7 @@ def brief_path(path: str | os.PathLike[str]) -> str:
 
 
 def did_you_mean(name: Any, known: Iterable[str]) -> str:
-    """Hint at the known names that are most like an unknown one.
-
-    Returns
-    -------
-    str
-        ``"; did you mean ...?"``, to put behind what is wrong; empty if no name is close.
+    """Hint at the known names that are most like an unknown one; empty if none is close.
 
     Examples
     --------
@@ -104,31 +79,31 @@ class P2PSelectError(Exception):
 
 
 class InputError(P2PSelectError, ValueError):
-    """Images, labels, regions or masks that cannot be used as they were given."""
+    """Images, labels, regions or masks cannot be used as they were given."""
 
 
 class ImageReadError(P2PSelectError, OSError):
-    """An image file that is missing or cannot be decoded; the message names the file."""
+    """An image file is missing or cannot be decoded; the message names the file."""
 
 
 class WeightsNotFoundError(P2PSelectError, OSError):
-    """Pretrained weights that were asked for and cannot be had."""
+    """Pretrained weights that were asked for cannot be found."""
 
 
 class ModelFileError(P2PSelectError, ValueError):
-    """A saved model that is damaged, of a newer format or of another class."""
+    """A saved model is damaged, of a newer format, or of another class."""
 
 
 class UnknownNameError(P2PSelectError, ValueError):
-    """A network, engine or scorer name that does not exist; the message lists near matches."""
+    """There is no network, engine or scorer of that name; the message lists near matches."""
 
 
 class TrainingError(P2PSelectError, RuntimeError):
-    """Training that cannot go on, for example because the loss is not finite."""
+    """Training cannot go on, for example because the loss is not finite."""
 
 
 class MissingPackageError(P2PSelectError, ImportError):
-    """An optional package that is needed and not installed."""
+    """An optional package is needed, but not installed."""
 
 
 class P2PSelectWarning(UserWarning):

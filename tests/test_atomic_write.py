@@ -21,12 +21,12 @@ from p2pselect.atomic_write import (
 from p2pselect.exceptions import InputError
 from p2pselect.explanations import example_explanation
 
-SIGN = "sign"
+MARKER = "marker"
 
 
 def write_folder(path, content="new"):
-    with atomic_folder(path, SIGN, "a thing") as new:
-        (new / SIGN).write_text(content)
+    with atomic_folder(path, MARKER, "a thing") as new:
+        (new / MARKER).write_text(content)
 
 
 def write_many(path, content):
@@ -77,7 +77,7 @@ def test_a_link_stays_a_link(tmp_path):
         file.write("text")
     for content in ("first", "second"):
         write_folder(tmp_path / "link", content)
-        assert (tmp_path / "real" / "thing" / SIGN).read_text() == content
+        assert (tmp_path / "real" / "thing" / MARKER).read_text() == content
     assert (tmp_path / "link.txt").is_symlink() and (tmp_path / "link").is_symlink()
     assert (tmp_path / "real" / "a.txt").read_text() == "text"
 
@@ -98,12 +98,12 @@ def test_a_folder_is_replaced_whole(tmp_path, monkeypatch, exchanges):
     write_folder(place, "first")
     (place / "more").write_text("of the first one")
     write_folder(place, "second")
-    assert [(p.name, p.read_text()) for p in place.iterdir()] == [(SIGN, "second")]
+    assert [(p.name, p.read_text()) for p in place.iterdir()] == [(MARKER, "second")]
     assert list(place.parent.iterdir()) == [place]
-    with pytest.raises(KeyboardInterrupt), atomic_folder(place, SIGN, "a thing") as new:
-        (new / SIGN).write_text("third")
+    with pytest.raises(KeyboardInterrupt), atomic_folder(place, MARKER, "a thing") as new:
+        (new / MARKER).write_text("third")
         raise KeyboardInterrupt
-    assert (place / SIGN).read_text() == "second"
+    assert (place / MARKER).read_text() == "second"
     assert list(place.parent.iterdir()) == [place]
 
 
@@ -121,7 +121,7 @@ def test_an_interrupt_between_two_renames_brings_the_old_folder_back(tmp_path, m
     monkeypatch.setattr(Path, "rename", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write_folder(place, "new")
-    assert (place / SIGN).read_text() == "old" and list(tmp_path.iterdir()) == [place]
+    assert (place / MARKER).read_text() == "old" and list(tmp_path.iterdir()) == [place]
 
 
 @pytest.mark.parametrize("exchanges", [True, False])
@@ -130,7 +130,7 @@ def test_an_empty_folder_may_be_written(tmp_path, monkeypatch, exchanges):
         monkeypatch.setattr(atomic_write, "_exchange", lambda new, old: False)
     (tmp_path / "thing").mkdir()
     write_folder(tmp_path / "thing", "first")
-    assert (tmp_path / "thing" / SIGN).read_text() == "first"
+    assert (tmp_path / "thing" / MARKER).read_text() == "first"
     assert list(tmp_path.iterdir()) == [tmp_path / "thing"]
 
 
@@ -157,7 +157,7 @@ def test_several_processes_may_write_the_same_place(tmp_path):
         worker.start()
     read = set()
     while any(worker.is_alive() for worker in workers):
-        read.add((place / SIGN).read_text())  # there at every moment
+        read.add((place / MARKER).read_text())  # there at every moment
     for worker in workers:
         worker.join()
         assert worker.exitcode == 0

@@ -9,7 +9,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2pselect._labels import as_labels, as_truth, check_known, encode_labels, find_classes
+from p2pselect._labels import (
+    as_labels,
+    as_true_labels,
+    encode_known,
+    encode_labels,
+    find_classes,
+)
 from p2pselect.exceptions import InputError
 
 NAMES = ["cat", "dog", "cat"]
@@ -106,7 +112,7 @@ def test_holes_are_counted():
         ([b"a", b"b"], r"y\[0\] is a bytes"),
         (np.array([1j, 2j]), r"y\[0\] is a complex"),
         (["a", 1], r"mixes strings and numbers: y\[0\] is 'a', y\[1\] is 1"),
-        (np.eye(2), r"got shape \(2, 2\); of one-hot rows, pass y.argmax"),
+        (np.eye(2), r"got shape \(2, 2\); for one-hot rows, pass y.argmax"),
         (np.ones((2, 3)), r"got shape \(2, 3\)$"),
         ([["a", "b"], ["c"]], r"y\[0\] is a list"),
         ("catdog", "must be a sequence of labels"),
@@ -156,7 +162,7 @@ def test_numbers_of_classes_lead_back_to_the_labels(y, chance):
 def test_labels_are_compared_by_value():
     classes = np.array([0, 1, 2**53 + 1])
     for y in (np.array([1], np.uint8), [True], [1.0], np.array([1], np.uint64)):
-        assert check_known(as_labels(y), classes).tolist() == [1]
+        assert encode_known(as_labels(y), classes).tolist() == [1]
     # To a 64-bit float, 2**53 + 1 is the number before it.
     assert encode_labels(np.array([2**53], np.uint64), classes).tolist() == [-1]
     assert encode_labels(np.array(["elephant"]), np.array(["ele"])).tolist() == [-1]
@@ -165,28 +171,28 @@ def test_labels_are_compared_by_value():
 @pytest.mark.parametrize("y", [["0", "1"], np.array(["0"], object)])
 def test_strings_are_not_numbers(y):
     with pytest.raises(InputError, match=r"y holds strings .* the classes are numbers"):
-        as_truth(y, np.array([0, 1]))
+        as_true_labels(y, np.array([0, 1]))
     with pytest.raises(InputError, match="y holds strings"):
-        check_known(as_labels(y), np.array([0, 1]))
+        encode_known(as_labels(y), np.array([0, 1]))
     with pytest.raises(InputError, match=r"y holds numbers .* the classes are strings"):
-        as_truth([0], np.array(["0", "1"]))
+        as_true_labels([0], np.array(["0", "1"]))
 
 
 @pytest.mark.parametrize("label", ["dog ", "Dog", " DOG"])
 def test_another_spelling(label):
     with pytest.raises(InputError, match=rf"y\[1\] is '{label}', but .* knows 'dog'"):
-        as_truth(["cat", label], np.array(["cat", "dog"]))
+        as_true_labels(["cat", label], np.array(["cat", "dog"]))
 
 
 def test_classes_in_another_spelling():
     with pytest.raises(InputError, match=r"y\[1\] is 'dog', but .* knows 'Dog '"):
-        as_truth(["cat", "dog"], np.array(["cat", "Dog "]))
+        as_true_labels(["cat", "dog"], np.array(["cat", "Dog "]))
 
 
 def test_truth_may_hold_classes_that_are_not_known():
     classes = np.array(["cat", "dog"])
-    assert as_truth(["cat", "eel"], classes).tolist() == ["cat", "eel"]
+    assert as_true_labels(["cat", "eel"], classes).tolist() == ["cat", "eel"]
     with pytest.raises(InputError, match="none of the classifier's classes"):
-        as_truth(["eel", "bat"], classes)
+        as_true_labels(["eel", "bat"], classes)
     with pytest.raises(InputError, match=r"y\[1\] is 'eel', which is none of the classes"):
-        check_known(np.array(["cat", "eel"]), classes)
+        encode_known(np.array(["cat", "eel"]), classes)

@@ -50,7 +50,8 @@ def test_no_message_repeats_all_of_a_value(call):
 
 def test_values_of_the_caller_are_shown_by_brief():
     """Where an error or a warning is made, ``brief`` is what shows a value."""
-    ours = re.compile(r"\{(channels|tau|name|split|k|v|near\[0\]|self\.name|phase\.name)!r\}")
+    names = r"channels|tau|name|split|k|v|self\.name|phase\.name|declared\.default"
+    ours = re.compile(rf"\{{({names})!r\}}")
     found = [
         f"{file.name}: {line.strip()}"
         for file in Path(p2pselect.__file__).parent.rglob("*.py")

@@ -11,7 +11,7 @@ from sklearn.base import ClassifierMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from p2pselect._labels import as_truth
+from p2pselect._labels import as_true_labels
 from p2pselect.distributed import together
 from p2pselect.estimators._fixed_settings import refuse_changes
 from p2pselect.estimators._inputs import check_channels
@@ -110,7 +110,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
             another spelling.
         """
         check_is_fitted(self, "net_")
-        return super().score(X, as_truth(y, self.classes_), sample_weight)
+        return super().score(X, as_true_labels(y, self.classes_), sample_weight)
 
     @usual_surroundings()
     def transform(self, X: Any, *, regions: Any = None) -> np.ndarray:

@@ -12,7 +12,7 @@ from skorch.callbacks import Callback
 from torch import nn
 from torch.utils.data import IterableDataset
 
-from p2pselect._labels import as_labels, check_known, encode_labels, find_classes
+from p2pselect._labels import as_labels, encode_known, encode_labels, find_classes
 from p2pselect.distributed import together
 from p2pselect.estimators._fixed_settings import (
     NETWORKS,
@@ -198,7 +198,7 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
                 )
         else:
             named = self.classes_ if again else find_classes(given.labels)
-        target = check_known(given.labels, named)
+        target = encode_known(given.labels, named)
         class_weight = check_class_weight(self.class_weight, named, None)
         # Of the classes, not of this call's images: a call of rare ones alone must count.
         class_weight = class_weight / class_weight.mean()

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.pipeline import Pipeline
 
 from p2pselect._explanation_arrays import ExplanationArrays
-from p2pselect._labels import as_truth
+from p2pselect._labels import as_true_labels
 from p2pselect.exceptions import HOW_TO_ROUTE, InputError
 from p2pselect.metrics._object_masks import check_object_masks
 from p2pselect.metrics._reveal import RememberingClassifier
@@ -124,7 +124,7 @@ class ExplainedImages:
     @cached_property
     def y(self) -> np.ndarray:
         """Labels, array of shape (n,)."""
-        return as_truth(self._y, self.explanation.classes)
+        return as_true_labels(self._y, self.explanation.classes)
 
     @cached_property
     def answers(self) -> BaseEstimator:

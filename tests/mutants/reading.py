@@ -327,7 +327,7 @@ FAULTS = [
         "_labels.py",
         "test_labels.py::test_classes_that_look_the_same",
         {
-            "other = seen.setdefault(_look(label), label)": "other = seen.setdefault(label, label)",
+            "other = seen.setdefault(_appearance(label), label)": "other = seen.setdefault(label, label)",
         },
     ),
     *planted(
@@ -339,7 +339,7 @@ FAULTS = [
         "_labels.py",
         "test_labels.py::test_classes_in_another_spelling",
         {
-            "spelled = {_look(label, str.casefold): label for": "spelled = {label: label for",
+            "spelled = {_appearance(label, str.casefold): label for": "spelled = {label: label for",
         },
     ),
     *planted(

@@ -307,7 +307,7 @@ FAULTS = [
         "estimators/_base.py",
         "estimators/test_partial_fit.py::test_score_compares_labels_by_value",
         {
-            "return super().score(X, as_truth(y, self.classes_), sample_weight)": "return super().score(X, y, sample_weight)",
+            "return super().score(X, as_true_labels(y, self.classes_), sample_weight)": "return super().score(X, y, sample_weight)",
         },
     ),
     *planted(

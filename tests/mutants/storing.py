@@ -38,7 +38,7 @@ FAULTS = [
         "atomic_write.py",
         "persistence/test_persistence.py test_atomic_write.py",
         {
-            "is_empty_folder(path) and not (path / sign).is_file()": "is_empty_folder(path) and False",
+            "is_empty_folder(path) and not (path / marker).is_file()": "is_empty_folder(path) and False",
             "beside.unlink(missing_ok=True)": "pass",
             'beside = path.with_name(f".{token_hex(8)}.part")': "beside = path",
             "return content if math.isfinite(content) else None": "return content",

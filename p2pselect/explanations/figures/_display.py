@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from p2pselect._explanation_arrays import ExplanationArrays
-from p2pselect._labels import as_truth
+from p2pselect._labels import as_true_labels
 from p2pselect.exceptions import InputError
 from p2pselect.metrics._explained import find_explainer
 
@@ -66,9 +66,9 @@ def check_truth(exp: ExplanationArrays, y: Any) -> np.ndarray:
     ------
     InputError
         If the number of labels is not that of the images, or they cannot be compared with
-        the classes (see :func:`p2pselect._labels.as_truth`).
+        the classes (see :func:`p2pselect._labels.as_true_labels`).
     """
-    truth = as_truth(y, exp.classes)
+    truth = as_true_labels(y, exp.classes)
     if len(truth) != len(exp):
         raise InputError(
             f"y must have one label per image: got {len(truth)} labels for {len(exp)} images"

@@ -13,25 +13,23 @@ from sklearn.utils.validation import check_is_fitted
 
 from p2pselect._optional import need
 from p2pselect.atomic_write import atomic_folder, write_json
-from p2pselect.selection._certainty_search import make_tau_grid
 
-__all__ = ["export_onnx"]
-
-SETTINGS = "serving.json"
+SETTINGS = "settings.json"
 
 
 def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
-    """Write selector and classifier of a fitted P2PClassifier as ONNX, for serving.
+    """Write the selector and the classifier of a fitted P2PClassifier as ONNX files.
 
     The folder holds ``selector.onnx`` (``images`` (n, 3, h, w), float32, RGB in [0, 1], to
     ``maps`` (n, 1 + k, h, w): a selection logit and k embeddings for every pixel),
     ``classifier.onnx`` (``images``, removed pixels 0, to ``logits`` (n, n_classes)) and
-    ``serving.json``: classes, image size, the taus of the search with what each adds to the
-    logits of the regions, the certainty asked for.  n is free.
+    ``settings.json``: the classes, the image size, the values of tau of the search with what
+    each of them adds to the logits of the regions, and the certainty threshold.  n is free.
 
     Parameters
     ----------
     estimator : P2PClassifier
+        Fitted.
     path : str or path-like
         A new folder, or one that was exported before, which is replaced.
 
@@ -52,19 +50,16 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
     for package in ("onnx", "onnxscript"):
         need(package, "export_onnx", "p2pselect[onnx]")
     estimator._check_tau(estimator.tau)
+    grid = estimator._tau_grid(estimator.tau)
+    rule = estimator._selection_rule()
     dynamic = estimator.tau == "dynamic"
-    grid = (
-        make_tau_grid(estimator.tau_min, estimator.tau_step)
-        if dynamic
-        else np.array([estimator.tau])
-    )
     settings = {
         "classes": np.asarray(estimator.classes_).tolist(),
-        "image_size": estimator.image_size,
+        "image_size": rule.image_size,
         "tau": grid.tolist(),
-        "logit_offset": estimator._selection_rule().offsets(grid).tolist(),
+        "logit_offset": rule.offsets(grid).tolist(),
         "selection": estimator.selection,
-        "allow_empty": estimator.allow_empty,
+        "allow_empty": rule.allow_empty,
         "certainty_threshold": estimator.certainty_threshold if dynamic else None,
     }
     with atomic_folder(Path(path), SETTINGS, "an export") as new:
@@ -80,6 +75,8 @@ def _write(estimator: Any, name: str, output: str, path: Path) -> None:
     from p2pselect.nn._pooling import upsample
 
     class AtFullSize(nn.Module):
+        """Brings the maps of a selector to the size of its images."""
+
         def __init__(self, network: nn.Module):
             super().__init__()
             self.network = network
@@ -95,7 +92,7 @@ def _write(estimator: Any, name: str, output: str, path: Path) -> None:
     logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of torch, about torch
+            warnings.simplefilter("ignore")  # torch warns about its own code
             program = torch.onnx.export(
                 AtFullSize(network).eval() if name == "selector" else network.eval(),
                 (images,),

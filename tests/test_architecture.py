@@ -19,8 +19,8 @@ FACE = "p2pselect"
 ROOMS = """
     exceptions _show_versions _optional _doc_links _settings distributed atomic_write _labels
     images _explanation_arrays regions
-    datasets nn training metrics explanations selection estimators methods
-    model_selection presets persistence onnx_export testing reproduction p2pselect cli __main__
+    datasets nn training metrics explanations selection onnx_export estimators methods
+    model_selection presets persistence testing reproduction p2pselect cli __main__
 """.split()
 
 #: Arrays in, arrays or pictures out: these work on a machine without the networks' libraries.

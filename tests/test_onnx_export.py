@@ -34,7 +34,7 @@ def session(path):
 
 def served(folder, images, regions):
     """Predictions as a program without torch makes them."""
-    settings = json.loads((folder / "serving.json").read_text())
+    settings = json.loads((folder / "settings.json").read_text())
     select, classify = (session(folder / f"{name}.onnx") for name in ("selector", "classifier"))
     maps = select(images)[:, 0]
     all_proba, all_masks = [], []
@@ -89,4 +89,4 @@ def test_an_export_is_replaced_and_nothing_else(clf, tmp_path):
     for _ in range(2):
         clf.export_onnx(tmp_path / "digits.onnx")
     names = sorted(path.name for path in (tmp_path / "digits.onnx").iterdir())
-    assert names == ["classifier.onnx", "selector.onnx", "serving.json"]
+    assert names == ["classifier.onnx", "selector.onnx", "settings.json"]

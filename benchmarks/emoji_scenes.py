@@ -91,8 +91,8 @@ def main() -> None:
                 "accuracy": float(np.mean(exp.predicted == test.target)),
                 "kept_fraction": float(exp.kept_fraction.mean()),
                 "localization": float(metrics.localization_score(kept, test.masks)),
-                "random_row": float(metrics.random_localization(test.masks)),
-                "center_row": float(metrics.center_localization(kept, test.masks)),
+                "random_localization": float(metrics.random_localization(test.masks)),
+                "center_localization": float(metrics.center_localization(kept, test.masks)),
                 "certain": float(exp.certainty_reached.mean()),
             }
             figures |= {f"{split}_{delta}_{name}": value for name, value in row.items()}

@@ -74,8 +74,8 @@ def cross_validate_explanations(
     Returns
     -------
     dict of str to ndarray of shape (n_splits,)
-        ``test_<score>``, ``fit_time``, ``score_time``; with `masks` also ``random_row`` and
-        ``center_row``, what a random mask and a centred disc of the model's own area score
+        ``test_<score>``, ``fit_time``, ``score_time``; with `masks` also ``random_localization`` and
+        ``center_localization``, what a random mask and a centred disc of the model's own area score
         on localization, and ``empty``, the number of images of which nothing is kept and
         which localization leaves out.
 
@@ -92,7 +92,7 @@ def cross_validate_explanations(
     >>> results = cross_validate_explanations(
     ...     clf, scenes.images, scenes.target % 2, masks=scenes.masks, cv=2
     ... )
-    >>> results["test_localization"].shape, results["random_row"].shape
+    >>> results["test_localization"].shape, results["random_localization"].shape
     ((2,), (2,))
     """
     if scoring is None:
@@ -102,7 +102,7 @@ def cross_validate_explanations(
         scoring = [scoring]
     named = dict(scoring) if isinstance(scoring, Mapping) else {s: s for s in scoring}
     if masks is not None:
-        rows = {"random_row": "random_localization", "center_row": "center_localization"}
+        rows = {"random_localization": "random_localization", "center_localization": "center_localization"}
         named.update(rows, empty="neg_n_empty")
     scorers = ExplanationScorers(named)
     results = _cross_validate(
@@ -116,7 +116,7 @@ def cross_validate_explanations(
         verbose=verbose,
         return_estimator=return_estimator,
     )
-    for row in ("random_row", "center_row"):
+    for row in ("random_localization", "center_localization"):
         if f"test_{row}" in results:
             results[row] = results.pop(f"test_{row}")
     if "test_empty" in results:

@@ -55,8 +55,8 @@ def test_equals_scikit_learns_cross_validation(scenes, n_jobs):
         )
     for name in names:
         np.testing.assert_allclose(ours[f"test_{name}"], theirs[f"test_{name}"], atol=1e-12)
-    assert len(ours["random_row"]) == len(ours["center_row"]) == 3
-    assert ours["random_row"] == pytest.approx([0.25] * 3)
+    assert len(ours["random_localization"]) == len(ours["center_localization"]) == 3
+    assert ours["random_localization"] == pytest.approx([0.25] * 3)
 
 
 def test_one_explanation_per_fold(scenes):
@@ -72,7 +72,7 @@ def test_without_masks_no_localization(scenes):
     X, y, _ = scenes
     result = cross_validate_explanations(ToyClassifier(), X, y, cv=2)
     assert "test_localization" not in result
-    assert "random_row" not in result
+    assert "random_localization" not in result
 
 
 def test_groups_stay_together(scenes):

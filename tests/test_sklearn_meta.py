@@ -82,7 +82,7 @@ def test_cross_validate_explanations(clf, scenes):
     X, y, M = scenes
     names = ["accuracy", "localization", "insertion_fidelity", "neg_kept_fraction"]
     ours = cross_validate_explanations(clf, X, y, masks=M, scoring=names, cv=2)
-    assert ours["random_row"] == pytest.approx(M.mean(), abs=0.02)
+    assert ours["random_localization"] == pytest.approx(M.mean(), abs=0.02)
     for name in names[1:]:
         scorer = get_scorer(name)
         params = {"masks": M} if "masks" in scorer.needs else None

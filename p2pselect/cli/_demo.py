@@ -167,16 +167,16 @@ def measure(exp: Any, test: Split, blackbox: Any) -> dict[str, float | None]:
         "accuracy": float(np.mean(exp.predicted == test.target)),
         "blackbox_accuracy": float(np.mean(blackbox.predict(test.images) == test.target)),
         "localization": None,
-        "random_row": None,
-        "center_row": None,
+        "random_localization": None,
+        "center_localization": None,
         "kept_fraction": float(exp.kept_fraction.mean()),
         "certain": float(exp.certainty_reached.mean()),
     }
     if test.masks is not None:
         kept = exp.pixel_masks
         figures["localization"] = float(metrics.localization_score(kept, test.masks))
-        figures["random_row"] = float(metrics.random_localization(test.masks))
-        figures["center_row"] = float(metrics.center_localization(kept, test.masks))
+        figures["random_localization"] = float(metrics.random_localization(test.masks))
+        figures["center_localization"] = float(metrics.center_localization(kept, test.masks))
     return figures
 
 
@@ -204,8 +204,8 @@ def table(figures: dict[str, float | None]) -> str:
         ("accuracy, P2P", "accuracy"),
         ("accuracy, the same classifier on whole images", "blackbox_accuracy"),
         ("localization: kept pixels that are on the object", "localization"),
-        ("    of a random mask", "random_row"),
-        ("    of a centered disc of the same size", "center_row"),
+        ("    of a random mask", "random_localization"),
+        ("    of a centered disc of the same size", "center_localization"),
         ("pixels kept", "kept_fraction"),
         ("images about which it became certain", "certain"),
     ]

@@ -72,8 +72,8 @@ def run(options: argparse.Namespace) -> None:
         figures["n_masks"] = int(masks.any(axis=(1, 2)).sum())
         figures["localization"] = float(metrics.localization_score(kept, masks))
         figures["empty"] = metrics.n_empty_masks(kept)
-        figures["random_row"] = float(metrics.random_localization(masks))
-        figures["center_row"] = float(metrics.center_localization(kept, masks))
+        figures["random_localization"] = float(metrics.random_localization(masks))
+        figures["center_localization"] = float(metrics.center_localization(kept, masks))
     for name, value in figures.items():
         print(f"{name:20s} {value:.4f}" if isinstance(value, float) else f"{name:20s} {value}")
     print(f"{'':20s} per class: accuracy, kept")

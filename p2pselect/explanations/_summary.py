@@ -14,7 +14,7 @@ from p2pselect._optional import need
 from p2pselect.exceptions import InputError
 from p2pselect.explanations.figures._display import check_truth
 from p2pselect.explanations.figures._pixels import region_crop, to_rgb
-from p2pselect.metrics._averaging import ratio
+from p2pselect.metrics._arrays import ratio
 from p2pselect.metrics._object_masks import check_object_masks
 
 if TYPE_CHECKING:

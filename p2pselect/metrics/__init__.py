@@ -1,7 +1,7 @@
 """Scores of explanations: plain functions, and scorers for scikit-learn's model selection.
 
-Names ending in ``_score`` are better when greater, in ``_error`` when less; scorer objects
-are signed so that greater is always better.
+If a name ends in ``_score``, greater is better; if it ends in ``_error``, less is better.
+Scorer objects are signed so that greater is always better.
 """
 
 from p2pselect.metrics._certainty import (
@@ -13,26 +13,24 @@ from p2pselect.metrics._certainty import (
 )
 from p2pselect.metrics._fidelity import (
     FidelityCurve,
+    complement_disagreement,
     deletion_fidelity_curve,
+    deletion_probability_curve,
+    full_image_agreement,
     insertion_fidelity_curve,
+    insertion_probability_curve,
 )
 from p2pselect.metrics._localization import (
+    center_localization,
     localization_score,
     mask_iou_score,
     mask_recall_score,
     pixel_average_precision_score,
     pointing_game_score,
+    random_localization,
 )
 from p2pselect.metrics._object_masks import check_object_masks
-from p2pselect.metrics._ordering import PAPER_GRID
-from p2pselect.metrics._perturbation import (
-    comprehensiveness,
-    deletion_auc,
-    insertion_auc,
-    sufficiency,
-)
-from p2pselect.metrics._reveal import RememberingClassifier
-from p2pselect.metrics._rows import center_localization, random_localization
+from p2pselect.metrics._perturbed_images import PAPER_GRID, CachedPredictProba
 from p2pselect.metrics._scorers import (
     ExplanationScorer,
     ExplanationScorers,
@@ -44,23 +42,24 @@ from p2pselect.metrics._sparsity import kept_fraction, n_empty_masks, n_selected
 
 __all__ = [
     "PAPER_GRID",
+    "CachedPredictProba",
     "ExplanationScorer",
     "ExplanationScorers",
     "FidelityCurve",
-    "RememberingClassifier",
     "RiskCoverageCurve",
     "aurc",
     "center_localization",
     "certainty_reached",
     "check_object_masks",
-    "comprehensiveness",
-    "deletion_auc",
+    "complement_disagreement",
     "deletion_fidelity_curve",
+    "deletion_probability_curve",
     "expected_calibration_error",
+    "full_image_agreement",
     "get_scorer",
     "get_scorer_names",
-    "insertion_auc",
     "insertion_fidelity_curve",
+    "insertion_probability_curve",
     "kept_fraction",
     "localization_score",
     "make_explanation_scorer",
@@ -72,5 +71,4 @@ __all__ = [
     "pointing_game_score",
     "random_localization",
     "risk_coverage_curve",
-    "sufficiency",
 ]

@@ -1,4 +1,4 @@
-"""Can the certainty be trusted: calibration, and risk when only certain images are answered."""
+"""Can the certainty be trusted?  Calibration, and risk if only certain images are answered."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from p2pselect._docstrings import shared_docs
 from p2pselect.exceptions import InputError
 from p2pselect.metrics._arrays import as_array, as_masks
 
 
 class RiskCoverageCurve(NamedTuple):
-    """Error rate among the most certain images.
+    """Error rate among the most certain images, made by :func:`risk_coverage_curve`.
 
     Attributes
     ----------
@@ -22,8 +23,7 @@ class RiskCoverageCurve(NamedTuple):
 
     Examples
     --------
-    >>> import numpy as np
-    >>> curve = risk_coverage_curve(np.array([True, False]), np.array([0.9, 0.6]))
+    >>> curve = risk_coverage_curve([True, False], [0.9, 0.6])
     >>> curve.coverage.tolist(), curve.risk.tolist()
     ([0.5, 1.0], [0.0, 0.5])
     """
@@ -33,7 +33,7 @@ class RiskCoverageCurve(NamedTuple):
 
 
 def certainty_reached(certainty: np.ndarray, certainty_threshold: float) -> float:
-    """Share of the images whose certainty came up to the threshold; greater is better.
+    """Share of the images whose certainty reached the threshold; greater is better.
 
     Parameters
     ----------
@@ -58,20 +58,18 @@ def certainty_reached(certainty: np.ndarray, certainty_threshold: float) -> floa
     return float(np.mean(certainty >= certainty_threshold))
 
 
+@shared_docs
 def expected_calibration_error(
     correct: np.ndarray, certainty: np.ndarray, *, n_bins: int = 10
 ) -> float:
     """Mean distance between certainty and accuracy over bins of certainty; less is better.
 
-    Certainties fall into `n_bins` bins of equal width, closed on the right; a bin weighs as
-    much as it has images.
+    The bins have equal width and are closed on the right; each one is weighted by the number
+    of its images.
 
     Parameters
     ----------
-    correct : array-like of shape (n,), bool
-        Whether the prediction is right.
-    certainty : array-like of shape (n,)
-        Largest class probability, in [0, 1].
+    %(correct_and_certainty)s
     n_bins : int, default=10
         Number of bins, at least 1.
 
@@ -102,18 +100,13 @@ def expected_calibration_error(
     return float(np.abs(gap).sum() / len(correct))
 
 
+@shared_docs
 def risk_coverage_curve(correct: np.ndarray, certainty: np.ndarray) -> RiskCoverageCurve:
     """Error rate when only the most certain share of the images is answered.
 
-    Among images of equal certainty the order is unknown; they enter with their mean error,
-    so that the curve does not depend on the order of the images.
-
     Parameters
     ----------
-    correct : array-like of shape (n,), bool
-        Whether the prediction is right.
-    certainty : array-like of shape (n,)
-        Largest class probability, in [0, 1].
+    %(correct_and_certainty)s
 
     Returns
     -------
@@ -130,6 +123,8 @@ def risk_coverage_curve(correct: np.ndarray, certainty: np.ndarray) -> RiskCover
     array([0. , 0.5])
     """
     correct, certainty = _check(correct, certainty)
+    # Images that are equally certain have no order: each enters with their mean error, so
+    # that the curve does not depend on the order of the images.
     _, group, size = np.unique(-certainty, return_inverse=True, return_counts=True)
     mean_error = np.bincount(group, weights=~correct) / size
     answered = np.arange(1, len(correct) + 1)
@@ -138,15 +133,13 @@ def risk_coverage_curve(correct: np.ndarray, certainty: np.ndarray) -> RiskCover
     )
 
 
+@shared_docs
 def aurc(correct: np.ndarray, certainty: np.ndarray) -> float:
     """Area under the risk-coverage curve; less is better.
 
     Parameters
     ----------
-    correct : array-like of shape (n,), bool
-        Whether the prediction is right.
-    certainty : array-like of shape (n,)
-        Largest class probability, in [0, 1].
+    %(correct_and_certainty)s
 
     Returns
     -------

@@ -14,27 +14,14 @@ from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect._labels import as_true_labels
 from p2pselect.exceptions import HOW_TO_ROUTE, InputError
 from p2pselect.metrics._object_masks import check_object_masks
-from p2pselect.metrics._reveal import RememberingClassifier
+from p2pselect.metrics._perturbed_images import CachedPredictProba
 
 
 class ExplainedImages:
-    """Images as a fitted estimator explains them, computed once and when asked for.
+    """Images as a fitted estimator explains them, computed once and only when asked for.
 
-    Parameters
-    ----------
-    estimator : fitted estimator
-        With ``explain`` and ``predict_proba_masked``; a Pipeline that ends in one, or a
-        fitted search over one.
-    X : images
-    y : array-like of shape (n,), optional
-        Labels.
-    masks : array-like of shape (n, h, w), optional
-        Object masks; of another size than the model's grid, they are resized by nearest
-        neighbour.
-    valid : array-like of shape (n, h, w), optional
-        False where `masks` says nothing.
-    asked_by : str
-        What error messages call the scorer.
+    `masks` and `valid` of any size are resized to the model's grid; `asked_by` is what error
+    messages call the scorer.
     """
 
     def __init__(
@@ -49,34 +36,22 @@ class ExplainedImages:
     ) -> None:
         self._estimator = estimator
         self._X = X
-        self._y = y
-        self._masks = masks
-        self._valid = valid
+        self._given = {"y": y, "masks": masks, "valid": valid}
         self._asked_by = asked_by
 
     def require(self, needs: tuple[str, ...]) -> dict[str, Any]:
-        """Keyword arguments of a score function that needs these.
-
-        Parameters
-        ----------
-        needs : tuple of {"masks", "valid", "y", "predict_proba"}
-
-        Raises
-        ------
-        InputError
-            If one of them was not given, or does not fit the images.
-        """
+        """Keyword arguments of a score function that needs these."""
         # What is missing should show before the images are explained.
-        if "masks" in needs and self._masks is None:
+        if "masks" in needs and self._given["masks"] is None:
             routing = sklearn.get_config()["enable_metadata_routing"]
             off = "" if routing else "metadata routing is switched off, so none arrived; "
             raise InputError(
                 f"{self._asked_by} needs masks, one object mask per image; {off}"
                 f"write\n  {HOW_TO_ROUTE}"
             )
-        if "y" in needs and self._y is None:
+        if "y" in needs and self._given["y"] is None:
             raise InputError(f"{self._asked_by} needs y, the labels of the images; got None")
-        for name, values in (("masks", self._masks), ("valid", self._valid), ("y", self._y)):
+        for name, values in self._given.items():
             if name in needs and values is not None and len(values) != len(self._X):
                 raise InputError(
                     f"{name} must have one entry per image: {self._asked_by} got "
@@ -85,30 +60,30 @@ class ExplainedImages:
         return {name: getattr(self, name) for name in needs}
 
     @cached_property
-    def _final(self) -> tuple[Any, Any]:
+    def _explainer(self) -> tuple[Any, Any]:
         return find_explainer(self._estimator, self._X, asked_by=self._asked_by)
 
     @cached_property
     def explanation(self) -> ExplanationArrays:
         """What the estimator shows of the images and predicts from it."""
-        estimator, X = self._final
+        estimator, X = self._explainer
         return estimator.explain(X)
 
     @cached_property
-    def predict_proba(self) -> RememberingClassifier:
+    def predict_proba(self) -> CachedPredictProba:
         """Class probabilities of masked images, each computed once for all scorers."""
-        estimator, _ = self._final
+        estimator, _ = self._explainer
         if not hasattr(estimator, "predict_proba_masked"):
             raise InputError(
                 f"{self._asked_by} needs an estimator with predict_proba_masked(images); "
-                f"{type(estimator).__name__} predicts from other input than masked images"
+                f"{type(estimator).__name__} does not predict from masked images"
             )
-        return RememberingClassifier(estimator.predict_proba_masked)
+        return CachedPredictProba(estimator.predict_proba_masked)
 
     @cached_property
     def masks(self) -> np.ndarray:
         """Object masks on the model's grid, bool array of shape (n, h, w)."""
-        masks = self._on_grid(self._masks, "masks")
+        masks = self._on_grid("masks")
         if not masks.any():
             raise InputError(
                 f"masks has no object pixel in any of the {len(masks)} images; a mask is "
@@ -118,40 +93,26 @@ class ExplainedImages:
 
     @cached_property
     def valid(self) -> np.ndarray | None:
-        """Where the ground truth holds, on the model's grid."""
-        return None if self._valid is None else self._on_grid(self._valid, "valid")
+        """Where the ground truth is known, on the model's grid."""
+        return None if self._given["valid"] is None else self._on_grid("valid")
 
     @cached_property
     def y(self) -> np.ndarray:
         """Labels, array of shape (n,)."""
-        return as_true_labels(self._y, self.explanation.classes)
+        return as_true_labels(self._given["y"], self.explanation.classes)
 
     @cached_property
     def answers(self) -> BaseEstimator:
         """A classifier that knows the predictions already, for scikit-learn's own scorers."""
-        return _Answers(self.explanation)
+        return _KnownAnswers(self.explanation)
 
-    def _on_grid(self, masks: Any, name: str) -> np.ndarray:
+    def _on_grid(self, name: str) -> np.ndarray:
         h, w = self.explanation.regions.shape[1:]
-        return check_object_masks(masks, len(self.explanation), (h, w), name=name)
+        return check_object_masks(self._given[name], len(self.explanation), (h, w), name=name)
 
 
 def find_explainer(estimator: Any, X: Any, *, asked_by: str) -> tuple[Any, Any]:
-    """The estimator that explains, and the images as they reach it.
-
-    Parameters
-    ----------
-    estimator : fitted estimator
-        With ``explain``; a Pipeline that ends in one; or a fitted search over one.
-    X : images
-    asked_by : str
-        What the error message calls the caller.
-
-    Raises
-    ------
-    InputError
-        If there is no such estimator inside.
-    """
+    """The estimator that explains, inside a pipeline or search, and the images it is given."""
     while True:
         if hasattr(estimator, "best_estimator_"):
             estimator = estimator.best_estimator_
@@ -170,7 +131,7 @@ def find_explainer(estimator: Any, X: Any, *, asked_by: str) -> tuple[Any, Any]:
     return estimator, X
 
 
-class _Answers(ClassifierMixin, BaseEstimator):
+class _KnownAnswers(ClassifierMixin, BaseEstimator):
     """Predicts what an explanation says, whatever the images."""
 
     def __init__(self, explanation: ExplanationArrays) -> None:

@@ -1,7 +1,7 @@
 """Is the order of the regions the order in which the classifier needs them?
 
-Insertion and deletion fidelity measure agreement with the model's own prediction on its own
-masked image, never with the label (section 4 (3) of the paper).
+Everything is compared with the model's own prediction on its own masked image, never with the
+label (section 4 (3) of the paper).
 """
 
 from __future__ import annotations
@@ -10,22 +10,22 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from sklearn.metrics import auc
 
+from p2pselect._docstrings import shared_docs
 from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect.exceptions import InputError, brief
-from p2pselect.metrics._ordering import (
+from p2pselect.metrics._perturbed_images import (
     PAPER_GRID,
+    CachedPredictProba,
     Grid,
-    check_grid,
-    count_regions,
-    region_order,
-)
-from p2pselect.metrics._reveal import (
     PredictProba,
     blocks,
+    check_grid,
+    count_regions,
     predict_counts,
     predict_labels,
-    remembering,
+    region_order,
 )
 
 Protocol = Literal["exact", "official"]
@@ -40,15 +40,16 @@ class FidelityCurve:
     fractions : ndarray of shape (t,)
         Largest share of the image's pixels that was added or removed.
     values : ndarray of shape (t,)
-        Share of the images that agree (or, for :func:`insertion_auc` and
-        :func:`deletion_auc`, the mean probability of the predicted class).
+        Share of the images that agree; for :func:`insertion_probability_curve` and
+        :func:`deletion_probability_curve`, mean probability of the predicted class.
     per_image : ndarray of shape (n, t)
-        The same before the mean over images.
-    n_calls : int
+        The same for every image.
+    n_masks : int
         Number of distinct masks that the curve needs, over all images.
     n_classifier_images : int
-        Number of images that the classifier was given for it: less than `n_calls`, since
-        different masks can give one masked image (the black one, above all).
+        Number of images that the classifier was given for the curve.  It is less than
+        `n_masks`, since different masks can give the same masked image (above all the black
+        one).
 
     Examples
     --------
@@ -61,19 +62,18 @@ class FidelityCurve:
     fractions: np.ndarray
     values: np.ndarray
     per_image: np.ndarray
-    n_calls: int
+    n_masks: int
     n_classifier_images: int
 
     @property
     def area(self) -> float:
         """Area under the curve by the trapezoidal rule, divided by the range of fractions."""
-        span = self.fractions[-1] - self.fractions[0]
-        means = (self.values[1:] + self.values[:-1]) / 2
-        return float(means @ np.diff(self.fractions) / span)
+        return float(auc(self.fractions, self.values) / np.ptp(self.fractions))
 
 
+@shared_docs
 def insertion_fidelity_curve(
-    exp: ExplanationArrays,
+    explanation: ExplanationArrays,
     predict_proba: PredictProba,
     *,
     grid: Grid = PAPER_GRID,
@@ -89,28 +89,18 @@ def insertion_fidelity_curve(
 
     Parameters
     ----------
-    exp : Explanation
-        What the model showed its classifier.
-    predict_proba : callable
-        Masked images (b, h, w, c) -> class probabilities (b, n_classes), past the
-        selection: ``estimator.predict_proba_masked``.
-    grid : array-like of shape (t,), default=PAPER_GRID
-        Increasing fractions of the image's pixels, in [0, 1].
+    %(explanation)s
+    %(predict_proba)s
+    %(grid)s
     protocol : {"exact", "official"}, default="exact"
-        "exact": at most t.  "official": the released code of the paper, which here shows
-        strictly less than t (except everything at t = 1) in single precision.
-    random_state : int, default=0
-        Breaks ties between pixels where every pixel is its own region; never by position.
+        "exact" adds at most t.  "official" does what the paper's released code does: it adds
+        strictly less than t (but everything at t = 1), in single precision.
+    %(tie_breaker)s
 
     Returns
     -------
     FidelityCurve
-        Better when greater.
-
-    Raises
-    ------
-    InputError
-        If `grid` or `protocol` is not as above, or there are no images.
+        Greater is better.
 
     References
     ----------
@@ -118,20 +108,17 @@ def insertion_fidelity_curve(
 
     Examples
     --------
-    >>> from p2pselect.explanations import example_explanation
-    >>> exp = example_explanation(n_images=4).explanation
-    >>> def predict_proba(images):  # is the upper half brighter than the lower?
-    ...     light = images.reshape(len(images), 2, -1).mean(axis=2)
-    ...     return (light + 1) / (light + 1).sum(axis=1, keepdims=True)
-    >>> curve = insertion_fidelity_curve(exp, predict_proba)
-    >>> float(curve.values[-1])  # all that was kept is there again
+    %(brightness_classifier)s
+    >>> curve = insertion_fidelity_curve(explanation, predict_proba)
+    >>> float(curve.values[-1])  # everything that was kept has been added
     1.0
     """
-    return _fidelity_curve(exp, predict_proba, grid, protocol, random_state, insert=True)
+    return _curve(explanation, predict_proba, grid, random_state, True, protocol)
 
 
+@shared_docs
 def deletion_fidelity_curve(
-    exp: ExplanationArrays,
+    explanation: ExplanationArrays,
     predict_proba: PredictProba,
     *,
     grid: Grid = PAPER_GRID,
@@ -145,28 +132,18 @@ def deletion_fidelity_curve(
 
     Parameters
     ----------
-    exp : Explanation
-        What the model showed its classifier.
-    predict_proba : callable
-        Masked images (b, h, w, c) -> class probabilities (b, n_classes), past the
-        selection: ``estimator.predict_proba_masked``.
-    grid : array-like of shape (t,), default=PAPER_GRID
-        Increasing fractions of the image's pixels, in [0, 1].
+    %(explanation)s
+    %(predict_proba)s
+    %(grid)s
     protocol : {"exact", "official"}, default="exact"
-        "exact": at most t.  "official": the released code of the paper, which here removes
-        at least t (except nothing at t = 0) in single precision.
-    random_state : int, default=0
-        Breaks ties between pixels where every pixel is its own region; never by position.
+        "exact" removes at most t.  "official" does what the paper's released code does: it
+        removes at least t (but nothing at t = 0), in single precision.
+    %(tie_breaker)s
 
     Returns
     -------
     FidelityCurve
-        Better when less.
-
-    Raises
-    ------
-    InputError
-        If `grid` or `protocol` is not as above, or there are no images.
+        Less is better.
 
     References
     ----------
@@ -174,46 +151,192 @@ def deletion_fidelity_curve(
 
     Examples
     --------
-    >>> from p2pselect.explanations import example_explanation
-    >>> exp = example_explanation(n_images=4).explanation
-    >>> def predict_proba(images):  # is the upper half brighter than the lower?
-    ...     light = images.reshape(len(images), 2, -1).mean(axis=2)
-    ...     return (light + 1) / (light + 1).sum(axis=1, keepdims=True)
-    >>> curve = deletion_fidelity_curve(exp, predict_proba)
-    >>> float(curve.values[0])  # nothing is removed yet
+    %(brightness_classifier)s
+    >>> curve = deletion_fidelity_curve(explanation, predict_proba)
+    >>> float(curve.values[0])  # nothing has been removed yet
     1.0
     """
-    return _fidelity_curve(exp, predict_proba, grid, protocol, random_state, insert=False)
+    return _curve(explanation, predict_proba, grid, random_state, False, protocol)
 
 
-def _fidelity_curve(
-    exp: ExplanationArrays,
+@shared_docs
+def insertion_probability_curve(
+    explanation: ExplanationArrays,
+    predict_proba: PredictProba,
+    *,
+    grid: Grid = PAPER_GRID,
+    random_state: int = 0,
+) -> FidelityCurve:
+    """Probability of the predicted class while regions of the FULL image are added.
+
+    Its area is the insertion metric of RISE.  Unlike :func:`insertion_fidelity_curve`, the
+    curve ends at the whole image, and its classifier meets images of a kind that it was never
+    trained on.
+
+    Parameters
+    ----------
+    %(explanation)s
+    %(predict_proba)s
+    %(grid)s
+    %(tie_breaker)s
+
+    Returns
+    -------
+    FidelityCurve
+        Greater is better.
+
+    References
+    ----------
+    Petsiuk, Das & Saenko, "RISE", BMVC 2018.
+
+    Examples
+    --------
+    %(brightness_classifier)s
+    >>> round(insertion_probability_curve(explanation, predict_proba).area, 2)
+    0.6
+    """
+    return _curve(explanation, predict_proba, grid, random_state, True, full_images=True)
+
+
+@shared_docs
+def deletion_probability_curve(
+    explanation: ExplanationArrays,
+    predict_proba: PredictProba,
+    *,
+    grid: Grid = PAPER_GRID,
+    random_state: int = 0,
+) -> FidelityCurve:
+    """Probability of the predicted class while regions of the FULL image are removed.
+
+    Its area is the deletion metric of RISE.
+
+    Parameters
+    ----------
+    %(explanation)s
+    %(predict_proba)s
+    %(grid)s
+    %(tie_breaker)s
+
+    Returns
+    -------
+    FidelityCurve
+        Less is better.
+
+    References
+    ----------
+    Petsiuk, Das & Saenko, "RISE", BMVC 2018.
+
+    Examples
+    --------
+    %(brightness_classifier)s
+    >>> round(deletion_probability_curve(explanation, predict_proba).area, 2)
+    0.39
+    """
+    return _curve(explanation, predict_proba, grid, random_state, False, full_images=True)
+
+
+@shared_docs
+def full_image_agreement(explanation: ExplanationArrays, predict_proba: PredictProba) -> float:
+    """Share of images with the same prediction for what is kept and for the full image.
+
+    Parameters
+    ----------
+    %(explanation)s
+    %(predict_proba)s
+
+    Returns
+    -------
+    float
+        In [0, 1]; greater is better.
+
+    Examples
+    --------
+    %(brightness_classifier)s
+    >>> full_image_agreement(explanation, predict_proba)  # three of four images
+    0.75
+    """
+    classifier = CachedPredictProba.of(predict_proba)
+    same = [
+        predict_labels(classifier, part.masked_images)
+        == predict_labels(classifier, _full_images(part))
+        for part in blocks(explanation)
+    ]
+    return float(np.concatenate(same).mean())
+
+
+@shared_docs
+def complement_disagreement(
+    explanation: ExplanationArrays, predict_proba: PredictProba
+) -> float:
+    """Share of images with another prediction when everything but the kept pixels is shown.
+
+    Parameters
+    ----------
+    %(explanation)s
+    %(predict_proba)s
+
+    Returns
+    -------
+    float
+        In [0, 1]; greater is better: what was removed does not lead to the same prediction.
+
+    Examples
+    --------
+    %(brightness_classifier)s
+    >>> complement_disagreement(explanation, predict_proba)  # three of four images
+    0.75
+    """
+    classifier = CachedPredictProba.of(predict_proba)
+    changed = [
+        predict_labels(classifier, part.masked_images)
+        != predict_labels(classifier, _full_images(part) - part.masked_images)
+        for part in blocks(explanation)
+    ]
+    return float(np.concatenate(changed).mean())
+
+
+def _curve(
+    explanation: ExplanationArrays,
     predict_proba: PredictProba,
     grid: Grid,
-    protocol: Protocol,
     random_state: int,
     insert: bool,
+    protocol: Protocol = "exact",
+    full_images: bool = False,
 ) -> FidelityCurve:
+    """Perturb the masked images and compare labels; or full ones, and take probabilities."""
     if protocol not in ("exact", "official"):
         raise InputError(f"protocol must be 'exact' or 'official', got {brief(protocol)}")
     fractions = check_grid(grid)
-    classifier = remembering(predict_proba)
-    before, n_calls, agreement = classifier.n_images, 0, []
-    for sub in blocks(exp):
-        order = region_order(sub, random_state)
-        count = count_regions(sub, order, fractions, protocol, insert)
-        # Removed regions are black in the masked image already: only kept ones change it.
-        ordered = np.take_along_axis(sub.visible_region_masks, order, axis=1)
+    classifier = CachedPredictProba.of(predict_proba)
+    before, n_masks, values = classifier.n_images, 0, []
+    for part in blocks(explanation):
+        order = region_order(part, random_state)
+        count = count_regions(part, order, fractions, protocol, insert)
+        images, matters = part.masked_images, part.visible_region_masks
+        own = predict_labels(classifier, images)
+        if full_images:
+            images, matters = _full_images(part), np.ones_like(part.region_masks)
+        # Removed regions are black in a masked image already: only visible ones change it.
+        ordered = np.take_along_axis(matters, order, axis=1)
         n_before = np.pad(np.cumsum(ordered, axis=1), ((0, 0), (1, 0)))
         place = np.empty_like(order)
         np.put_along_axis(place, order, n_before[:, :-1], axis=1)
         shown = np.take_along_axis(n_before, count, axis=1)
-        images = sub.masked_images
-        own = predict_labels(classifier, images)
-        proba = predict_counts(images, sub.to_pixels(place), shown, insert, classifier)
-        agreement.append(proba.argmax(axis=2) == own[:, None])
-        n_calls += sum(len(np.unique(row)) for row in shown)
-    per_image = np.concatenate(agreement)
+        proba = predict_counts(images, part.to_pixels(place), shown, insert, classifier)
+        if full_images:
+            values.append(np.take_along_axis(proba, own[:, None, None], axis=2)[..., 0])
+        else:
+            values.append(proba.argmax(axis=2) == own[:, None])
+        n_masks += sum(len(np.unique(row)) for row in shown)
+    per_image = np.concatenate(values)
     return FidelityCurve(
-        fractions, per_image.mean(axis=0), per_image, n_calls, classifier.n_images - before
+        fractions, per_image.mean(axis=0), per_image, n_masks, classifier.n_images - before
     )
+
+
+def _full_images(explanation: ExplanationArrays) -> np.ndarray:
+    """The full images in the range and dtype of ``masked_images``."""
+    if explanation.soft_region_masks is None:
+        return explanation.images
+    return explanation.images / np.float32(255 if explanation.images.dtype == np.uint8 else 1)

@@ -1,9 +1,9 @@
-"""Does what is shown lie on the object?  Scores of masks and heat maps against object masks.
+"""Is what is shown on the object?  Scores of masks and heat maps against object masks.
 
 A mask is True where a pixel is kept (visible to the classifier), an object mask where the
-object is.  Every score is better when greater; an image without a defined score (no kept
-pixel, no object pixel) is left out of the mean, with a warning that counts them.  Object
-masks are whatever :func:`check_object_masks` takes, of the photographs' own sizes too.
+object is.  For every score, greater is better; images without a defined score (no kept pixel,
+no object pixel) are left out of the mean, with a warning that counts them.  Object masks may be
+anything that :func:`check_object_masks` takes, at the photographs' own sizes too.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from typing import Literal
 import numpy as np
 from sklearn.metrics import average_precision_score
 
+from p2pselect._docstrings import shared_docs
 from p2pselect.exceptions import InputError, P2PSelectWarning, brief
-from p2pselect.metrics._arrays import as_array, as_masks
-from p2pselect.metrics._averaging import mean_or_per_image, ratio
-from p2pselect.metrics._object_masks import check_object_masks
+from p2pselect.metrics._arrays import as_masks, flatten, mean_or_per_image, ratio
+from p2pselect.metrics._object_masks import check_object_masks, count_masks
 
 
+@shared_docs
 def localization_score(
     pixel_masks: np.ndarray,
     object_masks: np.ndarray,
@@ -28,31 +29,26 @@ def localization_score(
     empty: Literal["nan", "zero", "raise"] = "nan",
     per_image: bool = False,
 ) -> float | np.ndarray:
-    """Share of the kept pixels that lie on the object: ``|m & g| / |m|``.
+    """Share of the kept pixels that are on the object: ``|m & g| / |m|``.
 
-    Also known as relevance mass accuracy of a binary map, or mask precision.  A few pixels
-    well inside the object score 1: read it beside the kept fraction, and beside what a
-    random mask (:func:`random_localization`) and a centred disc
-    (:func:`center_localization`) would have scored.
+    Also known as relevance mass accuracy (of a binary map) or mask precision.  A few pixels
+    well inside the object score 1, so read it beside the kept fraction, and beside what a
+    random mask (:func:`random_localization`) and a centered disc
+    (:func:`center_localization`) score.
 
     Parameters
     ----------
-    pixel_masks : array-like of shape (n, h, w), bool
-        True where a pixel is kept.
-    object_masks : array-like of shape (n, h, w), bool
-        True where the object is.
-    valid : array-like of shape (n, h, w), bool, optional
-        False where the ground truth says nothing; such pixels do not count.
+    %(pixel_masks)s
+    %(object_masks)s
+    %(valid)s
     empty : {"nan", "zero", "raise"}, default="nan"
-        What an image without kept pixels scores: nothing, 0, or an error.  The released
-        code of the paper counts 0.  :func:`n_empty_masks` is their number.
-    per_image : bool, default=False
-        Return one score per image instead of the mean.
+        What an image without kept pixels scores: no score, 0, or an error.  The paper's
+        released code counts 0.  :func:`n_empty_masks` returns the number of such images.
+    %(per_image)s
 
     Returns
     -------
-    float, or ndarray of shape (n,)
-        In [0, 1]; NaN for images without object pixels.
+    %(scores_of_images)s
 
     Raises
     ------
@@ -65,9 +61,7 @@ def localization_score(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> kept = np.array([[[1, 1], [0, 0]]], dtype=bool)
-    >>> localization_score(kept, np.array([[[1, 0], [1, 0]]], dtype=bool))
+    >>> localization_score([[[1, 1], [0, 0]]], [[[1, 0], [1, 0]]])
     0.5
     """
     if empty not in ("nan", "zero", "raise"):
@@ -84,6 +78,7 @@ def localization_score(
     return mean_or_per_image(scores, per_image, f"localization ({why})")
 
 
+@shared_docs
 def mask_iou_score(
     pixel_masks: np.ndarray,
     object_masks: np.ndarray,
@@ -91,18 +86,17 @@ def mask_iou_score(
     valid: np.ndarray | None = None,
     per_image: bool = False,
 ) -> float | np.ndarray:
-    """Intersection over union of kept pixels and object: ``|m & g| / |m | g|``.
+    """Intersection over union of the kept pixels and the object: ``|m & g| / |m | g|``.
 
-    Highest when exactly the whole object is kept, so it punishes a model that needs less.
+    It is greatest when exactly the whole object is kept, so it punishes a model that needs
+    less than that.
 
     Parameters
     ----------
-    pixel_masks, object_masks : array-like of shape (n, h, w), bool
-        True where a pixel is kept; where the object is.
-    valid : array-like of shape (n, h, w), bool, optional
-        False where the ground truth says nothing.
-    per_image : bool, default=False
-        Return one score per image instead of the mean.
+    %(pixel_masks)s
+    %(object_masks)s
+    %(valid)s
+    %(per_image)s
 
     Returns
     -------
@@ -111,9 +105,7 @@ def mask_iou_score(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> kept = np.array([[[1, 1], [0, 0]]], dtype=bool)
-    >>> round(mask_iou_score(kept, np.array([[[1, 0], [1, 0]]], dtype=bool)), 3)
+    >>> round(mask_iou_score([[[1, 1], [0, 0]]], [[[1, 0], [1, 0]]]), 3)
     0.333
     """
     kept, objects, _ = flatten(pixel_masks, object_masks, valid)
@@ -121,6 +113,7 @@ def mask_iou_score(
     return mean_or_per_image(scores, per_image, "mask_iou (no kept and no object pixel)")
 
 
+@shared_docs
 def mask_recall_score(
     pixel_masks: np.ndarray,
     object_masks: np.ndarray,
@@ -132,23 +125,18 @@ def mask_recall_score(
 
     Parameters
     ----------
-    pixel_masks, object_masks : array-like of shape (n, h, w), bool
-        True where a pixel is kept; where the object is.
-    valid : array-like of shape (n, h, w), bool, optional
-        False where the ground truth says nothing.
-    per_image : bool, default=False
-        Return one score per image instead of the mean.
+    %(pixel_masks)s
+    %(object_masks)s
+    %(valid)s
+    %(per_image)s
 
     Returns
     -------
-    float, or ndarray of shape (n,)
-        In [0, 1]; NaN for images without object pixels.
+    %(scores_of_images)s
 
     Examples
     --------
-    >>> import numpy as np
-    >>> kept = np.array([[[1, 1], [0, 0]]], dtype=bool)
-    >>> mask_recall_score(kept, np.array([[[1, 0], [1, 0]]], dtype=bool))
+    >>> mask_recall_score([[[1, 1], [0, 0]]], [[[1, 0], [1, 0]]])
     0.5
     """
     kept, objects, _ = flatten(pixel_masks, object_masks, valid)
@@ -156,6 +144,7 @@ def mask_recall_score(
     return mean_or_per_image(scores, per_image, "mask_recall (no object pixel)")
 
 
+@shared_docs
 def pointing_game_score(
     heat_maps: np.ndarray,
     object_masks: np.ndarray,
@@ -163,21 +152,17 @@ def pointing_game_score(
     valid: np.ndarray | None = None,
     per_image: bool = False,
 ) -> float | np.ndarray:
-    """Share of the images whose hottest pixel lies on the object.
+    """Share of the images whose hottest pixel is on the object.
 
-    Where several pixels are equally hot (a whole region, say) an image scores the share of
-    them that lies on the object: the expected hit of a random choice.
+    Where several pixels are equally hot (those of one region, say), an image scores the share
+    of them that is on the object: the expected hit of a random choice among them.
 
     Parameters
     ----------
-    heat_maps : array-like of shape (n, h, w)
-        Importance of every pixel, greater is more important.
-    object_masks : array-like of shape (n, h, w), bool
-        True where the object is.
-    valid : array-like of shape (n, h, w), bool, optional
-        False where the ground truth says nothing; such pixels cannot be the hottest.
-    per_image : bool, default=False
-        Return one score per image instead of the mean.
+    %(heat_maps)s
+    %(object_masks)s
+    %(valid)s
+    %(per_image)s
 
     Returns
     -------
@@ -190,9 +175,7 @@ def pointing_game_score(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> heat = np.array([[[0.9, 0.9], [0.1, 0.3]]])
-    >>> pointing_game_score(heat, np.array([[[1, 0], [0, 0]]], dtype=bool))
+    >>> pointing_game_score([[[0.9, 0.9], [0.1, 0.3]]], [[[1, 0], [0, 0]]])
     0.5
     """
     heat, objects, allowed = flatten(heat_maps, object_masks, valid, "heat_maps")
@@ -203,26 +186,24 @@ def pointing_game_score(
     return mean_or_per_image(scores, per_image, "pointing_game (no object pixel)")
 
 
+@shared_docs
 def pixel_average_precision_score(
     heat_maps: np.ndarray, object_masks: np.ndarray, *, valid: np.ndarray | None = None
 ) -> float:
     """Average precision of the heat maps over all pixels of all images together (PxAP).
 
-    Pooled: one threshold for all images, so heat has to mean the same in each.
+    All images share one threshold, so heat has to mean the same in each of them.
 
     Parameters
     ----------
-    heat_maps : array-like of shape (n, h, w)
-        Importance of every pixel, greater is more important.
-    object_masks : array-like of shape (n, h, w), bool
-        True where the object is.
-    valid : array-like of shape (n, h, w), bool, optional
-        False where the ground truth says nothing.
+    %(heat_maps)s
+    %(object_masks)s
+    %(valid)s
 
     Returns
     -------
     float
-        In [0, 1]; NaN without any object pixel.
+        In [0, 1]; NaN if no image has an object pixel.
 
     References
     ----------
@@ -231,15 +212,13 @@ def pixel_average_precision_score(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> heat = np.array([[[0.9, 0.2], [0.1, 0.3]]])
-    >>> pixel_average_precision_score(heat, np.array([[[1, 0], [0, 1]]], dtype=bool))
+    >>> pixel_average_precision_score([[[0.9, 0.2], [0.1, 0.3]]], [[[1, 0], [0, 1]]])
     1.0
     """
     heat, objects, allowed = flatten(heat_maps, object_masks, valid, "heat_maps")
     if not objects.any():
         warnings.warn(
-            "pixel_average_precision: no image has an object pixel, there is no score",
+            "pixel_average_precision: no image has an object pixel, so there is no score",
             P2PSelectWarning,
             stacklevel=2,
         )
@@ -253,33 +232,86 @@ def pixel_average_precision_score(
         values.append(distinct)
         on_object.append(positives)
         off_object.append(np.bincount(index, minlength=len(distinct)) - positives)
-    # The order is what counts, and infinite values have one.
-    _, score = np.unique(np.concatenate(values), return_inverse=True)
+    # Ranks instead of values: only the order counts, and scikit-learn refuses infinity.
+    _, rank = np.unique(np.concatenate(values), return_inverse=True)
     weight = np.concatenate([*on_object, *off_object])
-    truth = np.repeat([1, 0], len(score))
-    return float(average_precision_score(truth, np.tile(score, 2), sample_weight=weight))
+    truth = np.repeat([1, 0], len(rank))
+    return float(average_precision_score(truth, np.tile(rank, 2), sample_weight=weight))
 
 
-def flatten(
-    first: np.ndarray,
+@shared_docs
+def random_localization(
+    object_masks: np.ndarray, *, valid: np.ndarray | None = None, per_image: bool = False
+) -> float | np.ndarray:
+    """:func:`localization_score` of a random mask: the object's share ``|g| / hw``.
+
+    Parameters
+    ----------
+    %(object_masks)s
+    %(valid)s
+    %(per_image)s
+
+    Returns
+    -------
+    %(scores_of_images)s
+
+    Examples
+    --------
+    >>> random_localization([[[1, 0], [0, 0]]])
+    0.25
+    """
+    n_images = count_masks(object_masks, "object_masks")
+    given = check_object_masks(object_masks, n_images, name="object_masks")
+    kept, objects, _ = flatten(np.ones(given.shape, dtype=bool), given, valid)
+    scores = ratio(objects.sum(axis=1), kept.sum(axis=1))
+    scores[~objects.any(axis=1)] = np.nan
+    return mean_or_per_image(scores, per_image, "random_localization (no object pixel)")
+
+
+@shared_docs
+def center_localization(
+    pixel_masks: np.ndarray,
     object_masks: np.ndarray,
-    valid: np.ndarray | None,
-    name: str = "pixel_masks",
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Check and flatten to (n, h*w): first (restricted to valid if a mask), objects, valid."""
-    first = (as_array if name == "heat_maps" else as_masks)(first, name)
-    if first.ndim != 3:
-        raise InputError(f"{name} must have shape (n, h, w), got {first.shape}")
-    if not first.size:
-        raise InputError(f"{name} has no pixel: its shape is {first.shape}")
-    n, h, w = first.shape
-    objects = check_object_masks(object_masks, n, (h, w), name="object_masks").reshape(n, -1)
-    allowed = np.ones((n, h * w), dtype=bool)
-    if valid is not None:
-        allowed = check_object_masks(valid, n, (h, w), name="valid").reshape(n, -1)
-    first, objects = first.reshape(n, -1), objects & allowed
-    if name == "heat_maps":
-        if np.isnan(first).any():
-            raise InputError("heat_maps contains NaN")
-        return first, objects, allowed
-    return first & allowed, objects, allowed
+    *,
+    valid: np.ndarray | None = None,
+    per_image: bool = False,
+) -> float | np.ndarray:
+    """:func:`localization_score` of a centered disc as large as each image's own mask.
+
+    Photographers center their objects, which makes this a strong reference.  Pixels on the rim
+    that are equally far from the center count in equal parts.
+
+    Parameters
+    ----------
+    pixel_masks : array-like of shape (n, h, w), bool
+        True where a pixel is kept; only the areas are used.
+    %(object_masks)s
+    %(valid)s
+    %(per_image)s
+
+    Returns
+    -------
+    float, or ndarray of shape (n,)
+        In [0, 1]; NaN for images without kept pixels or without object pixels.
+
+    Examples
+    --------
+    >>> center = [[[0, 0, 0], [0, 1, 0], [0, 0, 0]]]
+    >>> center_localization(center, center)
+    1.0
+    """
+    given = as_masks(pixel_masks, "pixel_masks")
+    kept, objects, allowed = flatten(given, object_masks, valid)
+    h, w = given.shape[1:]
+    rows, columns = np.ogrid[:h, :w]
+    distance = (2 * rows - h + 1) ** 2 + (2 * columns - w + 1) ** 2
+    _, ring, size = np.unique(distance, return_inverse=True, return_counts=True)
+    ring = ring.ravel()
+    inside = np.cumsum(size) - size
+    area = given.reshape(len(kept), -1).sum(axis=1)
+    scores = np.full(len(kept), np.nan)
+    for i in np.flatnonzero(objects.any(axis=1) & (area > 0)):
+        disc = np.clip((area[i] - inside) / size, 0, 1)[ring]
+        scores[i] = ratio(disc @ objects[i], disc @ allowed[i])
+    what = "center_localization (no kept or no object pixel)"
+    return mean_or_per_image(scores, per_image, what)

@@ -22,8 +22,8 @@ def check_object_masks(
     ----------
     masks : array-like of shape (n, h, w), (n, h, w, 1) or (n, 1, h, w), or sequence of such
         One mask per image, as arrays or tensors: bool, or numbers that are 0 and 1, or 0 and
-        255, one of the two in all masks.  Masks of unequal size come as a sequence and need
-        `shape`.
+        255, but not 1 in some masks and 255 in others.  Masks of different sizes come as a
+        sequence and need `shape`.
     n_images : int
         Number of images that the masks belong to.
     shape : tuple (h, w), optional
@@ -35,13 +35,13 @@ def check_object_masks(
     Returns
     -------
     ndarray of shape (n, h, w), bool
-        `masks` itself where it is such an array.
+        `masks` itself if it is such an array.
 
     Raises
     ------
     InputError
-        If number, shape, type or values are not as above: label maps and soft masks, for
-        example, where only the caller knows which values are the object.
+        If the number, shape, type or values are not as described.  Label maps and soft masks,
+        for example, are refused: only the caller knows which values are the object.
 
     Examples
     --------
@@ -50,9 +50,12 @@ def check_object_masks(
             [0, 0]]])
     """
     if count_masks(masks, name) != n_images:
+        hint = ""
+        if len(axes := getattr(masks, "shape", ())) == 3 and axes[2] == n_images:
+            hint = f"; if the images are the last axis, pass np.moveaxis({name}, -1, 0)"
         raise InputError(
-            f"{name} must have one mask per image: got {len(masks)} masks for {n_images} images"
-            + _channels_last_hint(masks, n_images, name)
+            f"{name} must have one mask per image: got {len(masks)} masks for "
+            f"{n_images} images{hint}"
         )
     whole = isinstance(masks, np.ndarray) and masks.dtype == bool and masks.ndim == 3
     if whole and 0 not in masks.shape[1:] and masks.shape[1:] == (shape or masks.shape[1:]):
@@ -78,35 +81,22 @@ def check_object_masks(
     sizes = {part.shape for part in parts}
     if len(sizes) > 1:
         raise InputError(
-            f"{name} must be of one size, got sizes {sorted(sizes)[:3]}; "
+            f"{name} must have one size, got sizes {sorted(sizes)[:3]}; "
             "p2pselect.metrics.check_object_masks(masks, n, (h, w)) brings them to one"
         )
     return np.stack(parts) if parts else np.empty((0, *(shape or (0, 0))), dtype=bool)
 
 
 def count_masks(masks: Any, name: str) -> int:
-    """Number of masks, whatever they are.
-
-    Raises
-    ------
-    InputError
-        If they are not a sequence.
-    """
+    """Number of masks in any sequence of them."""
     if not isinstance(masks, str | bytes | dict):
         with suppress(TypeError):  # an array without axes has the method, but no length
             return len(masks)
     raise InputError(f"{name} must be an array of shape (n, h, w), got {brief(masks)}")
 
 
-def _channels_last_hint(masks: Any, n_images: int, name: str) -> str:
-    shape: tuple[int, ...] = getattr(masks, "shape", ())
-    if len(shape) == 3 and shape[2] == n_images:
-        return f"; if the images are the last axis, pass np.moveaxis({name}, -1, 0)"
-    return ""
-
-
 def _check_one(mask: Any, name: str) -> tuple[np.ndarray, int]:
-    """A mask (h, w), bool, and the number that stood for True; 0 where there was none."""
+    """A mask (h, w), bool, and the number that stood for True; 0 if none did."""
     if isinstance(mask, dict | str | bytes):
         hint = " (pycocotools.mask.decode makes one)" if isinstance(mask, dict) else ""
         raise InputError(f"{name} must be an array (h, w){hint}, got {brief(mask)}")
@@ -133,16 +123,19 @@ def _check_one(mask: Any, name: str) -> tuple[np.ndarray, int]:
 
 
 def _found(values: np.ndarray) -> str:
-    """What else the values are, and how to make a mask of it."""
+    """What the values are instead, and how to make a mask of them."""
     distinct = np.unique(values)
     shown = f"values {distinct[:5].tolist()}{' ...' if len(distinct) > 5 else ''}"
     if np.isnan(values).any():
         return "NaN"
     if values.dtype.kind == "f" and (distinct != np.rint(distinct)).any():
-        return f"{shown}; pass masks >= 0.5 if they are soft masks in [0, 1]"
+        return f"{shown}; if they are soft masks in [0, 1], pass masks >= 0.5"
     if 255 in distinct and values.dtype.kind != "f":
         return (
-            f"{shown}; of labels of which 255 says nothing, pass masks == k as masks, for the "
-            "label k of the object, and masks != 255 as valid"
+            f"{shown}; if they are labels and 255 means unknown, pass masks == k as masks, for "
+            "the label k of the object, and masks != 255 as valid"
         )
-    return f"{shown}; of labels pass masks == k, for the label k of the object, or masks > 0"
+    return (
+        f"{shown}; if they are labels, pass masks == k, for the label k of the object, or "
+        "masks > 0"
+    )

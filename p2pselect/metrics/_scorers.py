@@ -7,31 +7,34 @@ routing for the object masks.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Self
 
 import sklearn.metrics
 from sklearn.utils.metadata_routing import MetadataRequest
 
+from p2pselect._docstrings import shared_docs
 from p2pselect.exceptions import InputError, UnknownNameError, brief, did_you_mean
 from p2pselect.metrics._explained import ExplainedImages
 from p2pselect.metrics._scores import NEEDS, SCORES
-
-_ROUTED = ("masks", "valid")
 
 
 class RequestsMasks:
     """What scikit-learn asks of a scorer that takes metadata."""
 
+    needs: tuple[str, ...]
     _requests: dict[str, bool | str | None]
 
+    def _request_what_is_needed(self) -> None:
+        self._requests = {need: True for need in self.needs if need in ("masks", "valid")}
+
     def get_metadata_routing(self) -> MetadataRequest:
-        """Which metadata this scorer wants: its masks, unless told otherwise."""
+        """Which metadata this scorer requests: its masks, unless told otherwise."""
         request = MetadataRequest(owner=type(self).__name__)
         for name, alias in self._requests.items():
             request.score.add_request(param=name, alias=alias)
         return request
 
-    def set_score_request(self, **requests: bool | str | None) -> Any:
+    def set_score_request(self, **requests: bool | str | None) -> Self:
         """Rename or drop metadata, as in scikit-learn.
 
         Parameters
@@ -53,15 +56,16 @@ class RequestsMasks:
         return self
 
     def _accept_sample_weight(self) -> bool:
-        # Asked by scikit-learn of every scorer when it is handed sample weights.
+        # scikit-learn asks this of every scorer when it is given sample weights.
         return False
 
 
+@shared_docs
 class ExplanationScorer(RequestsMasks):
     """A score of an estimator's explanations; greater is always better.
 
     Made by :func:`get_scorer` and :func:`make_explanation_scorer`.  Call it as
-    ``scorer(estimator, X, y, masks=M)``, or hand it as ``scoring=`` to scikit-learn with
+    ``scorer(estimator, X, y, masks=M)``, or pass it as ``scoring=`` to scikit-learn with
     ``sklearn.set_config(enable_metadata_routing=True)`` and ``params={"masks": M}``.
 
     Examples
@@ -78,7 +82,7 @@ class ExplanationScorer(RequestsMasks):
         self.name = name
         self.needs = needs
         self.sign = sign
-        self._requests = {need: True for need in needs if need in _ROUTED}
+        self._request_what_is_needed()
 
     def __call__(
         self, estimator: Any, X: Any, y: Any = None, *, masks: Any = None, valid: Any = None
@@ -87,15 +91,11 @@ class ExplanationScorer(RequestsMasks):
 
         Parameters
         ----------
-        estimator : fitted estimator
-            With ``explain``; a Pipeline that ends in one; or a fitted search over one.
-        X : images
+        %(estimator)s
+        %(X)s
         y : array-like of shape (n,), optional
-            Labels, where the score needs them.
-        masks : array-like of shape (n, h, w), optional
-            Object masks, where the score needs them.
-        valid : array-like of shape (n, h, w), optional
-            False where `masks` says nothing.
+            True labels, for scores that need them.
+        %(masks_of_images)s
 
         Returns
         -------
@@ -104,7 +104,7 @@ class ExplanationScorer(RequestsMasks):
         Raises
         ------
         InputError
-            If something the score needs is missing or does not fit the images.
+            If something that the score needs is missing or does not fit the images.
         """
         images = ExplainedImages(estimator, X, y, masks, valid, asked_by=repr(self))
         return self.score(images)
@@ -129,8 +129,8 @@ class ExplanationScorers(RequestsMasks):
     Parameters
     ----------
     scoring : iterable of str, or dict of str to (str or scorer)
-        Names of explanation scores and of scikit-learn's own; or scorers by name.  Named
-        scores all use one pass; a scorer object that is not an explanation scorer asks the
+        Names of explanation scores and of scikit-learn's own; or scorers by name.  All named
+        scores use one pass; a scorer object that is not an explanation scorer calls the
         estimator again.
 
     Examples
@@ -147,12 +147,9 @@ class ExplanationScorers(RequestsMasks):
             raise InputError("scoring must name at least one score, got none")
         self.scorers = {name: _resolve(value) for name, value in named.items()}
         self._answered = {name for name, value in named.items() if isinstance(value, str)}
-        self.needs = tuple(
-            need
-            for need in NEEDS
-            if any(need in getattr(scorer, "needs", ()) for scorer in self.scorers.values())
-        )
-        self._requests = {need: True for need in self.needs if need in _ROUTED}
+        needed = {n for scorer in self.scorers.values() for n in getattr(scorer, "needs", ())}
+        self.needs = tuple(need for need in NEEDS if need in needed)
+        self._request_what_is_needed()
 
     def __call__(
         self, estimator: Any, X: Any, y: Any = None, *, masks: Any = None, valid: Any = None
@@ -179,22 +176,25 @@ def make_explanation_scorer(
     greater_is_better: bool = True,
     name: str | None = None,
 ) -> ExplanationScorer:
-    """Make a scorer from a function of an Explanation.
+    """Make a scorer from a function of an :class:`Explanation`.
+
+    The scorer works wherever the named ones do: in scikit-learn's ``cross_val_score`` and
+    searches, in :class:`ExplanationScorers` and in ``cross_validate_explanations``.
 
     Parameters
     ----------
     func : callable
-        ``func(explanation, **needed) -> float``.  A module-level function, where the
-        scorer has to travel to other processes without cloudpickle.
+        ``func(explanation, **needed) -> float``.  It has to be a function of a module if the
+        scorer travels to other processes without cloudpickle.
     needs : iterable of {"masks", "valid", "y", "predict_proba"}, default=("masks",)
         What `func` takes as keyword arguments: object masks, bool (n, h, w) on the model's
-        grid; where they hold, bool (n, h, w) or None; labels (n,); the classifier behind
-        the selection, masked images -> class probabilities.
+        grid; where they are known, bool (n, h, w) or None; labels (n,); the classifier behind
+        the selection, which maps masked images to class probabilities.
     greater_is_better : bool, default=True
         False changes the sign, so that greater is better for the scorer.
     name : str, optional
-        Name in error messages; by default that of `func`, with ``neg_`` before it where
-        the sign changes.
+        Name in error messages; by default that of `func`, with ``neg_`` in front of it if the
+        sign changes.
 
     Returns
     -------
@@ -203,7 +203,7 @@ def make_explanation_scorer(
     Raises
     ------
     UnknownNameError
-        If `needs` has another name.
+        If `needs` has any other name.
 
     Examples
     --------

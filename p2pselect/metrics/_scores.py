@@ -1,8 +1,9 @@
-"""The scores that scorers have names for: functions of an explanation, and what they need."""
+"""The one table of scores by name: functions of an explanation, and what else they need."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,56 +12,36 @@ from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect.metrics import _certainty as certainty
 from p2pselect.metrics import _fidelity as fidelity
 from p2pselect.metrics import _localization as localization
-from p2pselect.metrics import _perturbation as perturbation
-from p2pselect.metrics import _rows as rows
-from p2pselect.metrics._reveal import PredictProba
+from p2pselect.metrics._perturbed_images import PredictProba
 
 NEEDS = ("masks", "valid", "y", "predict_proba")
 """What a score may need besides the explanation."""
 
 
-def _localization(exp: ExplanationArrays, masks: np.ndarray, valid: np.ndarray | None) -> Any:
-    return localization.localization_score(exp.pixel_masks, masks, valid=valid)
+def _of_masks(score: Callable[..., Any], exp: ExplanationArrays, masks: Any, valid: Any) -> Any:
+    return score(exp.pixel_masks, masks, valid=valid)
 
 
-def _mask_iou(exp: ExplanationArrays, masks: np.ndarray, valid: np.ndarray | None) -> Any:
-    return localization.mask_iou_score(exp.pixel_masks, masks, valid=valid)
+def _of_heat_maps(
+    score: Callable[..., Any], exp: ExplanationArrays, masks: Any, valid: Any
+) -> Any:
+    return score(exp.heat_maps, masks, valid=valid)
 
 
-def _mask_recall(exp: ExplanationArrays, masks: np.ndarray, valid: np.ndarray | None) -> Any:
-    return localization.mask_recall_score(exp.pixel_masks, masks, valid=valid)
+def _random(exp: ExplanationArrays, masks: Any, valid: Any) -> Any:
+    return localization.random_localization(masks, valid=valid)
 
 
-def _pointing_game(exp: ExplanationArrays, masks: np.ndarray, valid: np.ndarray | None) -> Any:
-    return localization.pointing_game_score(exp.heat_maps, masks, valid=valid)
+def _area(
+    curve: Callable[..., fidelity.FidelityCurve],
+    exp: ExplanationArrays,
+    predict_proba: PredictProba,
+) -> float:
+    return curve(exp, predict_proba).area
 
 
-def _pixel_ap(exp: ExplanationArrays, masks: np.ndarray, valid: np.ndarray | None) -> float:
-    return localization.pixel_average_precision_score(exp.heat_maps, masks, valid=valid)
-
-
-def _random_row(exp: ExplanationArrays, masks: np.ndarray, valid: np.ndarray | None) -> Any:
-    return rows.random_localization(masks, valid=valid)
-
-
-def _center_row(exp: ExplanationArrays, masks: np.ndarray, valid: np.ndarray | None) -> Any:
-    return rows.center_localization(exp.pixel_masks, masks, valid=valid)
-
-
-def _insertion(exp: ExplanationArrays, predict_proba: PredictProba) -> float:
-    return fidelity.insertion_fidelity_curve(exp, predict_proba).area
-
-
-def _deletion(exp: ExplanationArrays, predict_proba: PredictProba) -> float:
-    return fidelity.deletion_fidelity_curve(exp, predict_proba).area
-
-
-def _insertion_auc(exp: ExplanationArrays, predict_proba: PredictProba) -> float:
-    return perturbation.insertion_auc(exp, predict_proba).area
-
-
-def _deletion_auc(exp: ExplanationArrays, predict_proba: PredictProba) -> float:
-    return perturbation.deletion_auc(exp, predict_proba).area
+def _of_certainty(score: Callable[..., float], exp: ExplanationArrays, y: np.ndarray) -> float:
+    return score(exp.predicted == y, exp.certainty)
 
 
 def _kept_fraction(exp: ExplanationArrays) -> float:
@@ -79,35 +60,36 @@ def _certainty_reached(exp: ExplanationArrays) -> float:
     return float(exp.certainty_reached.mean())
 
 
-def _calibration_error(exp: ExplanationArrays, y: np.ndarray) -> float:
-    return certainty.expected_calibration_error(exp.predicted == y, exp.certainty)
-
-
-def _aurc(exp: ExplanationArrays, y: np.ndarray) -> float:
-    return certainty.aurc(exp.predicted == y, exp.certainty)
-
-
 _MASKS = ("masks", "valid")
 _MODEL = ("predict_proba",)
+# Partial objects of functions that a module has, so that scorers can be pickled.
 SCORES: dict[str, tuple[Callable[..., Any], tuple[str, ...], bool]] = {
     # name: function, what it needs, whether greater is better
-    "localization": (_localization, _MASKS, True),
-    "mask_iou": (_mask_iou, _MASKS, True),
-    "mask_recall": (_mask_recall, _MASKS, True),
-    "pointing_game": (_pointing_game, _MASKS, True),
-    "pixel_average_precision": (_pixel_ap, _MASKS, True),
-    "random_localization": (_random_row, _MASKS, True),
-    "center_localization": (_center_row, _MASKS, True),
-    "insertion_fidelity": (_insertion, _MODEL, True),
-    "neg_deletion_fidelity": (_deletion, _MODEL, False),
-    "insertion_auc": (_insertion_auc, _MODEL, True),
-    "neg_deletion_auc": (_deletion_auc, _MODEL, False),
-    "sufficiency": (perturbation.sufficiency, _MODEL, True),
-    "comprehensiveness": (perturbation.comprehensiveness, _MODEL, True),
+    "localization": (partial(_of_masks, localization.localization_score), _MASKS, True),
+    "mask_iou": (partial(_of_masks, localization.mask_iou_score), _MASKS, True),
+    "mask_recall": (partial(_of_masks, localization.mask_recall_score), _MASKS, True),
+    "pointing_game": (partial(_of_heat_maps, localization.pointing_game_score), _MASKS, True),
+    "pixel_average_precision": (
+        partial(_of_heat_maps, localization.pixel_average_precision_score),
+        _MASKS,
+        True,
+    ),
+    "random_localization": (_random, _MASKS, True),
+    "center_localization": (partial(_of_masks, localization.center_localization), _MASKS, True),
+    "insertion_fidelity": (partial(_area, fidelity.insertion_fidelity_curve), _MODEL, True),
+    "neg_deletion_fidelity": (partial(_area, fidelity.deletion_fidelity_curve), _MODEL, False),
+    "insertion_auc": (partial(_area, fidelity.insertion_probability_curve), _MODEL, True),
+    "neg_deletion_auc": (partial(_area, fidelity.deletion_probability_curve), _MODEL, False),
+    "full_image_agreement": (fidelity.full_image_agreement, _MODEL, True),
+    "complement_disagreement": (fidelity.complement_disagreement, _MODEL, True),
     "neg_kept_fraction": (_kept_fraction, (), False),
     "neg_n_selected_regions": (_n_selected_regions, (), False),
     "neg_n_empty": (_n_empty, (), False),
     "certainty_reached": (_certainty_reached, (), True),
-    "neg_calibration_error": (_calibration_error, ("y",), False),
-    "neg_aurc": (_aurc, ("y",), False),
+    "neg_calibration_error": (
+        partial(_of_certainty, certainty.expected_calibration_error),
+        ("y",),
+        False,
+    ),
+    "neg_aurc": (partial(_of_certainty, certainty.aurc), ("y",), False),
 }

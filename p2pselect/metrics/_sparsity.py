@@ -1,40 +1,34 @@
-"""How much is shown: the kept share of an image, kept regions, masks that keep nothing."""
+"""How much is shown?  The share of kept pixels, kept regions, and masks that keep nothing."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from p2pselect._docstrings import shared_docs
 from p2pselect.exceptions import InputError
 from p2pselect.metrics._arrays import as_masks
 
 
+@shared_docs
 def kept_fraction(pixel_masks: np.ndarray, *, per_image: bool = False) -> float | np.ndarray:
-    r"""Share of the pixels that is kept: ``|m| / hw``; less is sparser.
+    r"""Share of the pixels that are kept: ``|m| / hw``; less is sparser.
 
     This is the hard coverage.  The paper's table 4 reports the soft
     :math:`\bar p` instead: ``Explanation.expected_kept_fraction``.
 
     Parameters
     ----------
-    pixel_masks : array-like of shape (n, h, w), bool
-        True where a pixel is kept.
-    per_image : bool, default=False
-        Return one share per image instead of the mean.
+    %(pixel_masks)s
+    %(per_image)s
 
     Returns
     -------
     float, or ndarray of shape (n,)
         In [0, 1].
 
-    Raises
-    ------
-    InputError
-        If there is no image, or the shape is not (n, h, w).
-
     Examples
     --------
-    >>> import numpy as np
-    >>> kept_fraction(np.array([[[1, 0], [0, 0]]], dtype=bool))
+    >>> kept_fraction([[[1, 0], [0, 0]]])
     0.25
     """
     masks = as_masks(pixel_masks, "pixel_masks")
@@ -44,17 +38,17 @@ def kept_fraction(pixel_masks: np.ndarray, *, per_image: bool = False) -> float 
     return shares if per_image else float(shares.mean())
 
 
+@shared_docs
 def n_selected_regions(
     region_masks: np.ndarray, *, per_image: bool = False
 ) -> float | np.ndarray:
-    """Number of kept regions.
+    """Number of kept regions per image.
 
     Parameters
     ----------
     region_masks : array-like of shape (n, d), bool
         True where a region is kept.
-    per_image : bool, default=False
-        Return one number per image instead of the mean.
+    %(per_image)s
 
     Returns
     -------
@@ -62,8 +56,7 @@ def n_selected_regions(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> n_selected_regions(np.array([[1, 0, 1], [0, 0, 1]], dtype=bool))
+    >>> n_selected_regions([[1, 0, 1], [0, 0, 1]])
     1.5
     """
     masks = as_masks(region_masks, "region_masks")
@@ -73,31 +66,24 @@ def n_selected_regions(
     return counts if per_image else float(counts.mean())
 
 
+@shared_docs
 def n_empty_masks(pixel_masks: np.ndarray) -> int:
-    """Number of images of which no pixel is kept.
+    """Number of images without any kept pixel; less is better.
 
-    They have no localization and are left out of its mean, so that the mean is that of the
-    other images alone: read it beside this number.
+    Such images have no localization score and are left out of its mean, so read that mean
+    beside this number.
 
     Parameters
     ----------
-    pixel_masks : array-like of shape (n, h, w), bool
-        True where a pixel is kept.
+    %(pixel_masks)s
 
     Returns
     -------
     int
-        At least 0, better when less.
-
-    Raises
-    ------
-    InputError
-        If there is no image, or the shape is not (n, h, w).
 
     Examples
     --------
-    >>> import numpy as np
-    >>> n_empty_masks(np.array([[[1, 0]], [[0, 0]]], dtype=bool))
+    >>> n_empty_masks([[[1, 0]], [[0, 0]]])
     1
     """
     shares = np.asarray(kept_fraction(pixel_masks, per_image=True))

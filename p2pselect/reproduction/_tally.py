@@ -74,12 +74,12 @@ class Tally:
         predict_proba : callable
             Masked images to class probabilities.
         """
-        model = metrics.RememberingClassifier(predict_proba)
+        model = metrics.CachedPredictProba(predict_proba)
         self._append(
             insertion=metrics.insertion_fidelity_curve(exp, model).per_image,
             deletion=metrics.deletion_fidelity_curve(exp, model).per_image,
-            sufficiency=np.full(len(exp), metrics.sufficiency(exp, model)),
-            comprehensiveness=np.full(len(exp), metrics.comprehensiveness(exp, model)),
+            full_image_agreement=np.full(len(exp), metrics.full_image_agreement(exp, model)),
+            complement_disagreement=np.full(len(exp), metrics.complement_disagreement(exp, model)),
         )
         if masks is not None:
             self._append(_heat=exp.heat_maps, _objects=masks)

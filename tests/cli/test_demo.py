@@ -18,8 +18,8 @@ def test_demo_writes_what_it_names(tmp_path, monkeypatch, capsys, target):
     assert main([*arguments, "--out", str(out), "--json", str(figures)]) == 0
     read = json.loads(figures.read_text())
     assert set(read) == {
-        *("accuracy", "blackbox_accuracy", "localization", "random_row"),
-        *("center_row", "kept_fraction", "certain", "seconds"),
+        *("accuracy", "blackbox_accuracy", "localization", "random_localization"),
+        *("center_localization", "kept_fraction", "certain", "seconds"),
     }
     assert all(isinstance(value, float) for value in read.values())
     printed = capsys.readouterr().out

@@ -122,7 +122,7 @@ def test_evaluate_with_masks(folder, model, tmp_path, capsys):
     arguments += ["--masks-dir", str(folder / "masks"), "--json", str(tmp_path / "f.json")]
     assert main(arguments) == 0
     figures = json.loads((tmp_path / "f.json").read_text())
-    assert {"accuracy", "localization", "random_row", "center_row"} <= set(figures)
+    assert {"accuracy", "localization", "random_localization", "center_localization"} <= set(figures)
     assert figures["empty"] == 0
     assert "localization" in capsys.readouterr().out
 

@@ -81,8 +81,8 @@ def test_evaluate(model, folder, tmp_path, capsys):
         "n_masks": 18,
         "localization": metrics.localization_score(exp.pixel_masks, masks),
         "empty": 0,
-        "random_row": metrics.random_localization(masks),
-        "center_row": metrics.center_localization(exp.pixel_masks, masks),
+        "random_localization": metrics.random_localization(masks),
+        "center_localization": metrics.center_localization(exp.pixel_masks, masks),
     }
     assert found == pytest.approx({name: float(value) for name, value in expected.items()})
     printed = capsys.readouterr().out.splitlines()

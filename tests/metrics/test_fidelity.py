@@ -8,14 +8,14 @@ from oracles.toy_classifier import ToyClassifier, make_toy_scenes
 from p2pselect.exceptions import InputError
 from p2pselect.metrics import (
     PAPER_GRID,
+    CachedPredictProba,
     FidelityCurve,
-    RememberingClassifier,
-    comprehensiveness,
-    deletion_auc,
+    complement_disagreement,
     deletion_fidelity_curve,
-    insertion_auc,
+    deletion_probability_curve,
+    full_image_agreement,
     insertion_fidelity_curve,
-    sufficiency,
+    insertion_probability_curve,
 )
 
 CURVES = {True: insertion_fidelity_curve, False: deletion_fidelity_curve}
@@ -60,7 +60,9 @@ def test_auc_curves_equal_the_slow_procedure(case, insert):
     if exp.soft_region_masks is not None:
         exp = shuffled(exp)
     slow = oracle.rise(exp, predict_proba, PAPER_GRID, insert)
-    curve = (insertion_auc if insert else deletion_auc)(exp, predict_proba)
+    curve = (insertion_probability_curve if insert else deletion_probability_curve)(
+        exp, predict_proba
+    )
     np.testing.assert_allclose(curve.per_image, slow, atol=1e-6)
 
 
@@ -98,13 +100,13 @@ def test_one_classifier_image_per_distinct_mask():
         seen.extend(image.tobytes() for image in images)
         return model.predict_proba_masked(images)
 
-    classifier = RememberingClassifier(predict_proba)
+    classifier = CachedPredictProba(predict_proba)
     exp = model.explain(X)
     insertion = insertion_fidelity_curve(exp, classifier)
     deletion = deletion_fidelity_curve(exp, classifier)
     assert len(seen) == len(set(seen)) == classifier.n_images
     # 4 of 16 patches of 1/16 are kept: 0 to 4 of them shown; black is one image for all.
-    assert insertion.n_calls == deletion.n_calls == 10 * 5
+    assert insertion.n_masks == deletion.n_masks == 10 * 5
     assert insertion.n_classifier_images == 10 * 4 + 1
     assert deletion.n_classifier_images == 10 * 3
 
@@ -148,7 +150,7 @@ def test_whole_images_of_continuous_masks_are_shown_in_their_range():
         brightest.append(images.max())
         return np.full((len(images), 2), 0.5)
 
-    insertion_auc(exp, predict_proba)
+    insertion_probability_curve(exp, predict_proba)
     assert exp.images.max() > 1 and max(brightest) == pytest.approx(exp.images.max() / 255)
 
 
@@ -166,7 +168,7 @@ def test_one_image_and_one_class():
     assert (curve.values == 1).all()
 
 
-def test_sufficiency_and_comprehensiveness_equal_loops(case):
+def test_agreement_shares_equal_loops(case):
     exp, predict_proba = case
     top = 1 if exp.soft_region_masks is None else 255
     same, changed = [], []
@@ -176,14 +178,14 @@ def test_sufficiency_and_comprehensiveness_equal_loops(case):
         own, whole, rest = (predict_proba(x)[0].argmax() for x in (kept, full, full - kept))
         same.append(own == whole)
         changed.append(own != rest)
-    assert sufficiency(exp, predict_proba) == np.mean(same)
-    assert comprehensiveness(exp, predict_proba) == np.mean(changed)
+    assert full_image_agreement(exp, predict_proba) == np.mean(same)
+    assert complement_disagreement(exp, predict_proba) == np.mean(changed)
 
 
-def test_a_model_that_sees_everything_is_sufficient():
+def test_a_model_that_sees_everything_agrees_with_the_full_image():
     X, y, _ = make_toy_scenes(9)
     model = ToyClassifier(tau=1.0).fit(X, y)
-    assert sufficiency(model.explain(X), model.predict_proba_masked) == 1.0
+    assert full_image_agreement(model.explain(X), model.predict_proba_masked) == 1.0
 
 
 @pytest.mark.parametrize("grid", [[0.5], [0.5, 0.2], [-0.1, 1], [0, 1.1], [[0, 1]]])

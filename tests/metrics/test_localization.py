@@ -77,13 +77,13 @@ def test_pixel_average_precision_of_a_constant_map_is_the_object_share(batch):
     assert pixel_average_precision_score(constant, objects) == pytest.approx(objects.mean())
 
 
-def test_center_row_equals_rings_one_by_one(batch):
+def test_center_localization_equals_rings_one_by_one(batch):
     kept, objects, _, _ = batch
     expected = [oracle.center_disc(m.sum(), g) for m, g in zip(kept, objects, strict=True)]
     np.testing.assert_allclose(center_localization(kept, objects, per_image=True), expected)
 
 
-def test_center_row_leaves_ignored_pixels_out():
+def test_center_localization_leaves_ignored_pixels_out():
     kept = np.ones((1, 3, 3), dtype=bool)
     objects = np.zeros((1, 3, 3), dtype=bool)
     objects[0, 1] = True
@@ -92,7 +92,7 @@ def test_center_row_leaves_ignored_pixels_out():
     assert center_localization(kept, objects, valid=valid) == 1.0
 
 
-def test_random_row_is_what_random_masks_score():
+def test_random_localization_is_what_random_masks_score():
     rng = np.random.default_rng(0)
     objects = rng.random((4, 20, 20)) < 0.3
     scores = [localization_score(rng.random(objects.shape) < 0.2, objects) for _ in range(300)]

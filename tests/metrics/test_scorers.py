@@ -76,10 +76,10 @@ def test_scorers_equal_the_functions(model, scenes):
         "center_localization": metrics.center_localization(exp.pixel_masks, M),
         "insertion_fidelity": metrics.insertion_fidelity_curve(exp, proba).area,
         "neg_deletion_fidelity": -metrics.deletion_fidelity_curve(exp, proba).area,
-        "insertion_auc": metrics.insertion_auc(exp, proba).area,
-        "neg_deletion_auc": -metrics.deletion_auc(exp, proba).area,
-        "sufficiency": metrics.sufficiency(exp, proba),
-        "comprehensiveness": metrics.comprehensiveness(exp, proba),
+        "insertion_auc": metrics.insertion_probability_curve(exp, proba).area,
+        "neg_deletion_auc": -metrics.deletion_probability_curve(exp, proba).area,
+        "full_image_agreement": metrics.full_image_agreement(exp, proba),
+        "complement_disagreement": metrics.complement_disagreement(exp, proba),
         "neg_kept_fraction": -metrics.kept_fraction(exp.pixel_masks),
         "neg_n_selected_regions": -metrics.n_selected_regions(exp.region_masks),
         "neg_n_empty": -metrics.n_empty_masks(exp.pixel_masks),
@@ -267,5 +267,5 @@ def test_estimators_that_cannot_explain_and_missing_labels_are_named(model, scen
         def explain(self, X):
             return model.explain(X)
 
-    with pytest.raises(InputError, match="predict_proba_masked.*Explains predicts"):
+    with pytest.raises(InputError, match="predict_proba_masked.*Explains does not predict"):
         get_scorer("insertion_fidelity")(Explains(), X)

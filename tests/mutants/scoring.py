@@ -15,21 +15,21 @@ FAULTS = [
             "top = allowed & (heat ==": "top = (heat ==",
             "(top & objects).sum(axis=1), top.sum": "(top & objects).any(axis=1), top.any",
             "scores[area == 0] = 0.0": "pass",
-            "first.reshape(n, -1), objects & allowed": "first.reshape(n, -1), objects",
-            "return first & allowed,": "return first,",
             "truth = np.repeat([1, 0]": "truth = np.repeat([0, 1]",
         },
     ),
     *planted(
-        "metrics/_averaging.py",
+        "metrics/_arrays.py",
         "metrics/test_localization.py",
         {
+            "first.reshape(n, -1), objects & allowed": "first.reshape(n, -1), objects",
+            "return first & allowed,": "return first,",
             "float(scores[defined].mean()) if": "float(np.nan_to_num(scores).mean()) if",
             "out = np.full(np.shape(numerator), np.nan)": "out = np.zeros(np.shape(numerator))",
         },
     ),
     *planted(
-        "metrics/_rows.py",
+        "metrics/_localization.py",
         "metrics/test_localization.py",
         {
             "(2 * columns - w + 1) ** 2": "(2 * columns - w) ** 2",
@@ -60,15 +60,21 @@ FAULTS = [
         "metrics/_fidelity.py",
         "metrics/test_fidelity.py",
         {
-            "random_state, insert=True)": "random_state, insert=False)",
-            "self.values[1:] + self.values[:-1]": "self.values[1:] + self.values[1:]",
-            "np.diff(self.fractions) / span": "np.diff(self.fractions)",
+            "random_state, True, protocol)": "random_state, False, protocol)",
+            "self.values) / np.ptp(self.fractions)": "self.values)",
             "proba.argmax(axis=2) == own": "proba.argmin(axis=2) == own",
-            "(sub.visible_region_masks, order, axis": "(sub.region_masks, order, axis",
+            "part.masked_images, part.visible_region_masks": "part.masked_images, part.region_masks",
+            "== predict_labels(classifier, _full_images(part))": (
+                "== predict_labels(classifier, part.masked_images)"
+            ),
+            "_full_images(part) - part.masked_images": "_full_images(part)",
+            "random_state, False, full_images": "random_state, True, full_images",
+            "explanation.images / np.float32(255 if": "explanation.images / np.float32(1 if",
+            "proba, own[:, None, None], axis=2)": "proba, 0 * own[:, None, None], axis=2)",
         },
     ),
     *planted(
-        "metrics/_ordering.py",
+        "metrics/_perturbed_images.py",
         "metrics/test_fidelity.py",
         {
             "allowed = np.floor(np.round(fractions * n_pixels, 6))": (
@@ -77,40 +83,27 @@ FAULTS = [
             "np.where(fractions == 1, d, below)": "below",
             "np.minimum(below + 1, d)": "np.minimum(below, d)",
             'row, allowed, side="right"': 'row, allowed, side="left"',
-            "return permutation[by_score]": "return exp.ranking",
-        },
-    ),
-    *planted(
-        "metrics/_perturbation.py",
-        "metrics/test_fidelity.py",
-        {
-            "== predict_labels(classifier, _as_shown(part))": (
-                "== predict_labels(classifier, part.masked_images)"
-            ),
-            "_as_shown(part) - part.masked_images": "_as_shown(part)",
-            "random_state, insert=False)": "random_state, insert=True)",
-            "exp.images / np.float32(255 if": "exp.images / np.float32(1 if",
-            "proba, own[:, None, None], axis=2)": "proba, 0 * own[:, None, None], axis=2)",
+            "return permutation[np.argsort(": "return explanation.ranking + 0 * (np.argsort(",
+            "position[i] < k if keep_first": "position[i] <= k if keep_first",
+            "if k not in self._cache": "if True",
         },
     ),
     *planted(
         "metrics/_scores.py",
         "metrics/test_scorers.py",
         {
-            "fidelity.insertion_fidelity_curve(": "fidelity.deletion_fidelity_curve(",
-            "perturbation.deletion_auc(exp": "perturbation.insertion_auc(exp",
+            "fidelity.insertion_fidelity_curve": "fidelity.deletion_fidelity_curve",
+            "fidelity.deletion_probability_curve": "fidelity.insertion_probability_curve",
             "(_kept_fraction, (), False)": "(_kept_fraction, (), True)",
             '("y",), False),\n}': '("y",), True),\n}',
-            "rows.center_localization(exp.pixel_masks, masks, valid=valid)": (
-                "rows.random_localization(masks, valid=valid)"
-            ),
+            "(partial(_of_masks, localization.center_localization)": "(_random",
         },
     ),
     *planted(
         "metrics/_explained.py",
         "metrics/test_scorers.py",
         {
-            'self._on_grid(self._valid, "valid")': "None",
+            'self._on_grid("valid")': "None",
             "X = estimator[:-1].transform(X)": "pass",
             "return self.explanation.predicted": "return self.explanation.predicted[::-1]",
         },
@@ -123,14 +116,6 @@ FAULTS = [
             "if 1 in white and 255 in white:": "if False:",
             "if part.shape == shape[::-1] != shape:": "if False:",
             "if not (object_ | (values == 0)).all():": "if False:",
-        },
-    ),
-    *planted(
-        "metrics/_reveal.py",
-        "metrics/test_fidelity.py",
-        {
-            "position[i] < k if keep_first": "position[i] <= k if keep_first",
-            "if k not in self._known": "if True",
         },
     ),
     *planted(

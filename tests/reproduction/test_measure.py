@@ -152,8 +152,8 @@ def test_curves_of_a_model_that_everything_is_known_of():
         assert scores[f"{name}_fidelity"] == pytest.approx(area)
         for t, value in zip(grid, values, strict=True):
             assert scores[curve_point(name, t)] == pytest.approx(value)
-    assert scores["sufficiency"] == pytest.approx(4 / 5)  # not of kind 2
-    assert scores["comprehensiveness"] == pytest.approx(3 / 5)  # not of kind 3
+    assert scores["full_image_agreement"] == pytest.approx(4 / 5)  # not of kind 2
+    assert scores["complement_disagreement"] == pytest.approx(3 / 5)  # not of kind 3
     assert scores["accuracy"] == pytest.approx(3 / 5)
     assert scores["kept_fraction"] == pytest.approx((0.5 * 2 + 0.25 * 3) / 5)
 

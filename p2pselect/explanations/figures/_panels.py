@@ -23,7 +23,7 @@ from p2pselect.explanations.figures._words import (
     percent,
     sparsity_words,
 )
-from p2pselect.metrics._averaging import ratio
+from p2pselect.metrics._arrays import ratio
 from p2pselect.metrics._object_masks import check_object_masks
 
 if TYPE_CHECKING:

@@ -118,6 +118,14 @@ shared_docs = SharedDocs(
         valid : array-like of shape (n, h, w), optional
             False where `masks` is unknown.
     """,
+    split_options="""
+        cv : int, splitter or iterable, optional
+            Folds, as in scikit-learn; by default 5 stratified ones.
+        n_jobs : int, optional
+            Number of folds to run at the same time.
+        verbose : int, default=0
+            Progress over folds, as in scikit-learn: 1 a line at the end, 3 every fold.
+    """,
     predict_proba="""
         predict_proba : callable
             Maps masked images (b, h, w, c) to class probabilities (b, n_classes) without

@@ -1,4 +1,4 @@
-"""Cross-validation of explanations, and the search over what costs no training."""
+"""Cross-validation of explanations, and a search over settings that cost no training."""
 
 from __future__ import annotations
 
@@ -9,15 +9,12 @@ import numpy as np
 import sklearn
 from scipy.stats import rankdata
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.model_selection import (
-    ParameterGrid,
-    StratifiedGroupKFold,
-    cross_validate,
-)
+from sklearn.model_selection import ParameterGrid, StratifiedGroupKFold, cross_validate
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from p2pselect._doc_links import DocumentedEstimator
+from p2pselect._docstrings import shared_docs
 from p2pselect.exceptions import InputError, UnknownNameError, brief
 from p2pselect.metrics._object_masks import check_object_masks
 from p2pselect.metrics._scorers import ExplanationScorers, RequestsMasks
@@ -25,6 +22,7 @@ from p2pselect.metrics._scorers import ExplanationScorers, RequestsMasks
 __all__ = ["CertaintySearchCV", "cross_validate_explanations"]
 
 
+@shared_docs
 def cross_validate_explanations(
     estimator: Any,
     X: Any,
@@ -33,56 +31,48 @@ def cross_validate_explanations(
     masks: Any = None,
     valid: Any = None,
     scoring: Iterable[str] | Mapping[str, Any] | None = None,
-    cv: Any = None,
     groups: Any = None,
+    cv: Any = None,
     n_jobs: int | None = None,
     verbose: int = 0,
     return_estimator: bool = False,
 ) -> dict[str, Any]:
     """Cross-validate accuracy and explanations, with one pass of explanations per fold.
 
-    The routing of masks to the scores is done inside; scikit-learn's global configuration
-    is not touched.
+    The masks are routed to the scores internally; scikit-learn's global configuration is not
+    touched.
 
     Parameters
     ----------
     estimator : estimator
-        Not fitted; with ``explain``, or a Pipeline that ends in one, or a search over one.
-    X : images
-    y : array-like of shape (n,)
-        Labels.
-    masks : array-like of shape (n, h, w), optional
-        Object masks, True where the object is; any size.
-    valid : array-like of shape (n, h, w), optional
-        False where `masks` says nothing.
+        An estimator with ``explain``, a Pipeline that ends in one, or a search over one; it
+        need not be fitted.
+    %(X)s
+    %(y)s
+    %(masks_of_images)s
     scoring : iterable of str, or dict of str to (str or scorer), optional
-        Names from :func:`p2pselect.metrics.get_scorer_names` and scikit-learn's own.  By
-        default accuracy, neg_kept_fraction, insertion_fidelity and neg_deletion_fidelity;
-        with `masks` localization too.
-    cv : int, splitter or iterable, optional
-        As in scikit-learn; by default 5 stratified folds.
+        Names from :func:`p2pselect.metrics.get_scorer_names` and scikit-learn's own, or
+        scorers by name.  By default accuracy, neg_kept_fraction, insertion_fidelity and
+        neg_deletion_fidelity, and with `masks` also localization.
     groups : array-like of shape (n,), optional
         Images of one group are never on both sides of a split: an int `cv` then means
         ``StratifiedGroupKFold``.
-    n_jobs : int, optional
-        Folds to run at the same time.
-    verbose : int, default=0
-        Progress over folds, as in scikit-learn: 1 a line at the end, 3 every fold.
+    %(split_options)s
     return_estimator : bool, default=False
         Return the fitted estimators too.
 
     Returns
     -------
     dict of str to ndarray of shape (n_splits,)
-        ``test_<score>``, ``fit_time``, ``score_time``; with `masks` also ``random_localization`` and
-        ``center_localization``, what a random mask and a centred disc of the model's own area score
-        on localization, and ``empty``, the number of images of which nothing is kept and
-        which localization leaves out.
+        ``test_<score>``, ``fit_time`` and ``score_time``.  With `masks` also
+        ``random_localization`` and ``center_localization``, which are what a random mask and a
+        centered disc of the model's own area score, and ``empty``, the number of images of
+        which nothing is kept and which localization leaves out.
 
     Raises
     ------
     InputError
-        Before any training, if masks are missing or do not fit the images.
+        If masks are missing or do not fit the images; before any training.
 
     Examples
     --------
@@ -101,73 +91,65 @@ def cross_validate_explanations(
     if isinstance(scoring, str):
         scoring = [scoring]
     named = dict(scoring) if isinstance(scoring, Mapping) else {s: s for s in scoring}
-    if masks is not None:
-        rows = {"random_localization": "random_localization", "center_localization": "center_localization"}
-        named.update(rows, empty="neg_n_empty")
+    references = {"random_localization": "random_localization", "empty": "neg_n_empty"}
+    references["center_localization"] = "center_localization"
+    if masks is None:
+        references = {}
+    named |= {f"reference_{name}": scorer for name, scorer in references.items()}
+    metadata = {"masks": masks, "valid": valid, "groups": groups}
     scorers = ExplanationScorers(named)
+    splits = {"cv": cv, "n_jobs": n_jobs, "verbose": verbose}
     results = _cross_validate(
-        estimator,
-        X,
-        y,
-        {"masks": masks, "valid": valid, "groups": groups},
-        scorers,
-        cv=cv,
-        n_jobs=n_jobs,
-        verbose=verbose,
-        return_estimator=return_estimator,
+        estimator, X, y, metadata, scorers, return_estimator=return_estimator, **splits
     )
-    for row in ("random_localization", "center_localization"):
-        if f"test_{row}" in results:
-            results[row] = results.pop(f"test_{row}")
-    if "test_empty" in results:
-        results["empty"] = (-results.pop("test_empty")).astype(int)
+    for name in references:
+        results[name] = results.pop(f"test_reference_{name}")
+    if "empty" in references:
+        results["empty"] = (-results["empty"]).astype(int)
     return results
 
 
+@shared_docs
 class CertaintySearchCV(
     DocumentedEstimator, MetaEstimatorMixin, ClassifierMixin, BaseEstimator
 ):
-    """Choose settings of prediction by cross-validation, training once a fold.
+    """Choose settings of prediction by cross-validation, with one training per fold.
 
-    ``GridSearchCV`` trains for every candidate; this search trains once per fold, scores all
-    candidates with what it trained, and trains once more on all images with the best.  So it
-    takes only settings that training does not depend on: ``certainty_threshold``,
-    ``tau_step``, ``allow_empty`` and P2P's ``selection`` of every method, ``mask`` and
-    ``noise`` where a method has them, and ``tau`` of methods that do not train for it: of
-    P2P with ``tau_training="uniform"``, and of those of the baselines whose training knows no
-    area.
+    ``GridSearchCV`` trains for every candidate.  This search trains once per fold, scores all
+    candidates with what it trained, and trains once more on all images with the best one.  It
+    therefore accepts only settings that training does not depend on: ``certainty_threshold``,
+    ``tau_step`` and ``allow_empty`` of every method, P2P's ``selection``, ``mask`` and
+    ``noise`` where a method has them, and ``tau`` of methods that are not trained for one
+    (P2P with ``tau_training="uniform"``, and those baselines whose training knows no area).
 
     Parameters
     ----------
     estimator : estimator
-        With ``explain``, or a Pipeline that ends in one.
+        An estimator with ``explain``, or a Pipeline that ends in one.
     param_grid : dict of str to list, or list of such, optional
-        Values of settings that matter at prediction only, with the step's name in front for
-        a Pipeline.  By default certainty_threshold .8, .9, .95 and .99.
+        Values of settings that matter at prediction only; for a Pipeline the names start with
+        that of the step.  By default certainty_threshold .8, .9, .95 and .99.
     scoring : str, iterable of str, or dict of str to (str or scorer), default="accuracy"
         As in :func:`cross_validate_explanations`.
     refit : str, optional
-        Which of several scores decides; by default the first.
-    cv : int, splitter or iterable, optional
-        As in scikit-learn; by default 5 stratified folds.
-    n_jobs : int, optional
-        Folds to run at the same time.
-    verbose : int, default=0
-        Progress over folds, as in scikit-learn.
+        Which of several scores decides; by default the first one.
+    %(split_options)s
 
     Attributes
     ----------
     best_estimator_ : estimator
         Trained on all images, with the best parameters.
     best_params_ : dict
+        The best candidate.
     best_score_ : float
-        Mean over folds of the deciding score.
+        Its mean over folds of the deciding score.
     best_index_ : int
-        Row of ``cv_results_``.
+        Its row in ``cv_results_``.
     cv_results_ : dict of str to array or list
         ``params``; for each score ``mean_test_<score>``, ``std_test_<score>``,
         ``rank_test_<score>`` and ``split<i>_test_<score>``; times.
     classes_ : ndarray of shape (n_classes,)
+        The labels.
 
     Examples
     --------
@@ -178,7 +160,7 @@ class CertaintySearchCV(
     {'certainty_threshold': [0.8, 0.95]}
     """
 
-    # Wanted by fit for its scores whenever an outer cross-validation routes them.
+    # fit wants these for its scores whenever an outer cross-validation routes them.
     __metadata_request__fit = {"masks": True, "valid": True, "groups": True}
 
     def __init__(
@@ -207,16 +189,16 @@ class CertaintySearchCV(
 
         Parameters
         ----------
-        X : images
-        y : array-like of shape (n,)
-        masks, valid : array-like of shape (n, h, w), optional
-            Object masks and where they hold, for scores that need them.
+        %(X)s
+        %(y)s
+        %(masks_of_images)s
         groups : array-like of shape (n,), optional
             Images of one group are never on both sides of a split.
 
         Returns
         -------
-        self
+        CertaintySearchCV
+            The fitted search.
 
         Raises
         ------
@@ -234,20 +216,13 @@ class CertaintySearchCV(
                 f"refit must be one of the scores {list(scorers.scorers)}, "
                 f"got {brief(decisive)}"
             )
-        results = _cross_validate(
-            self.estimator,
-            X,
-            y,
-            {"masks": masks, "valid": valid, "groups": groups},
-            _EveryCandidate(candidates, scorers),
-            cv=self.cv,
-            n_jobs=self.n_jobs,
-            verbose=self.verbose,
-        )
+        metadata = {"masks": masks, "valid": valid, "groups": groups}
+        every = _EveryCandidate(candidates, scorers)
+        splits = {"cv": self.cv, "n_jobs": self.n_jobs, "verbose": self.verbose}
+        results = _cross_validate(self.estimator, X, y, metadata, every, **splits)
         self.cv_results_ = _tabulate(results, candidates, list(scorers.scorers))
-        means = self.cv_results_[f"mean_test_{decisive}"]
         self.best_index_ = int(np.argmin(self.cv_results_[f"rank_test_{decisive}"]))
-        self.best_score_ = float(means[self.best_index_])
+        self.best_score_ = float(self.cv_results_[f"mean_test_{decisive}"][self.best_index_])
         self.best_params_ = candidates[self.best_index_]
         best = clone(self.estimator).set_params(**self.best_params_)
         self.best_estimator_ = best.fit(X, y)
@@ -255,12 +230,32 @@ class CertaintySearchCV(
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """Labels by the best estimator."""
+        """Predict labels with the best estimator.
+
+        Parameters
+        ----------
+        %(X)s
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            One label per image.
+        """
         check_is_fitted(self)
         return self.best_estimator_.predict(X)
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Class probabilities by the best estimator."""
+        """Predict class probabilities with the best estimator.
+
+        Parameters
+        ----------
+        %(X)s
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes)
+            In the order of ``classes_``.
+        """
         check_is_fitted(self)
         return self.best_estimator_.predict_proba(X)
 
@@ -296,7 +291,7 @@ class _EveryCandidate(RequestsMasks):
         self.scorers = scorers.scorers
         self.needs = scorers.needs
         self._score = scorers
-        self._requests = scorers._requests
+        self._request_what_is_needed()
 
     def __call__(self, estimator: Any, X: Any, y: Any = None, **masks: Any) -> dict[str, float]:
         # Candidates of several grids name different parameters: each starts from the same.
@@ -338,8 +333,8 @@ def _tabulate(
 ) -> dict[str, Any]:
     """Results by fold and candidate, laid out as in scikit-learn's searches."""
     table: dict[str, Any] = {"params": candidates}
+    # All candidates share these: there is one training per fold.
     for time in ("fit_time", "score_time"):
-        # Shared by all candidates: one training per fold.
         table[f"mean_{time}"] = np.full(len(candidates), results[time].mean())
     for name in names:
         scores = np.array([results[f"test_{k}_{name}"] for k in range(len(candidates))])

@@ -97,19 +97,6 @@ NOT_YET = set(
     p2pselect.methods.L2XClassifier
     p2pselect.methods.RBAEMClassifier
     p2pselect.methods.RealXClassifier
-    p2pselect.metrics.ExplanationScorer
-    p2pselect.metrics.ExplanationScorer.get_metadata_routing
-    p2pselect.metrics.ExplanationScorer.score
-    p2pselect.metrics.ExplanationScorer.set_score_request
-    p2pselect.metrics.FidelityCurve
-    p2pselect.metrics.RiskCoverageCurve
-    p2pselect.metrics.get_scorer_names
-    p2pselect.metrics.make_explanation_scorer
-    p2pselect.metrics.n_selected_regions
-    p2pselect.model_selection.CertaintySearchCV.fit
-    p2pselect.model_selection.CertaintySearchCV.predict
-    p2pselect.model_selection.CertaintySearchCV.predict_proba
-    p2pselect.model_selection.cross_validate_explanations
     p2pselect.persistence.describe
     p2pselect.persistence.save
     p2pselect.regions.ImagesWithRegions

@@ -14,7 +14,7 @@ from p2pselect.metrics._arrays import as_array, as_masks
 class RiskCoverageCurve(NamedTuple):
     """Error rate among the most certain images, made by :func:`risk_coverage_curve`.
 
-    Attributes
+    Parameters
     ----------
     coverage : ndarray of shape (n,)
         Share of the images that is answered, most certain first: 1/n, 2/n ... 1.

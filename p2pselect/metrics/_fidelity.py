@@ -17,10 +17,10 @@ from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect.exceptions import InputError, brief
 from p2pselect.metrics._perturbed_images import (
     PAPER_GRID,
-    CachedPredictProba,
     Grid,
     PredictProba,
     blocks,
+    cached,
     check_grid,
     count_regions,
     predict_counts,
@@ -35,7 +35,7 @@ Protocol = Literal["exact", "official"]
 class FidelityCurve:
     """Agreement with the model's own prediction while regions are added or removed.
 
-    Attributes
+    Parameters
     ----------
     fractions : ndarray of shape (t,)
         Largest share of the image's pixels that was added or removed.
@@ -255,7 +255,7 @@ def full_image_agreement(explanation: ExplanationArrays, predict_proba: PredictP
     >>> full_image_agreement(explanation, predict_proba)  # three of four images
     0.75
     """
-    classifier = CachedPredictProba.of(predict_proba)
+    classifier = cached(predict_proba)
     same = [
         predict_labels(classifier, part.masked_images)
         == predict_labels(classifier, _full_images(part))
@@ -286,7 +286,7 @@ def complement_disagreement(
     >>> complement_disagreement(explanation, predict_proba)  # three of four images
     0.75
     """
-    classifier = CachedPredictProba.of(predict_proba)
+    classifier = cached(predict_proba)
     changed = [
         predict_labels(classifier, part.masked_images)
         != predict_labels(classifier, _full_images(part) - part.masked_images)
@@ -308,7 +308,7 @@ def _curve(
     if protocol not in ("exact", "official"):
         raise InputError(f"protocol must be 'exact' or 'official', got {brief(protocol)}")
     fractions = check_grid(grid)
-    classifier = CachedPredictProba.of(predict_proba)
+    classifier = cached(predict_proba)
     before, n_masks, values = classifier.n_images, 0, []
     for part in blocks(explanation):
         order = region_order(part, random_state)

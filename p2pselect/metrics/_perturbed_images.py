@@ -56,11 +56,6 @@ class CachedPredictProba:
         self.n_images = 0
         self._cache: dict[bytes, np.ndarray] = {}
 
-    @classmethod
-    def of(cls, predict_proba: PredictProba) -> CachedPredictProba:
-        """A classifier with a cache: itself, if it has one already."""
-        return predict_proba if isinstance(predict_proba, cls) else cls(predict_proba)
-
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Class probabilities (b, n_classes) of images (b, h, w, c)."""
         keys = [blake2b(np.ascontiguousarray(x).data, digest_size=16).digest() for x in images]
@@ -76,6 +71,13 @@ class CachedPredictProba:
             self._cache.update(zip((keys[i] for i in chosen), proba, strict=True))
         self.n_images += len(new)
         return np.stack([self._cache[key] for key in keys])
+
+
+def cached(predict_proba: PredictProba) -> CachedPredictProba:
+    """A classifier with a cache: itself, if it has one already."""
+    if isinstance(predict_proba, CachedPredictProba):
+        return predict_proba
+    return CachedPredictProba(predict_proba)
 
 
 def predict_labels(classifier: CachedPredictProba, images: np.ndarray) -> np.ndarray:

@@ -28,7 +28,13 @@ class RequestsMasks:
         self._requests = {need: True for need in self.needs if need in ("masks", "valid")}
 
     def get_metadata_routing(self) -> MetadataRequest:
-        """Which metadata this scorer requests: its masks, unless told otherwise."""
+        """Say which metadata this scorer requests: its masks, unless told otherwise.
+
+        Returns
+        -------
+        MetadataRequest
+            As scikit-learn expects it.
+        """
         request = MetadataRequest(owner=type(self).__name__)
         for name, alias in self._requests.items():
             request.score.add_request(param=name, alias=alias)
@@ -44,7 +50,8 @@ class RequestsMasks:
 
         Returns
         -------
-        self
+        scorer
+            The same object.
         """
         unknown = set(requests) - set(self._requests)
         if unknown:
@@ -67,6 +74,17 @@ class ExplanationScorer(RequestsMasks):
     Made by :func:`get_scorer` and :func:`make_explanation_scorer`.  Call it as
     ``scorer(estimator, X, y, masks=M)``, or pass it as ``scoring=`` to scikit-learn with
     ``sklearn.set_config(enable_metadata_routing=True)`` and ``params={"masks": M}``.
+
+    Parameters
+    ----------
+    func : callable
+        ``func(explanation, **needed) -> float``.
+    name : str
+        Name in error messages.
+    needs : tuple of {"masks", "valid", "y", "predict_proba"}
+        What `func` takes as keyword arguments.
+    sign : {1, -1}
+        -1 if less is better for `func`.
 
     Examples
     --------
@@ -100,6 +118,7 @@ class ExplanationScorer(RequestsMasks):
         Returns
         -------
         float
+            The score, with its sign changed if less is better for the function.
 
         Raises
         ------
@@ -107,9 +126,9 @@ class ExplanationScorer(RequestsMasks):
             If something that the score needs is missing or does not fit the images.
         """
         images = ExplainedImages(estimator, X, y, masks, valid, asked_by=repr(self))
-        return self.score(images)
+        return self._score(images)
 
-    def score(self, images: ExplainedImages) -> float:
+    def _score(self, images: ExplainedImages) -> float:
         """Score images that other scorers may have had explained already."""
         wanted = images.require(self.needs)
         return float(self.sign * self.func(images.explanation, **wanted))
@@ -159,7 +178,7 @@ class ExplanationScorers(RequestsMasks):
         scores = {}
         for name, scorer in self.scorers.items():
             if isinstance(scorer, ExplanationScorer):
-                scores[name] = scorer.score(images)
+                scores[name] = scorer._score(images)
             else:
                 answering = images.answers if name in self._answered else estimator
                 scores[name] = float(scorer(answering, X, y))
@@ -199,6 +218,7 @@ def make_explanation_scorer(
     Returns
     -------
     ExplanationScorer
+        Its sign is changed if less is better for `func`.
 
     Raises
     ------
@@ -257,7 +277,12 @@ def get_scorer(name: str) -> ExplanationScorer:
 
 
 def get_scorer_names() -> list[str]:
-    """Names that :func:`get_scorer` knows, sorted.
+    """List the names that :func:`get_scorer` knows.
+
+    Returns
+    -------
+    list of str
+        Sorted.
 
     Examples
     --------

@@ -53,6 +53,7 @@ def n_selected_regions(
     Returns
     -------
     float, or ndarray of shape (n,), int
+        The mean over images, or one number per image.
 
     Examples
     --------
@@ -80,6 +81,7 @@ def n_empty_masks(pixel_masks: np.ndarray) -> int:
     Returns
     -------
     int
+        At least 0.
 
     Examples
     --------

@@ -154,7 +154,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "metrics/_localization.py",
+        "metrics/_arrays.py",
         "metrics/test_object_masks.py::test_ways_to_give_one_mask",
         {
             'allowed = check_object_masks(valid, n, (h, w), name="valid").reshape(n, -1)': 'allowed = ~check_object_masks(valid, n, (h, w), name="valid").reshape(n, -1)',

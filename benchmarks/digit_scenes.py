@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from p2pselect import presets
-from p2pselect.reproduction import Plan, Scale, Training, run
-from p2pselect.reproduction._scales import MAIN
+from p2pselect.reproduction import Plan, Suite, Variant, run_suite
+from p2pselect.reproduction._paper_suites import MAIN
 
 EPOCHS = {
     "p2p": 28,
@@ -37,12 +37,12 @@ EPOCHS = {
 #: Their faithful and their repaired setting, where that is not the default; the lattice at the
 #: density of the paper's data sets of pasted objects; and COMET-1's other reading.
 BOTH_WAYS = (
-    Training("blackbox_pixel", "tau20", {"tau": 0.2}),
-    Training("comet1", "after", {"inversion": "after"}),
-    Training("diet", "released", {"convergence": "loss", "mask_step": 0.003}),
-    Training("rbaem", "repaired", {"center": "softargmax", "sigma_range": (0.16, 0.34)}),
+    Variant("blackbox_pixel", "tau20", {"tau": 0.2}),
+    Variant("comet1", "after", {"inversion": "after"}),
+    Variant("diet", "released", {"convergence": "loss", "mask_step": 0.003}),
+    Variant("rbaem", "repaired", {"center": "softargmax", "sigma_range": (0.16, 0.34)}),
 )
-SCALE = Scale(
+SUITE = Suite(
     name="digit_scenes",
     plans={
         "digit_scenes": Plan(
@@ -61,7 +61,7 @@ SCALE = Scale(
             tau=0.11,
         )
     },
-    trainings=(*MAIN, *BOTH_WAYS),
+    variants=(*MAIN, *BOTH_WAYS),
     certainty_thresholds=(),
     n_curve_images=50,
 )
@@ -140,27 +140,27 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", help="default: all")
     parser.add_argument("--n-jobs", type=int, default=2)
     options = parser.parse_args()
-    records = run(
-        SCALE,
+    store = run_suite(
+        SUITE,
         options.out,
         methods=options.methods,
         seeds=options.seeds,
         n_jobs=options.n_jobs,
-        tell=print,
+        log=print,
     )
     rows: dict[str, dict[str, float]] = {}
-    for training in SCALE.trainings:
-        cells = [
-            record
-            for record in records.all()
-            if (record.cell.method, record.cell.setting) == (training.method, training.setting)
-            and not record.failed
+    for variant in SUITE.variants:
+        results = [
+            result
+            for result in store.results()
+            if (result.trial.method, result.trial.setting) == (variant.method, variant.setting)
+            and not result.failed
         ]
-        if not cells:
+        if not results:
             continue
-        row: dict[str, float] = {"seeds": len(cells)}
+        row: dict[str, float] = {"seeds": len(results)}
         for kind, prefix in ((NATIVE, ""), (MATCHED, "matched_")):
-            of_kind = [cell.scores[view(training.setting, kind)] for cell in cells]
+            of_kind = [result.scores[view(variant.setting, kind)] for result in results]
             for name in (
                 "accuracy",
                 "localization",
@@ -171,9 +171,9 @@ def main() -> None:
                 values = [scores[name] for scores in of_kind]
                 row[prefix + name] = float(np.mean(values))
                 row[f"{prefix}{name}_std"] = float(np.std(values))
-        native = [cell.scores[training.setting] for cell in cells]
+        native = [result.scores[variant.setting] for result in results]
         row["fit_cpu_seconds"] = max(scores["fit_cpu_seconds"] for scores in native)
-        rows[training.name] = row
+        rows[variant.name] = row
     print(
         "\n| method | accuracy | binary mask | localization | random | centre | kept | CPU s |"
     )

@@ -106,27 +106,6 @@ NOT_YET = set(
     p2pselect.regions.n_regions
     p2pselect.regions.region_areas
     p2pselect.regions.relabel
-    p2pselect.reproduction.Cell.from_key
-    p2pselect.reproduction.Plan.estimator
-    p2pselect.reproduction.Record
-    p2pselect.reproduction.Record.rows
-    p2pselect.reproduction.Records.about
-    p2pselect.reproduction.Records.all
-    p2pselect.reproduction.Records.example_path
-    p2pselect.reproduction.Records.model_path
-    p2pselect.reproduction.Records.read
-    p2pselect.reproduction.Records.rows
-    p2pselect.reproduction.Records.truth_path
-    p2pselect.reproduction.Records.write
-    p2pselect.reproduction.Row
-    p2pselect.reproduction.Scale
-    p2pselect.reproduction.Scale.cells
-    p2pselect.reproduction.Scale.described
-    p2pselect.reproduction.Scale.requirements
-    p2pselect.reproduction.read_csv
-    p2pselect.reproduction.run
-    p2pselect.reproduction.write_csv
-    p2pselect.reproduction.write_report
     p2pselect.testing.FlatRows.fit
     p2pselect.testing.FlatRows.partial_fit
     p2pselect.testing.image_classifier_checks

@@ -12,9 +12,8 @@ from recorded import RESULTS
 from sphinx.util.docutils import SphinxDirective
 
 from p2pselect.reproduction._claims import claims
-from p2pselect.reproduction._longform import read_csv
-from p2pselect.reproduction._rendering import shown
-from p2pselect.reproduction._results import Results
+from p2pselect.reproduction._scores import Results, read_scores
+from p2pselect.reproduction._table_formats import shown
 from p2pselect.reproduction._tables import Table, tables
 
 MARKS = {"best": nodes.strong, "second": nodes.emphasis}
@@ -31,7 +30,7 @@ class FromValues(SphinxDirective):
         self.env.note_dependency(str(file))
         if not file.is_file():
             return [nodes.paragraph(text="No figures are recorded yet.")]
-        return self.command() + self.show(Results(read_csv(file)))
+        return self.command() + self.show(Results(read_scores(file)))
 
     def command(self) -> list[nodes.Node]:
         said = self.options.get("command")

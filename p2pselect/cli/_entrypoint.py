@@ -10,7 +10,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from p2pselect import __version__
-from p2pselect.cli import _bench, _demo, _evaluate, _explain, _fit, _info, _predict, _regions
+from p2pselect.cli import (
+    _demo,
+    _evaluate,
+    _explain,
+    _fit,
+    _info,
+    _predict,
+    _regions,
+    _reproduce,
+)
 from p2pselect.cli._arguments import Parser
 from p2pselect.exceptions import P2PSelectError, P2PSelectWarning
 
@@ -21,7 +30,7 @@ COMMANDS = {
     "predict": _predict,
     "explain": _explain,
     "regions": _regions,
-    "bench": _bench,
+    "reproduce": _reproduce,
     "info": _info,
 }
 _EXIT_CODES = """exit codes:

@@ -1,24 +1,23 @@
-"""The paper's tables and figures as a program: cells, a runner, records, tables, figures."""
+"""The paper's evaluation as a program: suites, a runner, results on disk, tables, figures."""
 
-from p2pselect.reproduction._cells import Cell
-from p2pselect.reproduction._experiments import Plan, Scale, Training
-from p2pselect.reproduction._longform import read_csv, write_csv
-from p2pselect.reproduction._page import write_report
-from p2pselect.reproduction._records import Record, Records, Row
-from p2pselect.reproduction._runner import run
-from p2pselect.reproduction._scales import SCALES
+from p2pselect.reproduction._paper_suites import SUITES
+from p2pselect.reproduction._report import write_report
+from p2pselect.reproduction._run_store import RunStore, TrialResult
+from p2pselect.reproduction._runner import run_suite
+from p2pselect.reproduction._scores import Score, read_scores, write_scores
+from p2pselect.reproduction._suite import Plan, Suite, Trial, Variant
 
 __all__ = [
-    "SCALES",
-    "Cell",
+    "SUITES",
     "Plan",
-    "Record",
-    "Records",
-    "Row",
-    "Scale",
-    "Training",
-    "read_csv",
-    "run",
-    "write_csv",
+    "RunStore",
+    "Score",
+    "Suite",
+    "Trial",
+    "TrialResult",
+    "Variant",
+    "read_scores",
+    "run_suite",
     "write_report",
+    "write_scores",
 ]

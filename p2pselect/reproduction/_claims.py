@@ -1,7 +1,7 @@
-"""The paper's claims, each held against the results: what holds, and with which numbers.
+"""The paper's claims, each compared with the results: whether it holds, and with what numbers.
 
-A claim is a difference that has to be above 0.  It is decided by the 95 % interval of the mean
-difference over the seeds, paired by seed: one that covers 0 decides nothing.
+A claim is a difference that has to be above 0.  The 95 % interval of its mean over the seeds
+decides, paired by seed; an interval that contains 0 leaves the claim undecided.
 """
 
 from __future__ import annotations
@@ -14,24 +14,13 @@ import numpy as np
 from scipy.stats import t as student_t
 
 from p2pselect.reproduction._measure import FIXED, MATCHED
-from p2pselect.reproduction._results import LABELS, Results
+from p2pselect.reproduction._scores import Results, label
 
 YES, NO, OPEN = "yes", "no", "not decided"
 
 
 class Claim(NamedTuple):
-    """A claim on one data set.
-
-    Attributes
-    ----------
-    dataset : str
-    words : str
-        What is claimed.
-    verdict : {"yes", "no", "not decided"}
-        Whether the results say so.
-    numbers : str
-        The means that decide, and the difference with its interval.
-    """
+    """A claim on one data set, its verdict, and the numbers that decide it."""
 
     dataset: str
     words: str
@@ -40,36 +29,19 @@ class Claim(NamedTuple):
 
 
 def claims(results: Results) -> list[Claim]:
-    """Every claim that there are results for.
-
-    Parameters
-    ----------
-    results : Results
-
-    Returns
-    -------
-    list of Claim
-    """
-    made = []
-    for dataset in results.datasets:
-        for words, check in _CLAIMS:
-            found = check(results, dataset)
-            if found is not None:
-                made.append(Claim(dataset, words, *found))
-    return made
+    """Every claim that there are results for."""
+    return [
+        Claim(dataset, words, *found)
+        for dataset in results.datasets
+        for words, check in _CLAIMS
+        if (found := check(results, dataset)) is not None
+    ]
 
 
 def interval(differences: Iterable[float]) -> tuple[float, float, float]:
     """Mean of differences, one per seed, and the ends of its 95 % interval (Student's t).
 
-    Parameters
-    ----------
-    differences : iterable of float
-
-    Returns
-    -------
-    tuple of float
-        Mean, low, high; one seed alone has an interval without ends.
+    The interval of a single seed has no ends.
 
     Examples
     --------
@@ -110,13 +82,13 @@ def _interval_words(differences: list[float]) -> str:
     return f"{100 * mean:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
 
 
-def _against(a: _Seeds, b: _Seeds, of: str = "", margin: float = 0.0) -> _Found:
+def _above(a: _Seeds, b: _Seeds, comment: str = "", margin: float = 0.0) -> _Found:
     """Whether ``a`` is above ``b`` less a margin, over the seeds that both have."""
     differences = _paired(a, b)
     if not differences:
         return None
     _, low, high = interval([d + margin for d in differences])
-    numbers = f"{_percent(_mean(a))} against {_percent(_mean(b))}{of}"
+    numbers = f"{_percent(_mean(a))} versus {_percent(_mean(b))}{comment}"
     return _verdict(low, high), f"{numbers}; {_interval_words(differences)}"
 
 
@@ -125,7 +97,7 @@ def _as_accurate(results: Results, dataset: str) -> _Found:
         results.by_seed(dataset, method, "default", "accuracy")
         for method in ("p2p", "blackbox")
     )
-    return _against(p2p, blackbox, margin=0.02)
+    return _above(p2p, blackbox, margin=0.02)
 
 
 def _sparse(results: Results, dataset: str) -> _Found:
@@ -146,30 +118,32 @@ def _best(metric: str, setting: str, binary_only: bool) -> Callable[[Results, st
             masked = method != "blackbox" and (
                 not binary_only or (binary is not None and binary.mean == 1)
             )
-            # Of answers that are no better than a constant, any mask is faithful.
+            # Any mask is faithful to answers that are no better than a constant one.
             learned = metric == "localization" or results.has_learned(dataset, method)
             if values and masked and learned:
                 scores[method] = values
         if "p2p" not in scores or len(scores) < 2:
             return None
         best = max((m for m in scores if m != "p2p"), key=lambda m: _mean(scores[m]))
-        return _against(scores["p2p"], scores[best], f" of {LABELS.get(best, best)}")
+        return _above(scores["p2p"], scores[best], f" ({label(best)})")
 
     return check
 
 
 def _with_delta(metric: str, sign: int) -> Callable[[Results, str], _Found]:
     def check(results: Results, dataset: str) -> _Found:
-        settings = [s for s in results.settings(dataset, "p2p") if s.startswith("delta=")]
-        seeds = [results.by_seed(dataset, "p2p", setting, metric) for setting in settings]
-        seeds = [values for values in seeds if values]
+        seeds = [
+            values
+            for setting in results.certainty_thresholds(dataset)
+            if (values := results.by_seed(dataset, "p2p", setting, metric))
+        ]
         steps = [_paired(b, a) for a, b in pairwise(seeds)]
         if not steps or not all(steps):
             return None
         verdicts = {_verdict(*interval([sign * d for d in step])[1:]) for step in steps}
         verdict = NO if NO in verdicts else OPEN if OPEN in verdicts else YES
         ends = _interval_words(_paired(seeds[-1], seeds[0]))
-        return verdict, f"{_percent(*map(_mean, seeds))}; last less first {ends}"
+        return verdict, f"{_percent(*map(_mean, seeds))}; last minus first {ends}"
 
     return check
 
@@ -180,7 +154,7 @@ def _dynamic(results: Results, dataset: str) -> _Found:
     dynamic, fixed = (results.by_seed(dataset, "p2p", s, "accuracy") for s in kinds)
     if not all(kept):
         return None
-    return _against(dynamic, fixed, f" (kept {_percent(*map(_mean, kept))})")
+    return _above(dynamic, fixed, f" (kept {_percent(*map(_mean, kept))})")
 
 
 def _watershed(results: Results, dataset: str) -> _Found:
@@ -193,25 +167,23 @@ def _watershed(results: Results, dataset: str) -> _Found:
     _, low, high = interval(differences)
     within, beyond = -0.03 <= low and high <= 0.03, low > 0.03 or high < -0.03
     both = {seed: slic[seed] for seed in slic if seed in watershed}
-    numbers = f"{_percent(_mean(watershed))} against {_percent(_mean(both))}"
-    return (
-        YES if within else NO if beyond else OPEN,
-        f"{numbers}; {_interval_words(differences)}",
-    )
+    numbers = f"{_percent(_mean(watershed))} versus {_percent(_mean(both))}"
+    verdict = YES if within else NO if beyond else OPEN
+    return verdict, f"{numbers}; {_interval_words(differences)}"
 
 
 _CLAIMS: tuple[tuple[str, Callable[[Results, str], _Found]], ...] = (
     ("P2P is at most 2 points less accurate than the black box", _as_accurate),
     ("P2P keeps at most 40 % of the pixels", _sparse),
     (
-        "at the same kept area, P2P localizes best of all methods",
+        "with the same kept area, P2P localizes best of all methods",
         _best("localization", MATCHED, binary_only=False),
     ),
     ("accuracy rises with the certainty threshold", _with_delta("accuracy", 1)),
     ("the kept fraction rises with the certainty threshold", _with_delta("kept_fraction", 1)),
     ("localization falls with the certainty threshold", _with_delta("localization", -1)),
-    ("dynamic tau is more accurate than one tau that keeps as much", _dynamic),
-    ("accuracy on watershed regions is within 3 points of that on SLIC's", _watershed),
+    ("a dynamic tau is more accurate than one tau that keeps as much", _dynamic),
+    ("accuracy with watershed regions is within 3 points of SLIC's", _watershed),
     (
         "P2P has the largest insertion area of all methods with binary masks",
         _best("insertion_fidelity", "default", binary_only=True),
@@ -220,16 +192,7 @@ _CLAIMS: tuple[tuple[str, Callable[[Results, str], _Found]], ...] = (
 
 
 def to_markdown(made: Iterable[Claim]) -> str:
-    """The claims as a pipe table.
-
-    Parameters
-    ----------
-    made : iterable of Claim
-
-    Returns
-    -------
-    str
-    """
-    lines = ["| data | claim | holds | per cent |", "|---|---|---|---|"]
+    """The claims as a pipe table."""
+    lines = ["| data | claim | holds | percent |", "|---|---|---|---|"]
     lines += [f"| {c.dataset} | {c.words} | {c.verdict} | {c.numbers} |" for c in made]
     return "\n".join(lines) + "\n"

@@ -1,29 +1,31 @@
 """Everything that is measured of a fitted classifier on the test images.
 
-What matters at prediction only is measured of one trained model: every certainty threshold,
-fixed tau at the kept fraction that each of them leads to, and the matched kept fraction.
+What matters only at prediction is measured on one trained model: each certainty threshold, the
+fixed tau that keeps as much as each of them does, and the kept fraction that all methods share.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from p2pselect import metrics
 from p2pselect.explanations._explanation import Explanation
 from p2pselect.metrics._object_masks import check_object_masks
-from p2pselect.reproduction._cells import DEFAULT
-from p2pselect.reproduction._splits import Split
-from p2pselect.reproduction._tally import Tally
+from p2pselect.reproduction._split import Split
+from p2pselect.reproduction._suite import DEFAULT
 
-#: Images that are explained at once.
+GRID = np.array(metrics.PAPER_GRID)
+#: Number of images that are explained at a time.
 BLOCK = 128
-#: Test images whose explanations are kept, to be drawn.
+#: Number of test images whose explanations are kept, to be drawn.
 N_EXAMPLES = 12
-#: Settings at prediction: binary masks of the common kept fraction; one tau for all images,
-#: which keeps as much on average as P2P's search does.
+#: Views of a model: binary masks of the kept fraction that all methods share; and one tau for
+#: all images, which keeps as much on average as P2P's search does.
 MATCHED, FIXED = "matched", "fixed"
 #: The second fixed tau of the paper's figure 4.
 STRONG_TAU = 0.2
@@ -32,48 +34,47 @@ STRONG_TAU = 0.2
 View = Callable[[Any, Any, Mapping[str, Explanation]], Explanation]
 
 
-@dataclass(frozen=True)
-class Measured:
-    """Scores by setting, and explanations of the first images.
-
-    Parameters
-    ----------
-    scores : dict of str to dict of str to float
-        By setting, then by metric.
-    tau : float
-        Kept fraction of the setting "matched".
-    examples : Explanation
-    target : ndarray of shape (n,)
-        Labels of the examples.
-    masks : ndarray of shape (n, h, w), bool, or None
-        Their object masks.
-    """
-
-    scores: dict[str, dict[str, float]]
-    tau: float
-    examples: Explanation
-    target: np.ndarray
-    masks: np.ndarray | None
-
-
 def at_threshold(delta: float) -> str:
-    """Setting of a certainty threshold: ``delta=080``."""
+    """The view at a certainty threshold: ``delta=080``."""
     return f"delta={round(100 * delta):03d}"
 
 
+def threshold_of(view: str) -> float:
+    """The certainty threshold, or tau, in the name of a view: 0.8 of ``delta=080``."""
+    return int(view.rpartition("=")[2]) / 100
+
+
 def at_kept(delta: float) -> str:
-    """Setting of one tau for all images, at the kept fraction of a certainty threshold."""
+    """The view with one tau for all images that keeps as much as a certainty threshold does."""
     return f"{FIXED}-{at_threshold(delta)}"
 
 
 def at_tau(tau: float) -> str:
-    """Setting of one tau for all images: ``tau=020``."""
+    """The view with one tau for all images: ``tau=020``."""
     return f"tau={round(100 * tau):03d}"
 
 
-def inside(setting: str, view: str) -> str:
-    """Name of a view of a cell: that of the view alone, for the default."""
+def view_of(setting: str, view: str) -> str:
+    """The name that scores are filed under: that of the view alone for the default setting."""
+    if not view:
+        return setting
     return view if setting == DEFAULT else f"{setting}:{view}"
+
+
+def curve_point(curve: str, fraction: float) -> str:
+    """The metric of one point of a curve: ``insertion@0.05``."""
+    return f"{curve}@{fraction:.2f}"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Scores by view and metric, and the explanations, labels and masks of a few images."""
+
+    scores: dict[str, dict[str, float]]
+    tau: float  # the kept fraction of the view "matched"
+    examples: Explanation
+    target: np.ndarray
+    masks: np.ndarray | None
 
 
 def measure(
@@ -87,29 +88,13 @@ def measure(
 ) -> Measured:
     """Measure a fitted classifier.
 
-    Parameters
-    ----------
-    clf : fitted estimator
-        With ``explain`` and ``predict_proba_masked``.
-    test : Split
-    tau : float or None
-        Kept fraction at which methods are compared; None for that of `clf` itself,
-        rounded to whole per cent.
-    setting : str, default="default"
-        What the scores of `clf` as it is are filed under.  Only the default is swept over
-        certainty thresholds and fixed tau.
-    certainty_thresholds : tuple of float
-        Used where ``clf.tau`` is "dynamic".
-    n_curve_images : int, default=200
-        Images for insertion, deletion and other scores that need many predictions.
-
-    Returns
-    -------
-    Measured
+    The methods are compared at the kept fraction ``tau``; None stands for that of ``clf``
+    itself, rounded to whole percent.  Only the default setting is measured at the
+    ``certainty_thresholds`` and at a fixed tau, and only if it searches for tau.
     """
     gauge = _Gauge(clf, test, n_curve_images)
     if clf.tau != "dynamic":
-        hard = inside(setting, MATCHED)
+        hard = view_of(setting, MATCHED)
         gauge.look({setting: _native, hard: _hardened}, curves={setting, hard})
         return gauge.measured(tau or float(clf.tau))
     sweep = certainty_thresholds if setting == DEFAULT else ()
@@ -119,7 +104,7 @@ def measure(
     )
     kept = {name: tally.mean("kept_fraction") for name, tally in gauge.tallies.items()}
     tau = tau or max(round(float(kept[setting]), 2), 0.01)
-    matched, fixed = inside(setting, MATCHED), inside(setting, FIXED)
+    matched, fixed = view_of(setting, MATCHED), view_of(setting, FIXED)
     views = {matched: _within_budget(tau), fixed: _fixed(gauge.tau_keeping(kept[setting]))}
     if setting == DEFAULT:
         views[at_tau(STRONG_TAU)] = _fixed(STRONG_TAU)
@@ -130,7 +115,7 @@ def measure(
 
 
 class _Gauge:
-    """Goes over the test images block by block, so that few of them are in memory."""
+    """Goes over the test images block by block, so that only one block is in memory."""
 
     def __init__(self, clf: Any, test: Split, n_curve_images: int):
         self.clf = clf
@@ -161,7 +146,7 @@ class _Gauge:
                     self.tallies[name].add_curves(exp[:left], some, predict_proba)
 
     def tau_keeping(self, kept: float) -> float:
-        """The fixed tau of the default's search that keeps so much on average."""
+        """The fixed tau at which the default's search keeps this fraction on average."""
         first = next(iter(self.tallies.values()))
         assert self.examples is not None
         grid = self.examples[0].path_tau
@@ -182,24 +167,101 @@ class _Gauge:
         return check_object_masks(masks, len(exp), (h, w))
 
 
+class Tally:
+    """The scores of one view, gathered block by block and averaged at the end."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, list[np.ndarray]] = defaultdict(list)
+
+    def add(self, exp: Explanation, target: np.ndarray, masks: np.ndarray | None) -> None:
+        """Add scores that need nothing but the explanation."""
+        self._append(
+            accuracy=exp.predicted == target,
+            _target=np.searchsorted(exp.classes, target),
+            certainty=exp.certainty,
+            certainty_reached=exp.certainty_reached,
+            kept_fraction=exp.kept_fraction,
+            empty=~exp.region_masks.any(axis=1),
+            expected_kept_fraction=exp.expected_kept_fraction,
+            n_selected_regions=exp.region_masks.sum(axis=1),
+            binary_input=np.full(len(exp), exp.soft_region_masks is None),
+        )
+        if masks is not None:
+            kept = exp.pixel_masks
+            each: dict[str, Any] = {"per_image": True}
+            self._append(
+                localization=metrics.localization_score(kept, masks, **each),
+                mask_iou=metrics.mask_iou_score(kept, masks, **each),
+                mask_recall=metrics.mask_recall_score(kept, masks, **each),
+                pointing_game=metrics.pointing_game_score(exp.heat_maps, masks, **each),
+                random_localization=metrics.random_localization(masks, **each),
+                center_localization=metrics.center_localization(kept, masks, **each),
+            )
+        if exp.path_counts is not None:
+            areas = np.take_along_axis(exp.region_areas, exp.ranking, axis=1)
+            used = np.pad(areas.cumsum(axis=1), ((0, 0), (1, 0))) / exp.regions[0].size
+            self._append(_path=np.take_along_axis(used, exp.path_counts, axis=1))
+
+    def add_curves(
+        self,
+        exp: Explanation,
+        masks: np.ndarray | None,
+        predict_proba: Callable[[np.ndarray], np.ndarray],
+    ) -> None:
+        """Add scores that need many predictions, or all images at once."""
+        model = metrics.CachedPredictProba(predict_proba)
+        self._append(
+            insertion=metrics.insertion_fidelity_curve(exp, model).per_image,
+            deletion=metrics.deletion_fidelity_curve(exp, model).per_image,
+            full_image_agreement=np.full(len(exp), metrics.full_image_agreement(exp, model)),
+            complement_disagreement=np.full(
+                len(exp), metrics.complement_disagreement(exp, model)
+            ),
+        )
+        if masks is not None:
+            self._append(_heat=exp.heat_maps, _objects=masks)
+
+    def mean(self, name: str) -> Any:
+        """Mean over the images that have the score, along the first axis."""
+        values = self._all(name)
+        return np.nanmean(values, axis=0) if not np.isnan(values).all() else np.nan
+
+    def scores(self) -> dict[str, float]:
+        """Means, areas and points of curves; whatever is undefined is left out."""
+        found: dict[str, float] = {}
+        for name in self._parts:
+            if name in ("insertion", "deletion"):
+                mean = self.mean(name)
+                area = (mean[1:] + mean[:-1]) / 2 @ np.diff(GRID) / (GRID[-1] - GRID[0])
+                found[f"{name}_fidelity"] = area
+                found |= {curve_point(name, t): v for t, v in zip(GRID, mean, strict=True)}
+            elif not name.startswith("_"):
+                found[name] = self.mean(name)
+        _, images_of_class = np.unique(self._all("_target"), return_counts=True)
+        found["constant_accuracy"] = images_of_class.max() / images_of_class.sum()
+        certainty, correct = self._all("certainty"), self._all("accuracy") > 0
+        found["calibration_error"] = metrics.expected_calibration_error(correct, certainty)
+        found["aurc"] = metrics.aurc(correct, certainty)
+        if "_heat" in self._parts:
+            found["pixel_average_precision"] = metrics.pixel_average_precision_score(
+                self._all("_heat"), self._all("_objects") > 0
+            )
+        return {name: float(value) for name, value in found.items() if np.isfinite(value)}
+
+    def _append(self, **values: Any) -> None:
+        for name, value in values.items():
+            self._parts[name].append(np.asarray(value, dtype=np.float64))
+
+    def _all(self, name: str) -> np.ndarray:
+        return np.concatenate(self._parts[name])
+
+
 def tau_at(kept: float, curve: np.ndarray, grid: np.ndarray) -> float:
-    """The smallest tau at which a curve of mean kept fractions is ``kept``.
+    """The smallest tau at which a piecewise linear curve of mean kept fractions is ``kept``.
 
-    The curve may fall, or rise and fall: a selector with ``tau_input="additive"`` can learn
-    to show less where more is allowed.
-
-    Parameters
-    ----------
-    kept : float
-    curve : ndarray of shape (t,)
-        Kept fraction at every tau of the grid; linear between them.
-    grid : ndarray of shape (t,)
-        Increasing.
-
-    Returns
-    -------
-    float
-        Where the curve never is at ``kept``, the tau at which it comes closest.
+    The curve may fall, or rise and fall: a selector with ``tau_input="additive"`` can learn to
+    show less where more is allowed.  If the curve never reaches ``kept``, the result is the tau
+    of the increasing ``grid`` at which it comes closest.
 
     Examples
     --------
@@ -227,7 +289,7 @@ def _hardened(clf: Any, images: Any, seen: Mapping[str, Explanation]) -> Explana
 
 
 def _regions(seen: Mapping[str, Explanation]) -> np.ndarray | None:
-    """Regions that another view proposed already."""
+    """Regions that another view has already computed."""
     return next((exp.regions for exp in seen.values()), None)
 
 

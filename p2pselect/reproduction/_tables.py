@@ -1,8 +1,8 @@
-"""The paper's tables from results in long form: ours, and the paper's beside them.
+"""The paper's tables from results in long form: ours, and the paper's numbers beside them.
 
-Every table has the random and the centre row where it has localization.  Best is bold and
-second underlined among the methods that compete: not the black boxes, nor COMET-1, which
-shows its classifier everything that COMET hides.
+Every table of localization has rows for a random mask and a centered disc.  The best and the
+second best are marked among the methods that compete: not the black boxes, and not COMET-1,
+which shows its classifier everything that COMET hides.
 """
 
 from __future__ import annotations
@@ -10,28 +10,29 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
-from p2pselect.reproduction._measure import FIXED, MATCHED, STRONG_TAU, at_tau
+from p2pselect.reproduction._measure import (
+    FIXED,
+    MATCHED,
+    STRONG_TAU,
+    at_tau,
+    threshold_of,
+    view_of,
+)
 from p2pselect.reproduction._paper_numbers import PAPER_NUMBERS, PaperNumber
-from p2pselect.reproduction._records import Row
-from p2pselect.reproduction._results import LABELS, Entry, Results, threshold_of
+from p2pselect.reproduction._scores import Entry, Results, Score, label
 
 #: Upper bounds and controls, which do not compete.
 CONTROLS = ("blackbox", "blackbox_pixel", "comet1")
-#: Columns that say something of a method that has learned something.
+#: Columns that mean something only for a method that has learned something.
 FIDELITY = ("insertion", "deletion")
-REGIONS = {"default": "SLIC regions (default)", "watershed": "watershed regions"}
+_REGIONS = {"default": "SLIC regions (default)", "watershed": "watershed regions"}
+#: Metrics that the paper has numbers for in most tables.
+_IN_PAPER = ("accuracy", "localization")
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table.
-
-    Parameters
-    ----------
-    title : str
-    better : {1, -1, 0}
-        Whether greater or less is better; 0 marks nothing.
-    """
+    """A column; ``better`` is 1 or -1 if more or less is better, and 0 to mark nothing."""
 
     title: str
     better: int = 0
@@ -39,17 +40,10 @@ class Column:
 
 @dataclass
 class Line:
-    """A line of a table.
+    """A line of a table, with one entry for each column.
 
-    Parameters
-    ----------
-    label : str
-    entries : list of Entry, PaperNumber or None
-        One per column.
-    competes : bool, default=True
-        Whether its entries can be marked as best or second.
-    barred : collection of str, default=()
-        Titles of columns in which they cannot.
+    Its entries are marked as best or second only if it ``competes``, and not in the columns
+    whose titles are ``barred``.
     """
 
     label: str
@@ -60,18 +54,7 @@ class Line:
 
 @dataclass
 class Table:
-    """A table, independent of how it is written down.
-
-    Parameters
-    ----------
-    key : str
-        Name that is a file name.
-    title : str
-    columns : list of Column
-    lines : list of Line
-    note : str
-        What has to be known to read it.
-    """
+    """A table, independent of how it is written down; ``key`` is a valid file name."""
 
     key: str
     title: str
@@ -80,45 +63,31 @@ class Table:
     note: str = ""
 
     def marks(self, column: int) -> dict[int, str]:
-        """Lines whose entry in a column is the best or the second: "best", "second"."""
-        better = self.columns[column].better
-        if not better:
+        """Numbers of the lines that are "best" or "second" in a column."""
+        title, better = self.columns[column].title, self.columns[column].better
+        ranked = {
+            i: -better * round(entry.mean, 6)
+            for i, line in enumerate(self.lines)
+            if isinstance(entry := line.entries[column], Entry)
+            and line.competes
+            and title not in line.barred
+        }
+        if not better or len(ranked) < 2:
             return {}
-        entries = [(i, line.entries[column]) for i, line in enumerate(self.lines)]
-        ranked = sorted(
-            (-better * round(e.mean, 6), i)
-            for i, e in entries
-            if isinstance(e, Entry)
-            and self.lines[i].competes
-            and self.columns[column].title not in self.lines[i].barred
-        )
-        if len(ranked) < 2:
-            return {}
-        values = sorted({value for value, _ in ranked})
-        names = dict(zip(values, ("best", "second"), strict=False))
-        return {i: names[value] for value, i in ranked if value in names}
+        names = dict(zip(sorted({*ranked.values()}), ("best", "second"), strict=False))
+        return {i: names[value] for i, value in ranked.items() if value in names}
 
     def without_empty(self) -> Table:
-        """The same table without columns that hold nothing."""
+        """The same table without its empty columns."""
         full = [
             k for k in range(len(self.columns)) if any(line.entries[k] for line in self.lines)
         ]
         lines = [replace(line, entries=[line.entries[k] for k in full]) for line in self.lines]
-        return Table(self.key, self.title, [self.columns[k] for k in full], lines, self.note)
+        return replace(self, columns=[self.columns[k] for k in full], lines=lines)
 
 
 def tables(results: Results) -> list[Table]:
-    """All tables that there are results for.
-
-    Parameters
-    ----------
-    results : Results
-
-    Returns
-    -------
-    list of Table
-        By data set: methods, certainty thresholds, fixed tau, ablations.
-    """
+    """All tables that there are results for, by data set."""
     made = [
         build(results, dataset)
         for dataset in results.datasets
@@ -128,17 +97,7 @@ def tables(results: Results) -> list[Table]:
 
 
 def methods_table(results: Results, dataset: str) -> Table:
-    """All methods on one data set (the paper's tables 1, 2, 3 and 6).
-
-    Parameters
-    ----------
-    results : Results
-    dataset : str
-
-    Returns
-    -------
-    Table
-    """
+    """All methods on one data set (the paper's tables 1, 2, 3 and 6)."""
     asked = (
         (Column("accuracy", 1), "default", "accuracy"),
         (Column("accuracy, binary mask", 1), MATCHED, "accuracy"),
@@ -148,27 +107,26 @@ def methods_table(results: Results, dataset: str) -> Table:
         (Column("insertion", 1), "default", "insertion_fidelity"),
         (Column("deletion", -1), "default", "deletion_fidelity"),
     )
-    papers = ("accuracy", "localization")
     table = Table(
         f"methods.{dataset}",
         f"Methods on {dataset}",
-        [column for column, _, _ in asked] + [Column(f"{m} (paper)") for m in papers],
-        note="P2P searches its tau per image (accuracy, kept, localization); the others are "
-        "held to its mean kept fraction, as P2P itself is for the columns 'binary mask' and "
-        "'same area'. Insertion and deletion are areas under the curves, of what the "
-        "classifier sees; a method whose answers are closer to a constant one than to the most "
-        "accurate method's is not marked there, as any mask is faithful to a constant answer.",
+        [column for column, _, _ in asked] + _paper_columns(_IN_PAPER),
+        note="P2P searches for the tau of each image (accuracy, kept, localization); the other "
+        "methods are held to its mean kept fraction, and so is P2P itself in the columns "
+        "'binary mask' and 'same area'. Insertion and deletion are areas under the curves, for "
+        "what the classifier sees. They are not marked for a method whose answers are closer "
+        "to a constant one than to the most accurate method's, since any mask is faithful to a "
+        "constant answer.",
     )
     for method in results.methods(dataset):
         entries: list[Entry | PaperNumber | None] = [
             results.entry(dataset, method, setting, metric) for _, setting, metric in asked
         ]
         if any(entries):
-            entries += [PAPER_NUMBERS.get((dataset, method, "default", m)) for m in papers]
-            label = LABELS.get(method, method)
+            entries += _paper_entries(dataset, method, "default", _IN_PAPER)
             barred = () if results.has_learned(dataset, method) else FIDELITY
-            table.lines.append(Line(label, entries, method not in CONTROLS, barred))
-    for row, label in (("random", "random mask"), ("center", "centred disc")):
+            table.lines.append(Line(label(method), entries, method not in CONTROLS, barred))
+    for row, words in (("random", "random mask"), ("center", "centered disc")):
         entries = [
             results.entry(dataset, "p2p", setting, f"{row}_localization")
             if metric == "localization"
@@ -176,100 +134,69 @@ def methods_table(results: Results, dataset: str) -> Table:
             for _, setting, metric in asked
         ]
         if any(entries):
-            entries += [PAPER_NUMBERS.get((dataset, row, "default", m)) for m in papers]
-            table.lines.append(Line(label, entries, competes=False))
+            entries += _paper_entries(dataset, row, "default", _IN_PAPER)
+            table.lines.append(Line(words, entries, competes=False))
     return table
 
 
-_P2P = (
-    (Column("accuracy"), "accuracy"),
-    (Column("localization"), "localization"),
-    (Column("kept"), "kept_fraction"),
-    (Column("expected to be kept"), "expected_kept_fraction"),
-)
+_P2P_COLUMNS = {
+    "accuracy": Column("accuracy"),
+    "localization": Column("localization"),
+    "kept_fraction": Column("kept"),
+    "expected_kept_fraction": Column("expected kept"),
+}
 
 
 def threshold_table(results: Results, dataset: str) -> Table:
-    """P2P at several certainty thresholds (table 4).
-
-    Parameters
-    ----------
-    results : Results
-    dataset : str
-
-    Returns
-    -------
-    Table
-    """
-    papers = [(column, metric) for column, metric in _P2P if metric != "kept_fraction"]
+    """P2P at several certainty thresholds (table 4)."""
+    in_paper = [metric for metric in _P2P_COLUMNS if metric != "kept_fraction"]
     table = Table(
         f"thresholds.{dataset}",
         f"P2P at several certainty thresholds on {dataset}",
-        [column for column, _ in _P2P] + [Column(f"{c.title} (paper)") for c, _ in papers],
-        note="One trained model per seed; what is expected to be kept is the paper's p̄.",
+        [*_P2P_COLUMNS.values()]
+        + _paper_columns([_P2P_COLUMNS[metric].title for metric in in_paper]),
+        note="One trained model per seed; 'expected kept' is the paper's p̄.",
     )
-    for setting in results.settings(dataset, "p2p"):
-        if setting.startswith("delta="):
-            entries: list[Entry | PaperNumber | None] = [
-                results.entry(dataset, "p2p", setting, metric) for _, metric in _P2P
-            ]
-            entries += [PAPER_NUMBERS.get((dataset, "p2p", setting, m)) for _, m in papers]
-            table.lines.append(Line(f"δ = {threshold_of(setting):.2f}", entries))
+    for setting in results.certainty_thresholds(dataset):
+        entries: list[Entry | PaperNumber | None] = [
+            results.entry(dataset, "p2p", setting, metric) for metric in _P2P_COLUMNS
+        ]
+        entries += _paper_entries(dataset, "p2p", setting, in_paper)
+        table.lines.append(Line(f"δ = {threshold_of(setting):.2f}", entries))
     return table
 
 
 def fixed_table(results: Results, dataset: str) -> Table:
-    """Dynamic and fixed tau at the same mean kept fraction (figure 4).
-
-    Parameters
-    ----------
-    results : Results
-    dataset : str
-
-    Returns
-    -------
-    Table
-    """
-    both = [(c, m) for c, m in _P2P if m != "expected_kept_fraction"]
+    """A tau for each image beside one tau for all that keeps as much (figure 4)."""
+    metrics = [metric for metric in _P2P_COLUMNS if metric != "expected_kept_fraction"]
     table = Table(
         f"fixed.{dataset}",
         f"One tau for all images, or a tau for each, on {dataset}",
         [
-            Column(f"{column.title}, {kind}")
-            for column, _ in both
+            Column(f"{_P2P_COLUMNS[metric].title}, {kind}")
+            for metric in metrics
             for kind in ("dynamic", "fixed")
         ],
-        note="One trained model per seed; the fixed tau keeps on average what the search "
-        "for the certainty δ keeps.",
+        note="One trained model per seed; the fixed tau keeps on average what the search for "
+        "the certainty δ keeps.",
     )
     pairs = [
         (f"δ = {threshold_of(s):.2f}", s, f"{FIXED}-{s}")
-        for s in results.settings(dataset, "p2p")
-        if s.startswith("delta=")
+        for s in results.certainty_thresholds(dataset)
     ]
-    for label, dynamic, fixed in [*pairs, (f"τ = {STRONG_TAU:.2f}", "", at_tau(STRONG_TAU))]:
+    for words, dynamic, fixed in [*pairs, (f"τ = {STRONG_TAU:.2f}", "", at_tau(STRONG_TAU))]:
         entries: list[Entry | PaperNumber | None] = [
             results.entry(dataset, "p2p", setting, metric)
-            for _, metric in both
+            for metric in metrics
             for setting in (dynamic, fixed)
         ]
         if any(entries):
-            table.lines.append(Line(label, entries))
+            table.lines.append(Line(words, entries))
     return table
 
 
 def ablation_table(results: Results, dataset: str) -> Table:
-    """P2P and the other methods with one thing changed (table 5, and ours).
-
-    Parameters
-    ----------
-    results : Results
-    dataset : str
-
-    Returns
-    -------
-    Table
-    """
+    """P2P and the other methods with one thing changed (table 5, and ours)."""
     asked = (
         (Column("accuracy"), "", "accuracy"),
         (Column("kept"), "", "kept_fraction"),
@@ -277,20 +204,19 @@ def ablation_table(results: Results, dataset: str) -> Table:
         (Column("localization, same area"), MATCHED, "localization"),
         (Column("insertion"), "", "insertion_fidelity"),
     )
-    papers = ("accuracy", "localization")
     table = Table(
         f"ablations.{dataset}",
         f"One thing changed on {dataset}",
-        [column for column, _, _ in asked] + [Column(f"{m} (paper)") for m in papers],
+        [column for column, _, _ in asked] + _paper_columns(_IN_PAPER),
     )
-    counts = set()
+    n_seeds = set()
     for method in results.methods(dataset):
         changed = [
             setting
             for setting in results.settings(dataset, method)
-            if not setting.startswith(("delta=", "tau=", FIXED, MATCHED))
+            if setting != "default"
             and ":" not in setting
-            and setting != "default"
+            and not setting.startswith(("delta=", "tau=", FIXED, MATCHED))
         ]
         if not changed:
             continue
@@ -299,29 +225,34 @@ def ablation_table(results: Results, dataset: str) -> Table:
             for setting in changed
             for seed in results.by_seed(dataset, method, setting, "accuracy")
         }
+        # The default is compared on the seeds that the changed settings ran with.
         paired = Results(
-            Row(*key[:2], seed, *key[2:], value)
+            Score(*key[:2], seed, *key[2:], value)
             for key, values in results.values.items()
             for seed, value in values.items()
             if key[:2] == (dataset, method) and seed in seeds
         )
         for setting in ("default", *changed):
             entries: list[Entry | PaperNumber | None] = [
-                paired.entry(dataset, method, _view(setting, view), metric)
+                paired.entry(dataset, method, view_of(setting, view), metric)
                 for _, view, metric in asked
             ]
-            entries += [PAPER_NUMBERS.get((dataset, method, setting, m)) for m in papers]
-            name = f"{LABELS.get(method, method)}, {REGIONS.get(setting, setting)}"
+            entries += _paper_entries(dataset, method, setting, _IN_PAPER)
+            name = f"{label(method)}, {_REGIONS.get(setting, setting)}"
             table.lines.append(Line(name.replace("_", " "), entries))
-        counts.add(len(seeds))
+        n_seeds.add(len(seeds))
     table.note = (
-        f"Seeds: {', '.join(map(str, sorted(counts)))}. Those that only the default was run "
-        "with are left out of its means here."
+        f"Seeds: {', '.join(map(str, sorted(n_seeds)))}. Seeds that only the default was run "
+        "with do not count in its means here."
     )
     return table
 
 
-def _view(setting: str, view: str) -> str:
-    if not view:
-        return setting
-    return view if setting == "default" else f"{setting}:{view}"
+def _paper_columns(titles: Collection[str]) -> list[Column]:
+    return [Column(f"{title} (paper)") for title in titles]
+
+
+def _paper_entries(
+    dataset: str, method: str, setting: str, metrics: Collection[str]
+) -> list[PaperNumber | None]:
+    return [PAPER_NUMBERS.get((dataset, method, setting, metric)) for metric in metrics]

@@ -29,8 +29,8 @@ NUMBERS = [
     (["explain", "m", "x.jpg", "--html", "r.html"], "--certainty", ("0", "nan")),
     (["demo"], "--epochs", ("0",)),
     (["demo"], "--seed", ("-1",)),
-    (["bench", "paper", "--out", "o"], "--n-jobs", ("0", "-1")),
-    (["bench", "paper", "--out", "o"], "--seeds", ("-1",)),
+    (["reproduce", "run", "--out", "o"], "--n-jobs", ("0", "-1")),
+    (["reproduce", "run", "--out", "o"], "--seeds", ("-1",)),
 ]
 
 

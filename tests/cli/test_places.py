@@ -59,9 +59,9 @@ def tree(folder):
         ("info m", "--json", "folder", "is a folder"),
         ("demo", "--out", "file", "is a file, expected a folder"),
         ("demo", "--json", "folder", "is a folder"),
-        ("bench report run", "--out", "file", "is a file, expected a folder"),
-        ("bench report run", "--csv", "folder", "is a folder"),
-        ("bench paper --out o", "--csv", "folder", "is a folder"),
+        ("reproduce report run", "--out", "file", "is a file, expected a folder"),
+        ("reproduce report run", "--csv", "folder", "is a folder"),
+        ("reproduce run --out o", "--csv", "folder", "is a folder"),
     ],
 )
 def test_what_could_not_be_written_is_said_first(
@@ -189,7 +189,7 @@ def test_an_output_is_never_an_image_that_is_read(here, capsys, monkeypatch):
     [
         ("matplotlib", "demo"),
         ("matplotlib", "explain m images --png p"),
-        ("matplotlib", "bench report run"),
+        ("matplotlib", "reproduce report run"),
     ],
 )
 def test_a_missing_package_is_named_before_the_work(

@@ -1,4 +1,4 @@
-"""A scale of seconds: 32 pixels, one epoch, a few scenes."""
+"""A suite of seconds: 32 pixels, one epoch, a few scenes."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from p2pselect import SuperpixelTransformer, datasets, presets
-from p2pselect.reproduction import Plan, Scale
+from p2pselect.reproduction import Plan, Suite
 
 SETTINGS = {
     **presets.SMALL,
@@ -57,16 +57,16 @@ def table():
 
 
 @pytest.fixture
-def make_scale():
-    """A scale of one data set with these trainings."""
+def make_suite():
+    """A suite of one data set with these variants."""
 
-    def build(*trainings, **settings):
+    def build(*variants, **settings):
         plan = {"n_train": 32, "n_test": 20, "epochs": {"p2p": 1, "method": 1, "blackbox": 1}}
         for name in ("tau", "n_train", "n_test", "epochs", "changes"):
             if name in settings:
                 plan[name] = settings.pop(name)
         plan["settings"] = {**SETTINGS, **settings.pop("settings", {})}
         defaults = {"seeds": (0,), "n_ablation_seeds": 1, "n_curve_images": 8}
-        return Scale("tiny", {"tiny": Plan(**plan)}, trainings, **{**defaults, **settings})
+        return Suite("tiny", {"tiny": Plan(**plan)}, variants, **{**defaults, **settings})
 
     return build

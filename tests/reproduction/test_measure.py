@@ -13,9 +13,8 @@ from p2pselect import Explanation, P2PClassifier, datasets, metrics
 from p2pselect.images import as_images
 from p2pselect.methods import COMETClassifier
 from p2pselect.reproduction import _measure as module
-from p2pselect.reproduction._measure import measure
-from p2pselect.reproduction._splits import Split, load_split
-from p2pselect.reproduction._tally import Tally, curve_point
+from p2pselect.reproduction._measure import Tally, curve_point, measure
+from p2pselect.reproduction._split import Split, load_split
 
 SWEEP = (0.6, 0.9)
 

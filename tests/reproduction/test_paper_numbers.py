@@ -2,8 +2,8 @@
 
 import pytest
 
+from p2pselect.methods import METHODS
 from p2pselect.reproduction._paper_numbers import PAPER_NUMBERS, PaperNumber
-from p2pselect.reproduction._results import LABELS
 
 #: As the paper prints them: model, then mean and standard deviation; * for none.
 TABLE_1 = """
@@ -55,7 +55,7 @@ imagenet 80 68.70 * 48.31 | 90 69.82 * 56.85 | 95 70.12 * 63.04 | 99 70.23 * 72.
 imagenet9 80 87.13 77.97 15.22 | 90 91.02 75.77 18.91 | 95 92.79 73.73 22.42
 imagenet9 99 94.42 69.25 30.19
 """
-METHODS = {label: method for method, label in LABELS.items()} | {"Random": "random"}
+KEYS = {method.label: name for name, method in METHODS.items()} | {"Random": "random"}
 
 
 def printed(text):
@@ -75,7 +75,7 @@ def expected():
         (3, "localization", TABLE_3_LOCALIZATION),
     ):
         for dataset, (*name, mean, sd) in printed(text):
-            key = dataset, METHODS[" ".join(name)], "default", metric
+            key = dataset, KEYS[" ".join(name)], "default", metric
             found[key] = PaperNumber(float(mean), float(sd), table)
     for dataset, (delta, *values) in printed(TABLE_4):
         metrics = ("accuracy", "localization", "expected_kept_fraction")

@@ -7,27 +7,36 @@ import pytest
 from PIL import Image
 
 from p2pselect.exceptions import InputError
-from p2pselect.reproduction import Cell, Record, Records, Row, read_csv, run, write_report
-from p2pselect.reproduction._experiments import P2P, Training
-from p2pselect.reproduction._figures import curve_figure, examples, fixed_figure
-from p2pselect.reproduction._results import Results
-from p2pselect.reproduction._tally import GRID, curve_point
+from p2pselect.reproduction import (
+    RunStore,
+    Score,
+    Trial,
+    TrialResult,
+    read_scores,
+    run_suite,
+    write_report,
+)
+from p2pselect.reproduction._figures import curve_figure, fixed_figure
+from p2pselect.reproduction._measure import GRID, curve_point
+from p2pselect.reproduction._run_store import begin_run, read_examples
+from p2pselect.reproduction._scores import Results
+from p2pselect.reproduction._suite import P2P, Variant
 
 
 @pytest.fixture
-def finished(make_scale, table, tmp_path):
-    pixel = Training("blackbox_pixel", group="blackbox")
-    return run(make_scale(P2P, pixel), tmp_path / "run", table=table)
+def finished(make_suite, table, tmp_path):
+    pixel = Variant("blackbox_pixel", group="blackbox")
+    return run_suite(make_suite(P2P, pixel), tmp_path / "run", dataset_table=table)
 
 
 def test_everything_is_written(finished, tmp_path):
-    finished.write(Record(Cell("tiny", "comet", "default", 0), error="Trace <b>back</b>"))
+    finished.write(TrialResult(Trial("tiny", "comet", "default", 0), error="Trace <b>back</b>"))
     page = write_report(finished, tmp_path / "report")
     text = page.read_text(encoding="utf-8")
     names = {path.name for path in (tmp_path / "report").iterdir()}
     assert names == {
         "index.html", "figures", "tables.md", "tables.tex", "tables.csv", "claims.md",
-        "values.csv",
+        "scores.csv",
     }  # fmt: skip
     figures = {path.stem.partition(".")[2] for path in (page.parent / "figures").iterdir()}
     assert sorted(figures) == (
@@ -39,7 +48,7 @@ def test_everything_is_written(finished, tmp_path):
     assert "Failed: tiny.comet.default.0" in text
     assert "Trace &lt;b&gt;back" in text, "the traceback, as text"
     assert "1 failed" in text
-    assert read_csv(tmp_path / "report" / "values.csv")
+    assert read_scores(tmp_path / "report" / "scores.csv")
 
 
 def test_the_page_asks_nobody_for_anything(finished, tmp_path):
@@ -50,16 +59,16 @@ def test_the_page_asks_nobody_for_anything(finished, tmp_path):
 
 
 def test_nothing_to_report(tmp_path):
-    with pytest.raises(InputError, match="holds no run"):
-        write_report(Records(tmp_path / "nothing"), tmp_path / "report")
-    empty = Records(tmp_path)
-    empty.begin({"scale": {"name": "x"}, "started": "now", "versions": {}, "command": ""})
-    with pytest.raises(InputError, match="no results yet"):
+    with pytest.raises(InputError, match="does not hold a run"):
+        write_report(RunStore(tmp_path / "nothing"), tmp_path / "report")
+    empty = RunStore(tmp_path)
+    begin_run(empty, {"suite": {"name": "x"}, "started": "now", "versions": {}, "command": ""})
+    with pytest.raises(InputError, match="not have any results yet"):
         write_report(empty, tmp_path / "report")
 
 
 def test_curves_show_means_and_bands_of_the_seeds(finished):
-    rows = finished.rows()
+    rows = finished.long_form()
     more = [row._replace(seed=1, value=row.value / 2) for row in rows]
     results = Results([*rows, *more])
     ax = curve_figure(results, "tiny", "insertion").axes[0]
@@ -75,7 +84,7 @@ def test_curves_show_means_and_bands_of_the_seeds(finished):
 @pytest.mark.parametrize("method", ["blackbox", "bcos"])
 def test_what_never_learned_from_masked_images_has_no_curve(method):
     points = (curve_point("insertion", t) for t in GRID)
-    rows = [Row("tiny", method, 0, "default", point, 0.5) for point in points]
+    rows = [Score("tiny", method, 0, "default", point, 0.5) for point in points]
     assert curve_figure(Results(rows), "tiny", "insertion") is None
     shown = [row._replace(method="comet") for row in rows]
     assert curve_figure(Results(shown), "tiny", "insertion") is not None
@@ -83,4 +92,4 @@ def test_what_never_learned_from_masked_images_has_no_curve(method):
 
 def test_figures_without_results():
     assert fixed_figure(Results([]), "tiny") is None
-    assert examples(Records("nowhere"), Cell("tiny", "p2p", "default", 0)) is None
+    assert read_examples(RunStore("nowhere"), Trial("tiny", "p2p", "default", 0)) is None

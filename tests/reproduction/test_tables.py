@@ -5,10 +5,10 @@ import io
 
 import pytest
 
-from p2pselect.reproduction import Row
+from p2pselect.reproduction import Score
 from p2pselect.reproduction import _claims as claims
-from p2pselect.reproduction import _rendering as rendering
-from p2pselect.reproduction._results import Entry, Results
+from p2pselect.reproduction import _table_formats as formats
+from p2pselect.reproduction._scores import Entry, Results
 from p2pselect.reproduction._tables import (
     Column,
     Line,
@@ -24,7 +24,7 @@ from p2pselect.reproduction._tables import (
 def rows_of(dataset, method, setting, **metrics):
     """Rows from metric=(value of seed 0, value of seed 1, ...)."""
     return [
-        Row(dataset, method, seed, setting, metric, value)
+        Score(dataset, method, seed, setting, metric, value)
         for metric, values in metrics.items()
         for seed, value in enumerate(values)
     ]
@@ -66,7 +66,7 @@ def test_entry_is_mean_and_sample_deviation(results):
 
 def test_methods_are_in_the_papers_order_and_strangers_before_p2p():
     made = Results(
-        Row("d", method, 0, "default", "accuracy", 0.5)
+        Score("d", method, 0, "default", "accuracy", 0.5)
         for method in ("p2p", "mine", "comet", "blackbox")
     )
     assert made.methods("d") == ["blackbox", "comet", "mine", "p2p"]
@@ -95,11 +95,11 @@ def test_ties_share_their_rank_and_one_line_is_no_contest():
     assert Table("t", "t", [Column("x", 1)], lines[:1]).marks(0) == {}
 
 
-def test_random_and_centre_rows_are_always_there(results):
+def test_random_and_center_rows_are_always_there(results):
     lines = {line.label: line for line in methods_table(results, "d").lines}
     assert lines["random mask"].entries[3].mean == pytest.approx(0.12)
-    assert lines["centred disc"].entries[3].mean == pytest.approx(0.4)
-    assert lines["centred disc"].entries[4].mean == pytest.approx(0.35)
+    assert lines["centered disc"].entries[3].mean == pytest.approx(0.4)
+    assert lines["centered disc"].entries[4].mean == pytest.approx(0.35)
     assert lines["random mask"].entries[0] is None
 
 
@@ -107,14 +107,14 @@ def test_the_papers_numbers_stand_beside_those_of_its_data_sets_only(results):
     titles = [column.title for column in methods_table(results, "d").without_empty().columns]
     assert not any("paper" in title for title in titles)
     own = Results([row._replace(dataset="coco10") for row in ROWS])
-    text = rendering.to_markdown(methods_table(own, "coco10"))
+    text = formats.to_markdown(methods_table(own, "coco10"))
     line = next(line for line in text.splitlines() if line.startswith("| P2P"))
     assert "89.53 ± 0.89 | 47.01 ± 1.16" in line
     assert "25.47 ± 0.01" in next(x for x in text.splitlines() if "random mask" in x)
 
 
 def test_markdown(results):
-    text = rendering.to_markdown(methods_table(results, "d").without_empty())
+    text = formats.to_markdown(methods_table(results, "d").without_empty())
     lines = text.splitlines()
     assert lines[0] == "### Methods on d"
     assert "| P2P | <u>92.0 ± 2.0</u> | **80.0 ± 0.0** | 10.0 ± 0.0 | **80.0 ± 0.0** |" in text
@@ -122,7 +122,7 @@ def test_markdown(results):
 
 
 def test_latex(results):
-    text = rendering.to_latex(methods_table(results, "d").without_empty())
+    text = formats.to_latex(methods_table(results, "d").without_empty())
     assert r"\underline{92.0 $\pm$ 2.0} & \textbf{80.0 $\pm$ 0.0}" in text
     rows = [line for line in text.splitlines() if line.endswith(r"\\")]
     assert {row.count("&") for row in rows} == {6}
@@ -131,12 +131,12 @@ def test_latex(results):
 
 def test_html_is_escaped():
     table = Table("t", "a < b", [Column("x", 1)], [Line("<i>&", [Entry(0.5, None, 1)])])
-    text = rendering.to_html(table)
+    text = formats.to_html(table)
     assert "&lt;i&gt;&amp;" in text and "a &lt; b" in text and "<i>" not in text
 
 
 def test_csv_has_every_entry(results):
-    found = list(csv.DictReader(io.StringIO(rendering.to_csv(tables(results)))))
+    found = list(csv.DictReader(io.StringIO(formats.to_csv(tables(results)))))
     p2p = next(r for r in found if (r["line"], r["column"]) == ("P2P", "accuracy"))
     assert (p2p["mean"], p2p["sd"], p2p["seeds"], p2p["mark"]) == (
         "0.92",
@@ -217,20 +217,20 @@ def test_claims_are_held_against_paired_intervals():
     found = held([*ROWS, *NEAR, *fixed])
     accurate = found["P2P is at most 2 points less accurate than the black box"]
     assert accurate.verdict == "not decided"
-    assert accurate.numbers == "92.0 against 99.0; -9.0, one seed"
+    assert accurate.numbers == "92.0 versus 99.0; -9.0, one seed"
     sparse = found["P2P keeps at most 40 % of the pixels"]
     assert (sparse.verdict, sparse.numbers) == ("yes", "10.0; [10.0, 10.0]")
-    best = found["at the same kept area, P2P localizes best of all methods"]
-    assert best.verdict == "not decided" and "of REAL-X; +10.0, one seed" in best.numbers
+    best = found["with the same kept area, P2P localizes best of all methods"]
+    assert best.verdict == "not decided" and "(REAL-X); +10.0, one seed" in best.numbers
     insertion = found["P2P has the largest insertion area of all methods with binary masks"]
     assert "REAL-X" in insertion.numbers, "COMET's masks are continuous"
     assert found["accuracy rises with the certainty threshold"].verdict == "yes"
     assert found["localization falls with the certainty threshold"].verdict == "yes"
-    dynamic = found["dynamic tau is more accurate than one tau that keeps as much"]
+    dynamic = found["a dynamic tau is more accurate than one tau that keeps as much"]
     # .11, .12, .13 by seed: t(2) = 4.303, standard error .01 / sqrt(3).
     assert dynamic.verdict == "yes"
-    assert dynamic.numbers == "92.0 against 80.0 (kept 10.0, 10.0); +12.0 [+9.5, +14.5]"
-    assert "accuracy on watershed regions is within 3 points of that on SLIC's" not in found
+    assert dynamic.numbers == "92.0 versus 80.0 (kept 10.0, 10.0); +12.0 [+9.5, +14.5]"
+    assert "accuracy with watershed regions is within 3 points of SLIC's" not in found
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_an_interval_that_covers_zero_decides_nothing(lead, verdict):
                  accuracy=[f + d for f, d in zip(fixed, lead, strict=True)]),
         *rows_of("d", "p2p", "fixed", accuracy=fixed, kept_fraction=fixed),
     ]  # fmt: skip
-    words = "dynamic tau is more accurate than one tau that keeps as much"
+    words = "a dynamic tau is more accurate than one tau that keeps as much"
     assert held(rows)[words].verdict == verdict
 
 
@@ -276,7 +276,7 @@ def test_a_claim_of_no_difference_needs_the_whole_interval_inside(difference, ve
             accuracy=[b + d for b, d in zip(base, difference, strict=True)],
         ),
     ]
-    words = "accuracy on watershed regions is within 3 points of that on SLIC's"
+    words = "accuracy with watershed regions is within 3 points of SLIC's"
     assert held(rows)[words].verdict == verdict
 
 

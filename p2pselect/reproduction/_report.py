@@ -7,15 +7,14 @@ import io
 import os
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from p2pselect.exceptions import InputError
 from p2pselect.reproduction import _claims as claims
-from p2pselect.reproduction import _rendering as rendering
+from p2pselect.reproduction import _table_formats as formats
 from p2pselect.reproduction._figures import figures
-from p2pselect.reproduction._longform import write_csv
-from p2pselect.reproduction._records import Record, Records
-from p2pselect.reproduction._results import Results
+from p2pselect.reproduction._run_store import RunStore, TrialResult, about_run
+from p2pselect.reproduction._scores import Results, write_scores
 from p2pselect.reproduction._tables import tables
 
 if TYPE_CHECKING:
@@ -37,15 +36,16 @@ img { max-width: 100% } pre { overflow-x: auto; background: #f4f4f4; padding: .6
 """
 
 
-def write_report(records: Records, folder: str | os.PathLike[str]) -> Path:
-    """Write tables, figures and one page with all of them.
+def write_report(store: RunStore, folder: str | os.PathLike[str]) -> Path:
+    """Write tables, figures, and one page that shows all of them.
 
     Parameters
     ----------
-    records : Records
+    store : RunStore
+        The results.
     folder : path-like
-        Gets ``index.html``, ``figures/*.png``, ``tables.md``, ``tables.tex``,
-        ``tables.csv``, ``claims.md`` and ``values.csv``.
+        Will contain ``index.html``, ``figures/*.png``, ``tables.md``, ``tables.tex``,
+        ``tables.csv``, ``claims.md`` and ``scores.csv``.
 
     Returns
     -------
@@ -55,90 +55,81 @@ def write_report(records: Records, folder: str | os.PathLike[str]) -> Path:
     Raises
     ------
     InputError
-        If there is no result yet.
+        If there are no results yet.
 
     Examples
     --------
-    >>> write_report(Records("small-run"), "small-run/report")  # doctest: +SKIP
+    >>> write_report(RunStore("small-run"), "small-run/report")  # doctest: +SKIP
     """
-    all_records, about = records.all(), records.about()
-    rows = records.rows()
-    if not all_records:
-        raise InputError(f"{records.folder} has no results yet")
-    results, folder = Results(rows), Path(folder)
+    about, trial_results, scores = about_run(store), store.results(), store.long_form()
+    if not trial_results:
+        raise InputError(f"{store.folder} does not have any results yet")
+    folder, results = Path(folder), Results(scores)
+    made, decided = tables(results), claims.claims(results)
     (folder / "figures").mkdir(parents=True, exist_ok=True)
-    made = tables(results)
-    held = claims.claims(results)
-    write_csv(rows, folder / "values.csv")
+    write_scores(scores, folder / "scores.csv")
     for name, text in (
-        ("tables.md", "\n".join(map(rendering.to_markdown, made))),
-        ("tables.tex", "\n".join(map(rendering.to_latex, made))),
-        ("tables.csv", rendering.to_csv(made)),
-        ("claims.md", claims.to_markdown(held)),
+        ("tables.md", "\n".join(map(formats.to_markdown, made))),
+        ("tables.tex", "\n".join(map(formats.to_latex, made))),
+        ("tables.csv", formats.to_csv(made)),
+        ("claims.md", claims.to_markdown(decided)),
     ):
         (folder / name).write_text(text, encoding="utf-8")
     parts = [
-        "<h1>p2pselect benchmark</h1>",
-        _about(about, all_records),
-        _failures(all_records),
+        "<h1>Reproduction of the paper</h1>",
+        _about(about, trial_results),
+        *(
+            f'<h2 class="no">Failed: {result.trial.key}</h2><pre>{escape(result.error)}</pre>'
+            for result in trial_results
+            if result.failed
+        ),
         "<h2>Claims</h2>",
-        _claims(held),
+        _claims(decided),
         "<h2>Tables</h2>",
-        "<p>Mean ± standard deviation over seeds. Bold is best and underlined second of the "
-        "methods that compete.</p>",
-        *map(rendering.to_html, made),
+        "<p>Mean ± standard deviation over seeds. Among the methods that compete, the best is "
+        "bold and the second best is underlined.</p>",
+        *map(formats.to_html, made),
         "<h2>Figures</h2>",
         *(
             _figure(figure, folder / "figures" / f"{name}.png")
-            for name, figure in figures(results, records)
+            for name, figure in figures(results, store)
         ),
     ]
-    page = (
+    index = folder / "index.html"
+    index.write_text(
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
         "img-src data:; style-src 'unsafe-inline'\">"
         '<meta name="viewport" content="width=device-width">'
-        f"<title>p2pselect benchmark</title><style>{_STYLE}</style>{''.join(parts)}</html>\n"
+        f"<title>p2pselect: the paper</title><style>{_STYLE}</style>{''.join(parts)}</html>\n",
+        encoding="utf-8",
     )
-    index = folder / "index.html"
-    index.write_text(page, encoding="utf-8")
     return index
 
 
-def _about(about: dict, records: list[Record]) -> str:
-    failed = sum(record.failed for record in records)
-    hours = sum(record.facts.get("seconds", 0) for record in records) / 3600
+def _about(about: dict[str, Any], results: list[TrialResult]) -> str:
+    failed = sum(result.failed for result in results)
+    hours = sum(result.facts.get("seconds", 0) for result in results) / 3600
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
     return (
-        f"<p>Scale <b>{escape(about['scale']['name'])}</b>, {len(records)} cells "
-        f"({failed} failed), {hours:.2f} hours of work in all, begun {about['started']}. "
+        f"<p>Suite <b>{escape(about['suite']['name'])}</b>, {len(results)} trials "
+        f"({failed} failed), {hours:.2f} hours of work in total, begun {about['started']}. "
         f"{escape(versions)}.</p><pre>{escape(about['command'])}</pre>"
     )
 
 
-def _failures(records: list[Record]) -> str:
-    return "".join(
-        f'<h2 class="no">Failed: {record.cell.key}</h2><pre>{escape(record.error)}</pre>'
-        for record in records
-        if record.failed
-    )
-
-
-_VERDICTS = {
-    claims.YES: "holds",
-    claims.NO: "<span class=no>does not hold</span>",
-    claims.OPEN: "is not decided",
-}
-
-
-def _claims(held: list[claims.Claim]) -> str:
+def _claims(decided: list[claims.Claim]) -> str:
+    verdicts = {
+        claims.YES: "holds",
+        claims.NO: "<span class=no>does not hold</span>",
+        claims.OPEN: "is not decided",
+    }
     lines = "".join(
-        f"<tr><th>{escape(c.dataset)}: {escape(c.words)}</th>"
-        f"<td>{_VERDICTS[c.verdict]}</td>"
+        f"<tr><th>{escape(c.dataset)}: {escape(c.words)}</th><td>{verdicts[c.verdict]}</td>"
         f"<td>{escape(c.numbers)}</td></tr>"
-        for c in held
+        for c in decided
     )
-    head = "<thead><tr><th></th><th></th><th>per cent</th></tr></thead>"
+    head = "<thead><tr><th></th><th></th><th>percent</th></tr></thead>"
     return f"<table>{head}<tbody>{lines}</tbody></table>"
 
 

@@ -1,4 +1,4 @@
-"""The images of a cell: the same ones for every method of a data set and seed."""
+"""The images of a trial: the same for every method on a data set with a seed."""
 
 from __future__ import annotations
 
@@ -14,53 +14,29 @@ from p2pselect.images import ImageSequence, as_images
 
 @dataclass(frozen=True)
 class Split:
-    """Images of one split in random order.
-
-    Parameters
-    ----------
-    images : ImageSequence
-    target : ndarray of shape (n,)
-    masks : sequence of n object masks, or None
-    rows : ndarray of shape (n,)
-        Where they stand in the data set.
-    """
+    """Images of one split in random order, and the rows of the data set they come from."""
 
     images: ImageSequence
     target: np.ndarray
-    masks: Any
+    masks: Any  # sequence of all object masks of the data set, or None
     rows: np.ndarray
 
     def __len__(self) -> int:
         return len(self.images)
 
     def object_masks(self, rows: slice) -> list[np.ndarray] | None:
-        """Object masks of some of the images, None where there are none."""
+        """The object masks of some of the images, or None if the data set has none."""
         if self.masks is None:
             return None
         return [np.asarray(self.masks[int(row)]) for row in self.rows[rows]]
 
 
-# A worker runs the cells of one data set and seed one after the other.
+# A worker runs the trials of one data set and seed one after the other.
 @lru_cache(maxsize=4)
 def load_split(
     dataset: Any, root: Path | None, split: str, n_images: int | None, seed: int
 ) -> Split:
-    """Load a random part of a split.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        With ``load(root, split, random_state)``.
-    root : Path or None
-    split : {"train", "test"}
-    n_images : int or None
-        All images where None, or where there are fewer.
-    seed : int
-
-    Returns
-    -------
-    Split
-    """
+    """Load at most ``n_images`` random images of the "train" or "test" split of a Dataset."""
     loaded = dataset.load(root, split, seed)
     target = np.asarray(loaded.target)
     rows = np.random.default_rng([seed, split == "test"]).permutation(len(target))[:n_images]

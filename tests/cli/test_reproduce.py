@@ -1,4 +1,4 @@
-"""``p2pselect bench`` with a scale of seconds."""
+"""``p2pselect reproduce`` with a suite of seconds."""
 
 from dataclasses import dataclass
 
@@ -6,11 +6,11 @@ import pytest
 
 from p2pselect import datasets, presets, reproduction
 from p2pselect.cli import main
-from p2pselect.reproduction import _experiments as experiments
 from p2pselect.reproduction import _runner as runner
+from p2pselect.reproduction import _suite as suites
 
 SETTINGS = {**presets.SMALL, "image_size": 32, "warmup_epochs": 0, "regions": "grid"}
-PIXEL = experiments.Training("blackbox_pixel", group="blackbox")
+PIXEL = suites.Variant("blackbox_pixel", group="blackbox")
 
 
 @dataclass(frozen=True)
@@ -29,36 +29,38 @@ class Tiny:
 @pytest.fixture
 def small(monkeypatch):
     """``--scale small`` is this one."""
-    plan = experiments.Plan(SETTINGS, {"blackbox": 1}, tau=0.3)
-    scale = experiments.Scale("small", {"tiny": plan}, (PIXEL,), seeds=(0, 1), n_curve_images=4)
-    monkeypatch.setitem(reproduction.SCALES, "small", scale)
+    plan = suites.Plan(SETTINGS, {"blackbox": 1}, tau=0.3)
+    suite = suites.Suite("small", {"tiny": plan}, (PIXEL,), seeds=(0, 1), n_curve_images=4)
+    monkeypatch.setitem(reproduction.SUITES, "small", suite)
     monkeypatch.setattr(runner.datasets_room, "DATASETS", {"tiny": Tiny()})
-    return scale
+    return suite
 
 
 def test_run_continue_and_report(small, tmp_path, capsys):
     out = tmp_path / "run"
-    arguments = ["bench", "paper", "--out", str(out), "--csv", str(tmp_path / "all.csv")]
+    arguments = ["reproduce", "run", "--out", str(out), "--csv", str(tmp_path / "all.csv")]
     assert main([*arguments, "--seeds", "0"]) == 0
-    assert "1 cells, 0 of them done before" in capsys.readouterr().out
+    assert "1 trials, 0 of them already done" in capsys.readouterr().out
     assert main(arguments) == 0
     said = capsys.readouterr().out
-    assert "2 cells, 1 of them done before" in said and "tiny.blackbox_pixel.default.1:" in said
-    assert f"next: p2pselect bench report {out}" in said
-    assert {row.seed for row in reproduction.read_csv(tmp_path / "all.csv")} == {0, 1}
-    assert main(["bench", "report", str(out), "--csv", str(tmp_path / "again.csv")]) == 0
+    assert (
+        "2 trials, 1 of them already done" in said and "tiny.blackbox_pixel.default.1:" in said
+    )
+    assert f"next: p2pselect reproduce report {out}" in said
+    assert {row.seed for row in reproduction.read_scores(tmp_path / "all.csv")} == {0, 1}
+    assert main(["reproduce", "report", str(out), "--csv", str(tmp_path / "again.csv")]) == 0
     assert capsys.readouterr().out.strip() == str(out / "report" / "index.html")
     assert (tmp_path / "again.csv").read_text() == (tmp_path / "all.csv").read_text()
 
 
 def test_a_failed_cell_is_said_and_ends_with_an_error(small, tmp_path, capsys, monkeypatch):
-    broken = experiments.Plan(SETTINGS, {}, tau=0.3, changes={"blackbox_pixel": {"lr": -1}})
-    scale = experiments.Scale("small", {"tiny": broken}, (PIXEL,), seeds=(0,))
-    monkeypatch.setitem(reproduction.SCALES, "small", scale)
-    assert main(["bench", "paper", "--out", str(tmp_path)]) == 1
+    broken = suites.Plan(SETTINGS, {}, tau=0.3, changes={"blackbox_pixel": {"lr": -1}})
+    suite = suites.Suite("small", {"tiny": broken}, (PIXEL,), seeds=(0,))
+    monkeypatch.setitem(reproduction.SUITES, "small", suite)
+    assert main(["reproduce", "run", "--out", str(tmp_path)]) == 1
     said = capsys.readouterr()
     assert "tiny.blackbox_pixel.default.0 FAILED: InvalidParameterError" in said.out
-    assert "1 of 1 cells failed" in said.err and "--retry-failed" in said.err
+    assert "1 of 1 trials failed" in said.err and "--retry-failed" in said.err
 
 
 @pytest.mark.parametrize(
@@ -69,11 +71,11 @@ def test_a_failed_cell_is_said_and_ends_with_an_error(small, tmp_path, capsys, m
     ],
 )
 def test_unknown_names(arguments, said, tmp_path, capsys):
-    assert main(["bench", "paper", "--out", str(tmp_path / "x"), *arguments]) == 1
+    assert main(["reproduce", "run", "--out", str(tmp_path / "x"), *arguments]) == 1
     assert said in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
 
 
 def test_report_of_no_run(tmp_path, capsys):
-    assert main(["bench", "report", str(tmp_path)]) == 1
-    assert "holds no run" in capsys.readouterr().err
+    assert main(["reproduce", "report", str(tmp_path)]) == 1
+    assert "does not hold a run" in capsys.readouterr().err

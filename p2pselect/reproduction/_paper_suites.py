@@ -1,0 +1,126 @@
+"""The paper's evaluation as two suites: a small one for a laptop, and the paper's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from p2pselect import presets
+from p2pselect.methods import METHODS
+from p2pselect.regions._transformer import SuperpixelTransformer
+from p2pselect.reproduction._suite import BLACKBOX, P2P, Plan, Suite, Variant
+
+
+def _slic(n_segments: int) -> SuperpixelTransformer:
+    return SuperpixelTransformer(n_segments=n_segments)
+
+
+def _as_it_comes(method: str) -> Variant:
+    return {"p2p": P2P, "blackbox": BLACKBOX}.get(
+        method, Variant(method, group="blackbox" if method == "blackbox_pixel" else "method")
+    )
+
+
+#: P2P and all published methods that it is compared with.
+MAIN = tuple(_as_it_comes(name) for name, row in METHODS.items() if row.variant_of is None)
+
+
+def _ablations(n_segments: int) -> tuple[Variant, ...]:
+    changes: dict[str, dict[str, Any]] = {
+        "watershed": {
+            "regions": SuperpixelTransformer(engine="watershed", n_segments=n_segments)
+        },
+        "grid": {"regions": SuperpixelTransformer(engine="grid", n_segments=n_segments)},
+        # The covariance of thousands of pixels would be a matrix of gigabytes.
+        "pixel": {"regions": "pixel", "embedding_dim": 0},
+        "no_covariance": {"embedding_dim": 0},
+        "straight_through": {"straight_through": True},
+    }
+    return tuple(Variant("p2p", name, change, "ablation") for name, change in changes.items())
+
+
+#: Run only on request: settings as released where the default repairs them, and the reverse;
+#: P2P trained for a single tau (the paper's figure 4); the competitors on regions.
+ON_REQUEST: tuple[Variant, ...] = (
+    Variant("p2p", "trained_tau20", {"tau": 0.2}, "ablation"),
+    Variant("diet", "released", {"convergence": "loss", "mask_step": 0.003}),
+    Variant("amortized_diet"),
+    Variant("rbaem", "repaired", {"center": "softargmax", "sigma_range": (0.16, 0.34)}),
+    Variant("realx", "uniform", {"mask_rate": "uniform"}),
+    Variant("realx", "gumbel", {"mask_rate": "uniform", "estimator": "gumbel"}),
+    Variant("infomask", "mean", {"kl_reduction": "mean"}),
+    Variant("comet1", "after", {"inversion": "after"}),
+    Variant("comet", "slic", {"regions": _slic(64)}),
+    Variant("realx", "slic", {"mask_rate": "uniform", "regions": _slic(64)}),
+    Variant("infomask", "slic", {"kl_reduction": "mean", "regions": _slic(64)}),
+    Variant("l2x", "slic", {"regions": _slic(64)}),
+    Variant("invase", "slic", {"regions": _slic(64)}),
+)
+
+#: A shorter mask search with larger steps than DiET's default, which takes hours.
+FAST_DIET = {"n_stages": 1, "max_steps": 12, "mask_step": 0.1}
+_SMALL_SETTINGS = {**presets.SMALL, "warmup_epochs": 1}
+# The competitors get about two thirds of P2P's CPU time, so that the whole suite takes an hour.
+# One of their epochs costs between half as much as P2P's (black boxes) and three times (DiET).
+_DIGIT_EPOCHS = {"p2p": 14, "ablation": 14, "blackbox": 14, "comet": 5, "comet1": 5}
+_DIGIT_EPOCHS |= {"diet": 1, "rbaem": 4, "realx": 4, "bcos": 6}
+_DIGIT_EPOCHS |= {"infomask": 7, "l2x": 7, "invase": 5}
+# Fewer images and harder classes: more passes over them.
+_EMOJI_EPOCHS = {"p2p": 40, "ablation": 40, "blackbox": 40, "comet": 10, "comet1": 10}
+_EMOJI_EPOCHS |= {"diet": 2, "rbaem": 8, "realx": 8, "bcos": 12}
+_EMOJI_EPOCHS |= {"infomask": 14, "l2x": 14, "invase": 10}
+
+#: Data that comes with the package or is made on the spot, small networks from random weights.
+SMALL = Suite(
+    name="small",
+    plans={
+        "digit_scenes": Plan(
+            settings=_SMALL_SETTINGS,
+            epochs=_DIGIT_EPOCHS,
+            n_train=4000,
+            n_test=500,
+            changes={"diet": FAST_DIET},
+        ),
+        "emoji_object": Plan(
+            settings=_SMALL_SETTINGS,
+            epochs=_EMOJI_EPOCHS,
+            n_train=1200,
+            n_test=400,
+            changes={"diet": FAST_DIET},
+            ablations=("watershed",),
+        ),
+    },
+    variants=(*MAIN, *_ablations(64)),
+    on_request=(
+        *ON_REQUEST,
+        Variant("p2p", "additive", {"tau_input": "additive"}, "ablation"),
+    ),
+    n_ablation_seeds=1,
+    n_curve_images=100,
+)
+
+_OUR_DATASETS = ("digit_scenes", "digit_scenes_scene", "emoji_object", "emoji_scene")
+
+#: The paper's networks, epochs and seeds, on its data sets and on ours.
+PAPER = Suite(
+    name="paper",
+    plans={
+        name: Plan(
+            settings=presets.PAPER.get(name, presets.PAPER["bam_object"]),
+            epochs={},
+            tau=presets.PAPER_TAU.get(name),
+        )
+        for name in (*presets.PAPER, *_OUR_DATASETS)
+    },
+    variants=(
+        *MAIN,
+        *_ablations(100),
+        Variant("p2p", "logit", {"tau_input": "logit"}, "ablation"),
+        Variant("p2p", "scratch", {"pretrained": False}, "ablation"),
+    ),
+    on_request=ON_REQUEST,
+    seeds=tuple(range(10)),
+    n_ablation_seeds=3,
+    n_curve_images=1000,
+)
+
+SUITES: dict[str, Suite] = {suite.name: suite for suite in (SMALL, PAPER)}

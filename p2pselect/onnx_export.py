@@ -14,6 +14,8 @@ from sklearn.utils.validation import check_is_fitted
 from p2pselect._optional import need
 from p2pselect.atomic_write import atomic_folder, write_json
 
+__all__ = ["export_onnx"]
+
 SETTINGS = "settings.json"
 
 

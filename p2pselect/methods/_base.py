@@ -24,9 +24,24 @@ CUT_GRID = np.linspace(0.01, 1.0, 100)
 
 
 def area_penalty(kept: Tensor, tau: float | None) -> Tensor:
-    """Penalty on the expected fraction of kept pixels, (n,) -> (n,).
+    """Penalty on the expected fraction of kept pixels.
 
-    With a number for ``tau`` only the excess over it counts; None penalizes all of it.
+    Parameters
+    ----------
+    kept : Tensor of shape (n,)
+        Expected fraction of kept pixels per image.
+    tau : float or None
+        With a number only the excess over it counts; None penalizes all of it.
+
+    Returns
+    -------
+    Tensor of shape (n,)
+        The penalty of every image.
+
+    Examples
+    --------
+    >>> area_penalty(torch.tensor([0.25, 0.75]), 0.5)
+    tensor([0.0000, 0.2500])
     """
     return kept if tau is None else torch.relu(kept - tau)
 

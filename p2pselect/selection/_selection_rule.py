@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -11,11 +12,38 @@ from torch import Tensor
 
 from p2pselect.nn._model import RegionScores
 
-#: Maps (sorted_logits, sorted_areas, tau_offsets, tau_grid) to the number of regions that are
-#: kept at every tau, (n, t) int64.  Logits and areas (n, d) are in ranking order, best region
-#: first; padding comes last and has the logit ``-inf`` and the area 0.  Offsets (t,) are what
-#: every tau of the grid (t,) adds to the logits.
-RegionCut = Callable[[Tensor, Tensor, Tensor, np.ndarray], Tensor]
+
+class RegionCut(Protocol):
+    """How many regions every tau keeps: a function, or an object that can be called like one.
+
+    Examples
+    --------
+    >>> def three_regions(logits, areas, offsets, tau_grid):
+    ...     return torch.full((len(logits), len(tau_grid)), 3)
+    """
+
+    def __call__(
+        self, logits: Tensor, areas: Tensor, offsets: Tensor, tau_grid: np.ndarray, /
+    ) -> Tensor:
+        """Count the regions that are kept.
+
+        Parameters
+        ----------
+        logits : Tensor of shape (n, d)
+            In ranking order, best region first; padding comes last, as ``-inf``.
+        areas : Tensor of shape (n, d)
+            Pixels of the regions, in the same order; 0 for padding.
+        offsets : Tensor of shape (t,)
+            What every tau adds to the logits.
+        tau_grid : ndarray of shape (t,)
+            Values of tau, increasing.
+
+        Returns
+        -------
+        Tensor of shape (n, t), int64
+            The first so many regions of the ranking are kept; must not fall along a row.
+        """
+        ...
 
 
 def budget_cut(logits: Tensor, areas: Tensor, offsets: Tensor, tau_grid: np.ndarray) -> Tensor:
@@ -23,15 +51,19 @@ def budget_cut(logits: Tensor, areas: Tensor, offsets: Tensor, tau_grid: np.ndar
 
     Parameters
     ----------
-    logits, areas : Tensor of shape (n, d)
-        In ranking order.
+    logits : Tensor of shape (n, d)
+        In ranking order; not used.
+    areas : Tensor of shape (n, d)
+        Pixels of the regions, in the same order.
     offsets : Tensor of shape (t,)
         Not used: adding the same number to all logits does not change their order.
     tau_grid : ndarray of shape (t,)
+        Values of tau.
 
     Returns
     -------
     Tensor of shape (n, t), int64
+        Number of regions kept.
 
     Examples
     --------
@@ -52,15 +84,19 @@ def probability_cut(
 
     Parameters
     ----------
-    logits, areas : Tensor of shape (n, d)
+    logits : Tensor of shape (n, d)
         In ranking order.
+    areas : Tensor of shape (n, d)
+        Not used.
     offsets : Tensor of shape (t,)
         What every tau adds to the logits.
     tau_grid : ndarray of shape (t,)
+        Values of tau; not used.
 
     Returns
     -------
     Tensor of shape (n, t), int64
+        Number of regions kept.
 
     Examples
     --------
@@ -74,13 +110,36 @@ def probability_cut(
 def keep_everything(
     logits: Tensor, areas: Tensor, offsets: Tensor, tau_grid: np.ndarray
 ) -> Tensor:
-    """Keep all regions at every tau: for methods that remove nothing."""
+    """Keep all regions at every tau: for methods that remove nothing.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (n, d)
+        Not used.
+    areas : Tensor of shape (n, d)
+        Pixels of the regions; 0 for padding.
+    offsets : Tensor of shape (t,)
+        Not used.
+    tau_grid : ndarray of shape (t,)
+        Values of tau.
+
+    Returns
+    -------
+    Tensor of shape (n, t), int64
+        Number of regions.
+
+    Examples
+    --------
+    >>> areas = torch.tensor([[3.0, 2.0, 0.0]])
+    >>> keep_everything(areas, areas, torch.zeros(2), np.array([0.1, 0.5]))
+    tensor([[2, 2]])
+    """
     return (areas > 0).sum(dim=1, keepdim=True).expand(-1, len(tau_grid))
 
 
 @dataclass(frozen=True)
 class ScoreCut:
-    """Keep the regions that score at least a cut that is the same for all images.
+    """Keep the regions whose score reaches a cut that is the same for all images.
 
     Parameters
     ----------
@@ -89,6 +148,12 @@ class ScoreCut:
         tau = 1 everything is kept.
     cuts : sequence of float
         The cut at each of them.
+
+    Examples
+    --------
+    >>> scores, areas = np.array([3.0, 1.0, 2.0, 0.0]), np.ones(4)
+    >>> ScoreCut.of_scores(scores, areas, np.array([0.25, 0.5, 1.0])).cuts
+    [3.0, 2.0, 0.0]
     """
 
     grid: np.ndarray
@@ -96,7 +161,22 @@ class ScoreCut:
 
     @classmethod
     def of_scores(cls, scores: np.ndarray, areas: np.ndarray, grid: np.ndarray) -> ScoreCut:
-        """The cuts at which these regions, of many images, keep each tau of the area."""
+        """Find the cuts at which the regions of many images together keep each tau.
+
+        Parameters
+        ----------
+        scores : ndarray of shape (n_regions,)
+            Of all regions of all images.
+        areas : ndarray of shape (n_regions,)
+            Their pixels.
+        grid : ndarray of shape (t,)
+            Values of tau.
+
+        Returns
+        -------
+        ScoreCut
+            The cut for each of them.
+        """
         order = np.argsort(-scores)
         kept = np.cumsum(areas[order]) / areas.sum()
         last = np.searchsorted(kept, grid + 1e-9, side="right") - 1
@@ -111,10 +191,6 @@ class ScoreCut:
         # In double precision, so that regions exactly at the cut are kept.
         below = torch.nextafter(cuts, torch.full_like(cuts, -torch.inf))
         return probability_cut(logits.double(), areas, -below.to(logits.device), tau_grid)
-
-
-def _no_offsets(tau_grid: np.ndarray) -> Tensor:
-    return torch.zeros(len(tau_grid))
 
 
 @dataclass(frozen=True)
@@ -136,16 +212,29 @@ class SelectionRule:
     propose : callable
         Maps images (n, h, w, 3) to label maps (n, h, w): the regions of images that come
         without any.
-    image_size, batch_size : int
+    image_size : int
+        Side in pixels of the square grid that images are resized to.
+    batch_size : int
+        Images per batch.
     device : torch.device
+        Where tensors go.
     cut : callable, default=budget_cut
-        How many regions every tau keeps, see :data:`RegionCut`.
-    tau_offsets : callable, default: zeros
-        Maps a grid of tau (t,) to what each adds to the selection logits, a tensor (t,).
+        How many regions every tau keeps, see :class:`RegionCut`.
+    tau_offsets : callable, optional
+        Maps a grid of tau (t,) to what each adds to the selection logits, a tensor (t,); by
+        default nothing.
     allow_empty : bool, default=False
         Whether an image may keep no region at all; otherwise the best one is always kept.
     method : str, default="method"
         Name of the method in error messages.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from p2pselect.methods import RealXClassifier
+    >>> class CutAtOneHalf(RealXClassifier):
+    ...     def _selection_rule(self):
+    ...         return replace(super()._selection_rule(), cut=probability_cut)
     """
 
     score: Callable[[Tensor, Tensor], RegionScores]
@@ -155,12 +244,25 @@ class SelectionRule:
     batch_size: int
     device: torch.device
     cut: RegionCut = budget_cut
-    tau_offsets: Callable[[np.ndarray], Tensor] = field(default=_no_offsets)
+    tau_offsets: Callable[[np.ndarray], Tensor] | None = None
     allow_empty: bool = False
     method: str = "method"
 
     def offsets(self, tau_grid: np.ndarray) -> Tensor:
-        """What every tau of a grid adds to the selection logits, (t,), on the device."""
+        """What every tau of a grid adds to the selection logits.
+
+        Parameters
+        ----------
+        tau_grid : ndarray of shape (t,)
+            Values of tau.
+
+        Returns
+        -------
+        Tensor of shape (t,)
+            On the device of the method.
+        """
+        if self.tau_offsets is None:
+            return torch.zeros(len(tau_grid), device=self.device)
         with torch.inference_mode():
             return self.tau_offsets(tau_grid).to(self.device)
 
@@ -172,7 +274,26 @@ class SelectionRule:
         tau_grid: np.ndarray,
         max_kept: float | None = None,
     ) -> Tensor:
-        """Number of regions kept at every tau, (n, t), never more than ``max_kept`` allows."""
+        """Number of regions kept at every tau.
+
+        Parameters
+        ----------
+        sorted_logits : Tensor of shape (n, d)
+            In ranking order; ``-inf`` for padding.
+        sorted_areas : Tensor of shape (n, d)
+            Pixels of the regions, in the same order; 0 for padding.
+        offsets : Tensor of shape (t,)
+            From :meth:`offsets`.
+        tau_grid : ndarray of shape (t,)
+            Values of tau.
+        max_kept : float, optional
+            Largest fraction of the pixels that may be kept at any tau.
+
+        Returns
+        -------
+        Tensor of shape (n, t), int64
+            At least 1 each, unless ``allow_empty``.
+        """
         counts = self.cut(sorted_logits, sorted_areas, offsets, tau_grid)
         if max_kept is not None:
             most = budget_cut(sorted_logits, sorted_areas, offsets, np.array([max_kept]))

@@ -1,7 +1,6 @@
 """Which regions of an image are kept: the rule of a method, and its run over many images."""
 
 from p2pselect.selection._selection_rule import (
-    RegionCut,
     ScoreCut,
     SelectionRule,
     budget_cut,
@@ -10,7 +9,6 @@ from p2pselect.selection._selection_rule import (
 )
 
 __all__ = [
-    "RegionCut",
     "ScoreCut",
     "SelectionRule",
     "budget_cut",

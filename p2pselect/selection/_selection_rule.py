@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,38 +11,8 @@ from torch import Tensor
 
 from p2pselect.nn._model import RegionScores
 
-
-class RegionCut(Protocol):
-    """How many regions every tau keeps: a function, or an object that can be called like one.
-
-    Examples
-    --------
-    >>> def three_regions(logits, areas, offsets, tau_grid):
-    ...     return torch.full((len(logits), len(tau_grid)), 3)
-    """
-
-    def __call__(
-        self, logits: Tensor, areas: Tensor, offsets: Tensor, tau_grid: np.ndarray, /
-    ) -> Tensor:
-        """Count the regions that are kept.
-
-        Parameters
-        ----------
-        logits : Tensor of shape (n, d)
-            In ranking order, best region first; padding comes last, as ``-inf``.
-        areas : Tensor of shape (n, d)
-            Pixels of the regions, in the same order; 0 for padding.
-        offsets : Tensor of shape (t,)
-            What every tau adds to the logits.
-        tau_grid : ndarray of shape (t,)
-            Values of tau, increasing.
-
-        Returns
-        -------
-        Tensor of shape (n, t), int64
-            The first so many regions of the ranking are kept; must not fall along a row.
-        """
-        ...
+#: See the parameter `cut` of :class:`SelectionRule`.
+RegionCut = Callable[[Tensor, Tensor, Tensor, np.ndarray], Tensor]
 
 
 def budget_cut(logits: Tensor, areas: Tensor, offsets: Tensor, tau_grid: np.ndarray) -> Tensor:
@@ -219,7 +188,10 @@ class SelectionRule:
     device : torch.device
         Where tensors go.
     cut : callable, default=budget_cut
-        How many regions every tau keeps, see :class:`RegionCut`.
+        Maps logits (n, d), areas (n, d), offsets (t,) and a grid of tau (t,) to the number of
+        regions that every tau keeps, (n, t), which must not fall along a row.  Logits and areas
+        are in ranking order, best region first; padding comes last, with the logit ``-inf`` and
+        the area 0.  Offsets are what every tau adds to the logits.
     tau_offsets : callable, optional
         Maps a grid of tau (t,) to what each adds to the selection logits, a tensor (t,); by
         default nothing.

@@ -25,7 +25,9 @@ def public_modules() -> list[str]:
 
 def exports(module: ModuleType) -> list[str]:
     """What a module lists; a folder lists nothing while all of it is internal."""
-    return getattr(module, "__all__", []) if hasattr(module, "__path__") else module.__all__
+    names = getattr(module, "__all__", None)
+    assert names or hasattr(module, "__path__"), f"{module.__name__} has no __all__"
+    return names or []
 
 
 def public_objects() -> dict[str, Any]:

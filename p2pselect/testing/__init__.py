@@ -1,4 +1,4 @@
-"""Checks for image classifiers, of this package and of others that keep its contract."""
+"""Checks for the image classifiers of this package, and for yours."""
 
 from p2pselect.testing._check_images import make_check_images
 from p2pselect.testing._contract import check_image_classifier, image_classifier_checks

@@ -6,18 +6,20 @@ import numpy as np
 
 
 def make_check_images(n: int = 24, size: int = 32) -> tuple[np.ndarray, np.ndarray]:
-    """Images of three classes that differ by the color of a square on noise.
+    """Make images of three classes, which differ in the color of a square on noise.
 
     Parameters
     ----------
     n : int, default=24
+        Number of images.
     size : int, default=32
+        Height and width in pixels.
 
     Returns
     -------
     X : ndarray of shape (n, size, size, 3), uint8
     y : ndarray of shape (n,), int
-        0, 1, 2.
+        0, 1 or 2.
 
     Examples
     --------

@@ -1,8 +1,7 @@
-"""What every image classifier of this package promises, as checks that anyone can run."""
+"""The promises of every image classifier of this package, as checks that anyone can run."""
 
 from __future__ import annotations
 
-import copy
 import pickle
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -23,20 +22,20 @@ Check = Callable[[Any], None]
 
 
 def check_image_classifier(estimator: Any, *, skip: tuple[str, ...] = ()) -> None:
-    """Run all checks on an estimator and tell which failed.
+    """Run all checks on an estimator and report those that fail.
 
     Parameters
     ----------
     estimator : estimator
-        Not fitted; with a ``random_state`` if it is random, and few epochs: it is trained
-        about twenty times, on two dozen images.
+        Not fitted.  Set its ``random_state`` and a small number of epochs: it is trained about
+        twenty times, on two dozen images.
     skip : tuple of str, default=()
-        Names of checks to leave out.
+        Names of the checks to leave out.
 
     Raises
     ------
     AssertionError
-        If a check fails; the message lists all that failed and why.
+        If a check fails; the message lists all failed checks with their reasons.
 
     Examples
     --------
@@ -60,17 +59,19 @@ def check_image_classifier(estimator: Any, *, skip: tuple[str, ...] = ()) -> Non
 
 
 def image_classifier_checks(estimator: Any) -> Iterator[tuple[str, Check]]:
-    """Checks that apply to an estimator, for ``pytest.mark.parametrize``.
+    """Yield the checks that apply to an estimator, for ``pytest.mark.parametrize``.
 
     Parameters
     ----------
     estimator : estimator
+        Not fitted.
 
     Yields
     ------
     name : str
+        Name of the check.
     check : callable
-        Takes an estimator that is not fitted; raises AssertionError.
+        Accepts an estimator that is not fitted, and raises an AssertionError if it fails.
 
     Examples
     --------
@@ -88,25 +89,28 @@ def image_classifier_checks(estimator: Any) -> Iterator[tuple[str, Check]]:
 
 
 def check_parameters_untouched(estimator: Any) -> None:
-    """``fit`` changes no parameter, and a clone has them all."""
-    before = copy.deepcopy(estimator.get_params(deep=False))
-    cloned = clone(estimator).get_params(deep=False)
+    """``fit`` changes no parameter, nested ones included, and a clone has copies of them."""
+    before = {name: repr(value) for name, value in estimator.get_params().items()}
+    cloned = clone(estimator).get_params()
+    for name, value in estimator.get_params(deep=False).items():
+        shared = hasattr(value, "get_params") and cloned[name] is value
+        assert not shared, f"a clone shares {name} with the original"
     estimator.fit(*make_check_images())
-    after = estimator.get_params(deep=False)
+    after = estimator.get_params()
     for name, value in before.items():
-        assert repr(after[name]) == repr(value), f"fit changed {name}"
-        assert repr(cloned[name]) == repr(value), f"clone changed {name}"
+        assert repr(after[name]) == value, f"fit changed {name}"
+        assert repr(cloned[name]) == value, f"clone changed {name}"
 
 
 def check_not_fitted_errors(estimator: Any) -> None:
-    """Nothing can be predicted before ``fit``, and the error is scikit-learn's."""
+    """Nothing can be predicted before ``fit``, and the error is the one of scikit-learn."""
     X, _ = make_check_images()
     for method in ("predict", "predict_proba", "transform", "explain"):
         _expect(NotFittedError, getattr(estimator, method), X)
 
 
 def check_refit_idempotent(estimator: Any) -> None:
-    """A second ``fit`` on the same data forgets the first and gives the same predictions."""
+    """Fitting again forgets the first fit, and gives the same predictions on the same data."""
     X, y = make_check_images()
     first = estimator.fit(X, y).predict_proba(X)
     estimator.fit(X[::-1], y[::-1])
@@ -115,7 +119,7 @@ def check_refit_idempotent(estimator: Any) -> None:
 
 
 def check_global_random_state_untouched(estimator: Any) -> None:
-    """Training and predicting leave the global generators of NumPy and torch as they were."""
+    """Training and predicting do not touch the global generators of NumPy and torch."""
     X, y = make_check_images()
     before = pickle.dumps(np.random.get_state()), torch.get_rng_state()  # noqa: NPY002
     estimator.fit(X, y).predict(X)
@@ -125,7 +129,7 @@ def check_global_random_state_untouched(estimator: Any) -> None:
 
 
 def check_data_untouched(estimator: Any) -> None:
-    """Images and labels may be read-only and are not written to."""
+    """Images and labels may be read-only, and are not changed."""
     X, y = make_check_images()
     X_before, y_before = X.copy(), y.copy()
     X.flags.writeable = y.flags.writeable = False
@@ -135,7 +139,7 @@ def check_data_untouched(estimator: Any) -> None:
 
 
 def check_label_types(estimator: Any) -> None:
-    """Strings, booleans, numbers with gaps and lists are labels as good as 0, 1, 2."""
+    """Strings, booleans, numbers with gaps and lists work as labels like 0, 1, 2."""
     X, y = make_check_images()
     proba = clone(estimator).fit(X, y).predict_proba(X)
     for names in (np.array(["ant", "bee", "cow"]), np.array([-7, 3, 100])):
@@ -149,7 +153,7 @@ def check_label_types(estimator: Any) -> None:
 
 
 def check_probabilities(estimator: Any) -> None:
-    """``predict_proba`` is a distribution per image, and ``predict`` its largest entry."""
+    """``predict_proba`` is a distribution for each image; ``predict`` is its largest entry."""
     X, y = make_check_images()
     estimator.fit(X, y)
     proba = estimator.predict_proba(X)
@@ -163,7 +167,7 @@ def check_probabilities(estimator: Any) -> None:
 
 
 def check_order_and_batch_invariance(estimator: Any) -> None:
-    """The prediction for an image does not depend on the images beside it."""
+    """The prediction for an image does not depend on the other images."""
     X, y = make_check_images()
     estimator.fit(X, y)
     proba, masks = estimator.predict_proba(X), estimator.transform(X)
@@ -181,11 +185,11 @@ def check_order_and_batch_invariance(estimator: Any) -> None:
 
 
 def check_masks(estimator: Any) -> None:
-    """Masks are binary, constant within a region, and the same wherever they are asked."""
+    """Masks are binary, constant within each region, and the same in every method."""
     X, y = make_check_images()
     exp = estimator.fit(X, y).explain(X)
     masks = estimator.transform(X)
-    assert masks.dtype == bool, f"transform gives {masks.dtype}"
+    assert masks.dtype == bool, f"transform returns {masks.dtype}"
     assert masks.shape == exp.regions.shape, f"transform has shape {masks.shape}"
     np.testing.assert_array_equal(masks, exp.pixel_masks)
     for labels, mask, n in zip(exp.regions, masks, exp.n_regions, strict=True):
@@ -197,7 +201,7 @@ def check_masks(estimator: Any) -> None:
 
 
 def check_explanation_agrees(estimator: Any) -> None:
-    """``explain`` tells the predictions that ``predict`` and ``predict_proba`` make."""
+    """``explain`` contains the predictions of ``predict`` and ``predict_proba``."""
     X, y = make_check_images()
     exp = estimator.fit(X, y).explain(X)
     np.testing.assert_allclose(exp.proba, estimator.predict_proba(X), atol=1e-5)
@@ -208,8 +212,8 @@ def check_explanation_agrees(estimator: Any) -> None:
 
 
 def check_float_images(estimator: Any) -> None:
-    """Floats in [0, 1] are the same images as uint8."""
-    # Of the model's own size: resizing rounds to 8 bits for uint8 only.
+    """Floats in [0, 1] give the same predictions as the same images in uint8."""
+    # In the size of the model, because only images in uint8 are rounded after resizing.
     X, y = make_check_images(size=estimator.get_params().get("image_size", 32))
     estimator.fit(X, y)
     as_float = estimator.predict_proba((X / 255).astype(np.float32))
@@ -217,7 +221,7 @@ def check_float_images(estimator: Any) -> None:
 
 
 def check_pickle(estimator: Any) -> None:
-    """A pickled and unpickled estimator predicts the same, before and after ``fit``."""
+    """Pickling, before and after ``fit``, does not change predictions."""
     X, y = make_check_images()
     estimator = pickle.loads(pickle.dumps(estimator)).fit(X, y)
     again = pickle.loads(pickle.dumps(estimator))
@@ -225,7 +229,7 @@ def check_pickle(estimator: Any) -> None:
 
 
 def check_weights_of_one(estimator: Any) -> None:
-    """Equal sample weights are no sample weights."""
+    """Equal sample weights give the same model as none."""
     X, y = make_check_images()
     plain = clone(estimator).fit(X, y).predict_proba(X)
     equal = clone(estimator).fit(X, y, sample_weight=np.full(len(X), 2.0)).predict_proba(X)
@@ -233,7 +237,7 @@ def check_weights_of_one(estimator: Any) -> None:
 
 
 def check_bad_input(estimator: Any) -> None:
-    """Input that cannot be used raises ValueError, in ``fit`` and in ``predict``."""
+    """Unusable input raises a ValueError, in ``fit`` and in ``predict``."""
     X, y = make_check_images()
     nan = np.where(np.arange(len(X))[:, None, None, None] == 3, np.nan, X / 255)
     bad_fits = {

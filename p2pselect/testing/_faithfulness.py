@@ -1,18 +1,18 @@
-"""The promise that removed pixels have no influence, as checks that a leak cannot pass.
+"""Checks that removed pixels have no influence, which a model with a leak cannot pass.
 
-The removed pixels are changed before the estimator sees the image, and everything from there
-on is the estimator's own path from images to predictions.  Only the selection has to be held
-fixed: another image would be given another mask.  That is done at the one place where an
-image has a say in its mask, the hook ``_score``, which is asked as always and whose answer is
-replaced by the recorded one.
+The removed pixels are changed before the estimator sees the image.  From there on everything
+is the estimator's own path from images to predictions.  Only the selection has to be held
+fixed, because another image would get another mask: the estimator scores the regions of the
+new image as usual, and then the recorded scores take the place of its answer.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,63 +23,54 @@ from p2pselect.explanations._explanation import Explanation
 from p2pselect.nn._model import RegionScores
 from p2pselect.testing._check_images import make_check_images
 
-#: Share of an image that a mask has to keep for a check to say something about both sides.
+#: A mask that keeps a fraction of the image in this range tells something about both sides.
 PARTIAL = (0.05, 0.6)
-#: Share of the images that need such a mask.
+#: Fraction of the images that need such a mask.
 _ENOUGH = 0.25
 
 
 @contextmanager
 def record_selection(estimator: Any) -> Iterator[list[RegionScores]]:
-    """Remember what a fitted estimator says of the regions of every batch.
+    """Record how a fitted estimator scores the regions of each batch.
 
     Parameters
     ----------
     estimator : SelectiveImageClassifier
+        Fitted.
 
     Yields
     ------
     list of RegionScores
-        Grows by one for every batch that the estimator selects regions for.
+        Grows by one for each batch for which the estimator selects regions.
 
-    Examples
+    See Also
     --------
-    >>> from p2pselect.methods import RealXClassifier
-    >>> from p2pselect.testing import FLAT_SETTINGS
-    >>> X, y = make_check_images(6, 8)
-    >>> settings = RealXClassifier.known({**FLAT_SETTINGS, "max_epochs": 0, "tau": 0.3})
-    >>> clf = RealXClassifier(**settings).fit(X, y)
-    >>> with record_selection(clf) as recorded:
-    ...     masks = clf.transform(X)
-    >>> recorded[0].maps.shape, recorded[0].areas.shape
-    (torch.Size([6, 1, 64]), torch.Size([6, 64]))
+    replay_selection : Use what was recorded; its example records a selection first.
     """
     recorded: list[RegionScores] = []
-    score = estimator._score
 
-    def remembered(images: Any, regions: Any) -> RegionScores:
+    def record(score: Callable, images: Any, regions: Any) -> RegionScores:
         recorded.append(score(images, regions))
         return recorded[-1]
 
-    estimator._score = remembered
-    try:
+    with _scoring_by(estimator, record):
         yield recorded
-    finally:
-        del estimator._score
 
 
 @contextmanager
 def replay_selection(estimator: Any, recorded: list[RegionScores]) -> Iterator[None]:
     """Let a fitted estimator rank the regions of other images as it did when recorded.
 
-    The estimator still looks at the new images, so that whatever it keeps of them along the
-    way, it keeps of these; only the scores that come out are the recorded ones.
+    The estimator still scores the new images, so whatever it remembers of an image on the way
+    is of the new one.  Only the scores are the recorded ones.
 
     Parameters
     ----------
     estimator : SelectiveImageClassifier
+        Fitted.
     recorded : list of RegionScores
-        From :func:`record_selection`, for as many images, in batches of the same size.
+        From :func:`record_selection`, for the same number of images in batches of the same
+        size.
 
     Raises
     ------
@@ -99,78 +90,84 @@ def replay_selection(estimator: Any, recorded: list[RegionScores]) -> Iterator[N
     ...     bool((clf.transform(255 - X) == masks).all())
     True
     """
-    score = estimator._score
     waiting = list(recorded)
 
-    def replayed(images: Any, regions: Any) -> RegionScores:
+    def replay(score: Callable, images: Any, regions: Any) -> RegionScores:
         assert waiting, "the estimator scores more batches than were recorded"
         score(images, regions)
         return waiting.pop(0)
 
-    estimator._score = replayed
-    try:
+    with _scoring_by(estimator, replay):
         yield
         assert not waiting, "the estimator scores fewer batches than were recorded"
+
+
+@contextmanager
+def _scoring_by(estimator: Any, score: Callable[..., RegionScores]) -> Iterator[None]:
+    """Score regions by ``score(own, images, regions)``, where ``own`` is the usual function."""
+    own_rule = estimator._selection_rule
+
+    def changed_rule() -> Any:
+        rule = own_rule()
+        return replace(rule, score=partial(score, rule.score))
+
+    estimator._selection_rule = changed_rule
+    try:
+        yield
     finally:
-        del estimator._score
-
-
-def _changed_where(images: np.ndarray, where: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """Copies of images whose pixels ``where`` (n, h, w) are something else altogether."""
-    white = 255 if images.dtype == np.uint8 else 1
-    noise = np.random.default_rng(2).random(images.shape) * white
-    for name, other in (("noise", noise.astype(images.dtype)), ("inverted", white - images)):
-        yield name, np.where(where[..., None], other, images)
+        del estimator._selection_rule
 
 
 def check_removed_pixels_do_not_matter(estimator: Any) -> None:
-    """Whatever the removed pixels are replaced by, no bit of the output changes.
+    """No bit of the output changes, whatever takes the place of the removed pixels.
 
-    Where the classifier is shown continuous masks, nothing may matter but mask times image.
+    If the classifier sees continuous masks, nothing but the product of mask and image matters.
     """
-    X, y = make_check_images()
-    estimator.fit(X, y)
-    with record_selection(estimator) as recorded:
-        exp = estimator.explain(X)
+    exp, recorded = _fitted(estimator)
     if exp.soft_region_masks is not None:
         _check_soft(estimator, exp, recorded)
         return
-    for scores, partial in _partial_masks(estimator, exp, recorded):
-        _check_changes(estimator, partial, ~partial.pixel_masks, scores)
+    for scores, partial_exp in _partial_masks(estimator, exp, recorded):
+        _check_changes(estimator, partial_exp, ~partial_exp.pixel_masks, scores)
 
 
 def check_faithful_by_construction(estimator: Any) -> None:
     """The prediction is the classifier's on the masked image, which anyone can recompute."""
+    exp, recorded = _fitted(estimator)
+    recomputed = estimator.predict_proba_masked(exp.masked_images)
+    np.testing.assert_allclose(recomputed, estimator.predict_proba(exp.images), atol=1e-5)
+    if exp.soft_region_masks is not None:
+        return
+    for scores, partial_exp in _partial_masks(estimator, exp, recorded):
+        with replay_selection(estimator, scores):
+            found = estimator.predict_proba(partial_exp.images, regions=partial_exp.regions)
+        recomputed = estimator.predict_proba_masked(partial_exp.masked_images)
+        np.testing.assert_allclose(recomputed, found, atol=1e-5)
+
+
+def _fitted(estimator: Any) -> tuple[Explanation, list[RegionScores]]:
     X, y = make_check_images()
     estimator.fit(X, y)
     with record_selection(estimator) as recorded:
-        exp = estimator.explain(X)
-    recomputed = estimator.predict_proba_masked(exp.masked_images)
-    np.testing.assert_allclose(recomputed, estimator.predict_proba(X), atol=1e-5)
-    if exp.soft_region_masks is not None:
-        return
-    for scores, partial in _partial_masks(estimator, exp, recorded):
-        with replay_selection(estimator, scores):
-            found = estimator.predict_proba(partial.images, regions=partial.regions)
-        recomputed = estimator.predict_proba_masked(partial.masked_images)
-        np.testing.assert_allclose(recomputed, found, atol=1e-5)
+        return estimator.explain(X), recorded
 
 
 def _partial_masks(
     estimator: Any, own: Explanation, recorded: list[RegionScores]
 ) -> Iterator[tuple[list[RegionScores], Explanation]]:
-    """Scores and explanations in which a part of the images is removed.
+    """Scores and explanations that remove a part of the images, but not all of them.
 
-    The regions are ranked as recorded, but their scores are spread: after as little training
-    as a check can afford they are so close together that no tau tells many of them apart.
-    At most one explanation of each kind: the estimator's own settings, a search for tau, one
-    tau for all images.  While it is looked at, the estimator has the settings it was made with.
+    The regions are ranked as recorded, but their scores are spread out: after the little
+    training that a check can afford, they are so close together that no tau tells many of them
+    apart.  There is at most one explanation each for the estimator's own settings, a search
+    for tau, and a fixed tau.  The settings last while the caller looks at the explanation.
     """
     scores = [_spread(batch) for batch in recorded]
     kept: list[float] = []
     found = False
-    for kind in (_own, _searched, _fixed):
-        for settings in kind(estimator, own, scores):
+    fixed = [{"tau": tau} for tau in (0.3, 0.4, 0.5, 0.2, 0.1, 0.7, 0.9)]
+    for candidates in ([{}], _searches(estimator, own, scores), fixed):
+        for settings in candidates:
             with _changed_settings(estimator, settings):
                 try:
                     estimator._validate_params()
@@ -179,8 +176,8 @@ def _partial_masks(
                 except ValueError:  # a method need not allow every tau
                     continue
                 kept.extend(exp.kept_fraction)
-                partial = (exp.kept_fraction >= PARTIAL[0]) & (exp.kept_fraction <= PARTIAL[1])
-                if partial.mean() >= _ENOUGH:
+                usable = (exp.kept_fraction >= PARTIAL[0]) & (exp.kept_fraction <= PARTIAL[1])
+                if usable.mean() >= _ENOUGH:
                     found = True
                     yield scores, exp
                     break
@@ -188,12 +185,12 @@ def _partial_masks(
         raise AssertionError(
             f"this proves nothing: at no tau does {type(estimator).__name__} keep between "
             f"{PARTIAL[0]:.0%} and {PARTIAL[1]:.0%} of a quarter of the images (it keeps "
-            f"{min(kept):.0%} to {max(kept):.0%}); where that is meant, skip the check"
+            f"{min(kept):.0%} to {max(kept):.0%}); if that is intended, skip the check"
         )
 
 
 def _spread(scores: RegionScores) -> RegionScores:
-    """The same ranking, with scores that are the quantiles of a normal distribution."""
+    """The same ranking, with the quantiles of a normal distribution as scores."""
     present = scores.areas > 0
     ranking = scores.maps[:, 0].masked_fill(~present, -torch.inf).argsort(1, descending=True)
     share = (ranking.argsort(1) + 0.5) / present.sum(dim=1, keepdim=True)
@@ -211,19 +208,10 @@ def _changed_settings(estimator: Any, settings: dict[str, Any]) -> Iterator[None
         estimator.set_params(**before)
 
 
-def _own(*_: Any) -> Iterator[dict[str, Any]]:
-    yield {}
-
-
-def _fixed(*_: Any) -> Iterator[dict[str, Any]]:
-    for tau in (0.3, 0.4, 0.5, 0.2, 0.1, 0.7, 0.9):
-        yield {"tau": tau}
-
-
-def _searched(
+def _searches(
     estimator: Any, own: Explanation, scores: list[RegionScores]
 ) -> Iterator[dict[str, Any]]:
-    """A search that stops somewhere on its way, not only when everything is shown."""
+    """Settings of searches that stop on their way, not only when everything is shown."""
     everything = {"tau": "dynamic", "certainty_threshold": 1.0}
     try:
         with replay_selection(estimator, scores):
@@ -239,8 +227,14 @@ def _searched(
 def _check_changes(
     estimator: Any, exp: Explanation, removed: np.ndarray, scores: list[RegionScores]
 ) -> None:
-    """Change the pixels ``removed`` of an explanation's images, and demand the same output."""
-    for what, images in _changed_where(exp.images, removed):
+    """Change the pixels ``removed`` (n, h, w) of the images, and expect the same output."""
+    white = 255 if exp.images.dtype == np.uint8 else 1
+    noise = np.random.default_rng(2).random(exp.images.shape) * white
+    for what, other in (
+        ("noise", noise.astype(exp.images.dtype)),
+        ("inverted", white - exp.images),
+    ):
+        images = np.where(removed[..., None], other, exp.images)
         with replay_selection(estimator, scores):
             again = estimator.explain(images, regions=exp.regions)
         with replay_selection(estimator, scores):
@@ -257,9 +251,9 @@ def _check_changes(
 
 
 def _check_soft(estimator: Any, exp: Explanation, scores: list[RegionScores]) -> None:
-    """Half the mask on an image is the whole mask on the image at half its brightness.
+    """Half the mask on an image equals the whole mask on the image at half its brightness.
 
-    Both products are the same to the last bit, though nothing else about the two is.
+    The two products agree to the last bit, although nothing else about the two inputs does.
     """
     white = np.float32(255 if exp.images.dtype == np.uint8 else 1)
     bright = (exp.images / white).astype(np.float32)
@@ -280,8 +274,8 @@ def _check_soft(estimator: Any, exp: Explanation, scores: list[RegionScores]) ->
         _check_changes(estimator, exp, removed, scores)
     else:
         warnings.warn(
-            f"{type(estimator).__name__} removes nothing: every pixel is shown, if dimly.  "
-            "Checked was that nothing matters but mask times image",
+            f"{type(estimator).__name__} removes nothing: every pixel is shown, if only dimly. "
+            "The check found that nothing matters but mask times image",
             P2PSelectWarning,
             stacklevel=3,
         )

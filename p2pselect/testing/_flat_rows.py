@@ -1,7 +1,7 @@
 """Rows as images, so that scikit-learn's own estimator checks can run on image classifiers.
 
-``sklearn.utils.estimator_checks`` feeds small tables of real numbers, and next to nothing to
-an estimator that takes images only.
+``sklearn.utils.estimator_checks`` uses small tables of real numbers, and checks next to nothing
+if an estimator accepts only images.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from p2pselect.exceptions import InputError
 
 
 class FlatRows:
-    """Mixin for an image classifier of this package: every row becomes a grey image.
+    """Mixin for an image classifier of this package, which turns each row into a gray image.
 
-    A row of f numbers is squashed into (0, 1) and becomes an image of f columns.  Whatever is
-    not a table of finite real numbers is handed on as it came: the classifier has to refuse
-    it by itself.
+    The f numbers of a row are squashed into (0, 1) and become an image with one row of f
+    pixels.  Anything but a table of finite real numbers is passed on unchanged, because the
+    classifier itself has to refuse it.
 
     Examples
     --------
@@ -46,7 +46,7 @@ class FlatRows:
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, *, sample_weight: Any = None
     ) -> Self:
-        """Fit one more epoch on a table of shape (n, f)."""
+        """Fit for one more epoch on a table of shape (n, f)."""
         if not hasattr(self, "n_features_in_"):
             self._width = n_columns(X)
         super().partial_fit(X, y, classes, sample_weight=sample_weight)  # type: ignore[misc]
@@ -70,18 +70,15 @@ class FlatRows:
 
 
 def n_columns(X: Any) -> int:
-    """Width of a table of any kind; 1 for what has no columns."""
+    """The number of columns of a table of any kind; 1 if it has none."""
     shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
     return shape[1] if len(shape) > 1 else 1
 
 
 def squash_rows(estimator: Any, X: Any, width: int) -> Any:
-    """Tables of finite real numbers into (0, 1), float32; anything else as it came.
+    """Squash tables of finite real numbers into (0, 1), float32; return anything else as it is.
 
-    Raises
-    ------
-    InputError
-        If the table has another width.
+    Raises an InputError if the table has another width.
     """
     try:
         rows = np.asarray(X)
@@ -126,4 +123,4 @@ FLAT_SETTINGS: dict[str, Any] = {
     "sparsity_weight": 0.01,
     "random_state": 0,
 }
-"""Networks so small that scikit-learn's checks take seconds, and that see everything."""
+"""Settings so small that scikit-learn's checks take seconds; everything is kept."""

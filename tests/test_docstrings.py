@@ -45,10 +45,6 @@ NOT_YET = set(
     p2pselect.SuperpixelTransformer.fit
     p2pselect.SuperpixelTransformer.propose
     p2pselect.SuperpixelTransformer.propose_batch
-    p2pselect.datasets.MaskSequence.shape
-    p2pselect.datasets.load_image_folder
-    p2pselect.datasets.load_mask_folder
-    p2pselect.datasets.load_tar_shards
     p2pselect.distributed.Processes
     p2pselect.distributed.Processes.gather
     p2pselect.distributed.Processes.of_first
@@ -106,12 +102,6 @@ NOT_YET = set(
     p2pselect.regions.n_regions
     p2pselect.regions.region_areas
     p2pselect.regions.relabel
-    p2pselect.testing.FlatRows.fit
-    p2pselect.testing.FlatRows.partial_fit
-    p2pselect.testing.image_classifier_checks
-    p2pselect.testing.make_check_images
-    p2pselect.testing.record_selection
-    p2pselect.testing.replay_selection
     """.split()
 )
 

@@ -60,6 +60,13 @@ def load_image_folder(
     labels : ndarray of shape (n,), str
         Names of the class folders.
 
+    Raises
+    ------
+    InputError
+        If ``root`` is not a folder, has no images or no subfolders, or has subfolders that
+        are not classes: all of them have names such as ``train`` and ``test`` or ``images``
+        and ``masks``, or one contains folders with the names of the other classes.
+
     Warns
     -----
     P2PSelectWarning
@@ -67,13 +74,6 @@ def load_image_folder(
         to the class folders, files that are not images, a single class whose images all lie
         in subfolders, and images whose names differ only in their endings or in a suffix
         such as ``_mask``.
-
-    Raises
-    ------
-    InputError
-        If ``root`` is not a folder, has no images or no subfolders, or has subfolders that
-        are not classes: all of them have names such as ``train`` and ``test`` or ``images``
-        and ``masks``, or one contains folders with the names of the other classes.
 
     Examples
     --------

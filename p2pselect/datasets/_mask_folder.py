@@ -62,12 +62,6 @@ def load_mask_folder(
     ndarray of shape (n, h, w), bool
         True on the object, in the order of ``images``.
 
-    Warns
-    -----
-    P2PSelectWarning
-        If a mask may have been meant differently: it has several labels, nothing bright
-        although other masks do, many shades of gray, or another aspect ratio than its image.
-
     Raises
     ------
     InputError
@@ -77,6 +71,12 @@ def load_mask_folder(
     ImageReadError
         If a mask cannot be decoded, is a photograph, or contains the label 255 next to other
         labels (in many data sets 255 means "unknown").
+
+    Warns
+    -----
+    P2PSelectWarning
+        If a mask may have been meant differently: it has several labels, nothing bright
+        although other masks do, many shades of gray, or another aspect ratio than its image.
 
     Examples
     --------

@@ -17,7 +17,7 @@ class MaskSequence:
     ``masks[i]`` reads one mask.  Slices and arrays of indices return another MaskSequence and
     read nothing, so scikit-learn can split the masks along with the images.
     ``np.asarray(masks[:100])`` reads masks into one array.  Every score in
-    :mod:`p2pselect.metrics` accepts a MaskSequence.
+    :mod:`p2pselect.metrics` accepts a MaskSequence.  The masks may differ in height and width.
 
     Parameters
     ----------
@@ -27,11 +27,6 @@ class MaskSequence:
         ``read(item)`` returns the mask, bool (h, w).
     inverted : bool, default False
         Whether to swap True and False.
-
-    Attributes
-    ----------
-    shape : tuple of int
-        ``(n,)``, the number of masks.  They may differ in height and width.
 
     Examples
     --------
@@ -54,6 +49,7 @@ class MaskSequence:
 
     @property
     def shape(self) -> tuple[int]:
+        """The number of masks, as ``(n,)``."""
         # scikit-learn indexes what has a shape with arrays, and anything else item by item.
         return (len(self),)
 

@@ -49,7 +49,7 @@ def load_tar_shards(
     images : ImageSequence
         In the order of the tar files.
     labels : ndarray of shape (n,)
-        int if all labels are whole numbers, otherwise str.
+        Of type int if all labels are whole numbers, otherwise str.
 
     Raises
     ------

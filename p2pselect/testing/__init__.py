@@ -3,11 +3,8 @@
 from p2pselect.testing._check_images import make_check_images
 from p2pselect.testing._contract import check_image_classifier, image_classifier_checks
 from p2pselect.testing._faithfulness import record_selection, replay_selection
-from p2pselect.testing._flat_rows import FLAT_SETTINGS, FlatRows
 
 __all__ = [
-    "FLAT_SETTINGS",
-    "FlatRows",
     "check_image_classifier",
     "image_classifier_checks",
     "make_check_images",

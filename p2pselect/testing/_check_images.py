@@ -18,8 +18,9 @@ def make_check_images(n: int = 24, size: int = 32) -> tuple[np.ndarray, np.ndarr
     Returns
     -------
     X : ndarray of shape (n, size, size, 3), uint8
+        The images.
     y : ndarray of shape (n,), int
-        0, 1 or 2.
+        Their classes: 0, 1 or 2.
 
     Examples
     --------

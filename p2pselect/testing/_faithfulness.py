@@ -43,9 +43,15 @@ def record_selection(estimator: Any) -> Iterator[list[RegionScores]]:
     list of RegionScores
         Grows by one for each batch for which the estimator selects regions.
 
-    See Also
+    Examples
     --------
-    replay_selection : Use what was recorded; its example records a selection first.
+    >>> from p2pselect import P2PClassifier, presets
+    >>> X, y = make_check_images(6)
+    >>> clf = P2PClassifier(**{**presets.SMALL, "max_epochs": 0}).fit(X, y)
+    >>> with record_selection(clf) as recorded:
+    ...     masks = clf.transform(X)
+    >>> len(recorded), len(recorded[0].areas)
+    (1, 6)
     """
     recorded: list[RegionScores] = []
 
@@ -72,6 +78,11 @@ def replay_selection(estimator: Any, recorded: list[RegionScores]) -> Iterator[N
         From :func:`record_selection`, for the same number of images in batches of the same
         size.
 
+    Yields
+    ------
+    None
+        While the ``with`` block runs, the recorded scores take the place of new ones.
+
     Raises
     ------
     AssertionError
@@ -79,11 +90,10 @@ def replay_selection(estimator: Any, recorded: list[RegionScores]) -> Iterator[N
 
     Examples
     --------
-    >>> from p2pselect.methods import RealXClassifier
-    >>> from p2pselect.testing import FLAT_SETTINGS
-    >>> X, y = make_check_images(6, 8)
-    >>> settings = RealXClassifier.known({**FLAT_SETTINGS, "max_epochs": 0, "tau": 0.3})
-    >>> clf = RealXClassifier(**settings).fit(X, y)
+    >>> from p2pselect import P2PClassifier, presets
+    >>> X, y = make_check_images(6)
+    >>> settings = {**presets.SMALL, "regions": "grid", "max_epochs": 0, "tau": 0.3}
+    >>> clf = P2PClassifier(**settings).fit(X, y)
     >>> with record_selection(clf) as recorded:
     ...     masks = clf.transform(X)
     >>> with replay_selection(clf, recorded):

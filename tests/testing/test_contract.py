@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
+from testing.flat_rows import FLAT_SETTINGS
 
 from p2pselect import P2PClassifier, presets
 from p2pselect.testing import (
-    FLAT_SETTINGS,
     check_image_classifier,
     image_classifier_checks,
     make_check_images,

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from oracles.leaks import LEAKS
 from sklearn.base import clone
+from testing.flat_rows import FLAT_SETTINGS
 from torch import nn
 
 import p2pselect.selection._prediction_run
@@ -19,7 +20,6 @@ from p2pselect.methods import (
 )
 from p2pselect.nn._model import SelectiveModel
 from p2pselect.testing import (
-    FLAT_SETTINGS,
     check_image_classifier,
     image_classifier_checks,
     make_check_images,

@@ -4,11 +4,10 @@ import pytest
 import sklearn
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 from sklearn.utils.fixes import parse_version
+from testing.flat_rows import FLAT_SETTINGS, FlatRows, n_columns, squash_rows
 
 from p2pselect import P2PClassifier, SuperpixelTransformer
 from p2pselect.images import as_images
-from p2pselect.testing import FLAT_SETTINGS, FlatRows
-from p2pselect.testing._flat_rows import n_columns, squash_rows
 
 
 class FlatP2P(FlatRows, P2PClassifier):

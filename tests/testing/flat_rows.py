@@ -21,17 +21,6 @@ class FlatRows:
     The f numbers of a row are squashed into (0, 1) and become an image with one row of f
     pixels.  Anything but a table of finite real numbers is passed on unchanged, because the
     classifier itself has to refuse it.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from p2pselect import P2PClassifier
-    >>> class FlatP2P(FlatRows, P2PClassifier):
-    ...     pass
-    >>> flat = FlatP2P(**FLAT_SETTINGS)
-    >>> X = np.array([[0.0, 3.0], [3.0, 0.0]] * 8)
-    >>> flat.fit(X, [0, 1] * 8).n_features_in_
-    2
     """
 
     n_features_in_: int

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from p2pselect.estimators._base import SelectiveImageClassifier
 from p2pselect.nn._model import RegionScores, SelectiveModel
 from p2pselect.nn._ties import break_ties
-from p2pselect.selection import ScoreCut, SelectionRule
+from p2pselect.selection import SelectionRule
 from p2pselect.selection._prediction_run import PredictionRun
+from p2pselect.selection._selection_rule import ScoreCut
 from p2pselect.training._data import TrainingData
 
 #: Values of tau at which ``sparsity="threshold"`` knows its cut.

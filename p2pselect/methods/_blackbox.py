@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from p2pselect.estimators._base import SelectiveImageClassifier
 from p2pselect.nn._model import RegionScores
 from p2pselect.nn._pooling import region_areas
-from p2pselect.selection import SelectionRule, keep_everything
+from p2pselect.selection import SelectionRule
 from p2pselect.training._objective import LossTerms, Step
 from p2pselect.training._phases import Phase
 
@@ -76,4 +76,4 @@ class BlackboxClassifier(SelectiveImageClassifier):
         return RegionScores(torch.zeros_like(areas)[:, None], areas)
 
     def _selection_rule(self) -> SelectionRule:
-        return replace(super()._selection_rule(), cut=keep_everything)
+        return replace(super()._selection_rule(), cut="everything")

@@ -24,7 +24,7 @@ from p2pselect.selection._certainty_search import (
     most_certain,
     search_certainty,
 )
-from p2pselect.selection._selection_rule import SelectionRule
+from p2pselect.selection._selection_rule import CUTS, SelectionRule, budget_cut
 from p2pselect.training._data import as_float_images, fingerprint
 
 
@@ -180,9 +180,7 @@ class PredictionRun:
             logits = scores.maps[:, 0].masked_fill(scores.areas == 0, -torch.inf)
             sorted_logits, ranking = logits.sort(dim=1, descending=True, stable=True)
             sorted_areas = scores.areas.gather(1, ranking)
-            counts = self.rule.counts(
-                sorted_logits, sorted_areas, self.offsets, self.tau_grid, self.max_kept
-            )
+            counts = self._counts(sorted_logits, sorted_areas)
             # 32 bits, because a rank per pixel waits with every image.
             ranks = torch.empty_like(ranking, dtype=torch.int32)
             order = torch.arange(ranking.shape[1], dtype=torch.int32, device=ranks.device)
@@ -204,6 +202,17 @@ class PredictionRun:
             if scores.shown is not None:
                 chunk = self._shown_softly(chunk, scores.shown, regions)
             yield chunk
+
+    def _counts(self, logits: Tensor, areas: Tensor) -> Tensor:
+        """Number of regions kept at every tau, given what is in ranking order."""
+        cut = CUTS[self.rule.cut] if isinstance(self.rule.cut, str) else self.rule.cut
+        counts = cut(logits, areas, self.offsets, self.tau_grid)
+        if self.max_kept is not None:
+            most = budget_cut(logits, areas, self.offsets, np.array([self.max_kept]))
+            counts = torch.minimum(counts, most)
+        if not self.rule.allow_empty:
+            counts = counts.clamp(min=1)
+        return counts
 
     def _shown_softly(self, chunk: Chunk, shown: Tensor, regions: Tensor) -> Chunk:
         """Images under a continuous mask: the binary one is for people to look at.

@@ -11,34 +11,15 @@ from torch import Tensor
 
 from p2pselect.nn._model import RegionScores
 
-#: See the parameter `cut` of :class:`SelectionRule`.
+#: Maps (sorted_logits, sorted_areas, tau_offsets, tau_grid) to the number of regions that are
+#: kept at every tau; see the parameter ``cut`` of :class:`SelectionRule`.
 RegionCut = Callable[[Tensor, Tensor, Tensor, np.ndarray], Tensor]
 
 
 def budget_cut(logits: Tensor, areas: Tensor, offsets: Tensor, tau_grid: np.ndarray) -> Tensor:
     """Keep the most probable regions whose total area fits within tau (constraint of eq. 2).
 
-    Parameters
-    ----------
-    logits : Tensor of shape (n, d)
-        In ranking order; not used.
-    areas : Tensor of shape (n, d)
-        Pixels of the regions, in the same order.
-    offsets : Tensor of shape (t,)
-        Not used: adding the same number to all logits does not change their order.
-    tau_grid : ndarray of shape (t,)
-        Values of tau.
-
-    Returns
-    -------
-    Tensor of shape (n, t), int64
-        Number of regions kept.
-
-    Examples
-    --------
-    >>> areas = torch.tensor([[4.0, 3.0, 3.0]])
-    >>> budget_cut(-areas, areas, torch.zeros(2), np.array([0.4, 0.9]))
-    tensor([[1, 2]])
+    Adding an offset to all logits would not change their order.
     """
     used = areas.cumsum(dim=1)
     real = areas > 0
@@ -49,80 +30,30 @@ def budget_cut(logits: Tensor, areas: Tensor, offsets: Tensor, tau_grid: np.ndar
 def probability_cut(
     logits: Tensor, areas: Tensor, offsets: Tensor, tau_grid: np.ndarray
 ) -> Tensor:
-    """Keep the regions whose selection probability exceeds one half (paper, section 4).
-
-    Parameters
-    ----------
-    logits : Tensor of shape (n, d)
-        In ranking order.
-    areas : Tensor of shape (n, d)
-        Not used.
-    offsets : Tensor of shape (t,)
-        What every tau adds to the logits.
-    tau_grid : ndarray of shape (t,)
-        Values of tau; not used.
-
-    Returns
-    -------
-    Tensor of shape (n, t), int64
-        Number of regions kept.
-
-    Examples
-    --------
-    >>> logits = torch.tensor([[2.0, 0.5, -1.0]])
-    >>> probability_cut(logits, torch.ones(1, 3), torch.tensor([-1.0, 0.0]), np.ones(2))
-    tensor([[1, 2]])
-    """
+    """Keep the regions whose selection probability exceeds one half (paper, section 4)."""
     return torch.stack([(logits + offset > 0).sum(dim=1) for offset in offsets], dim=1)
 
 
-def keep_everything(
+def everything_cut(
     logits: Tensor, areas: Tensor, offsets: Tensor, tau_grid: np.ndarray
 ) -> Tensor:
-    """Keep all regions at every tau: for methods that remove nothing.
-
-    Parameters
-    ----------
-    logits : Tensor of shape (n, d)
-        Not used.
-    areas : Tensor of shape (n, d)
-        Pixels of the regions; 0 for padding.
-    offsets : Tensor of shape (t,)
-        Not used.
-    tau_grid : ndarray of shape (t,)
-        Values of tau.
-
-    Returns
-    -------
-    Tensor of shape (n, t), int64
-        Number of regions.
-
-    Examples
-    --------
-    >>> areas = torch.tensor([[3.0, 2.0, 0.0]])
-    >>> keep_everything(areas, areas, torch.zeros(2), np.array([0.1, 0.5]))
-    tensor([[2, 2]])
-    """
+    """Keep all regions at every tau: for methods that remove nothing."""
     return (areas > 0).sum(dim=1, keepdim=True).expand(-1, len(tau_grid))
+
+
+CUTS: dict[str, RegionCut] = {
+    "budget": budget_cut,
+    "probability": probability_cut,
+    "everything": everything_cut,
+}
 
 
 @dataclass(frozen=True)
 class ScoreCut:
     """Keep the regions whose score reaches a cut that is the same for all images.
 
-    Parameters
-    ----------
-    grid : sequence of float
-        Values of tau for which the cut is known, increasing; others are interpolated, and at
-        tau = 1 everything is kept.
-    cuts : sequence of float
-        The cut at each of them.
-
-    Examples
-    --------
-    >>> scores, areas = np.array([3.0, 1.0, 2.0, 0.0]), np.ones(4)
-    >>> ScoreCut.of_scores(scores, areas, np.array([0.25, 0.5, 1.0])).cuts
-    [3.0, 2.0, 0.0]
+    ``cuts`` are the cuts at the values of tau in ``grid``.  They are interpolated in between,
+    and at tau = 1 everything is kept.
     """
 
     grid: np.ndarray
@@ -130,21 +61,13 @@ class ScoreCut:
 
     @classmethod
     def of_scores(cls, scores: np.ndarray, areas: np.ndarray, grid: np.ndarray) -> ScoreCut:
-        """Find the cuts at which the regions of many images together keep each tau.
+        """The cuts at which these regions, of many images together, keep each tau.
 
-        Parameters
-        ----------
-        scores : ndarray of shape (n_regions,)
-            Of all regions of all images.
-        areas : ndarray of shape (n_regions,)
-            Their pixels.
-        grid : ndarray of shape (t,)
-            Values of tau.
-
-        Returns
-        -------
-        ScoreCut
-            The cut for each of them.
+        Examples
+        --------
+        >>> scores, areas = np.array([3.0, 1.0, 2.0, 0.0]), np.ones(4)
+        >>> ScoreCut.of_scores(scores, areas, np.array([0.25, 0.5, 1.0])).cuts
+        [3.0, 2.0, 0.0]
         """
         order = np.argsort(-scores)
         kept = np.cumsum(areas[order]) / areas.sum()
@@ -168,7 +91,7 @@ class SelectionRule:
 
     A run over images knows a method by its rule alone.  Estimators build theirs in
     ``_selection_rule()``; a method that selects in another way replaces a part of it:
-    ``dataclasses.replace(super()._selection_rule(), cut=probability_cut)``.
+    ``dataclasses.replace(super()._selection_rule(), cut="probability")``.
 
     Parameters
     ----------
@@ -187,8 +110,11 @@ class SelectionRule:
         Images per batch.
     device : torch.device
         Where tensors go.
-    cut : callable, default=budget_cut
-        Maps logits (n, d), areas (n, d), offsets (t,) and a grid of tau (t,) to the number of
+    cut : {"budget", "probability", "everything"} or callable, default="budget"
+        How many regions every tau keeps.  ``"budget"``: the most probable ones whose total
+        area fits within tau (constraint of eq. 2); ``"probability"``: those of a probability
+        above one half (paper, section 4); ``"everything"``: all of them.  A callable maps
+        logits (n, d), areas (n, d), offsets (t,) and a grid of tau (t,) to the number of
         regions that every tau keeps, (n, t), which must not fall along a row.  Logits and areas
         are in ranking order, best region first; padding comes last, with the logit ``-inf`` and
         the area 0.  Offsets are what every tau adds to the logits.
@@ -206,7 +132,7 @@ class SelectionRule:
     >>> from p2pselect.methods import RealXClassifier
     >>> class CutAtOneHalf(RealXClassifier):
     ...     def _selection_rule(self):
-    ...         return replace(super()._selection_rule(), cut=probability_cut)
+    ...         return replace(super()._selection_rule(), cut="probability")
     """
 
     score: Callable[[Tensor, Tensor], RegionScores]
@@ -215,7 +141,7 @@ class SelectionRule:
     image_size: int
     batch_size: int
     device: torch.device
-    cut: RegionCut = budget_cut
+    cut: str | RegionCut = "budget"
     tau_offsets: Callable[[np.ndarray], Tensor] | None = None
     allow_empty: bool = False
     method: str = "method"
@@ -237,39 +163,3 @@ class SelectionRule:
             return torch.zeros(len(tau_grid), device=self.device)
         with torch.inference_mode():
             return self.tau_offsets(tau_grid).to(self.device)
-
-    def counts(
-        self,
-        sorted_logits: Tensor,
-        sorted_areas: Tensor,
-        offsets: Tensor,
-        tau_grid: np.ndarray,
-        max_kept: float | None = None,
-    ) -> Tensor:
-        """Number of regions kept at every tau.
-
-        Parameters
-        ----------
-        sorted_logits : Tensor of shape (n, d)
-            In ranking order; ``-inf`` for padding.
-        sorted_areas : Tensor of shape (n, d)
-            Pixels of the regions, in the same order; 0 for padding.
-        offsets : Tensor of shape (t,)
-            From :meth:`offsets`.
-        tau_grid : ndarray of shape (t,)
-            Values of tau.
-        max_kept : float, optional
-            Largest fraction of the pixels that may be kept at any tau.
-
-        Returns
-        -------
-        Tensor of shape (n, t), int64
-            At least 1 each, unless ``allow_empty``.
-        """
-        counts = self.cut(sorted_logits, sorted_areas, offsets, tau_grid)
-        if max_kept is not None:
-            most = budget_cut(sorted_logits, sorted_areas, offsets, np.array([max_kept]))
-            counts = torch.minimum(counts, most)
-        if not self.allow_empty:
-            counts = counts.clamp(min=1)
-        return counts

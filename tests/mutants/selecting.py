@@ -106,7 +106,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "selection/_selection_rule.py",
+        "selection/_prediction_run.py",
         "estimators/test_p2p.py::test_empty_masks_where_they_are_allowed",
         {
             "counts = counts.clamp(min=1)": "pass",
@@ -116,7 +116,7 @@ FAULTS = [
         "selection/_prediction_run.py",
         "estimators/test_p2p.py::test_a_budget_of_pixels_is_answered_as_certainly_as_it_can_be",
         {
-            "self.tau_grid, self.max_kept": "self.tau_grid",
+            "counts = torch.minimum(counts, most)": "pass",
             "result = most_certain(result, counts)": "pass",
         },
     ),

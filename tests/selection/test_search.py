@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles.certainty_search import search_one
 
-from p2pselect.selection import budget_cut, probability_cut
 from p2pselect.selection._certainty_search import (
     Chunk,
     SearchResult,
@@ -19,6 +18,7 @@ from p2pselect.selection._certainty_search import (
     next_level,
     search_certainty,
 )
+from p2pselect.selection._selection_rule import budget_cut, probability_cut
 
 GRID = make_tau_grid(0.05, 0.05)
 

@@ -15,7 +15,7 @@ from p2pselect.exceptions import InputError, P2PSelectWarning, brief
 from p2pselect.methods._p2p_loss import P2PObjective, RandomMaskObjective
 from p2pselect.nn._model import SelectiveModel
 from p2pselect.nn._selectors import Selector
-from p2pselect.selection import SelectionRule, budget_cut, probability_cut
+from p2pselect.selection import SelectionRule
 from p2pselect.training._phases import Phase
 
 #: Below this many images, on a CPU, the default networks are a poor choice.
@@ -103,7 +103,7 @@ class P2PHooks(SelectiveImageClassifier):
         )
 
     def _selection_rule(self) -> SelectionRule:
-        cut = budget_cut if self.selection == "budget" else probability_cut
+        cut = "budget" if self.selection == "budget" else "probability"
         return replace(super()._selection_rule(), cut=cut, tau_offsets=self._tau_offsets)
 
     def _tau_offsets(self, tau_grid: np.ndarray) -> Tensor:

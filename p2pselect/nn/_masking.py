@@ -11,7 +11,7 @@ def apply_mask(images: Tensor, pixel_masks: Tensor, fill_value: float = 0.0) -> 
     Parameters
     ----------
     images : Tensor of shape (n, c, h, w)
-        In [0, 1], before any normalisation: black is 0.
+        In [0, 1], before any normalization: black is 0.
     pixel_masks : Tensor of shape (n, h, w)
         In [0, 1]; 1 = kept.
     fill_value : float, default=0.0
@@ -20,6 +20,13 @@ def apply_mask(images: Tensor, pixel_masks: Tensor, fill_value: float = 0.0) -> 
     Returns
     -------
     Tensor of shape (n, c, h, w)
+        The masked images.
+
+    Examples
+    --------
+    >>> import torch
+    >>> apply_mask(torch.ones(1, 1, 1, 3), torch.tensor([[[1.0, 0.0, 0.5]]])).flatten()
+    tensor([1.0000, 0.0000, 0.5000])
     """
     masks = pixel_masks[:, None].to(images.dtype)
     if fill_value == 0:

@@ -12,9 +12,9 @@ from p2pselect.nn._pooling import region_areas, region_mean, to_pixels
 
 @dataclass(frozen=True)
 class RegionScores:
-    """What the selector says of the regions of a batch, before any tau.
+    """What a selector says about the regions of a batch, before any tau.
 
-    Attributes
+    Parameters
     ----------
     maps : Tensor of shape (n, 1 + k, d)
         Selection logits in row 0, embeddings in the others.
@@ -23,6 +23,14 @@ class RegionScores:
     shown : Tensor of shape (n, d), optional
         For methods whose classifier is shown continuous masks: the value in [0, 1] that the
         pixels of every region are multiplied by.  Without it regions are kept or removed.
+
+    Examples
+    --------
+    >>> import torch
+    >>> scores = RegionScores(torch.tensor([[[2.0, -1.0]]]), torch.tensor([[10.0, 6.0]]))
+    >>> logits, embeddings = scores.at(torch.tensor([[0.5]]))
+    >>> logits
+    tensor([[ 2.5000, -0.5000]])
     """
 
     maps: Tensor
@@ -30,13 +38,45 @@ class RegionScores:
     shown: Tensor | None = None
 
     def at(self, offset: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (n, d) and embeddings (n, k, d) under an offset (n, 1 + k)."""
+        """Give the scores of the regions for one tau per image.
+
+        Parameters
+        ----------
+        offset : Tensor of shape (n, 1 + k)
+            What its tau adds to every map of an image.
+
+        Returns
+        -------
+        logits : Tensor of shape (n, d)
+            Selection logits.
+        embeddings : Tensor of shape (n, k, d)
+            Embeddings of the regions.
+        """
         maps = self.maps + offset[:, :, None]
         return maps[:, 0], maps[:, 1:]
 
 
 class SelectiveModel(nn.Module):
-    """A selector that scores regions and a classifier that sees the kept ones alone."""
+    """A selector that scores regions and a classifier that sees the kept ones alone.
+
+    Parameters
+    ----------
+    selector : Module
+        Maps images (n, 3, h, w) in [0, 1] to pixel maps (n, 1 + k, h', w') of any resolution.
+    classifier : Module
+        Maps masked images (n, 3, h, w) to logits (n, n_classes).
+
+    Examples
+    --------
+    >>> import torch
+    >>> classifier = nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 2))
+    >>> model = SelectiveModel(nn.Conv2d(3, 1, 1), classifier)
+    >>> images, regions = torch.rand(5, 3, 8, 8), torch.zeros(5, 8, 8, dtype=torch.int64)
+    >>> model.score(images, regions).maps.shape
+    torch.Size([5, 1, 1])
+    >>> model.classify(images, regions, torch.ones(5, 1)).shape
+    torch.Size([5, 2])
+    """
 
     def __init__(self, selector: nn.Module, classifier: nn.Module):
         super().__init__()
@@ -44,14 +84,53 @@ class SelectiveModel(nn.Module):
         self.classifier = classifier
 
     def score(self, images: Tensor, regions: Tensor) -> RegionScores:
-        """Score regions (n, h, w) of images (n, 3, h, w) in [0, 1]."""
+        """Score regions by the mean of the selector's maps over them.
+
+        Parameters
+        ----------
+        images : Tensor of shape (n, 3, h, w)
+            In [0, 1].
+        regions : Tensor of shape (n, h, w), int64
+            Label maps.
+
+        Returns
+        -------
+        RegionScores
+            Scores and areas.
+        """
         areas = region_areas(regions)
         return RegionScores(region_mean(self.selector(images), regions, areas), areas)
 
     def classify(self, images: Tensor, regions: Tensor, region_masks: Tensor) -> Tensor:
-        """Logits (n, n_classes) of images seen through region masks (n, d) in [0, 1]."""
+        """Classify images that are seen through masks.
+
+        Parameters
+        ----------
+        images : Tensor of shape (n, 3, h, w)
+            In [0, 1].
+        regions : Tensor of shape (n, h, w), int64
+            Label maps.
+        region_masks : Tensor of shape (n, d)
+            In [0, 1]; 1 = kept.
+
+        Returns
+        -------
+        Tensor of shape (n, n_classes)
+            Logits.
+        """
         return self.classifier(apply_mask(images, to_pixels(region_masks, regions)))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits of images as they are: the classifier alone."""
+        """Classify images as they are; no selection takes place.
+
+        Parameters
+        ----------
+        images : Tensor of shape (n, 3, h, w)
+            In [0, 1].
+
+        Returns
+        -------
+        Tensor of shape (n, n_classes)
+            Logits.
+        """
         return self.classifier(images)

@@ -1,4 +1,4 @@
-"""From pixels to regions and back; regions of different number are padded, area 0."""
+"""From pixels to regions and back; images with fewer regions than others are padded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,25 @@ from torch import Tensor
 
 
 def region_areas(regions: Tensor) -> Tensor:
-    """Pixels of every region, (n, h, w) int64 -> (n, d) float; 0 for absent labels."""
+    """Count the pixels of every region.
+
+    Parameters
+    ----------
+    regions : Tensor of shape (n, h, w), int64
+        Label maps.
+
+    Returns
+    -------
+    Tensor of shape (n, d), float32
+        The width d is the largest number of regions of an image; 0 for labels that an image
+        lacks.
+
+    Examples
+    --------
+    >>> region_areas(torch.tensor([[[0, 0, 1]], [[0, 0, 0]]]))
+    tensor([[2., 1.],
+            [3., 0.]])
+    """
     n, d = len(regions), int(regions.max()) + 1
     flat = regions.flatten(1) + d * torch.arange(n, device=regions.device)[:, None]
     return torch.bincount(flat.flatten(), minlength=n * d).view(n, d).float()
@@ -22,15 +40,22 @@ def region_mean(maps: Tensor, regions: Tensor, areas: Tensor) -> Tensor:
     Parameters
     ----------
     maps : Tensor of shape (n, k, h', w')
-        At any resolution; brought to the regions' by bilinear interpolation.
+        At any resolution; they are interpolated bilinearly to that of the regions.
     regions : Tensor of shape (n, h, w), int64
+        Label maps.
     areas : Tensor of shape (n, d)
         From :func:`region_areas`.
 
     Returns
     -------
     Tensor of shape (n, k, d)
-        0 for absent regions.
+        0 for regions that an image lacks.
+
+    Examples
+    --------
+    >>> regions = torch.tensor([[[0, 0, 1]]])
+    >>> region_mean(torch.tensor([[[[1.0, 3.0, 5.0]]]]), regions, region_areas(regions))
+    tensor([[[2., 5.]]])
     """
     if maps.shape[-2:] != regions.shape[-2:]:
         maps = upsample(maps, regions.shape[-2], regions.shape[-1])
@@ -60,5 +85,23 @@ def _interpolation(n_in: int, n_out: int, device: torch.device) -> Tensor:
 
 
 def to_pixels(values: Tensor, regions: Tensor) -> Tensor:
-    """Give every pixel its region's value, (n, d) and (n, h, w) -> (n, h, w)."""
+    """Give every pixel the value of its region.
+
+    Parameters
+    ----------
+    values : Tensor of shape (n, d)
+        One per region, for example a mask.
+    regions : Tensor of shape (n, h, w), int64
+        Label maps.
+
+    Returns
+    -------
+    Tensor of shape (n, h, w)
+        A value per pixel.
+
+    Examples
+    --------
+    >>> to_pixels(torch.tensor([[0.0, 1.0]]), torch.tensor([[[0, 0, 1]]]))
+    tensor([[[0., 0., 1.]]])
+    """
     return values.gather(1, regions.flatten(1)).view(regions.shape)

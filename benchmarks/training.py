@@ -29,8 +29,7 @@ from torch import nn
 from p2pselect import P2PClassifier, SuperpixelTransformer, datasets
 from p2pselect.methods._p2p_loss import P2PObjective
 from p2pselect.nn._dilation import PhasedConv2d
-from p2pselect.training._objective import Step
-from p2pselect.training._phases import Phase, set_training
+from p2pselect.training._phases import Phase, Step, set_training
 
 #: Images per batch by their side in pixels.
 BATCH = {64: 32, 224: 8}

@@ -1,100 +1,149 @@
-"""Several processes that work as one: those that ``torchrun`` has started.
+"""Several processes that work as one: those of a script that ``torchrun`` has started.
 
 Every process runs the same script on the same data.  ``fit`` divides each batch among them,
-``predict`` and ``explain`` the images, and all of them return the whole result.  A file is
-written by every process that is told to write it, each time as a whole.
+``predict`` and ``explain`` divide the images, and each process gets the whole result.  Nothing
+else in the library knows about processes: whoever calls ``save`` writes a whole file.
 """
 
 from __future__ import annotations
 
-import atexit
-import gc
 import hashlib
 import os
 import pickle
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, count
 from multiprocessing import parent_process
 from typing import Any
 
 from p2pselect.exceptions import InputError
 
-__all__ = ["Processes", "alone", "together"]
+__all__ = ["Group", "disabled", "group"]
 
 
 @dataclass(frozen=True)
-class Processes:
-    """The processes that work together, and which of them this is.
+class Group:
+    """Processes that work together, and which of them this one is.
 
     Parameters
     ----------
     rank : int, default=0
+        Number of this process, from 0.
     size : int, default=1
+        Number of processes.
+    handle : torch.distributed.ProcessGroup, default=None
+        What torch communicates through; None for its default group.
+
+    See Also
+    --------
+    group : Opens the group of a script under ``torchrun``.
 
     Examples
     --------
-    >>> Processes(rank=1, size=3).part(8)
+    >>> Group(rank=1, size=3).part(8)
     slice(3, 6, None)
     """
 
     rank: int = 0
     size: int = 1
+    handle: Any = None
+
+    def __reduce__(self) -> Any:
+        # A copy in a worker process can divide rows, and does not communicate.
+        return Group, (self.rank, self.size)
 
     def sizes(self, n: int) -> tuple[int, ...]:
-        """How many of ``n`` rows every process takes: as even as can be."""
+        """Count the rows that each process takes, which are as even as possible.
+
+        Parameters
+        ----------
+        n : int
+            Number of all rows.
+
+        Returns
+        -------
+        tuple of int
+            One number for each process.
+        """
         each, more = divmod(n, self.size)
         return tuple(each + (rank < more) for rank in range(self.size))
 
     def part(self, n: int) -> slice:
-        """The rows among ``n`` that this process takes."""
+        """Find the rows that this process takes.
+
+        Parameters
+        ----------
+        n : int
+            Number of all rows.
+
+        Returns
+        -------
+        slice
+            Consecutive rows.
+        """
         stops = (0, *accumulate(self.sizes(n)))
         return slice(stops[self.rank], stops[self.rank + 1])
 
-    def share(self, n: int) -> slice:
-        """The same, but the first row where there are too few for all processes."""
-        own = self.part(n)
-        return own if own.stop > own.start else slice(0, 1)
-
     def gather(self, value: Any) -> list[Any]:
-        """The values of all processes, in order; waits for all of them."""
+        """Collect a value of every process; waits for all of them.
+
+        Parameters
+        ----------
+        value : object
+            Anything that can be pickled.
+
+        Returns
+        -------
+        list
+            The values in the order of the processes, the same in all of them.
+        """
         if self.size == 1:
             return [value]
         import torch.distributed as dist
 
         values: list[Any] = [None] * self.size
-        dist.all_gather_object(values, value)
+        dist.all_gather_object(values, value, self.handle)
         return values
 
-    def of_first(self, value: Any) -> Any:
-        """The value of the first process; waits for it."""
+    def broadcast(self, value: Any) -> Any:
+        """Hand the value of the first process to all of them.
+
+        Parameters
+        ----------
+        value : object
+            Anything that can be pickled; that of other processes is ignored.
+
+        Returns
+        -------
+        object
+            The value of the first process.
+        """
         if self.size == 1:
             return value
         import torch.distributed as dist
 
         values = [value]
-        dist.broadcast_object_list(values, src=0)
+        dist.broadcast_object_list(values, src=0, group=self.handle)
         return values[0]
 
-    def agree(self, what: str, value: Callable[[], Any]) -> None:
-        """Check that all processes were given the same.
+    def check_same(self, what: str, value: Callable[[], Any]) -> None:
+        """Check that all processes were given the same data.
 
         Parameters
         ----------
         what : str
-            In the plural, for the message.
+            Names the data in the message, in the plural.
         value : callable
-            Called where there are several processes.
+            Returns something picklable that tells the data from others; not called where
+            there is one process only.
 
         Raises
         ------
         InputError
-            In all of them, if one was not.
+            In every process, if one was given something else.
         """
         if self.size == 1:
             return
@@ -102,76 +151,96 @@ class Processes:
         other = [rank for rank, digest in enumerate(digests) if digest != digests[0]]
         if other:
             raise InputError(
-                f"processes that torchrun starts work on the same data: the {what} of process "
-                f"{other[0]} are not those of process 0; pass all of them in every process "
-                "(with a random_state where they are drawn), or work in one process inside of "
-                "`with p2pselect.distributed.alone():`"
+                f"all processes of torchrun must be given the same data: the {what} of process "
+                f"{other[0]} differ from those of process 0. Pass all of them in every process "
+                "(with a random_state where they are drawn), or use "
+                "`with p2pselect.distributed.disabled():` to work in one process only"
             )
 
 
-#: Seconds that threads of the group are given to let go of what they hold.
-_MOMENT = 0.1
-_IS_ALONE: ContextVar[bool] = ContextVar("is_alone", default=False)
+#: The group that is open in this thread, and how many were opened before.
+_OPEN: ContextVar[Group | None] = ContextVar("open_group", default=None)
+_NUMBERS = count()
 
 
 @contextmanager
-def alone() -> Iterator[None]:
-    """Inside, this process works on its own, whatever others there are.
+def disabled() -> Iterator[None]:
+    """Let this process work by itself, whatever others ``torchrun`` has started.
+
+    Yields
+    ------
+    None
+        Inside, :func:`group` opens a group of this process only.
+
+    See Also
+    --------
+    group : Opens the group of all processes.
 
     Examples
     --------
-    >>> with alone():
-    ...     together()
-    Processes(rank=0, size=1)
+    >>> with disabled(), group() as only_this:
+    ...     only_this
+    Group(rank=0, size=1, handle=None)
     """
-    token = _IS_ALONE.set(True)
+    token = _OPEN.set(Group())
     try:
         yield
     finally:
-        _IS_ALONE.reset(token)
+        _OPEN.reset(token)
 
 
-def together() -> Processes:
-    """The processes that this one works with.
+@contextmanager
+def group() -> Iterator[Group]:
+    """Open the group of the processes that ``torchrun`` has started, and close it at the end.
 
-    Those of torch's default process group; under ``torchrun`` it is made at the first call.
-    A thread or a child process of one of them, such as a worker of joblib, works alone.
+    A process group that the script has initialized stays as it is.  Threads and child
+    processes, such as the workers of joblib, work by themselves, as does any process that
+    ``torchrun`` has not started.  All processes have to open and close it together.
 
-    Returns
-    -------
-    Processes
+    Yields
+    ------
+    Group
+        That of the surrounding ``with``, where there is one.
+
+    See Also
+    --------
+    disabled : Lets one process work by itself.
 
     Examples
     --------
-    >>> together()
-    Processes(rank=0, size=1)
+    >>> with group() as processes:
+    ...     processes
+    Group(rank=0, size=1, handle=None)
     """
+    surrounding = _OPEN.get()
+    if surrounding is not None or local_rank() is None:
+        yield surrounding or Group()
+        return
+    import torch.distributed as dist
+
+    is_ours = not dist.is_initialized()
+    if is_ours:
+        # A prefix of its own: the store still has what earlier groups have written.
+        store, rank, size = next(iter(dist.rendezvous("env://")))
+        store = dist.PrefixStore(f"p2pselect/{next(_NUMBERS)}", store)
+        dist.init_process_group(store=store, rank=rank, world_size=size)
+    handle = None if is_ours else dist.new_group()
+    opened = Group(dist.get_rank(), dist.get_world_size(), handle)
+    token = _OPEN.set(opened)
+    try:
+        yield opened
+        opened.gather(None)  # nobody leaves while others still wait for an answer
+    finally:
+        _OPEN.reset(token)
+        dist.destroy_process_group(handle)
+
+
+def local_rank() -> int | None:
+    """Number of this process on its machine; None where it does not work with others."""
+    surrounding = _OPEN.get()
     is_child = parent_process() is not None
     is_thread = threading.current_thread() is not threading.main_thread()
-    launched = "TORCHELASTIC_RUN_ID" in os.environ
-    if _IS_ALONE.get() or is_child or is_thread:
-        return Processes()
-    if not launched and "torch.distributed" not in sys.modules:
-        return Processes()
-    import torch
-    import torch.distributed as dist
-
-    if not dist.is_available() or not (launched or dist.is_initialized()):
-        return Processes()
-    if not dist.is_initialized():
-        if torch.cuda.is_available():
-            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-        dist.init_process_group()
-        atexit.register(_leave)
-    return Processes(dist.get_rank(), dist.get_world_size())
-
-
-def _leave() -> None:
-    import torch.distributed as dist
-
-    # A thread of the group that lets go of a tensor while the interpreter ends would abort the
-    # process: what refers to the group in cycles goes, and its threads get a moment.
-    gc.collect()
-    time.sleep(_MOMENT)
-    if dist.is_initialized():
-        dist.destroy_process_group()
+    is_launched = "TORCHELASTIC_RUN_ID" in os.environ
+    if is_child or is_thread or not is_launched or surrounding == Group():
+        return None
+    return int(os.environ["LOCAL_RANK"])

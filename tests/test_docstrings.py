@@ -45,14 +45,6 @@ NOT_YET = set(
     p2pselect.SuperpixelTransformer.fit
     p2pselect.SuperpixelTransformer.propose
     p2pselect.SuperpixelTransformer.propose_batch
-    p2pselect.distributed.Processes
-    p2pselect.distributed.Processes.gather
-    p2pselect.distributed.Processes.of_first
-    p2pselect.distributed.Processes.part
-    p2pselect.distributed.Processes.share
-    p2pselect.distributed.Processes.sizes
-    p2pselect.distributed.alone
-    p2pselect.distributed.together
     p2pselect.explanation_summary
     p2pselect.explanations.ConfusionExamplesDisplay
     p2pselect.explanations.ConfusionExamplesDisplay.from_estimator

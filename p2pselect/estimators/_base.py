@@ -12,7 +12,6 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from p2pselect._labels import as_true_labels
-from p2pselect.distributed import together
 from p2pselect.estimators._fixed_settings import refuse_changes
 from p2pselect.estimators._inputs import check_channels
 from p2pselect.estimators._stored import StoredEstimator
@@ -240,7 +239,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
             float(threshold),
             keep,
             max_kept,
-            together(),
+            is_shared=True,
         )
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -12,8 +12,8 @@ from skorch.callbacks import Callback
 from torch import nn
 from torch.utils.data import IterableDataset
 
+from p2pselect import distributed
 from p2pselect._labels import as_labels, encode_known, encode_labels, find_classes
-from p2pselect.distributed import together
 from p2pselect.estimators._fixed_settings import (
     NETWORKS,
     fixed_by_fit,
@@ -38,7 +38,7 @@ from p2pselect.images import ImageSequence
 from p2pselect.images._torch_datasets import is_map_style, labels_of
 from p2pselect.training._averaging import WeightAverage
 from p2pselect.training._checkpoints import Checkpoints, checkpoint_path
-from p2pselect.training._data import REGION_MEMORY, TrainingData, Views, draws
+from p2pselect.training._data import REGION_MEMORY, TrainingData, Views
 from p2pselect.training._fitting import new_net, run_epochs
 from p2pselect.training._net import SelectiveNet
 from p2pselect.training._outcome import Outcome
@@ -83,6 +83,7 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         return "validation_fraction" if self.validation_fraction else None
 
     @with_callbacks
+    @distributed.group()
     @usual_surroundings()
     def fit(
         self,
@@ -152,6 +153,7 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         task.end()
         return self
 
+    @distributed.group()
     @usual_surroundings()
     def partial_fit(
         self, X: Any, y: Any = None, classes: Any = None, *, sample_weight: Any = None
@@ -259,7 +261,8 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         self._fixed_by_fit = fixed_by_fit(self)
         if again:
             return
-        self._seed = together().of_first(draw_seed(self.random_state))
+        with distributed.group() as processes:
+            self._seed = processes.broadcast(draw_seed(self.random_state))
         with Randomness(self._seed, self.device_).in_place():
             self._adopt(self._build_model(len(self.classes_)))
 
@@ -276,7 +279,7 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         images.check_readable(progress=self.verbose > 0)
         if callable(views.augment):
             # On two images, for a fault to be found before the regions of all are proposed.
-            views(images[:2], None if regions is None else regions[:2], draws(0, 0, 2, 0))
+            views(images[:2], None if regions is None else regions[:2], 0, 0, np.arange(2))
         small_enough = len(images) * self.image_size**2 * 4 <= REGION_MEMORY
         if regions is None and small_enough and not views.need_originals:
             regions = propose_all(self.regions_, images, self.image_size)
@@ -288,16 +291,18 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         cycles: Sequence[int],
         watchers: Sequence[tuple[str, Callback]] = (),
     ) -> None:
-        together().agree("images and labels", data.brief)
-        # A fit that continues must not repeat the random numbers of the one before.
+        with distributed.group() as processes:  # it stays open until the end of fit
+            processes.check_same("images and labels", data.brief)
         end = len(self.net_.history)
-        self.net_.randomness = Randomness(self._seed + 1 + end, self.device_)
         averages = []
         if self.ema_decay is not None:
             averages.append(WeightAverage(self.module_, self.ema_decay))
             watchers = [*watchers, ("weight_average", averages[0])]
-        checkpoints = None if end else self._checkpoints(data, averages)
-        if checkpoints is not None:
+        checkpoints = None
+        if self.checkpoint_dir is not None and not end:
+            settings = self.get_params(deep=False)
+            path = checkpoint_path(self.checkpoint_dir, type(self).__name__, settings, data)
+            checkpoints = Checkpoints(path, self._seed, averages, processes)
             if checkpoints.restore(self.net_):
                 cycles = ()
             self._seed = data.seed = checkpoints.seed
@@ -310,7 +315,7 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
             if checkpoints is not None:
                 checkpoints.end = end
             try:
-                run_epochs(self.net_, data, epochs, self, watchers, done)
+                run_epochs(self.net_, data, epochs, self, processes, watchers, done)
             except TrainingError as error:
                 if checkpoints is None:
                     raise
@@ -325,15 +330,6 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         self.interrupted_ = self.net_.interrupted
         if isinstance(data, TrainingData):
             self._after_training(data)
-
-    def _checkpoints(
-        self, data: TrainingData | TrainingStream, others: Sequence[Any]
-    ) -> Checkpoints | None:
-        if self.checkpoint_dir is None:
-            return None
-        settings = self.get_params(deep=False)
-        path = checkpoint_path(self.checkpoint_dir, type(self).__name__, settings, data)
-        return Checkpoints(path, self._seed, others)
 
     def _adopt(self, model: nn.Module, history: Any = None) -> None:
         """Take a model as the fitted one, with a fresh optimizer."""

@@ -15,8 +15,8 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from p2pselect._doc_links import DocumentedEstimator
 from p2pselect.exceptions import did_you_mean
 from p2pselect.nn._image_network import PRECISIONS
+from p2pselect.training._fitting import LR_SCHEDULES, OPTIMIZERS
 from p2pselect.training._monitors import check_callbacks
-from p2pselect.training._optim import LR_SCHEDULES, OPTIMIZERS
 
 #: Side in pixels of the largest grid: what is larger is a slip, and would fill any memory.
 MAX_SIDE = 16384

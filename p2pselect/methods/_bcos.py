@@ -33,8 +33,7 @@ from p2pselect.methods._blackbox import FullImageModel
 from p2pselect.nn._model import RegionScores
 from p2pselect.nn._pooling import region_areas, region_mean
 from p2pselect.training._data import TrainingData, as_float_images
-from p2pselect.training._objective import LossTerms, Step
-from p2pselect.training._phases import Phase
+from p2pselect.training._phases import LossTerms, Phase, Step
 
 _EPS = 1e-12
 #: Training images whose logits are summed to check that the contributions explain them, and how

@@ -18,8 +18,7 @@ from p2pselect.estimators._base import SelectiveImageClassifier
 from p2pselect.nn._model import RegionScores
 from p2pselect.nn._pooling import region_areas
 from p2pselect.selection import SelectionRule
-from p2pselect.training._objective import LossTerms, Step
-from p2pselect.training._phases import Phase
+from p2pselect.training._phases import LossTerms, Phase, Step
 
 
 def full_image_objective(step: Step) -> LossTerms:

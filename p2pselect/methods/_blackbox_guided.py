@@ -15,8 +15,7 @@ from p2pselect.exceptions import InputError, brief
 from p2pselect.methods._base import BaselineClassifier
 from p2pselect.methods._blackbox import BlackboxClassifier
 from p2pselect.nn._model import SelectiveModel
-from p2pselect.training._objective import LossTerms, Step
-from p2pselect.training._phases import Phase
+from p2pselect.training._phases import LossTerms, Phase, Step
 
 #: Largest difference of probabilities that may be due to rounding.
 _ROUNDING = 1e-6

@@ -29,8 +29,7 @@ from p2pselect.nn._masking import apply_mask
 from p2pselect.nn._model import RegionScores
 from p2pselect.nn._pooling import region_areas, region_mean, to_pixels
 from p2pselect.selection._selection_rule import budget_cut
-from p2pselect.training._objective import LossTerms, Step
-from p2pselect.training._phases import Phase
+from p2pselect.training._phases import LossTerms, Phase, Step
 
 # The multiplier whose lattices, from every 2nd to every 32nd pixel, have the longest shortest
 # vectors.

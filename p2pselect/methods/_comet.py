@@ -41,8 +41,7 @@ from p2pselect.nn._masking import apply_mask
 from p2pselect.nn._model import RegionScores
 from p2pselect.nn._pooling import to_pixels
 from p2pselect.training._loss_terms import expected_kept_fraction
-from p2pselect.training._objective import LossTerms, Step
-from p2pselect.training._phases import Phase
+from p2pselect.training._phases import LossTerms, Phase, Step
 
 
 @dataclass(frozen=True)

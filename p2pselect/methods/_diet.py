@@ -49,8 +49,7 @@ from p2pselect.methods._blackbox_guided import (
 from p2pselect.nn._model import RegionScores
 from p2pselect.nn._pooling import region_areas, region_mean, to_pixels
 from p2pselect.training._loss_terms import expected_kept_fraction
-from p2pselect.training._objective import LossTerms, Step
-from p2pselect.training._phases import Phase
+from p2pselect.training._phases import LossTerms, Phase, Step
 
 #: Mean and standard deviation of the colors that removed pixels take in training.
 _COLOR_MEAN, _COLOR_STD = (0.527, 0.447, 0.403), (0.229, 0.224, 0.225)
@@ -59,11 +58,11 @@ _COLOR_MEAN, _COLOR_STD = (0.527, 0.447, 0.403), (0.229, 0.224, 0.225)
 # -- masks of their own ----------------------------------------------------------------------
 
 
-def random_colors(n: int, device: torch.device) -> Tensor:
-    """One constant color per image, (n, 3, 1, 1) in [0, 1]."""
-    mean = torch.tensor(_COLOR_MEAN, device=device)
-    std = torch.tensor(_COLOR_STD, device=device)
-    return torch.normal(mean.expand(n, 3), std.expand(n, 3)).clamp(0, 1)[:, :, None, None]
+def random_colors(noise: Tensor) -> Tensor:
+    """One constant color per image, (n, 3, 1, 1) in [0, 1], from normal numbers (n, 3)."""
+    mean = torch.tensor(_COLOR_MEAN, device=noise.device)
+    std = torch.tensor(_COLOR_STD, device=noise.device)
+    return (mean + std * noise).clamp(0, 1)[:, :, None, None]
 
 
 def blend(images: Tensor, pixel_masks: Tensor, colors: Tensor) -> Tensor:
@@ -109,7 +108,7 @@ class MaskOptimizer:
         losses: list[Tensor] = []
         for number in range(self.max_steps):
             if self.random:
-                colors = random_colors(len(images), images.device)
+                colors = random_colors(torch.randn(len(images), 3, device=images.device))
             cells = cells.detach().requires_grad_()
             masks = cells_to_regions(cells, regions, areas)
             out = classifier(blend(images, to_pixels(masks, regions), colors))
@@ -225,7 +224,7 @@ class DiETStage:
             return {"distillation": l1_distance(teacher, full)}
         cells = self.memory.cells[step.index.to(self.memory.cells.device)]
         masks = cells_to_regions(cells, step.regions, region_areas(step.regions))
-        colors = random_colors(len(step.images), step.images.device)
+        colors = random_colors(step.randn_like(step.images[:, :, 0, 0]))
         shown = blend(step.images, to_pixels(masks, step.regions), colors)
         return {"distillation": distillation(step, full, step.model(shown))}
 
@@ -241,7 +240,7 @@ class AmortizedDiETObjective:
         scores = step.model.score(step.images, step.regions)
         masks = scores.maps[:, 0].sigmoid()
         rounded = (masks > 0.1 + 0.4 * step.progress).to(masks.dtype)
-        colors = random_colors(len(masks), masks.device)
+        colors = random_colors(step.randn_like(step.images[:, :, 0, 0]))
         full = step.model(step.images)
         soft, hard = (
             step.model(blend(step.images, to_pixels(m, step.regions), colors))

@@ -22,9 +22,9 @@ def bernoulli_log_prob(logits: Tensor, masks: Tensor, present: Tensor) -> Tensor
     return (log_prob * present).sum(dim=1)
 
 
-def sample_bernoulli(logits: Tensor) -> Tensor:
-    """Binary masks of probability sigmoid(logits), without a gradient."""
-    return (torch.rand_like(logits) < logits.detach().sigmoid()).to(logits.dtype)
+def sample_bernoulli(logits: Tensor, uniform: Tensor) -> Tensor:
+    """Binary masks of probability sigmoid(logits), from uniform numbers; without a gradient."""
+    return (uniform < logits.detach().sigmoid()).to(logits.dtype)
 
 
 def reinforce(logits: Tensor, masks: Tensor, reward: Tensor, present: Tensor) -> Tensor:
@@ -32,7 +32,14 @@ def reinforce(logits: Tensor, masks: Tensor, reward: Tensor, present: Tensor) ->
     return reward.detach() * bernoulli_log_prob(logits, masks, present)
 
 
-def rebar(logits: Tensor, reward: Reward, present: Tensor, temperature: float = 0.1) -> Tensor:
+def rebar(
+    logits: Tensor,
+    reward: Reward,
+    present: Tensor,
+    u: Tensor,
+    v: Tensor,
+    temperature: float = 0.1,
+) -> Tensor:
     r"""REBAR (Tucker et al., 2017), with one sample and three calls of the reward.
 
     With :math:`u, v` uniform, :math:`z = l + \operatorname{logit}(u)`, the mask
@@ -44,7 +51,7 @@ def rebar(logits: Tensor, reward: Reward, present: Tensor, temperature: float = 
     where the bracket is a constant and gradients flow through :math:`z` and
     :math:`\tilde z`.  It is unbiased at every temperature; the control-variate weight is 1.
     """
-    u, v = (torch.rand_like(logits).clamp(1e-6, 1 - 1e-6) for _ in range(2))
+    u, v = u.clamp(1e-6, 1 - 1e-6), v.clamp(1e-6, 1 - 1e-6)
     z = logits + torch.logit(u)
     masks = (z > 0).to(logits.dtype).detach()
     q = torch.sigmoid(-logits)

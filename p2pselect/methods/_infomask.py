@@ -36,8 +36,7 @@ from torch import Tensor, nn
 from p2pselect.methods._base import BaselineClassifier, area_penalty
 from p2pselect.nn._model import RegionScores, SelectiveModel
 from p2pselect.training._loss_terms import expected_kept_fraction
-from p2pselect.training._objective import LossTerms, Step
-from p2pselect.training._phases import Phase
+from p2pselect.training._phases import LossTerms, Phase, Step
 
 
 def semi_hard_mask(z: Tensor, threshold: float) -> Tensor:
@@ -68,7 +67,7 @@ class InfoMaskObjective:
     def __call__(self, step: Step) -> LossTerms:
         scores = step.model.score(step.images, step.regions)
         mean, log_variance = scores.maps.unbind(dim=1)
-        z = mean + torch.exp(log_variance / 2) * torch.randn_like(mean)
+        z = mean + torch.exp(log_variance / 2) * step.randn_like(mean)
         mask = semi_hard_mask(z, self.threshold)
         logits = step.model.classify(step.images, step.regions, mask)
         present = (scores.areas > 0).to(mean.dtype)

@@ -29,8 +29,7 @@ from p2pselect.methods._base import BaselineClassifier, area_penalty
 from p2pselect.methods._gradient_estimators import reinforce, sample_bernoulli
 from p2pselect.nn._model import SelectiveModel
 from p2pselect.training._loss_terms import expected_kept_fraction
-from p2pselect.training._objective import LossTerms, Step
-from p2pselect.training._phases import Phase
+from p2pselect.training._phases import LossTerms, Phase, Step
 
 
 class ActorCriticModel(SelectiveModel):
@@ -52,7 +51,7 @@ class INVASEObjective:
     def __call__(self, step: Step) -> LossTerms:
         scores = step.model.score(step.images, step.regions)
         logits, present = scores.maps[:, 0], scores.areas > 0
-        masks = sample_bernoulli(logits)
+        masks = sample_bernoulli(logits, step.rand_like(logits))
         out = step.model.classify(step.images, step.regions, masks)
         critic = F.cross_entropy(out, step.target, reduction="none")
         terms = {"classifier/cross_entropy": critic}

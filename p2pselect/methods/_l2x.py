@@ -24,20 +24,18 @@ from sklearn.utils._param_validation import Interval
 from torch import Tensor
 
 from p2pselect.methods._base import BaselineClassifier
-from p2pselect.training._objective import LossTerms, Step
-from p2pselect.training._phases import Phase
+from p2pselect.training._phases import LossTerms, Phase, Step
 
 
-def relaxed_k_hot(logits: Tensor, k: Tensor, temperature: float) -> Tensor:
+def relaxed_k_hot(logits: Tensor, k: Tensor, uniform: Tensor, temperature: float) -> Tensor:
     """Elementwise maximum of ``k`` Gumbel-softmax samples per row, (n, d) -> (n, d) in [0, 1].
 
-    Logits are ``-inf`` where there is no region; ``k`` (n,) is at least 1.
+    Logits are ``-inf`` where there is no region; ``k`` (n,) is at least 1; ``uniform`` has
+    shape (n, largest k, d).
     """
-    draws = int(k.max())
-    uniform = torch.rand(len(logits), draws, logits.shape[1], device=logits.device)
     gumbel = -torch.log(-torch.log(uniform.clamp(1e-6, 1 - 1e-6)))
     samples = ((logits[:, None] + gumbel) / temperature).softmax(dim=2)
-    beyond = torch.arange(draws, device=k.device) >= k[:, None]
+    beyond = torch.arange(uniform.shape[1], device=k.device) >= k[:, None]
     return samples.masked_fill(beyond[:, :, None], 0).amax(dim=1)
 
 
@@ -52,7 +50,8 @@ class L2XObjective:
         scores = step.model.score(step.images, step.regions)
         logits = scores.maps[:, 0].masked_fill(scores.areas == 0, -torch.inf)
         k = (self.tau * (scores.areas > 0).sum(dim=1)).round().long().clamp(min=1)
-        masks = relaxed_k_hot(logits, k, self.temperature)
+        uniform = step.rand_like(logits[:, None].expand(-1, int(k.max()), -1))
+        masks = relaxed_k_hot(logits, k, uniform, self.temperature)
         out = step.model.classify(step.images, step.regions, masks)
         return {"cross_entropy": F.cross_entropy(out, step.target, reduction="none")}
 

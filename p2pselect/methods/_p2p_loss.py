@@ -12,16 +12,17 @@ from p2pselect.nn._sampling import relaxed_bernoulli, sample_logits
 from p2pselect.training._loss_terms import (
     covariance_penalty,
     expected_kept_fraction,
+    geometric,
     monte_carlo_cross_entropy,
     sparsity_hinge,
+    sparsity_ramp,
 )
-from p2pselect.training._objective import LossTerms, Step
-from p2pselect.training._schedules import geometric, sparsity_ramp
+from p2pselect.training._phases import LossTerms, Step
 
 
-def sample_tau(n: int, tau_min: float, device: torch.device) -> Tensor:
+def sample_tau(step: Step, tau_min: float) -> Tensor:
     """Draw tau ~ U[tau_min, 1] per image (section 3, dynamic thresholding)."""
-    return tau_min + (1 - tau_min) * torch.rand(n, device=device)
+    return tau_min + (1 - tau_min) * step.rand_like(step.images[:, 0, 0, 0])
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,16 @@ class P2PObjective:
 
     def __call__(self, step: Step) -> LossTerms:
         scores = step.model.score(step.images, step.regions)
-        tau = self._tau(len(step.images), step.images.device)
+        tau = self._tau(step)
         mean, embeddings = scores.at(step.model.selector.tau_offset(tau))
         temperature = geometric(self.temperature, self.final_temperature, step.progress)
         logits = []
         for _ in range(self.n_samples_mc):
-            sampled = mean if not embeddings.shape[1] else sample_logits(mean, embeddings)
-            masks = relaxed_bernoulli(sampled, temperature, self.straight_through)
+            sampled = mean
+            if embeddings.shape[1]:
+                sampled = sample_logits(mean, embeddings, step.randn_like(embeddings[:, :, 0]))
+            uniform = step.rand_like(mean)
+            masks = relaxed_bernoulli(sampled, uniform, temperature, self.straight_through)
             logits.append(step.model.classify(step.images, step.regions, masks))
         p_bar = expected_kept_fraction(mean.sigmoid(), scores.areas)
         weight = self.sparsity_weight * sparsity_ramp(step.progress)
@@ -64,10 +68,10 @@ class P2PObjective:
             terms["covariance"] = self.covariance_weight * penalty
         return terms
 
-    def _tau(self, n: int, device: torch.device) -> Tensor:
+    def _tau(self, step: Step) -> Tensor:
         if self.tau is None:
-            return sample_tau(n, self.tau_min, device)
-        return torch.full((n,), self.tau, device=device)
+            return sample_tau(step, self.tau_min)
+        return torch.full((len(step.images),), self.tau, device=step.images.device)
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ class RandomMaskObjective:
 
     def __call__(self, step: Step) -> LossTerms:
         areas = region_areas(step.regions)
-        tau = sample_tau(len(areas), self.tau_min, areas.device)
-        masks = (torch.rand_like(areas) < tau[:, None]).to(areas.dtype)
+        tau = sample_tau(step, self.tau_min)
+        masks = (step.rand_like(areas) < tau[:, None]).to(areas.dtype)
         logits = step.model.classify(step.images, step.regions, masks)
         return {"cross_entropy": monte_carlo_cross_entropy(logits[None], step.target)}

@@ -41,8 +41,7 @@ from p2pselect.nn._model import RegionScores
 from p2pselect.nn._pooling import region_areas, region_mean, to_pixels
 from p2pselect.nn._sampling import relaxed_bernoulli
 from p2pselect.training._loss_terms import expected_kept_fraction
-from p2pselect.training._objective import LossTerms, Step
-from p2pselect.training._phases import Phase
+from p2pselect.training._phases import LossTerms, Phase, Step
 
 
 def rbf_logits(center: Tensor, sigma: Tensor, size: int) -> Tensor:
@@ -134,13 +133,13 @@ class RandomRBFObjective:
     def __call__(self, step: Step) -> LossTerms:
         n, size = len(step.images), step.images.shape[-1]
         low, high = (size * share for share in self.sigma_range)
-        draw = torch.rand(n, 3, device=step.images.device)
+        draw = step.rand_like(step.images.new_empty(n, 3))
         reach = RBFSelector.REACH * size
         center = size / 2 + reach * (2 * draw[:, :2] - 1)
         maps = rbf_logits(center, low + (high - low) * draw[:, 2], size)
         areas = region_areas(step.regions)
         logits = region_mean(maps, step.regions, areas)[:, 0]
-        masks = relaxed_bernoulli(logits, self.temperature)
+        masks = relaxed_bernoulli(logits, step.rand_like(logits), self.temperature)
         out = step.model.classify(step.images, step.regions, masks)
         teacher = teacher_logits(step.model.blackbox, step.images)
         return {"agreement": kl_to_teacher(teacher, out)}
@@ -158,7 +157,8 @@ class RBAEMObjective:
 
     def __call__(self, step: Step) -> LossTerms:
         scores = step.model.score(step.images, step.regions)
-        masks = relaxed_bernoulli(scores.maps[:, 0], self.temperature)
+        logits = scores.maps[:, 0]
+        masks = relaxed_bernoulli(logits, step.rand_like(logits), self.temperature)
         out = step.model.classify(step.images, step.regions, masks)
         teacher = teacher_logits(step.model.blackbox, step.images)
         if self.tau is None:

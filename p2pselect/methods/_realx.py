@@ -34,8 +34,7 @@ from p2pselect.methods._gradient_estimators import rebar
 from p2pselect.nn._pooling import region_areas
 from p2pselect.nn._sampling import relaxed_bernoulli
 from p2pselect.training._loss_terms import expected_kept_fraction
-from p2pselect.training._objective import LossTerms, Step
-from p2pselect.training._phases import Phase
+from p2pselect.training._phases import LossTerms, Phase, Step
 
 
 @dataclass(frozen=True)
@@ -48,8 +47,8 @@ class PriorMaskObjective:
         areas = region_areas(step.regions)
         rate = torch.full_like(areas[:, :1], 0.5)
         if self.mask_rate == "uniform":
-            rate = torch.rand_like(rate)
-        masks = (torch.rand_like(areas) < rate).to(areas.dtype)
+            rate = step.rand_like(rate)
+        masks = (step.rand_like(areas) < rate).to(areas.dtype)
         logits = step.model.classify(step.images, step.regions, masks)
         return {"cross_entropy": F.cross_entropy(logits, step.target, reduction="none")}
 
@@ -72,9 +71,11 @@ class RealXObjective:
             return -F.cross_entropy(out, step.target, reduction="none")
 
         if self.estimator == "rebar":
-            gained = rebar(logits, reward, scores.areas > 0, self.temperature)
+            u, v = step.rand_like(logits), step.rand_like(logits)
+            gained = rebar(logits, reward, scores.areas > 0, u, v, self.temperature)
         else:
-            gained = reward(relaxed_bernoulli(logits, self.temperature))
+            uniform = step.rand_like(logits)
+            gained = reward(relaxed_bernoulli(logits, uniform, self.temperature))
         kept = expected_kept_fraction(logits.sigmoid(), scores.areas)
         return {"reward": -gained, "area": self.area_weight * area_penalty(kept, self.tau)}
 

@@ -6,27 +6,28 @@ import torch
 from torch import Tensor
 
 
-def sample_logits(mean: Tensor, embeddings: Tensor) -> Tensor:
+def sample_logits(mean: Tensor, embeddings: Tensor, noise: Tensor) -> Tensor:
     r"""Sample region logits from :math:`N(\mu, E^\top E)` (paper, section 3).
 
     :math:`\mu + E^\top \varepsilon` with :math:`\varepsilon \sim N(0, I_k)` has exactly that
-    distribution; no factorisation of the singular (d, d) covariance is needed.
+    distribution; no factorization of the singular (d, d) covariance is needed.
 
     Parameters
     ----------
     mean : Tensor of shape (n, d)
     embeddings : Tensor of shape (n, k, d)
+    noise : Tensor of shape (n, k)
+        Standard normal.
 
     Returns
     -------
     Tensor of shape (n, d)
     """
-    noise = torch.randn(embeddings.shape[:2], device=mean.device, dtype=mean.dtype)
     return mean + torch.einsum("nk,nkd->nd", noise, embeddings)
 
 
 def relaxed_bernoulli(
-    logits: Tensor, temperature: float, straight_through: bool = False
+    logits: Tensor, uniform: Tensor, temperature: float, straight_through: bool = False
 ) -> Tensor:
     r"""Sample a relaxed Bernoulli (binary concrete) variable per logit.
 
@@ -36,13 +37,14 @@ def relaxed_bernoulli(
     Parameters
     ----------
     logits : Tensor of any shape
+    uniform : Tensor of the same shape
+        u, uniform in (0, 1).
     temperature : float
         T > 0; towards 0 the samples become binary.
     straight_through : bool, default=False
         Return 0 or 1, with the gradient of the relaxed sample.
     """
-    uniform = torch.rand_like(logits).clamp(1e-6, 1 - 1e-6)
-    soft = torch.sigmoid((logits + torch.logit(uniform)) / temperature)
+    soft = torch.sigmoid((logits + torch.logit(uniform, eps=1e-6)) / temperature)
     if not straight_through:
         return soft
     # The bracket is exactly 0: a removed region must not shine through by a rounding error.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from p2pselect.distributed import Processes
+from p2pselect import distributed
 from p2pselect.exceptions import InputError
 from p2pselect.explanations._explanation import Explanation
 from p2pselect.images import ImageSequence
@@ -44,8 +45,8 @@ class PredictionRun:
         :meth:`pixel_masks`, "all" for :meth:`explain`.
     max_kept : float, optional
         Largest fraction of the pixels that any mask may keep.
-    processes : Processes
-        Those that share the images; this one alone by default.
+    is_shared : bool, default=False
+        Whether the processes that ``torchrun`` has started divide the images among them.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class PredictionRun:
         certainty_threshold: float,
         keep: str = "nothing",
         max_kept: float | None = None,
-        processes: Processes | None = None,
+        is_shared: bool = False,
     ):
         self.rule = rule
         self.images = images
@@ -66,7 +67,7 @@ class PredictionRun:
         self.certainty_threshold = certainty_threshold
         self.keep = keep
         self.max_kept = max_kept
-        self.processes = processes or Processes()
+        self.is_shared = is_shared
         self.offsets = rule.offsets(tau_grid)
         self.batches: list[dict[str, np.ndarray]] = []
         self.is_soft = False
@@ -74,18 +75,20 @@ class PredictionRun:
     def search(self, keep_path: bool = False) -> SearchResult:
         """Run the search over all images; each process does its part of them."""
         self.batches = []
-        self.processes.agree("images", lambda: fingerprint(self.images, self.regions))
-        own = self.processes.part(len(self.images))
-        with torch.inference_mode():
-            result = search_certainty(
-                self._chunks(own),
-                own.stop - own.start,
-                self._classify,
-                self.certainty_threshold,
-                self.rule.batch_size,
-                keep_path,
-            )
-        found = self.processes.gather((result, self.batches, self.is_soft))
+        single = nullcontext(distributed.Group())
+        with distributed.group() if self.is_shared else single as processes:
+            processes.check_same("images", lambda: fingerprint(self.images, self.regions))
+            own = processes.part(len(self.images))
+            with torch.inference_mode():
+                result = search_certainty(
+                    self._chunks(own),
+                    own.stop - own.start,
+                    self._classify,
+                    self.certainty_threshold,
+                    self.rule.batch_size,
+                    keep_path,
+                )
+            found = processes.gather((result, self.batches, self.is_soft))
         # With fewer images than processes, some of them have found nothing.
         found = [part for part in found if len(part[0].level)]
         results, batches, soft = zip(*found, strict=True)

@@ -21,12 +21,12 @@ from skorch.callbacks import Callback
 from skorch.history import History
 
 from p2pselect.atomic_write import atomic_open
-from p2pselect.distributed import together
+from p2pselect.distributed import Group
 from p2pselect.exceptions import InputError, TrainingError, brief, brief_path
 from p2pselect.training._data import TrainingData
 from p2pselect.training._stream import TrainingStream
 
-FORMAT = 2
+FORMAT = 3
 #: Settings without influence on what is learned.
 _INDIFFERENT = ("callbacks", "checkpoint_dir", "device", "n_jobs", "num_workers", "verbose")
 
@@ -41,29 +41,22 @@ class Checkpoints(Callback):
         Of the training; that of the checkpoint where there is one.
     others : sequence of object
         What else changes while training, with ``state_dict`` and ``load_state_dict``.
+    processes : Group
+        The first of them reads the file, and writes it, since all have the same to write.
     """
 
-    def __init__(self, path: Path, seed: int, others: Sequence[Any] = ()):
+    def __init__(
+        self,
+        path: Path,
+        seed: int,
+        others: Sequence[Any],
+        processes: Group,
+    ):
         self.path = path
         self.others = others
-        self.saved = together().of_first(self._read())
+        self.writes = processes.rank == 0
+        self.saved = processes.broadcast(read_checkpoint(path) if self.writes else None)
         self.seed: int = self.saved["seed"] if self.saved else seed
-
-    def _read(self) -> dict[str, Any] | None:
-        if not self.path.is_file():
-            return None
-        try:
-            # weights_only: tensors, numbers and names; nothing in the file is called.
-            saved = torch.load(self.path, map_location="cpu", weights_only=True)
-            if saved["format"] != FORMAT:
-                raise ValueError(f"format {saved['format']}, expected {FORMAT}")
-        # A damaged file can raise nearly anything.
-        except Exception as error:
-            raise InputError(
-                f"{self.path} is no checkpoint that can be read ({error}); delete it to train "
-                "from the start"
-            ) from error
-        return saved
 
     def restore(self, net: NeuralNet) -> bool:
         """Bring a net where the checkpoint was written, if there is one.
@@ -109,8 +102,8 @@ class Checkpoints(Callback):
             self._write(net)  # callbacks may have gone back to the best epoch
 
     def _write(self, net: NeuralNet) -> None:
-        if together().rank > 0:
-            return  # the first process writes what all of them have
+        if not self.writes:
+            return
         schedule = _schedule(net)
         history = [{**row, "batches": row["batches"][-1:]} for row in net.history]
         state = {
@@ -122,7 +115,6 @@ class Checkpoints(Callback):
             "changing": [changing.state_dict() for changing in self._changing(net)],
             "optimizer": net.optimizer_.state_dict(),
             "schedule": None if schedule is None else schedule.state_dict(),
-            "randomness": net.randomness.state_dict(),
         }
         content = io.BytesIO()
         torch.save(state, content)
@@ -139,12 +131,29 @@ def _is_stopped(net: NeuralNet) -> bool:
 
 def _restore_steps(net: NeuralNet, saved: dict[str, Any]) -> None:
     net.optimizer_.load_state_dict(saved["optimizer"])
-    net.randomness.load_state_dict(saved["randomness"])
 
 
 def _schedule(net: NeuralNet) -> Any:
     callback = dict(net.watchers).get("lr_schedule")
     return getattr(callback, "lr_scheduler_", None)
+
+
+def read_checkpoint(path: Path) -> dict[str, Any] | None:
+    """What a checkpoint holds; None where there is no file."""
+    if not path.is_file():
+        return None
+    try:
+        # weights_only: tensors, numbers and names; nothing in the file is called.
+        saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        if saved["format"] != FORMAT:
+            raise ValueError(f"format {saved['format']}, expected {FORMAT}")
+    # A damaged file can raise nearly anything.
+    except Exception as error:
+        raise InputError(
+            f"{path} is not a checkpoint that can be read ({error}); delete it to train "
+            "from the start"
+        ) from error
+    return saved
 
 
 def checkpoint_path(

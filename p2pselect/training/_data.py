@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from p2pselect.distributed import Processes
+from p2pselect.distributed import Group
 from p2pselect.images import ImageSequence
 from p2pselect.training._augmentation import (
     PAPER_VIEWS,
@@ -18,9 +18,8 @@ from p2pselect.training._augmentation import (
     paper_view,
     resolve_augmentation,
 )
-from p2pselect.training._whole_batch import WholeBatchDraws
+from p2pselect.training._shares import Batch, own_rows
 
-Batch = tuple[dict[str, Tensor], Tensor]
 #: Label maps that fit into this many bytes are computed once, before training.
 REGION_MEMORY = 2**26
 #: Images that stand for a set of them, their side in pixels; and the rows looked at.
@@ -61,27 +60,46 @@ class Views:
         return Views(self.propose, self.image_size, None)
 
     def __call__(
-        self, images: ImageSequence, regions: np.ndarray | None, rng: Any
+        self,
+        images: ImageSequence,
+        regions: np.ndarray | None,
+        seed: int,
+        epoch: int,
+        rows: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Images (b, h, w, 3) and label maps (b, h, w), proposed where none are given."""
+        """Images (b, h, w, 3) and label maps (b, h, w), proposed where none are given.
+
+        The view of an image depends on the seed, the epoch and its row, and not on the images
+        beside it.
+        """
+        generators = [np.random.default_rng([seed, epoch, int(row)]) for row in rows]
         if self.need_originals:
-            return self._paper_views(str(self.augment), images, regions, rng)
+            return self._paper_views(str(self.augment), images, regions, generators)
         pixels = images.batch(slice(None), self.image_size)
         labels = self.propose(pixels) if regions is None else regions
         if self._resolved is None:
             return pixels, labels
-        return self._resolved(pixels, labels, rng)
+        views = [
+            self._resolved(pixels[i : i + 1], labels[i : i + 1], rng)
+            for i, rng in enumerate(generators)
+        ]
+        seen, moved = zip(*views, strict=True)
+        if len({view.dtype for view in seen}) > 1:  # some are in [0, 1], others are not
+            seen = tuple(v / np.float32(255) if v.dtype == np.uint8 else v for v in seen)
+        return np.concatenate(seen), np.concatenate(moved)
 
     def _paper_views(
-        self, name: str, images: ImageSequence, given: np.ndarray | None, rng: Any
+        self,
+        name: str,
+        images: ImageSequence,
+        given: np.ndarray | None,
+        generators: list[np.random.Generator],
     ) -> tuple[np.ndarray, np.ndarray]:
         views: list[np.ndarray] = []
         regions: list[Any] = []
-        # The number of draws differs: every image has a generator of its own.
-        generators = rng.spawn(len(images))
         for position, generator in enumerate(generators):
             image = images.batch(np.array([position]))[0]
-            if image.dtype != np.uint8:  # colour jitter works on 8 bits
+            if image.dtype != np.uint8:  # color jitter works on 8 bits
                 image = np.round(image * 255).astype(np.uint8)
             own = None if given is None else given[position]
             view, labels = paper_view(name, image, own, self.image_size, generator)
@@ -89,12 +107,6 @@ class Views:
             regions.append(labels)
         stacked = np.stack(views)
         return stacked, self.propose(stacked) if given is None else np.stack(regions)
-
-
-def draws(seed: int, epoch: int, n: int, first: int, own: slice | None = None) -> Any:
-    """A generator for the part ``own`` of the batch of ``n`` images that ``first`` begins."""
-    rng = np.random.default_rng([seed, epoch, n, first])
-    return rng if own in (None, slice(0, n)) else WholeBatchDraws(rng, n, own)
 
 
 def as_batch(
@@ -147,7 +159,7 @@ class TrainingData(Dataset):
         self.weight = weight
         self.seed = seed
         self.epoch = 0
-        self.processes = Processes()
+        self.group = Group()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -196,18 +208,17 @@ class TrainingData(Dataset):
         return self.__getitems__([row])
 
     def __getitems__(self, rows: list[int]) -> Batch:
-        """This process's part of a batch; the first row where there are too few for all."""
-        return self.batch(rows, self.processes.share(len(rows)))
+        """This process's part of a batch."""
+        return self.batch(rows, own_rows(self.group, len(rows)))
 
     def batch(self, rows: list[int], own: slice | None = None) -> Batch:
         """Images, regions and targets of a batch, or of its part ``own``."""
-        n, first = len(rows), int(rows[0])
-        own = slice(0, n) if own is None else own
-        index = np.asarray(rows)[own]
+        index = np.asarray(rows)[own or slice(None)]
         given = None if self.regions is None else self.regions[index]
-        rng = draws(self.seed, self.epoch, n, first, own)
-        images, regions = self.views(self.images[index], given, rng)
-        return as_batch(images, regions, self.target[index], self.weight[index], index, n)
+        images, regions = self.views(self.images[index], given, self.seed, self.epoch, index)
+        return as_batch(
+            images, regions, self.target[index], self.weight[index], index, len(rows)
+        )
 
 
 def as_float_images(images: Tensor) -> Tensor:

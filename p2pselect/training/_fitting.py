@@ -8,33 +8,32 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from sklearn.model_selection import train_test_split
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, LRScheduler
 from skorch.helper import predefined_split
 from torch import nn
+from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 
-from p2pselect.distributed import Processes, together
+from p2pselect.distributed import Group
 from p2pselect.exceptions import InputError
 from p2pselect.training._data import TrainingData, Views, identity
 from p2pselect.training._net import SelectiveNet
-from p2pselect.training._optim import OPTIMIZERS, lr_callbacks
 from p2pselect.training._phases import Phase
 from p2pselect.training._progress import TrainingBar
+from p2pselect.training._shares import synchronized_batch_norm
 from p2pselect.training._stream import TrainingStream
-from p2pselect.training._team import Team
+
+OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "sgd": torch.optim.SGD,
+}
+LR_SCHEDULES = ("constant", "onecycle", "cosine")
 
 
 def new_net(settings: Any, module: nn.Module, phases: Sequence[Phase]) -> SelectiveNet:
-    """An initialized net with a fresh optimizer and an empty history.
-
-    Parameters
-    ----------
-    settings : estimator
-        Read for ``optimizer``, ``lr``, ``weight_decay``, ``batch_size``,
-        ``micro_batch_size``, ``device_``, ``num_workers`` and ``callbacks``.
-    module : Module
-    phases : sequence of Phase
-    """
+    """An initialized net with a fresh optimizer and an empty history."""
     optimizer = settings.optimizer
     net = SelectiveNet(
         module,
@@ -63,33 +62,36 @@ def run_epochs(
     data: TrainingData | TrainingStream,
     epochs: int,
     settings: Any,
+    processes: Group,
     watchers: Sequence[tuple[str, Callback]] = (),
     done: int = 0,
 ) -> None:
-    """Train for so many epochs, on all data or on what ``validation_fraction`` leaves.
+    """Train for ``epochs`` epochs, of which ``done`` were trained before it was stopped.
 
     Parameters
     ----------
     net : SelectiveNet
     data : TrainingData or TrainingStream
+        Of the former, ``validation_fraction`` of the images is held out.
     epochs : int
     settings : estimator
+    processes : Group
+        Those that share the training.
     watchers : sequence of (str, Callback)
-        Callbacks of this run alone.
-    done : int, default 0
-        Epochs of this run that were trained before it was stopped.
+        Callbacks of this run, besides those of the user.
+    done : int, default=0
     """
     train: TrainingData | TrainingStream = data
     valid = None
     if settings.validation_fraction and isinstance(data, TrainingData):
         train, valid = split_validation(data, settings.validation_fraction)
     net.train_split = predefined_split(valid) if valid is not None else None
-    net.team = Team(together())
+    net.group, net.seed = processes, data.seed
     net.predictor = settings._predict_views
     net.classes_ = np.arange(len(settings.classes_))
     for part in (train, valid):
         if part is not None:
-            part.processes = net.team.processes
+            part.group = processes
     if settings.num_workers:
         check_sendable(train.views)
     for name, value in train.loading(net.batch_size).items():
@@ -98,35 +100,48 @@ def run_epochs(
     extra = lr_callbacks(settings.lr_schedule, settings.lr, max(1, steps * epochs))
     for group in net.optimizer_.param_groups if extra else ():
         group["lr"] = settings.lr  # the schedule of a run before has ended near 0
-    if settings.verbose and net.team.processes.rank == 0:
+    if settings.verbose and processes.rank == 0:
         extra.append(("progress_bar", TrainingBar(epochs, done)))
     extra.extend(watchers)
     for _name, callback in extra:
         callback.initialize()
     net.watchers = extra
     try:
-        net.partial_fit(train, None, epochs=epochs - done)
+        with synchronized_batch_norm(net.module_, settings.device_, processes):
+            net.partial_fit(train, None, epochs=epochs - done)
     finally:
         net.watchers = []
-        net.team = Team(Processes())
+        net.group = data.group = Group()
         net.predictor = None  # it belongs to the estimator that holds the net: a circle
 
 
-def check_sendable(views: Views) -> None:
-    """See whether worker processes can be given what they shall do.
+def lr_callbacks(name: str, lr: float, total_steps: int) -> list[tuple[str, Callback]]:
+    """Callbacks that change the learning rate batch by batch.
 
-    Raises
-    ------
-    InputError
-        If processes are spawned, and ``augment`` or ``regions`` cannot be pickled.
+    ``"onecycle"`` rises from a 25th of ``lr`` to it in 30 % of the steps, then falls to almost
+    0 (Smith & Topin, 2019): with a high rate from the start, a selector and a classifier that
+    are both untrained do not find each other.  ``"cosine"`` falls from ``lr`` to 0.
     """
+    options: dict[str, Any]
+    if name == "constant":
+        return []
+    if name == "onecycle":
+        options = {"policy": OneCycleLR, "max_lr": lr, "total_steps": total_steps + 1}
+    else:
+        options = {"policy": CosineAnnealingLR, "T_max": total_steps}
+    # Every run has a schedule of its own: skorch would go on counting from the last one.
+    return [("lr_schedule", LRScheduler(step_every="batch", last_epoch=-1, **options))]
+
+
+def check_sendable(views: Views) -> None:
+    """Raise if workers are spawned, and ``augment`` or ``regions`` cannot be pickled."""
     # Asked without allow_none, multiprocessing would settle on its default from now on.
     set_by_program = multiprocessing.get_start_method(allow_none=True)
     if (set_by_program or multiprocessing.get_all_start_methods()[0]) == "fork":
         return
     try:
         pickle.dumps(views)
-    # Whatever pickle has to say of an object.
+    # An object can raise anything when it is pickled.
     except Exception as error:
         raise InputError(
             f"num_workers: augment or regions cannot be sent to a worker process ({error}); "
@@ -135,13 +150,7 @@ def check_sendable(views: Views) -> None:
 
 
 def split_validation(data: TrainingData, fraction: float) -> tuple[TrainingData, TrainingData]:
-    """Hold out a share of every class; the held-out part is not augmented.
-
-    Raises
-    ------
-    InputError
-        If a class has too few images to be split.
-    """
+    """Hold out a share of every class; the held-out part is not augmented."""
     rows = np.arange(len(data))
     try:
         train, valid = train_test_split(

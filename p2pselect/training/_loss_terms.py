@@ -1,7 +1,7 @@
-"""The terms that training objectives are made of: one function, one formula each.
+"""The terms that objectives are made of: one function, one formula each.
 
-Every term gives one value per image, so that sample weights and reports mean the same
-thing for all of them.
+Every term gives one value per image, so that sample weights and reports mean the same thing for
+all of them.  Schedules map the progress of a phase, in [0, 1], to a value.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 def expected_kept_fraction(probs: Tensor, areas: Tensor) -> Tensor:
-    r"""Expected share of kept pixels (section 3).
+    r"""Expected fraction of the pixels that are kept (section 3).
 
     :math:`\bar p = \frac{1}{HW} \sum_j p_j |R_j|`
 
@@ -21,11 +21,12 @@ def expected_kept_fraction(probs: Tensor, areas: Tensor) -> Tensor:
     probs : Tensor of shape (n, d)
         Selection probabilities in [0, 1].
     areas : Tensor of shape (n, d)
-        Pixels of every region; padding has 0 and takes no part.
+        Number of pixels of every region; padding has 0 and takes no part.
 
     Returns
     -------
     Tensor of shape (n,)
+        In [0, 1].
     """
     return (probs * areas).sum(dim=1) / areas.sum(dim=1)
 
@@ -46,6 +47,7 @@ def sparsity_hinge(p_bar: Tensor, tau: Tensor, eps: float = 1e-6) -> Tensor:
     Returns
     -------
     Tensor of shape (n,)
+        Not negative.
     """
     return torch.relu(torch.log1p(eps - tau) - torch.log1p(eps - p_bar))
 
@@ -53,18 +55,20 @@ def sparsity_hinge(p_bar: Tensor, tau: Tensor, eps: float = 1e-6) -> Tensor:
 def covariance_penalty(embeddings: Tensor, areas: Tensor) -> Tensor:
     r"""Mean absolute entry of :math:`\Sigma = E^\top E` over an image's own regions.
 
-    Equation 5 writes :math:`\|\Sigma\|_1`; as in the released code the mean over the
+    Equation 5 writes :math:`\|\Sigma\|_1`; as in the released code, the mean over the
     :math:`D^2` entries is taken, so that the weight does not depend on D.
 
     Parameters
     ----------
     embeddings : Tensor of shape (n, k, d)
+        k numbers for each of d regions.
     areas : Tensor of shape (n, d)
-        Regions of area 0 are padding and take no part.
+        Number of pixels; regions of area 0 are padding and take no part.
 
     Returns
     -------
     Tensor of shape (n,)
+        Not negative.
     """
     present = (areas > 0).to(embeddings.dtype)
     own = embeddings * present[:, None]
@@ -83,12 +87,53 @@ def monte_carlo_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     logits : Tensor of shape (s, n, n_classes)
         For ``s`` sampled masks.
     target : Tensor of shape (n,), int64
+        Class numbers.
 
     Returns
     -------
     Tensor of shape (n,)
+        In nats.
     """
     log_probs = F.log_softmax(logits, dim=-1)
     index = target.expand(len(logits), -1)[..., None]
     log_likelihood = torch.logsumexp(log_probs.gather(-1, index)[..., 0], dim=0)
     return torch.log(torch.tensor(float(len(logits)))) - log_likelihood
+
+
+def sparsity_ramp(progress: float) -> float:
+    """Factor on the sparsity weight: .01 up to a tenth, linear to 1 at half, then 1.
+
+    As in the released code; the paper only says that the weight "anneals" (section 4).
+
+    Parameters
+    ----------
+    progress : float
+        Of the phase, in [0, 1].
+
+    Returns
+    -------
+    float
+        In [.01, 1].
+    """
+    if progress < 0.1:
+        return 0.01
+    return min(1.0, 0.01 + 0.99 * (progress - 0.1) / 0.4)
+
+
+def geometric(start: float, end: float, progress: float, until: float = 0.5) -> float:
+    """Value that changes geometrically from ``start`` to ``end`` by ``until``, then stays.
+
+    Parameters
+    ----------
+    start, end : float
+        Positive.
+    progress : float
+        Of the phase, in [0, 1].
+    until : float, default=0.5
+        Progress at which the end is reached.
+
+    Returns
+    -------
+    float
+    """
+    return start * (end / start) ** min(1.0, progress / until)

@@ -13,34 +13,30 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochScoring, PassthroughScoring
 from torch import Tensor, nn
 
-from p2pselect.distributed import Processes
+from p2pselect.distributed import Group
 from p2pselect.exceptions import P2PSelectWarning, TrainingError
-from p2pselect.training._data import Batch, as_float_images
+from p2pselect.training._data import as_float_images
 from p2pselect.training._monitors import StopTraining, compares_epochs, scores_predictions
-from p2pselect.training._objective import LossTerms, Step
-from p2pselect.training._phases import Phase, phase_at, phases_after, set_training
+from p2pselect.training._noise import combine_seeds
+from p2pselect.training._phases import (
+    LossTerms,
+    Phase,
+    Step,
+    phase_at,
+    phases_after,
+    set_training,
+)
 from p2pselect.training._seeding import Randomness
-from p2pselect.training._team import Losses, Part, Team
+from p2pselect.training._shares import Batch, Part, add_gradients, split
 
 
 class SelectiveNet(ClassifierMixin, NeuralNet):
     """Train a model by the objective of the current phase.
 
     The loss of a batch is the weighted mean over its images of the sum of the objective's
-    terms; the epoch's mean of every term goes into ``history``.  A term named
+    terms; the mean of every term over an epoch goes into ``history``.  A term named
     ``"selector/area"`` is a loss of the sub-module ``selector`` alone: its gradient reaches
     no other parameters, so that modules can learn different things from one forward pass.
-
-    Parameters
-    ----------
-    module : Module
-        Already built.
-    phases : sequence of Phase
-    micro_batch_size : int, optional
-        Images that go through the networks at once; the gradients of a batch are summed up.
-        Halved when memory runs out.
-    **kwargs
-        As for :class:`skorch.NeuralNet`.
     """
 
     def __init__(
@@ -53,14 +49,15 @@ class SelectiveNet(ClassifierMixin, NeuralNet):
     ):
         self.phases = phases
         self.micro_batch_size = micro_batch_size
-        self.team = Team(Processes())
         #: Of the training that is running.
+        self.group = Group()
+        self.seed = self.epoch_seed = 0
         self.randomness = Randomness(0, torch.device("cpu"))
         #: Callbacks of the training that is running, besides those of the user.
         self.watchers: list[tuple[str, Callback]] = []
         #: Maps images (b, h, w, 3) and their regions to class probabilities.
         self.predictor: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
-        #: Whether the last training was, before its end and not by a callback.
+        #: Whether the last training was interrupted before its end, and not by a callback.
         self.interrupted = False
         super().__init__(module, criterion=nn.Identity, **kwargs)
 
@@ -90,6 +87,7 @@ class SelectiveNet(ClassifierMixin, NeuralNet):
             index=inputs["index"],
             progress=progress,
             mean=part.mean,
+            seed=self.epoch_seed,
         )
 
     def run_single_epoch(self, iterator: Any, *args: Any, **kwargs: Any) -> None:
@@ -101,6 +99,10 @@ class SelectiveNet(ClassifierMixin, NeuralNet):
         with self.randomness.in_place():
             batches = iter(loader)
             first = next(batches, None)
+        if self.group.rank:
+            # The order is that of all processes, but not what dropout draws from here on.
+            seed = combine_seeds(self.epoch_seed, self.group.rank)
+            self.randomness = Randomness(seed, self.randomness.device)
         if first is not None:
             yield first
             yield from batches
@@ -112,43 +114,41 @@ class SelectiveNet(ClassifierMixin, NeuralNet):
         return self._with_predictions(step, batch, training=True)
 
     def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
-        """Forward, backward; called by skorch inside its optimizer step."""
+        """Forward and backward pass; called by skorch inside its optimizer step."""
         while True:
             try:
                 return self._accumulate(batch)
             except torch.OutOfMemoryError:
                 size = min(self.micro_batch_size or len(batch[1]), len(batch[1]))
-                # Other processes are on their way to the next step: none can go back.
-                if size == 1 or not self.team.is_one:
+                # Other processes are on their way to the next step and cannot go back.
+                if size == 1 or self.group.size > 1:
                     raise
                 self.micro_batch_size = -(-size // 2)
             # Outside of the handler: the error holds on to what did not fit.
             self.module_.zero_grad()
             warnings.warn(
-                f"out of memory with {size} images at once: from here on "
-                f"micro_batch_size={self.micro_batch_size}, gradients of a batch are summed",
+                f"out of memory with {size} images at once: training goes on with "
+                f"micro_batch_size={self.micro_batch_size}, gradients are added up",
                 P2PSelectWarning,
                 stacklevel=2,
             )
 
     def _accumulate(self, batch: Batch) -> dict[str, Any]:
-        """Gradients of a batch, of so many images at once as go through the networks."""
+        """Add up the gradients of the parts of a batch."""
         total, means = torch.zeros(()), dict[str, Tensor]()
-        for part in self.team.parts(batch, self.micro_batch_size):
-            with self.team.collecting(part):
-                losses, terms = self.team.losses(part, self._losses)
-                loss = torch.stack(list(losses.values())).sum()
-                loss, terms = self.team.mean_of_all(loss, terms, part.share)
-                if not torch.isfinite(loss):
-                    self._stop_on(terms)
-                for done, (module, own) in enumerate(losses.items(), start=1):
-                    mine = own if part.share == 1 else own * part.share
-                    mine.backward(
-                        inputs=self._parameters_of(module), retain_graph=done < len(losses)
-                    )
+        for part in split(batch, self.group, self.micro_batch_size):
+            losses, terms = self._losses(part)
+            loss, terms = part.add_up(sum(losses.values()), terms)
+            if not torch.isfinite(loss):
+                self._stop_on(terms)
+            for done, (module, own) in enumerate(losses.items(), start=1):
+                (own * part.share).backward(
+                    inputs=self._parameters_of(module), retain_graph=done < len(losses)
+                )
             total = total + loss.to(total.device)
             for name, value in terms.items():
                 means[name] = means.get(name, 0) + value
+        add_gradients(self.module_, self.group)
         return {"loss": total, "y_pred": total, "terms": means}
 
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
@@ -158,12 +158,10 @@ class SelectiveNet(ClassifierMixin, NeuralNet):
         there are phases to come, the loss is infinite: none of these epochs is the best one.
         """
         self.module_.eval()
-        with self.randomness.in_place():
-            (part,) = self.team.parts(batch)
-            with torch.no_grad(), part.seen_whole():
-                losses, terms = self._losses(part, progress=1.0)
-            loss = torch.stack(list(losses.values())).sum()
-            loss, terms = self.team.mean_of_all(loss, terms, part.share)
+        (part,) = split(batch, self.group)
+        with self.randomness.in_place(), torch.no_grad():
+            losses, terms = self._losses(part, progress=1.0)
+        loss, terms = part.add_up(sum(losses.values()), terms)
         set_training(self.module_, phase_at(self.phases, self.epoch)[0])
         if not self.is_in_last_phase:
             loss = torch.full_like(loss, torch.inf)
@@ -184,7 +182,10 @@ class SelectiveNet(ClassifierMixin, NeuralNet):
         """Class numbers, for scorers; skorch has cached the predictions of the epoch."""
         return self.predict_proba(X).argmax(axis=1)
 
-    def _losses(self, part: Part, progress: float | None = None) -> Losses:
+    def _losses(
+        self, part: Part, progress: float | None = None
+    ) -> tuple[dict[str, Tensor], LossTerms]:
+        """The loss of every sub-module that has its own ("" for all), and the mean terms."""
         phase, _ = phase_at(self.phases, self.epoch)
         terms = phase.objective(self.step_of(part, progress))
         weight = part.batch[0]["weight"].to(self.device, non_blocking=True)
@@ -218,13 +219,14 @@ class SelectiveNet(ClassifierMixin, NeuralNet):
                 if isinstance(callback, (EpochScoring, PassthroughScoring)):
                     # The best epoch of a phase is one of its own.
                     callback.best_score_ = np.inf if callback.lower_is_better else -np.inf
+        # By number: a training that goes on draws what one without a stop would have drawn.
+        self.epoch_seed = combine_seeds(self.seed, self.epoch)
+        self.randomness = Randomness(self.epoch_seed, torch.device(self.device))
         prepare = phase.begin if self.epoch == first else phase.before_epoch
         with self.randomness.in_place():
             if prepare is not None:
                 prepare(self.module_, dataset_train)
             set_training(self.module_, phase)
-            self.team.wrap(self.module_, self._losses)
-            self.team.same_random_numbers(torch.device(self.device))
         if self.epoch > 0:
             # Epoch means are kept, and the last batch, which skorch's Checkpoint looks at;
             # records of all of them would grow with the data.
@@ -261,9 +263,9 @@ class SelectiveNet(ClassifierMixin, NeuralNet):
         return self._batches_done / max(1, self._n_batches)
 
     def notify(self, method_name: str, **kwargs: Any) -> None:
-        """Tell all callbacks; those that compare epochs hear of epochs of the last phase only.
+        """Tell all callbacks; those that compare epochs only hear of epochs of the last phase.
 
-        What a phase before it learns is not what is wanted in the end, and its loss is another.
+        Earlier phases prepare for the last one, and their losses cannot be compared with its.
         """
         getattr(self, method_name)(self, **kwargs)
         over = method_name in ("on_epoch_end", "on_train_end")
@@ -286,7 +288,7 @@ class SelectiveNet(ClassifierMixin, NeuralNet):
 
     @property
     def is_in_last_phase(self) -> bool:
-        """Whether no phase comes after that of the epoch that is running or was the last."""
+        """Whether no phase follows that of the present, or last, epoch."""
         return not phases_after(self.phases, phase_at(self.phases, max(0, self.epoch))[0])
 
     def fit_loop(self, X: Any, y: Any = None, epochs: Any = None, **kwargs: Any) -> Any:

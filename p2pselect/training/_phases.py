@@ -1,15 +1,105 @@
-"""Phases of training: which modules learn from which objective, and for how long."""
+"""What training is made of: a step, an objective that names its terms, and phases of epochs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from p2pselect.nn._image_network import ImageNetwork
-from p2pselect.training._objective import Objective
+from p2pselect.training._noise import normal, uniform
+
+LossTerms = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One batch, or a part of one, as an objective sees it.
+
+    Attributes
+    ----------
+    model : Module
+        What the method's ``_build_model`` has returned.
+    images : Tensor of shape (n, 3, h, w)
+        In [0, 1].
+    regions : Tensor of shape (n, h, w), int64
+        Label maps.
+    target : Tensor of shape (n,), int64
+        Class numbers.
+    index : Tensor of shape (n,), int64
+        Rows of the training set.
+    progress : float
+        How much of the phase is done, in [0, 1].
+    mean : callable
+        Maps values (n,) to their mean over the batch, weighted by the sample weights of the
+        images, and over all processes that share the batch.  For terms that compare means;
+        the loss is the weighted mean of the terms in any case.
+    seed : int
+        Of the random numbers, one for every epoch.
+
+    Examples
+    --------
+    >>> import torch
+    >>> n, rows = 2, torch.tensor([4, 7])
+    >>> step = Step(None, torch.zeros(n, 3, 8, 8), torch.zeros(n, 8, 8), rows * 0, rows, 0.0)
+    >>> step.rand_like(step.target[:, None].expand(n, 3).float()).shape
+    torch.Size([2, 3])
+    """
+
+    model: Any
+    images: Tensor
+    regions: Tensor
+    target: Tensor
+    index: Tensor
+    progress: float
+    mean: Callable[[Tensor], Tensor] = Tensor.mean
+    seed: int = 0
+    _draws: Iterator[int] = field(default_factory=count, init=False, repr=False, compare=False)
+
+    def rand_like(self, values: Tensor) -> Tensor:
+        """Uniform random numbers in (0, 1) of the shape of some values.
+
+        Unlike those of :func:`torch.rand_like`, the numbers of an image depend on the seed, the
+        epoch, its row and the order of the calls alone, so that a training does not depend on
+        how batches are divided among processes.
+
+        Parameters
+        ----------
+        values : Tensor of shape (n, ...)
+
+        Returns
+        -------
+        Tensor of shape (n, ...)
+            On the same device and of the same type.
+        """
+        return self._drawn(uniform, values)
+
+    def randn_like(self, values: Tensor) -> Tensor:
+        """Standard normal random numbers; otherwise as :meth:`rand_like`.
+
+        Parameters
+        ----------
+        values : Tensor of shape (n, ...)
+
+        Returns
+        -------
+        Tensor of shape (n, ...)
+            On the same device and of the same type.
+        """
+        return self._drawn(normal, values)
+
+    def _drawn(self, numbers: Any, values: Tensor) -> Tensor:
+        rows = self.index.to(values.device)
+        return numbers(self.seed, rows, next(self._draws), values.shape[1:]).to(values.dtype)
+
+
+#: Maps a step to terms of the loss by name: one value per image each, shape (n,), already
+#: weighted.  Their sum is minimized.  The gradient of a term named "module/term" reaches the
+#: parameters of that sub-module only.
+Objective = Callable[[Step], LossTerms]
 
 
 @dataclass(frozen=True)
@@ -19,18 +109,32 @@ class Phase:
     Attributes
     ----------
     name : str
+        For ``history_`` and the progress bar.
     epochs : int
+        How many epochs it lasts.
     objective : callable
-        See :data:`p2pselect.training._objective.Objective`.  What it learns outside of the model
-        belongs into an attribute ``memory`` with ``state_dict`` and ``load_state_dict``.
+        Maps a :class:`Step` to the terms of the loss, a dict of names and tensors of shape
+        (n,).  The sum of the terms is minimized.  The gradient of a term that is named
+        ``"selector/area"`` reaches the parameters of the sub-module ``selector`` only.  What an
+        objective learns outside of the model belongs in an attribute ``memory`` that has
+        ``state_dict`` and ``load_state_dict``.
     trainable : tuple of str
-        Sub-modules of the model that learn; all others are frozen and in eval mode, so
-        that their batch statistics stay as they are too.
+        Sub-modules of the model that learn.  All others are frozen and in eval mode, so that
+        their batch statistics stay as they are, too.
     begin : callable, optional
         ``(model, training data) -> None``, called before the first epoch of the phase.
     before_epoch : callable, optional
         ``(model, training data) -> None``, called before every other epoch of the phase: a
         ``fit`` that continues, or ``partial_fit``, can have brought other data.
+
+    Examples
+    --------
+    >>> import torch.nn.functional as F
+    >>> def objective(step):
+    ...     loss = F.cross_entropy(step.model(step.images), step.target, reduction="none")
+    ...     return {"cross_entropy": loss}
+    >>> Phase("fit", 20, objective, ("classifier",)).epochs
+    20
     """
 
     name: str
@@ -42,7 +146,7 @@ class Phase:
 
 
 def phase_at(phases: Sequence[Phase], epoch: int) -> tuple[Phase, int]:
-    """The phase that ``epoch`` (from 0) belongs to, and its first epoch.
+    """The phase that ``epoch`` (from 0) belongs to, and the first epoch of that phase.
 
     Epochs past the end belong to the last phase: that is what ``partial_fit`` continues.
     """
@@ -55,7 +159,7 @@ def phase_at(phases: Sequence[Phase], epoch: int) -> tuple[Phase, int]:
 
 
 def phases_after(phases: Sequence[Phase], phase: Phase) -> list[Phase]:
-    """Those of some phases that come after one of them and have epochs."""
+    """The phases that come after a given one and have epochs."""
     at = [other is phase for other in phases].index(True)
     return [later for later in phases[at + 1 :] if later.epochs]
 

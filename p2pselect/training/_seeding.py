@@ -18,7 +18,7 @@ import torch
 from sklearn.utils import check_random_state
 from torch import Tensor
 
-from p2pselect.distributed import together
+from p2pselect.distributed import local_rank
 from p2pselect.exceptions import InputError, brief
 
 
@@ -130,15 +130,6 @@ class Randomness:
                 _set_states(callers, self.device)
                 _CALLERS.pop()
 
-    def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
-        return {"states": self.states}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what a checkpoint has kept, as far as this device has use for it."""
-        kept = state["states"][: len(self.states)]
-        self.states = [*kept, *self.states[len(kept) :]]
-
 
 def _get_states(device: torch.device) -> list[Tensor]:
     states = [torch.get_rng_state()]
@@ -158,22 +149,20 @@ def _set_states(states: Sequence[Tensor], device: torch.device) -> None:
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
-    """The torch device behind ``"auto"`` or a name.
+    """The torch device behind ``"auto"`` or a name; under ``torchrun`` a GPU of its own.
 
     Raises
     ------
     InputError
         If torch does not know the device, or it is not there.
     """
-    together()  # which gives every process a GPU of its own
     if device == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        if torch.backends.mps.is_available():
-            return torch.device("mps")
-        return torch.device("cpu")
+        backends = {"cuda": torch.cuda, "mps": torch.backends.mps}
+        device = next((name for name, found in backends.items() if found.is_available()), "cpu")
     try:
         resolved = torch.device(device)
+        if resolved == torch.device("cuda") and (rank := local_rank()) is not None:
+            resolved = torch.device("cuda", rank)
         torch.empty(0, device=resolved)
     except (RuntimeError, AssertionError) as error:
         raise InputError(f"device={brief(device)} cannot be used: {error!s:.300}") from error

@@ -20,10 +20,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from p2pselect._labels import as_labels, encode_labels
-from p2pselect.distributed import Processes
+from p2pselect.distributed import Group
 from p2pselect.exceptions import InputError, P2PSelectError, P2PSelectWarning, brief
 from p2pselect.images import ImageSequence, as_images
-from p2pselect.training._data import Batch, Views, as_batch, draws, identity
+from p2pselect.training._data import Views, as_batch, identity
+from p2pselect.training._shares import Batch, own_rows
 
 #: Seconds after which a stream that has not ended is mentioned.
 _PATIENCE = 60.0
@@ -170,7 +171,7 @@ class TrainingStream(IterableDataset):
         self.seed = seed
         self.epoch = 0
         self.size = 1
-        self.processes = Processes()
+        self.group = Group()
 
     def __len__(self) -> int:
         return len(self.contents)
@@ -223,7 +224,7 @@ class TrainingStream(IterableDataset):
 
     def _batch(self, pairs: list[tuple[ImageSequence, Any]], worker: int, start: int) -> Batch:
         n = len(pairs)
-        own = self.processes.share(n)
+        own = own_rows(self.group, n)
         labels = as_labels([label for _, label in pairs[own]], "the stream's labels")
         target = encode_labels(labels, self.classes)
         if (target < 0).any():
@@ -232,10 +233,9 @@ class TrainingStream(IterableDataset):
                 f"{self.epoch + 1}, which it did not have when it was read before training"
             )
         images = as_images([image[0] for image, _ in pairs[own]])
-        place = start * max(1, self.contents.num_workers) + worker
-        rng = draws(self.seed, self.epoch, n, place, own)
-        pixels, regions = self.views(images, None, rng)
-        index = np.arange(start, start + n)[own]
+        # Each worker counts its own images: no two images have the same number.
+        index = (np.arange(start, start + n) * max(1, self.contents.num_workers) + worker)[own]
+        pixels, regions = self.views(images, None, self.seed, self.epoch, index)
         weight = self.class_weight[target]
         return as_batch(pixels, regions, target, weight, index, n)
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +11,9 @@ import numpy as np
 import pytest
 import torch.distributed
 
-from p2pselect.distributed import Processes, alone, together
+from p2pselect.distributed import Group, disabled, group
 from p2pselect.exceptions import InputError
-from p2pselect.training._whole_batch import WholeBatchDraws
+from p2pselect.training._shares import own_rows, split
 
 WORK = Path(__file__).with_name("work.py")
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
@@ -46,7 +47,10 @@ def both(tmp_path_factory):
 @needs_gloo
 @pytest.mark.parametrize(
     "what",
-    "p2p dropout comet realx diet stream checkpoint search".split() + ["early stopping"],
+    [
+        *"p2p paper parts comet realx l2x diet stream checkpoint search".split(),
+        "early stopping",
+    ],
 )
 def test_two_processes_learn_what_one_does(both, what):
     one, two, _ = both
@@ -56,11 +60,33 @@ def test_two_processes_learn_what_one_does(both, what):
 
 
 @needs_gloo
+def test_parts_of_a_batch_learn_what_all_of_it_does(both):
+    one, _, _ = both
+    for name, value in one["p2p"].items():
+        np.testing.assert_allclose(one["parts"][name], value, atol=1e-5, err_msg=name)
+
+
+@needs_gloo
 def test_all_processes_have_the_whole_result(both):
     one, two, folder = both
     second = json.loads((folder / "two" / "second.json").read_text())
-    assert second["proba"] == two["p2p"]["proba"]
+    assert second["p2p"]["proba"] == two["p2p"]["proba"]
     np.testing.assert_allclose(two["one image"], one["one image"], atol=1e-5)
+
+
+@needs_gloo
+def test_batch_norm_is_the_same_in_all_processes(both):
+    _, two, folder = both
+    second = json.loads((folder / "two" / "second.json").read_text())
+    assert second["batch norm"] == two["batch norm"]
+    assert np.isfinite(two["batch norm"]["loss"]).all()
+
+
+@needs_gloo
+def test_a_script_may_have_a_group_of_its_own(both):
+    one, two, _ = both
+    np.testing.assert_allclose(two["own group"], one["own group"], atol=1e-5)
+    assert not two["left behind"]
 
 
 @needs_gloo
@@ -80,7 +106,7 @@ def test_a_search_gives_the_same_scores(both):
 def test_the_model_is_stored_unwrapped_and_whole(both):
     one, two, folder = both
     assert two["module"] == one["module"]
-    assert two["alone"] == pytest.approx(np.array(two["p2p"]["proba"]), abs=1e-6)
+    assert two["alone"] == pytest.approx(np.array(two["batch norm"]["proba"]), abs=1e-6)
     left = [path.name for path in (folder / "two").rglob("*") if path.name.startswith(".")]
     assert left == []
     assert len(list((folder / "two" / "checkpoints").iterdir())) == 1
@@ -90,7 +116,7 @@ def test_the_model_is_stored_unwrapped_and_whole(both):
 def test_other_images_in_another_process_are_an_error(both):
     one, two, _ = both
     assert one["other images"] == "accepted"
-    assert "the images of process 1 are not those of process 0" in two["other images"]
+    assert "the images of process 1 differ from those of process 0" in two["other images"]
 
 
 @needs_gloo
@@ -109,49 +135,48 @@ def test_a_process_that_fails_ends_all(tmp_path):
 
 
 def test_rows_are_dealt_out_evenly():
-    parts = [Processes(rank, 3).part(8) for rank in range(3)]
+    parts = [Group(rank, 3).part(8) for rank in range(3)]
     assert [range(8)[part] for part in parts] == [range(3), range(3, 6), range(6, 8)]
-    assert Processes().part(5) == slice(0, 5)
-    assert Processes(2, 3).part(1) == slice(1, 1)
+    assert Group().part(5) == slice(0, 5)
+    assert Group(2, 3).part(1) == slice(1, 1)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 9, 16])
+@pytest.mark.parametrize("largest", [None, 1, 2, 3])
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_the_parts_of_all_processes_are_the_whole_batch(n, largest, size):
+    seen, n_parts, shares = [], set(), []
+    for rank in range(size):
+        group = Group(rank, size)
+        rows = torch.arange(n)[own_rows(group, n)]
+        inputs = {"index": rows, "batch_size": torch.full_like(rows, n)}
+        parts = list(split((inputs, rows), group, largest))
+        n_parts.add(len(parts))
+        assert all(len(part.batch[1]) for part in parts)
+        seen.append(torch.cat([part.batch[0]["index"] for part in parts]))
+        shares += [part.share for part in parts]
+        # Batch norm has no statistics of a single image.
+        assert min(len(rows), n) >= min(2, n)
+    assert len(n_parts) == 1  # each waits for the others in every part
+    counts = torch.bincount(torch.cat(seen), minlength=n)
+    assert (counts == counts[0]).all() and sum(shares) == pytest.approx(1)
 
 
 def test_one_process_waits_for_nobody():
-    assert together() == Processes(0, 1)
-    assert Processes().gather("a") == ["a"] and Processes().of_first("a") == "a"
-    Processes().agree("images", lambda: pytest.fail("asked for nothing"))
-    with alone():
-        assert together().size == 1
+    with group() as processes:
+        assert processes == Group(0, 1)
+    assert Group().gather("a") == ["a"] and Group().broadcast("a") == "a"
+    Group().check_same("images", lambda: pytest.fail("asked for nothing"))
+    with disabled(), group() as processes:
+        assert processes.size == 1
+
+
+def test_a_worker_process_can_divide_rows():
+    copy = pickle.loads(pickle.dumps(Group(1, 2, handle=lambda: None)))
+    assert copy == Group(1, 2) and copy.part(4) == slice(2, 4)
 
 
 def test_processes_that_disagree_name_the_first_that_does(monkeypatch):
-    monkeypatch.setattr(Processes, "gather", lambda self, value: [value, value, b"other"])
-    with pytest.raises(InputError, match="labels of process 2 are not those of process 0"):
-        Processes(0, 3).agree("labels", lambda: 1)
-
-
-@pytest.mark.parametrize(
-    "draw",
-    [
-        lambda rng, n: rng.random(n),
-        lambda rng, n: rng.random(size=(n, 2)),
-        lambda rng, n: rng.integers(0, 9, n),
-        lambda rng, n: rng.uniform(-1, 1, (n, 1, 1, 3)),
-        lambda rng, n: rng.normal(size=n),
-        lambda rng, n: rng.choice(5, n),
-        lambda rng, n: np.stack([child.random(2) for child in rng.spawn(n)]),
-    ],
-)
-def test_draws_of_a_part_are_those_of_the_whole(draw):
-    whole = draw(np.random.default_rng(0), 7)
-    for part in (slice(0, 4), slice(4, 7)):
-        rng = WholeBatchDraws(np.random.default_rng(0), 7, part)
-        np.testing.assert_array_equal(draw(rng, part.stop - part.start), whole[part])
-
-
-def test_draws_of_no_row_are_left_alone():
-    rng = WholeBatchDraws(np.random.default_rng(0), 7, slice(0, 3))
-    assert rng.random() == np.random.default_rng(0).random()
-    rng = WholeBatchDraws(np.random.default_rng(0), 7, slice(0, 3))
-    np.testing.assert_array_equal(rng.random(2), np.random.default_rng(0).random(2))
-    rng = WholeBatchDraws(np.random.default_rng(0), 7, slice(0, 3))
-    assert rng.permutation(4).tolist() == np.random.default_rng(0).permutation(4).tolist()
+    monkeypatch.setattr(Group, "gather", lambda self, value: [value, value, b"other"])
+    with pytest.raises(InputError, match="labels of process 2 differ from those of process 0"):
+        Group(0, 3).check_same("labels", lambda: 1)

@@ -8,7 +8,7 @@ from torch import nn
 from p2pselect import datasets, presets
 from p2pselect.methods import BlackboxClassifier
 from p2pselect.nn._model import SelectiveModel
-from p2pselect.training._objective import Step
+from p2pselect.training._phases import Step
 
 SETTINGS = {
     **presets.SMALL,

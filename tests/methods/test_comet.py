@@ -9,6 +9,7 @@ from oracles.baselines import comet_losses, toy_classifier
 from sklearn.frozen import FrozenEstimator
 from torch import nn
 
+from p2pselect.distributed import Group
 from p2pselect.exceptions import InputError
 from p2pselect.methods import COMET1Classifier, COMETClassifier
 from p2pselect.methods._blackbox_guided import BlackboxGuidedModel
@@ -17,7 +18,7 @@ from p2pselect.nn._masking import apply_mask
 from p2pselect.nn._pooling import to_pixels
 from p2pselect.training._net import SelectiveNet
 from p2pselect.training._phases import Phase
-from p2pselect.training._team import Part
+from p2pselect.training._shares import Part
 
 
 def toy_model():
@@ -99,7 +100,7 @@ def test_images_of_weight_zero_have_no_part_in_the_margin(make, X, y, blackbox, 
 def test_means_of_a_batch_count_an_image_as_often_as_its_weight(rows):
     values, weights = (torch.tensor(column) for column in zip(*rows, strict=True))
     batch = {"weight": weights.float()}, torch.zeros(len(rows))
-    found = Part(batch, 1.0, True, None).mean(values.float())
+    found = Part(batch, 1.0, Group()).mean(values.float())
     repeated = values.float().repeat_interleave(weights.long()).mean()
     torch.testing.assert_close(found, repeated, atol=1e-5, rtol=1e-5)
 

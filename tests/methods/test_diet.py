@@ -180,7 +180,7 @@ def test_masks_that_hardly_moved_are_told(toy_step):
 
 def test_colours_are_constant_per_image_and_in_range():
     torch.manual_seed(0)
-    colours = random_colors(2000, torch.device("cpu"))
+    colours = random_colors(torch.randn(2000, 3))
     assert colours.shape == (2000, 3, 1, 1)
     assert colours.min() >= 0 and colours.max() <= 1
     wanted = torch.tensor([0.527, 0.447, 0.403])

@@ -9,6 +9,7 @@ from methods.training_step import (
     PROGRESS,
     Trainee,
     assert_same,
+    drawn_again,
     modules,
     total,
     uniform,
@@ -110,9 +111,9 @@ def test_invase(use_baseline, sparsity):
 def test_realx_classifier(mask_rate):
     own = Trainee(methods.RealXClassifier, mask_rate=mask_rate)
     twin, _, classify = modules(own)
-    torch.manual_seed(7)
-    rate = uniform(N_IMAGES) if mask_rate == "uniform" else torch.full((N_IMAGES,), 0.5)
-    numbers = uniform(N_IMAGES, N_REGIONS)
+    is_drawn = mask_rate == "uniform"
+    rate = uniform(N_IMAGES, seed=True) if is_drawn else torch.full((N_IMAGES,), 0.5)
+    numbers = uniform(N_IMAGES, N_REGIONS, seed=not is_drawn)
     loss = total(
         own,
         lambda i, *image: oracle.random_masks(classify, *image, rate[i].item(), numbers[i]),
@@ -163,8 +164,7 @@ def test_infomask(beta, threshold, reduction, sparsity):
     with torch.no_grad():  # a variance that training meets
         own.module.selector.network.weight[1] *= 0.2
     twin, select, classify = modules(own)
-    torch.manual_seed(7)
-    noise = torch.randn(N_IMAGES, N_REGIONS).double()
+    noise = drawn_again().randn_like(torch.empty(N_IMAGES, N_REGIONS)).double()
     tau = TAU if sparsity == "hinge" else None
     loss = total(
         own,

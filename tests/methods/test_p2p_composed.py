@@ -9,6 +9,7 @@ from methods.training_step import (
     PROGRESS,
     Trainee,
     assert_same,
+    drawn_again,
     network,
     tiny_selector,
 )
@@ -57,13 +58,13 @@ BIAS = {tiny_selector: "network.bias", WithSlopes: "network.maps.bias"}
 
 def draws(n, d, k, samples, drawn_tau):
     """The random numbers of a step, in the order in which they are drawn."""
-    torch.manual_seed(7)
-    share = torch.rand(n).double() if drawn_tau else None
+    step = drawn_again()
+    share = step.rand_like(torch.empty(n)).double() if drawn_tau else None
     noise, uniform = [], []
     for _ in range(samples):
         if k:
-            noise.append(torch.randn(n, k).double())
-        uniform.append(torch.rand(n, d).double())
+            noise.append(step.randn_like(torch.empty(n, k)).double())
+        uniform.append(step.rand_like(torch.empty(n, d)).double())
     noise = torch.stack(noise) if k else torch.zeros(samples, n, 0)
     return share, noise, torch.stack(uniform)
 
@@ -173,9 +174,7 @@ def test_regions_without_embeddings_are_independent():
 def test_warmup_is_the_classifier_on_random_masks(progress, tau_min):
     own = trainee(tau_min=tau_min)
     twin, regions = own.twin(), own.batch[0]["regions"]
-    torch.manual_seed(7)
-    share = torch.rand(len(regions)).double()
-    uniform = torch.rand(len(regions), int(regions.max()) + 1).double()
+    share, _, (uniform,) = draws(len(regions), int(regions.max()) + 1, 0, 1, True)
     loss = 0.0
     for i, image, labels, label, weight in own.images():
         rate = tau_min + (1 - tau_min) * share[i].item()

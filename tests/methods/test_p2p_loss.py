@@ -8,8 +8,8 @@ from torch import nn
 from p2pselect.methods._p2p_loss import P2PObjective, RandomMaskObjective
 from p2pselect.nn._model import SelectiveModel
 from p2pselect.nn._selectors import Selector
-from p2pselect.training._objective import Step
-from p2pselect.training._schedules import geometric, sparsity_ramp
+from p2pselect.training._loss_terms import geometric, sparsity_ramp
+from p2pselect.training._phases import Step
 
 
 def _model(tau_input="logit", k=3):

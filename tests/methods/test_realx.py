@@ -33,7 +33,14 @@ def test_rebar_is_unbiased(temperature):
     torch.manual_seed(0)
     exact = enumerated_gradient(LOGITS, reward)
     logits = LOGITS.repeat(200_000, 1).requires_grad_()
-    surrogate = rebar(logits, reward, torch.ones_like(logits), temperature)
+    surrogate = rebar(
+        logits,
+        reward,
+        torch.ones_like(logits),
+        torch.rand_like(logits),
+        torch.rand_like(logits),
+        temperature,
+    )
     (sample,) = torch.autograd.grad(surrogate.sum(), logits)
     within_four_standard_errors(sample, exact)
 
@@ -42,7 +49,7 @@ def test_reinforce_is_unbiased():
     torch.manual_seed(0)
     exact = enumerated_gradient(LOGITS, reward)
     logits = LOGITS.repeat(200_000, 1).requires_grad_()
-    masks = sample_bernoulli(logits)
+    masks = sample_bernoulli(logits, torch.rand_like(logits))
     surrogate = reinforce(logits, masks, reward(masks), torch.ones_like(logits))
     (sample,) = torch.autograd.grad(surrogate.sum(), logits)
     within_four_standard_errors(sample, exact)
@@ -55,7 +62,7 @@ def test_relaxed_masks_alone_are_biased():
     torch.manual_seed(0)
     exact = enumerated_gradient(LOGITS, reward)
     logits = LOGITS.repeat(200_000, 1).requires_grad_()
-    surrogate = reward(relaxed_bernoulli(logits, 0.7))
+    surrogate = reward(relaxed_bernoulli(logits, torch.rand_like(logits), 0.7))
     (sample,) = torch.autograd.grad(surrogate.sum(), logits)
     with pytest.raises(AssertionError):
         within_four_standard_errors(sample, exact)

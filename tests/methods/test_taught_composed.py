@@ -11,6 +11,7 @@ from methods.training_step import (
     SIDE,
     Trainee,
     assert_same,
+    drawn_again,
     modules,
     network,
     total,
@@ -25,13 +26,10 @@ from p2pselect.methods._blackbox_guided import copy_blackbox
 TAU = 0.3
 
 
-def colors(seed=True):
-    """One random color per image, as ``torch.normal`` draws them."""
-    if seed:
-        torch.manual_seed(7)
+def colors(randn_like):
+    """One random color per image."""
     mean, std = taught.COLOR_MEAN.float(), taught.COLOR_STD.float()
-    drawn = torch.normal(mean.expand(N_IMAGES, 3), std.expand(N_IMAGES, 3))
-    return drawn.clamp(0, 1).double()
+    return (mean + std * randn_like(torch.empty(N_IMAGES, 3))).clamp(0, 1).double()
 
 
 # -- COMET --------------------------------------------------------------------------------
@@ -178,7 +176,8 @@ def test_diet(diet, sparsity):
         twin = diet.twin()
         classify, teach = network(twin.classifier), network(twin.blackbox)
         # A new color for every step, all images of it at once.
-        drawn = torch.stack([colors(seed=step == 0) for step in range(3)])
+        torch.manual_seed(7)
+        drawn = torch.stack([colors(torch.randn_like) for _ in range(3)])
         weight, threshold = 0.75 * (1 - 0.9 * stage / 2), 0.1 + 0.4 * stage / 2
         for i, image, labels, _, _ in diet.images():
             found = taught.diet_masks(
@@ -189,7 +188,7 @@ def test_diet(diet, sparsity):
         assert 0 < cells.mean() < 1
         torch.testing.assert_close(phase.objective.memory.cells.double(), cells)
 
-        shown = colors()
+        shown = colors(drawn_again().randn_like)
         loss = total(
             diet,
             lambda i, image, labels, label, f=classify, g=teach, c=cells, s=shown: (
@@ -214,7 +213,8 @@ def test_diet_finds_masks(diet, stage, sparsity):
     torch.manual_seed(7)
     ones = torch.ones(N_IMAGES, SIDE, SIDE)
     found = optimizer.optimize(diet.module.classifier, images, inputs["regions"], ones)
-    drawn = torch.stack([colors(seed=step == 0) for step in range(5)])
+    torch.manual_seed(7)
+    drawn = torch.stack([colors(torch.randn_like) for _ in range(5)])
     classify, weight = network(diet.twin().classifier), 0.75 * (1 - 0.9 * stage / 2)
     for i, image, labels, _, _ in diet.images():
         wanted = taught.diet_masks(
@@ -232,7 +232,7 @@ def test_amortized_diet(progress, sparsity):
     select, classify, teach = (
         network(part) for part in (twin.selector, twin.classifier, twin.blackbox)
     )
-    drawn, tau = colors(), TAU if sparsity == "hinge" else None
+    drawn, tau = colors(drawn_again().randn_like), TAU if sparsity == "hinge" else None
     losses = {"selector": 0.0, "classifier": 0.0}
     for i, image, labels, _, weight in own.images():
         both = taught.diet_amortized(

@@ -8,7 +8,7 @@ import torch
 from skorch.history import History
 from torch import nn
 
-from p2pselect.training._phases import set_training
+from p2pselect.training._phases import Step, set_training
 
 SIDE, N_CLASSES, EPOCHS = 8, 3, 10
 PROGRESS = (0.0, 0.05, 0.3, 0.5, 0.9, 1.0)
@@ -112,7 +112,7 @@ class Trainee:
                     module.bias.sub_(module.bias + 0.5 * module.weight.sum(dim=(1, 2, 3)))
 
     def step(self, phase=0, progress=0.0, seed=7, phases=None):
-        """Loss and gradients, after ``torch.manual_seed(seed)``."""
+        """Loss and gradients, with the random numbers of a seed."""
         phases = phases or self.clf._phases()
         self.net.phases = phases
         chosen = phases[phase]
@@ -125,7 +125,7 @@ class Trainee:
         self.net._batches_done = round((done - epoch) * _STEPS_PER_EPOCH)
         set_training(self.module, chosen)
         self.module.zero_grad(set_to_none=True)
-        torch.manual_seed(seed)
+        self.net.epoch_seed = seed
         result = self.net.train_step_single(self.batch)
         gradients = {
             name: parameter.grad.clone()
@@ -191,10 +191,18 @@ def assert_same(step, losses, twin):
     return learned
 
 
+def drawn_again():
+    """A step that draws the random numbers of a trainee's step, from the first one on."""
+    return Step(None, None, None, None, torch.arange(N_IMAGES), 0.0, seed=7)
+
+
+_drawing = [drawn_again()]
+
+
 def uniform(*shape, seed=False):
     if seed:
-        torch.manual_seed(7)
-    return torch.rand(*shape).double().clamp(1e-6, 1 - 1e-6)
+        _drawing[0] = drawn_again()
+    return _drawing[0].rand_like(torch.empty(shape)).double().clamp(1e-6, 1 - 1e-6)
 
 
 def total(own, loss_of):

@@ -16,15 +16,15 @@ FAULTS = [
         {
             '"sparsity": weight * sparsity_hinge': '"sparsity": -weight * sparsity_hinge',
             "self.covariance_weight * penalty": "0 * penalty",
-            "mean if not embeddings.shape[1] else sample_logits(mean, embeddings)": "mean",
+            "            if embeddings.shape[1]:\n": "            if False:\n",
             "self.final_temperature, step.progress)": "self.final_temperature, 0.0)",
             "self.sparsity_weight * sparsity_ramp(step.progress)": "self.sparsity_weight",
             "weight = self.sparsity_weight * ": "weight = 10.0 * ",
-            "return sample_tau(n, self.tau_min, device)": "return torch.full((n,), 0.4, device=device)",
-            "return torch.full((n,), self.tau, device=device)": "return sample_tau(n, self.tau_min, device)",
-            "torch.rand_like(areas) < tau[:, None]": "torch.rand_like(areas) >= tau[:, None]",
+            "return sample_tau(step, self.tau_min)": "return torch.full((len(step.images),), 0.4)",
+            "return torch.full((len(step.images),), self.tau, device=step.images.device)": "return sample_tau(step, self.tau_min)",
+            "step.rand_like(areas) < tau[:, None]": "step.rand_like(areas) >= tau[:, None]",
             "temperature, self.straight_through)": "temperature)",
-            "tau_min + (1 - tau_min) * torch.rand": "(1 - tau_min) * torch.rand",
+            "tau_min + (1 - tau_min) * step.rand": "(1 - tau_min) * step.rand",
             "range(self.n_samples_mc)": "range(1)",
             "sparsity_hinge(p_bar, tau)": "sparsity_hinge(p_bar, tau.flip(0))",
             "expected_kept_fraction(mean.sigmoid(), scores.areas)": "expected_kept_fraction(masks, scores.areas)",
@@ -32,7 +32,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "training/_schedules.py",
+        "training/_loss_terms.py",
         P2P,
         {
             "progress < 0.1:": "progress < 0.04:",
@@ -56,7 +56,7 @@ FAULTS = [
         "nn/_sampling.py",
         P2P,
         {
-            "(logits + torch.logit(uniform)) / temperature": "(logits - torch.logit(uniform)) / temperature",
+            "(logits + torch.logit(uniform": "(logits - torch.logit(uniform",
             " + (soft - soft.detach())": "",
             "mean + torch.einsum": "mean - 2 * torch.einsum",
         },

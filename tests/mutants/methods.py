@@ -15,9 +15,9 @@ FAULTS = [
         {
             "return -F.cross_entropy(out,": "return F.cross_entropy(out,",
             '{"reward": -gained,': '{"reward": gained,',
-            "scores.areas > 0, self.temperature)": "scores.areas > 0)",
+            "scores.areas > 0, u, v, self.temperature)": "scores.areas > 0, u, v)",
             'prior, ("classifier",)': 'reward, ("classifier",)',
-            "rate = torch.rand_like(rate)": "pass",
+            "rate = step.rand_like(rate)": "pass",
             "reward = RealXObjective(self.area_weight, self._hinge,": "reward = RealXObjective(self.area_weight, None,",
             "self.area_weight * area_penalty": "area_penalty",
         },
@@ -30,7 +30,7 @@ FAULTS = [
             "log_variance.exp() - 1 - log": "log_variance.exp() - 1 + log",
             "torch.relu(z.sigmoid() - threshold)": "torch.relu(z.sigmoid())",
             "kl = kl / present.sum(dim=1)": "pass",
-            "torch.exp(log_variance / 2) * torch.randn_like": "torch.exp(log_variance) * torch.randn_like",
+            "torch.exp(log_variance / 2) * step.randn_like": "torch.exp(log_variance) * step.randn_like",
             'terms["area"] = area_penalty(kept, self.tau)': "pass",
         },
     ),
@@ -165,14 +165,14 @@ FAULTS = [
         {"if self.max_kept is not None:\n            raise": "if False:\n            raise"},
     ),
     *planted(
-        "training/_team.py",
+        "training/_shares.py",
         "methods/test_comet.py::test_images_of_weight_zero_have_no_part_in_the_margin",
-        {"return mean(values * weight) / mean(weight).clamp(min=1e-12)": "return mean(values)"},
+        {"[values * weight, weight]": "[values, torch.ones_like(weight)]"},
     ),
     *planted(
-        "training/_team.py",
+        "training/_shares.py",
         "methods/test_comet.py::test_means_of_a_batch_count_an_image_as_often_as_its_weight",
-        {" / mean(weight).clamp(min=1e-12)": ""},
+        {" / weights.clamp(min=1e-12)": " / len(weight)"},
     ),
     *planted(
         "methods/_diet.py",
@@ -201,13 +201,6 @@ FAULTS = [
         "methods/test_infomask.py::test_regions_are_ranked_by_the_mean_whatever_is_shown",
         {
             "return RegionScores(mean[:, None], scores.areas, shown)": "return RegionScores((mean + torch.exp(log_variance / 2) * fixed_noise(mean))[:, None], scores.areas, shown)",
-        },
-    ),
-    *planted(
-        "training/_team.py",
-        "methods/test_comet.py::test_means_of_a_batch_count_an_image_as_often_as_its_weight",
-        {
-            "return mean(values * weight) / mean(weight).clamp(min=1e-12)": "return mean(values * weight)",
         },
     ),
     *planted(

@@ -74,7 +74,7 @@ def test_sampled_logits_have_the_low_rank_covariance():
     torch.manual_seed(0)
     embeddings = torch.randn(1, 3, 5).expand(200_000, 3, 5)
     mean = torch.arange(5.0).expand(200_000, 5)
-    sample = sample_logits(mean, embeddings)
+    sample = sample_logits(mean, embeddings, torch.randn(200_000, 3))
     covariance = embeddings[0].T @ embeddings[0]
     torch.testing.assert_close(sample.mean(0), mean[0], atol=0.03, rtol=0)
     torch.testing.assert_close(torch.cov(sample.T), covariance, atol=0.06, rtol=0.02)
@@ -84,17 +84,15 @@ def test_sampled_logits_have_the_low_rank_covariance():
 def test_relaxed_bernoulli_crosses_half_with_the_right_probability(temperature):
     torch.manual_seed(0)
     logits = torch.tensor([-2.0, 0.0, 1.0]).expand(200_000, 3)
-    sample = relaxed_bernoulli(logits, temperature)
+    sample = relaxed_bernoulli(logits, torch.rand_like(logits), temperature)
     kept = (sample > 0.5).float().mean(0)
     torch.testing.assert_close(kept, logits[0].sigmoid(), atol=0.005, rtol=0)
 
 
 def test_straight_through_is_binary_with_the_relaxed_gradient():
-    logits = torch.randn(1000, requires_grad=True)
-    torch.manual_seed(1)
-    hard = relaxed_bernoulli(logits, 0.7, straight_through=True)
+    logits, uniform = torch.randn(1000, requires_grad=True), torch.rand(1000)
+    hard = relaxed_bernoulli(logits, uniform, 0.7, straight_through=True)
     assert set(hard.detach().unique().tolist()) == {0.0, 1.0}
     (gradient,) = torch.autograd.grad(hard.sum(), logits)
-    torch.manual_seed(1)
-    (soft,) = torch.autograd.grad(relaxed_bernoulli(logits, 0.7).sum(), logits)
+    (soft,) = torch.autograd.grad(relaxed_bernoulli(logits, uniform, 0.7).sum(), logits)
     torch.testing.assert_close(gradient, soft)

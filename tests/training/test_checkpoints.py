@@ -120,7 +120,7 @@ def test_a_damaged_checkpoint_is_named(scenes, tmp_path):
     content = file.read_bytes()
     for damaged in (content[:100], b"", content[: len(content) // 2]):
         file.write_bytes(damaged)
-        with pytest.raises(InputError, match=rf"{file.name} is no checkpoint .* delete it"):
+        with pytest.raises(InputError, match=rf"{file.name} is not a checkpoint .* delete it"):
             P2PClassifier(**settings).fit(*scenes)
 
 
@@ -129,7 +129,7 @@ def test_a_checkpoint_calls_nothing(scenes, tmp_path):
     P2PClassifier(**settings).fit(*scenes)
     (file,) = tmp_path.iterdir()
     torch.save({"format": 1, "seed": print}, file)
-    with pytest.raises(InputError, match="is no checkpoint that can be read"):
+    with pytest.raises(InputError, match="is not a checkpoint that can be read"):
         P2PClassifier(**settings).fit(*scenes)
 
 

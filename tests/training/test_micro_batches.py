@@ -62,7 +62,7 @@ def test_pieces_are_halved_when_memory_runs_out(monkeypatch):
         return losses(self, part)
 
     monkeypatch.setattr(SelectiveNet, "_losses", small_memory)
-    with pytest.warns(P2PSelectWarning, match="from here on micro_batch_size=3") as said:
+    with pytest.warns(P2PSelectWarning, match="goes on with micro_batch_size=3") as said:
         clf = fit(max_epochs=1)
     assert [str(w.message)[:33] for w in said] == [
         "out of memory with 10 images at o",

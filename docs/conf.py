@@ -46,7 +46,8 @@ html_static_path = ["_static"]
 html_css_files = ["page.css"]
 html_show_sourcelink = False
 html_sidebars = {
-    page: [] for page in ("getting-started", "benchmarks", "glossary", "changelog")
+    page: []
+    for page in ("getting-started", "benchmarks", "glossary", "changelog", "contributing")
 }
 html_theme_options = {
     "header_links_before_dropdown": 6,

@@ -3,8 +3,8 @@ How much it has to see
 ======================
 
 Some images need more evidence than others.  ``tau`` is the largest fraction of an image that
-may be kept, and by default it is searched for image by image: shown a little more at every
-step, the classifier stops as soon as it is certain enough.
+may be kept.  By default it is found image by image: the classifier is shown a little more at
+every step, until it is certain enough.
 """
 
 # %%
@@ -33,9 +33,10 @@ clf = P2PClassifier(**{**presets.SMALL, **own}, random_state=0).fit(X, y)
 # %%
 # Evidence, step by step
 # ----------------------
-# The search path of two images that were decided rightly: the one that needed the fewest
-# looks and the one that needed the most.  The search sees how large the largest probability
-# is, never which class has it nor which would be right: it can end in certain error as well.
+# The search path of two images that were classified correctly: the one that needed the fewest
+# looks, and the one that needed the most.  The search sees how large the largest probability
+# is, but never which class it belongs to, nor which class is right.  It can also end with an
+# error that the classifier is certain of.
 
 exp = clf.explain(X_test, certainty_threshold=0.95)
 looked = np.isfinite(exp.path_proba).all(axis=2)
@@ -51,8 +52,8 @@ for (left, right), image in zip(axes, (easy, hard), strict=True):
     EvidenceCurveDisplay.from_explanation(exp, image, n_classes=3, ax=right)
 
 # %%
-# What the classifier saw at each step of the harder one.  The masks are nested: a region
-# that is shown stays shown.
+# What the classifier saw at each step for the harder image.  The masks are nested: once a
+# region is shown, it stays visible.
 
 steps = np.flatnonzero(looked[hard] & (np.diff(exp.path_counts[hard], prepend=0) > 0))
 steps = steps[np.linspace(0, len(steps) - 1, min(5, len(steps))).round().astype(int)]
@@ -67,8 +68,8 @@ for ax, step in zip(np.atleast_1d(axes), steps, strict=True):
 # %%
 # Certainty costs pixels
 # ----------------------
-# The certainty that is asked for is a setting of prediction, not of training: one model
-# serves them all.  More certainty means that more has to be shown.
+# The certainty threshold is a setting of prediction, not of training, so one model serves all
+# values.  More certainty means that more has to be shown.
 
 thresholds = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 runs = [clf.explain(X_test, certainty_threshold=threshold) for threshold in thresholds]
@@ -78,23 +79,23 @@ reached = [run.certainty_reached.mean() for run in runs]
 
 cost, ax = plt.subplots(figsize=(6.4, 4), layout="constrained")
 ax.plot(thresholds, right, "o-", label="accuracy", color="#0072B2")
-ax.plot(thresholds, reached, "^-", label="share that became certain", color="#009E73")
-ax.plot(thresholds, kept, "s-", label="share of the pixels kept", color="#D55E00")
+ax.plot(thresholds, reached, "^-", label="share of images that became certain", color="#009E73")
+ax.plot(thresholds, kept, "s-", label="share of pixels kept", color="#D55E00")
 ax.set(xlabel="certainty asked for", ylim=(0, 1.02))
 ax.spines[["top", "right"]].set_visible(False)
 ax.legend(frameon=False, loc="center left")
 
 # %%
-# Images that never became certain were shown whole in the end, and can be handed to a person
-# instead.  Answering the most certain ones only makes fewer errors:
+# Images for which the classifier never became certain were finally shown whole.  They can be
+# given to a person instead.  Answering only the most certain images gives fewer errors:
 
 risk = RiskCoverageDisplay.from_explanation(exp, y_test)
 
 # %%
 # A budget instead of a search
 # ----------------------------
-# ``tau`` can be fixed.  With ``selection="budget"`` the most probable regions are kept while
-# they fit, so that "at most 10 % of the image" is a guarantee.
+# ``tau`` can be fixed instead.  With ``selection="budget"`` the most probable regions are kept
+# as long as they fit, so "at most 10 % of the image" is a guarantee.
 
 strict = clf.set_params(selection="budget").explain(X_test, tau=0.1)
 print(f"largest kept fraction {strict.kept_fraction.max():.3f}")

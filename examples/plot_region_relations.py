@@ -2,9 +2,10 @@
 Regions that belong together
 ============================
 
-The selector does not judge regions one by one.  It gives each an embedding of three numbers,
-and regions with similar embeddings are drawn together while it learns.  Read as red, green
-and blue, the embedding is a picture of what the selector takes for a whole.
+The selector does not judge regions one by one.  It gives each region an embedding of three
+numbers, and regions with similar embeddings are kept or removed together during training.  With
+the three numbers as red, green and blue, the embedding is a picture of what the selector
+considers as one thing.
 """
 
 # %%
@@ -36,13 +37,14 @@ clf = P2PClassifier(**{**presets.SMALL, **own}, random_state=0).fit(X, y)
 exp = clf.explain(X_test[:40])
 
 # %%
-# Embeddings as colours
-# ---------------------
-# Above the image, in the middle what the classifier saw, below the embedding.  Regions of
-# one colour are chosen together.  Every fifth image, as they come.
+# Embeddings as colors
+# --------------------
+# The image is at the top, what the classifier saw in the middle, and the embedding at the
+# bottom. Regions of the same color are chosen together.  We show every fifth image, without
+# selecting any.
 
 chosen = range(5, 30, 5)
-colours, axes = plt.subplots(
+colors, axes = plt.subplots(
     3, len(chosen), figsize=(2.2 * len(chosen), 6.4), layout="constrained"
 )
 for (top, middle, bottom), image in zip(axes.T, chosen, strict=True):
@@ -56,16 +58,16 @@ for ax, words in zip(axes[:, 0], ("image", "what was seen", "embedding"), strict
 # %%
 # The correlation matrix
 # ----------------------
-# The same relation in numbers, for the dozen most probable regions of the first image above.
-# Inside the line: those that were kept.
+# The same relation in numbers, for the twelve most probable regions of the first image above.
+# The line encloses the regions that were kept.
 
 matrix = RegionCorrelationDisplay.from_explanation(exp, 5)
 
 # %%
 # Do regions of the object go together?
 # -------------------------------------
-# A picture of one image is not evidence.  Over all images: the mean correlation of two
-# regions that are both on the object, both off it, or one of each.
+# One image is no evidence.  Over all images, we compare the mean correlation of two regions
+# that are both on the object, both off it, or one of each.
 
 
 def correlations(image):
@@ -95,14 +97,14 @@ for image in range(len(exp)):
 bars, ax = plt.subplots(figsize=(6, 3.4), layout="constrained")
 names = ("both on the object", "both off it", "one of each")
 ax.boxplot(np.array(rows), tick_labels=names, orientation="horizontal")
-ax.axvline(0, color="grey", lw=1)
+ax.axvline(0, color="gray", lw=1)
 ax.set(xlabel="mean learned correlation, one point per image", xlim=(-1, 1))
 ax.invert_yaxis()
 ax.spines[["top", "right"]].set_visible(False)
 
 # %%
-# The covariance shapes the random masks of training only.  At prediction the regions are
-# ranked by their own score, so the embedding informs about the selector without deciding
-# anything.
+# The covariance affects only the random masks of training.  At prediction, regions are ranked
+# by their own scores, so the embedding tells us something about the selector but decides
+# nothing.
 
 # sphinx_gallery_thumbnail_number = 1

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from public_names import public_objects
+from test_architecture import ROOMS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -89,6 +90,23 @@ def test_code_of_a_page_runs(page, small):
 def test_code_is_python(page):
     for code, _ in blocks(page):
         ast.parse(code)
+
+
+_FILE = re.compile(r"`((?:p2pselect|tests|docs|benchmarks|examples|requirements)/[\w./-]+)`")
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=name_of)
+def test_files_that_a_page_names_exist(page):
+    named = _FILE.findall(page.read_text(encoding="utf-8"))
+    assert [file for file in named if not (ROOT / file).exists()] == []
+
+
+def test_the_architecture_page_lists_the_rooms_in_their_order():
+    text = (ROOT / "docs/explanation/architecture.md").read_text(encoding="utf-8")
+    table = text.split("## Where is")[0]
+    cells = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
+    listed = re.findall(r"`(\w+)`", " ".join(cells))
+    assert listed == [name for name in ROOMS if name not in ("p2pselect", "__main__")]
 
 
 # -- commands --------------------------------------------------------------------------------

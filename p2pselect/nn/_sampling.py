@@ -15,13 +15,22 @@ def sample_logits(mean: Tensor, embeddings: Tensor, noise: Tensor) -> Tensor:
     Parameters
     ----------
     mean : Tensor of shape (n, d)
+        Selection logits.
     embeddings : Tensor of shape (n, k, d)
+        The k numbers of every region.
     noise : Tensor of shape (n, k)
-        Standard normal.
+        Standard normal, such as ``step.randn_like(embeddings[:, :, 0])``.
 
     Returns
     -------
     Tensor of shape (n, d)
+        Sampled logits.
+
+    Examples
+    --------
+    >>> mean, embeddings = torch.tensor([[1.0, -1.0]]), torch.tensor([[[0.5, 0.25]]])
+    >>> sample_logits(mean, embeddings, torch.tensor([[2.0]]))
+    tensor([[ 2.0000, -0.5000]])
     """
     return mean + torch.einsum("nk,nkd->nd", noise, embeddings)
 
@@ -37,12 +46,26 @@ def relaxed_bernoulli(
     Parameters
     ----------
     logits : Tensor of any shape
+        Logits of the probabilities.
     uniform : Tensor of the same shape
-        u, uniform in (0, 1).
+        Random numbers u, uniform in (0, 1), such as ``step.rand_like(logits)``.
     temperature : float
         T > 0; towards 0 the samples become binary.
     straight_through : bool, default=False
         Return 0 or 1, with the gradient of the relaxed sample.
+
+    Returns
+    -------
+    Tensor of the same shape
+        Samples in [0, 1].
+
+    Examples
+    --------
+    >>> logits, uniform = torch.tensor([0.0, 0.0]), torch.tensor([0.25, 0.75])
+    >>> relaxed_bernoulli(logits, uniform, temperature=1.0)
+    tensor([0.2500, 0.7500])
+    >>> relaxed_bernoulli(logits, uniform, temperature=1.0, straight_through=True)
+    tensor([0., 1.])
     """
     soft = torch.sigmoid((logits + torch.logit(uniform, eps=1e-6)) / temperature)
     if not straight_through:

@@ -27,6 +27,11 @@ def expected_kept_fraction(probs: Tensor, areas: Tensor) -> Tensor:
     -------
     Tensor of shape (n,)
         In [0, 1].
+
+    Examples
+    --------
+    >>> expected_kept_fraction(torch.tensor([[0.5, 1.0]]), torch.tensor([[2.0, 2.0]]))
+    tensor([0.7500])
     """
     return (probs * areas).sum(dim=1) / areas.sum(dim=1)
 
@@ -39,7 +44,9 @@ def sparsity_hinge(p_bar: Tensor, tau: Tensor, eps: float = 1e-6) -> Tensor:
 
     Parameters
     ----------
-    p_bar, tau : Tensor of shape (n,)
+    p_bar : Tensor of shape (n,)
+        Expected fraction of the pixels that are kept, in [0, 1].
+    tau : Tensor of shape (n,)
         In [0, 1].
     eps : float, default=1e-6
         Keeps the value finite as ``p_bar`` goes to 1.
@@ -48,6 +55,11 @@ def sparsity_hinge(p_bar: Tensor, tau: Tensor, eps: float = 1e-6) -> Tensor:
     -------
     Tensor of shape (n,)
         Not negative.
+
+    Examples
+    --------
+    >>> sparsity_hinge(torch.tensor([0.1, 0.6]), torch.tensor([0.2, 0.2]))
+    tensor([0.0000, 0.6931])
     """
     return torch.relu(torch.log1p(eps - tau) - torch.log1p(eps - p_bar))
 
@@ -61,7 +73,7 @@ def covariance_penalty(embeddings: Tensor, areas: Tensor) -> Tensor:
     Parameters
     ----------
     embeddings : Tensor of shape (n, k, d)
-        k numbers for each of d regions.
+        The k numbers of each of d regions.
     areas : Tensor of shape (n, d)
         Number of pixels; regions of area 0 are padding and take no part.
 
@@ -69,6 +81,11 @@ def covariance_penalty(embeddings: Tensor, areas: Tensor) -> Tensor:
     -------
     Tensor of shape (n,)
         Not negative.
+
+    Examples
+    --------
+    >>> covariance_penalty(torch.tensor([[[1.0, 3.0]]]), torch.ones(1, 2))
+    tensor([4.])
     """
     present = (areas > 0).to(embeddings.dtype)
     own = embeddings * present[:, None]
@@ -93,6 +110,12 @@ def monte_carlo_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     -------
     Tensor of shape (n,)
         In nats.
+
+    Examples
+    --------
+    >>> logits = torch.tensor([[[0.0, 0.0]], [[0.0, 0.0]]])
+    >>> monte_carlo_cross_entropy(logits, torch.tensor([1]))
+    tensor([0.6931])
     """
     log_probs = F.log_softmax(logits, dim=-1)
     index = target.expand(len(logits), -1)[..., None]

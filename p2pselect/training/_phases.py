@@ -19,7 +19,7 @@ LossTerms = dict[str, Tensor]
 class Step:
     """One batch, or a part of one, as an objective sees it.
 
-    Attributes
+    Parameters
     ----------
     model : Module
         What the method's ``_build_model`` has returned.
@@ -69,6 +69,7 @@ class Step:
         Parameters
         ----------
         values : Tensor of shape (n, ...)
+            Only their shape, type and device count.
 
         Returns
         -------
@@ -83,6 +84,7 @@ class Step:
         Parameters
         ----------
         values : Tensor of shape (n, ...)
+            Only their shape, type and device count.
 
         Returns
         -------
@@ -106,7 +108,7 @@ Objective = Callable[[Step], LossTerms]
 class Phase:
     """A stretch of epochs with one objective.
 
-    Attributes
+    Parameters
     ----------
     name : str
         For ``history_`` and the progress bar.

@@ -72,10 +72,21 @@ NOT_YET = set(
     p2pselect.explanations.plot_regions
     p2pselect.explanations.repr_html
     p2pselect.explanations.write_html
-    p2pselect.export_onnx
+    p2pselect.images.EncodedImageSource.check
+    p2pselect.images.EncodedImageSource.check
+    p2pselect.images.EncodedImageSource.open_one
+    p2pselect.images.EncodedImageSource.read
+    p2pselect.images.EncodedImageSource.read_one
+    p2pselect.images.EncodedImageSource.read_one
+    p2pselect.images.EncodedImageSource.size_of
+    p2pselect.images.EncodedImageSource.size_of
+    p2pselect.images.EncodedImageSource.subset
     p2pselect.load
+    p2pselect.methods.AmortizedDiETClassifier
+    p2pselect.methods.BaselineClassifier
     p2pselect.methods.BcosClassifier
     p2pselect.methods.BlackboxClassifier
+    p2pselect.methods.BlackboxGuidedClassifier
     p2pselect.methods.BlackboxPixelClassifier
     p2pselect.methods.COMET1Classifier
     p2pselect.methods.COMETClassifier
@@ -86,7 +97,6 @@ NOT_YET = set(
     p2pselect.methods.RBAEMClassifier
     p2pselect.methods.RealXClassifier
     p2pselect.persistence.describe
-    p2pselect.persistence.save
     p2pselect.regions.ImagesWithRegions
     p2pselect.regions.check_label_maps
     p2pselect.regions.crop_labels

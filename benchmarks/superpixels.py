@@ -82,14 +82,14 @@ def main() -> None:
 
 def available(engine: str) -> bool:
     try:
-        SuperpixelTransformer(engine).propose(np.zeros((32, 32, 3), np.uint8))
+        SuperpixelTransformer(engine=engine).propose(np.zeros((32, 32, 3), np.uint8))
     except ValueError:
         return False
     return True
 
 
 def transformer(engine: str, **parameters: object) -> SuperpixelTransformer:
-    return SuperpixelTransformer(engine, **{**PARAMETERS.get(engine, {}), **parameters})
+    return SuperpixelTransformer(engine=engine, **{**PARAMETERS.get(engine, {}), **parameters})
 
 
 def photographs() -> np.ndarray:

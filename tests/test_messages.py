@@ -29,7 +29,7 @@ CALLS = {
     "y": lambda: labels.as_labels(LONG),
     "augment": lambda: tiny(augment=LONG).fit(X, [0, 1] * 2),
     "device": lambda: tiny(device=LONG).fit(X, [0, 1] * 2),
-    "engine": lambda: SuperpixelTransformer(LONG).fit(X),
+    "engine": lambda: SuperpixelTransformer(engine=LONG).fit(X),
     "network": lambda: tiny(classifier=LONG).fit(X, [0, 1] * 2),
     "pretrained": lambda: tiny(pretrained={LONG: LONG}).fit(X, [0, 1] * 2),
     "empty": lambda: metrics.localization_score(X[..., 0], X[..., 0], empty=LONG),

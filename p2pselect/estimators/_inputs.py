@@ -15,7 +15,7 @@ from p2pselect.exceptions import HOW_TO_ROUTE, InputError, UnknownNameError, bri
 from p2pselect.images import ImageSequence, as_images
 from p2pselect.images._pixels import resize_nearest
 from p2pselect.regions._container import ImagesWithRegions
-from p2pselect.regions._engines import ENGINES, resolve_engine
+from p2pselect.regions._engines import ENGINES, check_engine
 from p2pselect.regions._labels import check_label_map, check_label_maps
 from p2pselect.regions._transformer import SuperpixelTransformer
 
@@ -170,7 +170,7 @@ def resolve_regions(regions: Any, n_jobs: int | None) -> SuperpixelTransformer:
     if isinstance(regions, SuperpixelTransformer):
         own = clone(regions).set_params(output="labels")
         own._validate_params()
-        resolve_engine(own.engine)
+        check_engine(own.engine)
         return own
     if callable(regions) or regions in ENGINES:
         return SuperpixelTransformer(engine=regions, n_jobs=n_jobs)

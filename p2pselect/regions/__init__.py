@@ -1,7 +1,7 @@
 """Region proposal: images to label maps."""
 
 from p2pselect.regions._container import ImagesWithRegions
-from p2pselect.regions._engines import masks_to_labels
+from p2pselect.regions._engines import RegionEngine, masks_to_labels
 from p2pselect.regions._labels import (
     check_label_maps,
     crop_labels,
@@ -14,6 +14,7 @@ from p2pselect.regions._transformer import SuperpixelTransformer
 
 __all__ = [
     "ImagesWithRegions",
+    "RegionEngine",
     "SuperpixelTransformer",
     "check_label_maps",
     "crop_labels",

@@ -2,7 +2,7 @@
 
 Works on runs (maximal horizontal stretches of one label), of which there are ten times
 fewer than pixels, with one union-find: runs that touch and have one label are joined into
-regions, then regions below the minimum size are joined to neighbours.  The root of a region
+regions, then regions below the minimum size are joined to neighbors.  The root of a region
 is its first run in raster order.
 """
 
@@ -11,39 +11,28 @@ import numpy as np
 
 from p2pselect.regions._compiled import compiled
 
-_EPSILON = 10.0  # a difference of colour that is hardly seen, squared
+_EPSILON = 10.0  # a difference in color that is hardly visible, squared
 
 
 @compiled
 def connect(
-    labels: np.ndarray, colours: np.ndarray, min_size: int, max_regions: int
+    labels: np.ndarray, colors: np.ndarray, min_size: int, max_regions: int
 ) -> np.ndarray:
     r"""Split labels into 4-connected regions, merge the small ones, number what is left.
 
-    A region below the minimum size joins the neighbour with the lowest
-    :math:`(\epsilon + \lVert\Delta\rVert^2) / b^2`, of the difference of their mean colours
-    and the length :math:`b` of their common border; among equals the first in raster order.
+    A region below the minimum size joins the neighbor with the lowest
+    :math:`(\epsilon + \lVert\Delta\rVert^2) / b^2`, where :math:`\Delta` is the difference of
+    their mean colors and :math:`b` the length of their common border; among equals, it joins
+    the first in raster order.
 
-    Parameters
-    ----------
-    labels : ndarray of shape (h, w), int32
-        Any label map; equal labels need not touch.
-    colours : ndarray of shape (h, w, 3), uint8
-        CIELAB that merging compares; if empty, the longest border decides.
-    min_size : int
-        Fewest pixels of a region; only a whole image may be smaller.
-    max_regions : int
-        Most regions; while there are more, the minimum size grows.
-
-    Returns
-    -------
-    ndarray of shape (h, w), int32
-        Labels ``0 .. d - 1`` in raster order of first appearance, each 4-connected.
+    ``colors`` (h, w, 3), uint8, is the CIELAB image; if it is empty, the longest border wins.
+    Only a whole image may be smaller than ``min_size``, which grows while there are more than
+    ``max_regions``.  The labels (h, w), int32, are canonical.
     """
     h, w = labels.shape
     starts, rows = _find_runs(labels)
     parent, borders = _join_runs(labels, starts, rows)
-    sizes, totals = _add_up(colours, starts, rows, parent, w)
+    sizes, totals = _add_up(colors, starts, rows, parent, w)
     while _merge(parent, sizes, totals, borders, min_size) > max_regions:
         min_size += 1 + min_size // 16
 
@@ -130,9 +119,9 @@ def _join_runs(
 
 @numba.njit
 def _add_up(
-    colours: np.ndarray, starts: np.ndarray, rows: np.ndarray, parent: np.ndarray, w: int
+    colors: np.ndarray, starts: np.ndarray, rows: np.ndarray, parent: np.ndarray, w: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Size and sum of the colours of every region, at its root."""
+    """Size and sum of the colors of every region, at its root."""
     sizes = np.zeros(len(starts), np.int32)
     totals = np.zeros((len(starts), 3))
     for y in range(len(rows) - 1):
@@ -140,12 +129,12 @@ def _add_up(
             root = _find(parent, run)
             stop = _stop(run, y, starts, rows, w)
             sizes[root] += stop - starts[run]
-            if colours.size:
+            if colors.size:
                 lightness, a, b = 0, 0, 0
                 for x in range(starts[run], stop):
-                    lightness += colours[y, x, 0]
-                    a += colours[y, x, 1]
-                    b += colours[y, x, 2]
+                    lightness += colors[y, x, 0]
+                    a += colors[y, x, 1]
+                    b += colors[y, x, 2]
                 totals[root, 0] += lightness
                 totals[root, 1] += a
                 totals[root, 2] += b
@@ -162,7 +151,7 @@ def _merge(
 ) -> int:
     """Merge every region below the minimum size, in place; returns how many remain.
 
-    In rounds: every small region joins a neighbour, unless one has joined it before its
+    In rounds: every small region joins a neighbor, unless one has joined it before its
     turn; so a round at least halves their number.
     """
     n = len(parent)

@@ -14,8 +14,8 @@ from p2pselect.images import ImageSequence
 class ImagesWithRegions:
     """Images and one label map for each, sliced together.
 
-    What ``SuperpixelTransformer(output="images+regions")`` returns, and what every estimator
-    of this package takes for ``X``.  scikit-learn can index it, so it also serves as ``X`` of
+    ``SuperpixelTransformer(output="images+regions")`` returns it, and every estimator of this
+    package takes it for ``X``.  scikit-learn can index it, so it also serves as ``X`` in
     cross-validation.
 
     Parameters
@@ -27,7 +27,7 @@ class ImagesWithRegions:
     Raises
     ------
     InputError
-        If there are not as many label maps as images.
+        If the numbers of label maps and images differ.
 
     Examples
     --------

@@ -1,14 +1,13 @@
-"""The ways to cut an image into regions, by name.
+"""The ways to divide an image into regions, by name.
 
-An engine takes an image (h, w, c) of uint8 and its settings, and returns integer labels
-(h, w).  What it returns need not be connected or in order: the transformer sees to that.
+What an engine returns need not be connected or in order: the transformer sees to that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from math import sqrt
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -27,25 +26,71 @@ _FAST_SLIC_RECIPE = (
 REVISION = 1
 
 
-class Settings(NamedTuple):
-    """What all engines are asked for; each takes what it knows."""
+class RegionEngine(Protocol):
+    """What divides an image into regions: any callable ``image -> labels``.
 
-    n_segments: int = 100
-    compactness: float = 14.0
-    n_iter: int = 10
-    min_size_factor: float = 0.25
+    Pass one as ``SuperpixelTransformer(engine=...)`` or ``P2PClassifier(regions=...)``.  A
+    plain function will do.  An engine with settings is best a class with ``get_params`` and
+    ``set_params``, such as a subclass of :class:`sklearn.base.BaseEstimator`: a grid search
+    then reaches its settings as ``engine__name``.
+
+    Its labels must depend on the image alone, so that an image has the same regions whenever it
+    comes again.  It is called from several threads where ``n_jobs`` says so.
+
+    Notes
+    -----
+    To keep its label maps on disk (``cache_dir``), an engine needs an attribute ``cache_key``:
+    a text that is changed whenever its results change.
+
+    See Also
+    --------
+    SuperpixelTransformer : Makes label maps of images by an engine.
+    masks_to_labels : Turns overlapping masks into labels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from p2pselect import SuperpixelTransformer
+    >>> def stripes(image):
+    ...     return np.indices(image.shape[:2])[1] // 2
+    >>> SuperpixelTransformer(engine=stripes).propose(np.zeros((1, 6, 3), np.uint8))
+    array([[0, 0, 1, 1, 2, 2]], dtype=int32)
+    """
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """Divide one image.
+
+        Parameters
+        ----------
+        image : ndarray of shape (h, w, c), uint8
+            RGB for images of 1, 3 or 4 channels; not to be modified.
+
+        Returns
+        -------
+        ndarray of shape (h, w), int
+            Any integers.  A label in several pieces becomes several regions.
+        """
 
 
-Engine = Callable[[np.ndarray, Settings], np.ndarray]
+class EngineSettings(NamedTuple):
+    """What the engines of this package are asked for; each takes what it knows."""
+
+    n_segments: int
+    compactness: float
+    n_iter: int
+    min_size_factor: float
 
 
-def own_slic(image: np.ndarray, settings: Settings) -> np.ndarray:
-    """The compiled SLIC of :mod:`p2pselect.regions._slic`."""
+BuiltinEngine = Callable[[np.ndarray, EngineSettings], np.ndarray]
+
+
+def own_slic(image: np.ndarray, settings: EngineSettings) -> np.ndarray:
+    """The compiled SLIC of this package."""
     return slic(image, *settings)
 
 
-def skimage_slic(image: np.ndarray, settings: Settings) -> np.ndarray:
-    """scikit-image's SLIC; the same scale of compactness, about twenty times slower."""
+def skimage_slic(image: np.ndarray, settings: EngineSettings) -> np.ndarray:
+    """scikit-image's SLIC: the same scale of compactness, about twenty times slower."""
     from skimage.segmentation import slic as reference
 
     return reference(
@@ -58,10 +103,10 @@ def skimage_slic(image: np.ndarray, settings: Settings) -> np.ndarray:
     )
 
 
-def watershed(image: np.ndarray, settings: Settings) -> np.ndarray:
+def watershed(image: np.ndarray, settings: EngineSettings) -> np.ndarray:
     """Watershed of the gradient from regular seeds, as many as SLIC finds regions.
 
-    The paper's other region proposal (ablation of the segmentation algorithm).
+    This is the paper's other region proposal (its ablation of the segmentation algorithm).
     """
     from skimage.filters import sobel
     from skimage.segmentation import watershed as flood
@@ -77,7 +122,7 @@ def watershed(image: np.ndarray, settings: Settings) -> np.ndarray:
     return flood(sobel(image.mean(axis=2) / 255), seeds)
 
 
-def felzenszwalb(image: np.ndarray, settings: Settings) -> np.ndarray:
+def felzenszwalb(image: np.ndarray, settings: EngineSettings) -> np.ndarray:
     """Felzenszwalb's graph merging; the number of regions follows the image."""
     from skimage.segmentation import felzenszwalb as merge
 
@@ -87,7 +132,7 @@ def felzenszwalb(image: np.ndarray, settings: Settings) -> np.ndarray:
     return relabel(labels, smallest)
 
 
-def quickshift(image: np.ndarray, settings: Settings) -> np.ndarray:
+def quickshift(image: np.ndarray, settings: EngineSettings) -> np.ndarray:
     """Quickshift, LIME's default; the number of regions only roughly follows n_segments."""
     from skimage.segmentation import quickshift as climb
 
@@ -97,7 +142,7 @@ def quickshift(image: np.ndarray, settings: Settings) -> np.ndarray:
     return relabel(labels, _smallest(image, settings))
 
 
-def grid(image: np.ndarray, settings: Settings) -> np.ndarray:
+def grid(image: np.ndarray, settings: EngineSettings) -> np.ndarray:
     """Rectangular patches."""
     h, w = image.shape[:2]
     rows, columns = grid_shape(h, w, settings.n_segments)
@@ -105,24 +150,24 @@ def grid(image: np.ndarray, settings: Settings) -> np.ndarray:
     return row[:, None] * columns + column
 
 
-def pixel(image: np.ndarray, settings: Settings) -> np.ndarray:
+def pixel(image: np.ndarray, settings: EngineSettings) -> np.ndarray:
     """Every pixel its own region."""
     h, w = image.shape[:2]
     return np.arange(h * w).reshape(h, w)
 
 
-def fast_slic(image: np.ndarray, settings: Settings) -> np.ndarray:
+def fast_slic(image: np.ndarray, settings: EngineSettings) -> np.ndarray:
     """The package that the paper used, where it is installed.
 
-    A new object for every image: a used one starts from the centres of the image before, and
-    regions would depend on the order of the images.  Its compactness of 20 corresponds to 14
-    of the other engines.
+    Its compactness of 20 corresponds to 14 of the other engines.
     """
     try:
         from fast_slic import Slic
     except ImportError as error:
         raise InputError(_FAST_SLIC_RECIPE) from error
     _require_rgb(image, "fast_slic")
+    # A new object for every image: a used one starts from the centers of the image before, and
+    # regions would depend on the order of the images.
     engine = Slic(
         num_components=settings.n_segments,
         compactness=settings.compactness,
@@ -132,7 +177,7 @@ def fast_slic(image: np.ndarray, settings: Settings) -> np.ndarray:
     return engine.iterate(np.ascontiguousarray(image), max_iter=settings.n_iter)
 
 
-ENGINES: dict[str, Engine] = {
+ENGINES: dict[str, BuiltinEngine] = {
     "slic": own_slic,
     "skimage-slic": skimage_slic,
     "watershed": watershed,
@@ -144,54 +189,45 @@ ENGINES: dict[str, Engine] = {
 }
 
 
-def resolve_engine(engine: str | Callable[[np.ndarray], Any]) -> Engine:
-    """The engine of a name; a callable image -> labels is made one.
-
-    Raises
-    ------
-    UnknownNameError
-        If no engine has that name; the message lists near matches.
-    """
-    if not isinstance(engine, str):
-        return _UserEngine(engine)
-    if engine not in ENGINES:
+def check_engine(engine: str | RegionEngine) -> None:
+    """Raise an error with near matches unless there is such an engine."""
+    if isinstance(engine, str) and engine not in ENGINES:
         raise UnknownNameError(
             f"engine must be a callable or one of {sorted(ENGINES)}, "
             f"got {brief(engine)}{did_you_mean(engine, ENGINES)}"
         )
-    return ENGINES[engine]
 
 
-class _UserEngine:
-    """A callable image -> labels as an engine, with its result checked."""
+def divide(
+    image: np.ndarray, engine: str | RegionEngine, settings: EngineSettings
+) -> np.ndarray:
+    """Labels of an image by an engine: one of this package by name, or any callable."""
+    check_engine(engine)
+    if isinstance(engine, str):
+        return ENGINES[engine](image, settings)
+    labels = np.asarray(engine(image))
+    if labels.shape != image.shape[:2] or labels.dtype.kind not in "iub":
+        raise InputError(
+            f"engine: the callable must return integer labels of shape {image.shape[:2]}, "
+            f"got shape {labels.shape} and dtype {labels.dtype}"
+        )
+    return labels.astype(np.int64, copy=False)
 
-    def __init__(self, function: Callable[[np.ndarray], Any]):
-        self.function = function
 
-    def __call__(self, image: np.ndarray, settings: Settings) -> np.ndarray:
-        labels = np.asarray(self.function(image))
-        if labels.shape != image.shape[:2] or labels.dtype.kind not in "iub":
-            raise InputError(
-                "engine: the callable must return integer labels of shape "
-                f"{image.shape[:2]}, got shape {labels.shape} and dtype {labels.dtype}"
-            )
-        return labels.astype(np.int64, copy=False)
-
-
-def _spacing(image: np.ndarray, settings: Settings) -> float:
+def _spacing(image: np.ndarray, settings: EngineSettings) -> float:
     """Side of a square region of the mean size."""
     return sqrt(image.shape[0] * image.shape[1] / settings.n_segments)
 
 
-def _smallest(image: np.ndarray, settings: Settings) -> int:
-    """Fewest pixels of a region; below, it is a crumb of a region in many pieces."""
+def _smallest(image: np.ndarray, settings: EngineSettings) -> int:
+    """Fewest pixels of a region; smaller ones are crumbs of a region in many pieces."""
     h, w = image.shape[:2]
     return min_size(h, w, settings.n_segments, settings.min_size_factor)
 
 
 def _require_rgb(image: np.ndarray, name: str) -> None:
     if image.shape[2] != 3:
-        raise InputError(f"engine={name!r} takes colour images, got {image.shape[2]} channels")
+        raise InputError(f"engine={name!r} takes color images, got {image.shape[2]} channels")
 
 
 def masks_to_labels(
@@ -216,7 +252,7 @@ def masks_to_labels(
     n_segments : int, default=100
         Superpixels that the whole image would be divided into.
     compactness : float, default=14.0
-        See :func:`p2pselect.regions._slic.slic`.
+        Weight of position against color, as in SuperpixelTransformer.
 
     Returns
     -------
@@ -226,7 +262,7 @@ def masks_to_labels(
     Raises
     ------
     InputError
-        If ``masks`` is not of three dimensions, or of another size than ``image``.
+        If ``masks`` does not have three dimensions, or differs in size from ``image``.
 
     Examples
     --------

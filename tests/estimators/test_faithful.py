@@ -70,7 +70,7 @@ def fitted(X):
             clf = P2PClassifier(
                 selector=Spread,
                 classifier=tiny_classifier,
-                regions=SuperpixelTransformer("grid", n_segments=16),
+                regions=SuperpixelTransformer(engine="grid", n_segments=16),
                 image_size=SIDE,
                 max_epochs=0,
                 tau=tau,

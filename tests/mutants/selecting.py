@@ -33,7 +33,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "regions/_features.py",
+        "regions/_slic.py",
         "regions/test_slic.py",
         {
             "srgb <= 0.04045, srgb / 12.92": "srgb <= 2, srgb / 12.92",
@@ -45,7 +45,7 @@ FAULTS = [
         "regions/test_cache.py",
         {
             "{maker}|{image.shape}|": "|{image.shape}|",
-            "zlib.crc32(body) != checksum or": "False or",
+            "if stored_key != key:": "if False:",
             "key, *labels.shape, small": "key, *labels.shape[::-1], small",
         },
     ),
@@ -58,7 +58,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "regions/_resolution.py",
+        "regions/_transformer.py",
         "regions/test_transformer.py::test_no_side_is_longer_than_the_resolution",
         {"-(-max(h, w) // resolution)": "max(h, w) // resolution"},
     ),

@@ -73,7 +73,7 @@ def test_values(value):
         torch.device("cpu"),
         torch.optim.SGD,
         np.random.RandomState(3),
-        SuperpixelTransformer("grid", n_segments=np.int64(9), compactness=2),
+        SuperpixelTransformer(engine="grid", n_segments=np.int64(9), compactness=2),
     ],
 )
 def test_objects(value):

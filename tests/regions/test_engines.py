@@ -4,9 +4,8 @@ from oracles.regions import components, is_canonical
 
 from p2pselect import SuperpixelTransformer
 from p2pselect.exceptions import InputError, UnknownNameError
-from p2pselect.regions import _engines as engines
 from p2pselect.regions import masks_to_labels
-from p2pselect.regions._engines import ENGINES, Settings
+from p2pselect.regions._engines import ENGINES
 from p2pselect.regions._slic import slic
 
 INSTALLED = sorted(set(ENGINES) - {"fast_slic"})
@@ -15,7 +14,7 @@ INSTALLED = sorted(set(ENGINES) - {"fast_slic"})
 @pytest.mark.parametrize("engine", INSTALLED)
 def test_every_engine_gives_canonical_labels(photographs, engine):
     image = photographs[0][:48, :40]
-    labels = SuperpixelTransformer(engine, n_segments=12).propose(image)
+    labels = SuperpixelTransformer(engine=engine, n_segments=12).propose(image)
     assert labels.shape == (48, 40)
     assert labels.dtype == np.int32
     assert is_canonical(labels)
@@ -23,14 +22,14 @@ def test_every_engine_gives_canonical_labels(photographs, engine):
 
 @pytest.mark.parametrize("engine", INSTALLED)
 def test_every_engine_takes_one_pixel_and_one_value(engine):
-    propose = SuperpixelTransformer(engine, n_segments=12).propose
+    propose = SuperpixelTransformer(engine=engine, n_segments=12).propose
     assert np.array_equal(propose(np.zeros((1, 1, 3), np.uint8)), [[0]])
     assert is_canonical(propose(np.full((16, 16, 3), 7, np.uint8)))
 
 
 @pytest.mark.parametrize("engine", INSTALLED)
 def test_every_engine_gives_the_same_again(photographs, engine):
-    transformer = SuperpixelTransformer(engine, n_segments=12)
+    transformer = SuperpixelTransformer(engine=engine, n_segments=12)
     small = np.ascontiguousarray(photographs[:2, :40, :40])
     first = transformer.transform(small)
     assert np.array_equal(transformer.transform(small[::-1])[::-1], first)
@@ -42,26 +41,26 @@ def test_every_engine_gives_the_same_again(photographs, engine):
 @pytest.mark.parametrize("channels", [2, 5])
 def test_any_number_of_channels(photographs, engine, channels):
     image = np.concatenate([photographs[0], photographs[1]], axis=2)[:40, :40, :channels]
-    assert is_canonical(SuperpixelTransformer(engine, n_segments=9).propose(image))
+    assert is_canonical(SuperpixelTransformer(engine=engine, n_segments=9).propose(image))
 
 
 @pytest.mark.parametrize("engine", ["quickshift"])
 def test_colour_engines_say_that_they_need_colour(engine):
     with pytest.raises(InputError, match="5 channels"):
-        SuperpixelTransformer(engine).propose(np.zeros((8, 8, 5), np.uint8))
+        SuperpixelTransformer(engine=engine).propose(np.zeros((8, 8, 5), np.uint8))
 
 
 def test_watershed_has_as_many_regions_as_slic(photographs):
     for image in photographs:
-        basins = SuperpixelTransformer("watershed", n_segments=30).propose(image)
+        basins = SuperpixelTransformer(engine="watershed", n_segments=30).propose(image)
         assert basins.max() == slic(image, 30).max()
 
 
 def test_grid_and_pixel():
     image = np.zeros((4, 6, 3), np.uint8)
-    grid = SuperpixelTransformer("grid", n_segments=6).propose(image)
+    grid = SuperpixelTransformer(engine="grid", n_segments=6).propose(image)
     assert np.array_equal(grid, np.kron(np.arange(6).reshape(2, 3), np.ones((2, 2), int)))
-    pixel = SuperpixelTransformer("pixel").propose(image)
+    pixel = SuperpixelTransformer(engine="pixel").propose(image)
     assert np.array_equal(pixel, np.arange(24).reshape(4, 6))
 
 
@@ -72,7 +71,7 @@ def test_callable_gets_the_image_and_its_labels_are_relabelled():
         seen.append((image.shape, image.dtype))
         return np.indices(image.shape[:2]).sum(axis=0) % 2 * 5 - 3
 
-    labels = SuperpixelTransformer(checkerboard).transform(np.zeros((1, 3, 4), np.uint8))
+    labels = SuperpixelTransformer(engine=checkerboard).transform(np.zeros((1, 3, 4), np.uint8))
     assert seen == [((3, 4, 3), np.uint8)]
     assert np.array_equal(labels[0], np.arange(12).reshape(3, 4))
 
@@ -82,14 +81,16 @@ def test_callable_gets_the_image_and_its_labels_are_relabelled():
 )
 def test_callable_that_returns_no_labels(result):
     with pytest.raises(InputError, match=r"integer labels of shape \(3, 4\)"):
-        SuperpixelTransformer(lambda image: result).propose(np.zeros((3, 4, 3), np.uint8))
+        SuperpixelTransformer(engine=lambda image: result).propose(
+            np.zeros((3, 4, 3), np.uint8)
+        )
 
 
 def test_unknown_engine_names_near_matches():
     with pytest.raises(UnknownNameError, match="did you mean 'quickshift'"):
-        SuperpixelTransformer("quikshift").fit(np.zeros((1, 3, 4, 3), np.uint8))
+        SuperpixelTransformer(engine="quikshift").fit(np.zeros((1, 3, 4, 3), np.uint8))
     with pytest.raises(UnknownNameError, match="one of"):
-        SuperpixelTransformer("xyz").transform(np.zeros((1, 3, 4, 3), np.uint8))
+        SuperpixelTransformer(engine="xyz").transform(np.zeros((1, 3, 4, 3), np.uint8))
 
 
 def test_fast_slic_missing_tells_how_to_install(photographs):
@@ -97,14 +98,14 @@ def test_fast_slic_missing_tells_how_to_install(photographs):
         import fast_slic  # noqa: F401
     except ImportError:
         with pytest.raises(InputError, match="--no-build-isolation"):
-            SuperpixelTransformer("fast_slic").propose(photographs[0])
+            SuperpixelTransformer(engine="fast_slic").propose(photographs[0])
     else:
         pytest.skip("fast-slic is installed")
 
 
 def test_fast_slic_agrees_and_keeps_no_memory(photographs):
     pytest.importorskip("fast_slic", reason="fast-slic is not installed")
-    theirs = SuperpixelTransformer("fast_slic", n_segments=36, compactness=20)
+    theirs = SuperpixelTransformer(engine="fast_slic", n_segments=36, compactness=20)
     first = theirs.transform(photographs)
     assert np.array_equal(theirs.transform(photographs[::-1])[::-1], first)
     for image, labels in zip(photographs, first, strict=True):
@@ -116,10 +117,9 @@ def test_fast_slic_agrees_and_keeps_no_memory(photographs):
         assert overlap.max(axis=1).sum() / labels.size > 0.7
 
 
-def test_settings_follow_the_parameters():
-    transformer = SuperpixelTransformer()
-    assert transformer._settings() == Settings()
-    assert engines.REVISION >= 1
+def test_the_plain_function_has_the_same_defaults(photographs):
+    expected = SuperpixelTransformer().propose(photographs[0])
+    assert np.array_equal(slic(photographs[0]), expected)
 
 
 def test_masks_are_painted_by_area():

@@ -5,8 +5,14 @@ from hypothesis import strategies as st
 from oracles.regions import is_canonical, kmeans
 
 from p2pselect.regions._engines import REVISION
-from p2pselect.regions._features import image_features
-from p2pselect.regions._slic import _cluster, grid_shape, max_regions, min_size, slic
+from p2pselect.regions._slic import (
+    _cluster,
+    grid_shape,
+    image_features,
+    max_regions,
+    min_size,
+    slic,
+)
 
 SIDES = st.integers(1, 70)
 
@@ -105,10 +111,9 @@ def test_follows_an_edge():
     assert not set(labels[:, :17].ravel()) & set(labels[:, 17:].ravel())
 
 
-def test_grey_is_colour_with_equal_channels_up_to_the_scale(photographs):
-    # One channel is not converted, so only what the labels are made of differs.
-    grey = photographs[..., :1]
-    assert all(is_canonical(slic(image, 30)) for image in grey)
+def test_gray_is_compared_without_conversion(photographs):
+    gray = photographs[..., :1]
+    assert all(is_canonical(slic(image, 30)) for image in gray)
 
 
 def test_principal_components_ignore_the_order_of_channels(photographs):
@@ -117,7 +122,7 @@ def test_principal_components_ignore_the_order_of_channels(photographs):
     assert np.array_equal(slic(np.ascontiguousarray(image[..., ::-1]), 30), labels)
 
 
-# The labels of REVISION 1: if they change on purpose, raise REVISION in engines.py, or caches
+# The labels of REVISION 1: if they change on purpose, raise REVISION in _engines.py, or caches
 # on people's disks will be taken for the new ones.
 FIRST_REVISION = """
 000000000011111122

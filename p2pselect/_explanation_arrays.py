@@ -153,10 +153,12 @@ class ExplanationArrays:
         Parameters
         ----------
         values : ndarray of shape (n, d)
+            One value per region.
 
         Returns
         -------
         ndarray of shape (n, h, w)
+            The value of every pixel's region.
         """
         n = len(self)
         flat = np.take_along_axis(values, self.regions.reshape(n, -1), axis=1)
@@ -204,7 +206,23 @@ class ExplanationArrays:
         ]
 
     def covariance(self, image: int) -> np.ndarray:
-        """Learned covariance ``E.T @ E`` of one image's regions, (d_i, d_i) (section 3)."""
+        """Return the learned covariance ``E.T @ E`` of one image's regions (section 3).
+
+        Parameters
+        ----------
+        image : int
+            Which image of the batch.
+
+        Returns
+        -------
+        ndarray of shape (d_i, d_i)
+            The covariance, without padding.
+
+        Raises
+        ------
+        InputError
+            If the explanation has no region embeddings.
+        """
         if self.region_embeddings is None:
             raise InputError("this explanation has no region embeddings, so no covariance")
         embedding = self.region_embeddings[image, :, : self.n_regions[image]]

@@ -6,19 +6,25 @@ Figures are drawn with matplotlib, which is imported when the first one is drawn
 from p2pselect.explanations._example import example_explanation
 from p2pselect.explanations._explanation import Explanation
 from p2pselect.explanations._summary import explanation_summary
-from p2pselect.explanations.figures._confusion import ConfusionExamplesDisplay
-from p2pselect.explanations.figures._correlation import RegionCorrelationDisplay
-from p2pselect.explanations.figures._curves import FidelityCurveDisplay, RiskCoverageDisplay
-from p2pselect.explanations.figures._evidence import EvidenceCurveDisplay
-from p2pselect.explanations.figures._images import (
+from p2pselect.explanations.figures._data_set_displays import (
+    ConfusionExamplesDisplay,
+    FidelityCurveDisplay,
+    RiskCoverageDisplay,
+)
+from p2pselect.explanations.figures._image_displays import (
+    EvidenceCurveDisplay,
+    RegionCorrelationDisplay,
+)
+from p2pselect.explanations.figures._plots import (
     plot_embedding,
+    plot_explanation,
     plot_heat_map,
     plot_masked_image,
+    plot_page,
     plot_regions,
 )
-from p2pselect.explanations.figures._panels import plot_explanation, plot_page
-from p2pselect.explanations.report._html import write_html
 from p2pselect.explanations.report._notebook import repr_html
+from p2pselect.explanations.report._page import write_html
 
 __all__ = [
     "ConfusionExamplesDisplay",

@@ -1,4 +1,4 @@
-"""A made-up explanation, to try figures and reports on before any training."""
+"""A made-up explanation, to try figures and reports without training anything."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from skimage.measure import label, regionprops
 from skimage.segmentation import slic
 from sklearn.utils import Bunch
 
+from p2pselect.datasets import make_digit_scenes
 from p2pselect.explanations._explanation import Explanation
 
 
 def example_explanation(
     n_images: int = 6, image_size: int = 64, n_segments: int = 40, random_state: int = 0
 ) -> Bunch:
-    """Explanations of digit scenes as a good model might give them, without a model.
+    """Make explanations of digit scenes as a good model might give them, without a model.
 
     Scores come from the known object masks plus noise, probabilities from how much of
     the object is visible; about one image in eight is made to be wrong.
@@ -21,11 +22,13 @@ def example_explanation(
     Parameters
     ----------
     n_images : int, default=6
+        Number of images.
     image_size : int, default=64
         Side of the square images, in pixels.
     n_segments : int, default=40
-        About how many regions each image has.
+        Approximate number of regions per image.
     random_state : int, default=0
+        Seed of images and scores.
 
     Returns
     -------
@@ -35,12 +38,10 @@ def example_explanation(
 
     Examples
     --------
-    >>> made = example_explanation(n_images=2)
-    >>> made.explanation.regions.shape
+    >>> example = example_explanation(n_images=2)
+    >>> example.explanation.regions.shape
     (2, 64, 64)
     """
-    from p2pselect.datasets import make_digit_scenes
-
     rng = np.random.default_rng(random_state)
     scenes = make_digit_scenes(n_images, image_size, random_state=random_state)
     classes = scenes.target_names
@@ -59,7 +60,7 @@ def example_explanation(
     each = np.arange(n_images)
     kept = counts[each, stop]
     rank = np.argsort(np.argsort(-logits, axis=1, kind="stable"), axis=1)
-    # Shifted so that exactly the kept regions have a probability above one half.
+    # Shift the scores so that exactly the kept regions have a probability above one half.
     ordered = np.take_along_axis(logits, np.argsort(-logits, axis=1, kind="stable"), axis=1)
     below = ordered[each, np.minimum(kept, d - 1)]
     last = ordered[each, kept - 1]
@@ -84,7 +85,7 @@ def example_explanation(
 
 
 def _regions(image: np.ndarray, n_segments: int) -> np.ndarray:
-    """Connected superpixels labelled 0 .. d - 1."""
+    """Connected superpixels with labels 0 .. d - 1."""
     found = slic(image, n_segments=n_segments, compactness=12, start_label=0)
     return (label(found, background=-1, connectivity=1) - 1).astype(np.int32)
 

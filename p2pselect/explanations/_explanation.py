@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from p2pselect._docstrings import shared_docs
 from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect.atomic_write import atomic_open, check_writable_file
 from p2pselect.exceptions import InputError, brief
-from p2pselect.explanations.figures._panels import plot_explanation
-from p2pselect.explanations.report._html import write_html
+from p2pselect.explanations.figures._plots import plot_explanation
 from p2pselect.explanations.report._notebook import repr_html
+from p2pselect.explanations.report._page import write_html
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,6 +42,7 @@ _AXES = {
 }
 
 
+@shared_docs
 @dataclass(frozen=True, eq=False, repr=False)
 class Explanation(ExplanationArrays):
     """The selections and predictions for a batch of images.
@@ -96,11 +98,32 @@ class Explanation(ExplanationArrays):
     """
 
     def plot(self, image: int = 0, *, size: tuple[int, int] | None = None) -> Figure:
-        """Draw one image in panels; see :func:`plot_explanation`."""
+        """Draw one image in panels, as :func:`plot_explanation` does.
+
+        Parameters
+        ----------
+        %(image)s
+        size : tuple (height, width), optional
+            Size of the image before it was resized to the model's grid.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            The figure.
+        """
         return plot_explanation(self, image, size=size)
 
     def to_html(self, path: str | PathLike[str], y: Any = None, **options: Any) -> None:
-        """Write a self-contained interactive page; see :func:`write_html`."""
+        """Write a self-contained interactive page, as :func:`write_html` does.
+
+        Parameters
+        ----------
+        path : path-like
+            File to write.
+        %(optional_y)s
+        **options
+            Further parameters of :func:`write_html`.
+        """
         write_html(self, path, y=y, **options)
 
     def _repr_html_(self) -> str:
@@ -142,10 +165,12 @@ class Explanation(ExplanationArrays):
         Parameters
         ----------
         path : str or path-like
+            The file.
 
         Returns
         -------
         Explanation
+            An equal one.
 
         Raises
         ------

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from p2pselect.explanations.figures._images import (
+from p2pselect.explanations.figures._axes import new_figure
+from p2pselect.explanations.figures._pixels import BLUE, ORANGE
+from p2pselect.explanations.figures._plots import (
     plot_embedding,
     plot_masked_image,
+    plot_page,
     plot_regions,
 )
-from p2pselect.explanations.figures._panels import plot_page
-from p2pselect.explanations.figures._pixels import BLUE, ORANGE
 from p2pselect.reproduction._measure import (
     FIXED,
     GRID,
@@ -203,9 +204,6 @@ def _draw(
 
 
 def _new(width: float, height: float, columns: int = 1, rows: int = 1) -> tuple[Figure, Any]:
-    # Only figures need matplotlib, which is optional.
-    from p2pselect.explanations.figures._figure import new_figure
-
     figure = new_figure(width, height)
     axes = figure.subplots(rows, columns)
     for ax in np.ravel(axes):

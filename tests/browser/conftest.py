@@ -34,7 +34,7 @@ for (let y = 0; y < h; y++) for (let x = 0; x < w; x++) {
 return out;
 """
 
-# Number of pixels in the colour that outlines related regions.
+# Number of pixels in the color that outlines related regions.
 BLUE = """
 const [canvas] = arguments;
 const own = newCanvas(canvas.width, canvas.height);
@@ -101,7 +101,7 @@ class Report:
         return np.array(self.js(PIXELS, canvas, h, w), np.uint8).reshape(h, w, 3)
 
     def blue_pixels(self, canvas):
-        """Number of pixels in the colour that outlines related regions."""
+        """Number of pixels in the color that outlines related regions."""
         return self.js(BLUE, canvas)
 
     def shown(self):

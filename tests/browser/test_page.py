@@ -158,7 +158,7 @@ def test_dark_mode(report):
     feature = {"name": "prefers-color-scheme", "value": "dark"}
     report.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
     dark = report.js(ground)
-    levels = [sum(map(int, colour[4:-1].split(","))) for colour in (light, dark)]
+    levels = [sum(map(int, color[4:-1].split(","))) for color in (light, dark)]
     assert levels[0] > 600 and levels[1] < 150
 
 

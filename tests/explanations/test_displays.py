@@ -170,7 +170,7 @@ def test_displays_show_themselves_in_a_notebook(made):
 
 
 def test_names_of_classes_do_not_overlap_in_the_evidence_curve():
-    from p2pselect.explanations.figures._evidence import _spread
+    from p2pselect.explanations.figures._image_displays import _spread
 
     heights = _spread(np.array([0.5, 0.0, 0.01, 0.01]), gap=0.1)
     assert heights[0] == 0.5

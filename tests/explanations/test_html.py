@@ -229,7 +229,7 @@ def test_a_missing_folder_is_made_and_a_file_in_the_way_found_before_the_work(
 ):
     write_html(made.explanation[:1], tmp_path / "no" / "such" / "a.html")
     assert (tmp_path / "no" / "such" / "a.html").is_file()
-    monkeypatch.setattr("p2pselect.explanations.report._html.summary_section", pytest.fail)
+    monkeypatch.setattr("p2pselect.explanations.report._page.class_table", pytest.fail)
     with pytest.raises(InputError, match="a.html is not a folder"):
         write_html(made.explanation, tmp_path / "no" / "such" / "a.html" / "b.html")
     with pytest.raises(InputError, match="such is a folder"):

@@ -8,7 +8,7 @@ import pytest
 from p2pselect.explanations.figures._pixels import (
     CROP_SIDE,
     draw_borders,
-    embedding_colours,
+    embedding_colors,
     enlarge,
     region_crop,
     to_rgb,
@@ -16,7 +16,7 @@ from p2pselect.explanations.figures._pixels import (
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_any_number_of_channels_becomes_colour(channels):
+def test_any_number_of_channels_becomes_color(channels):
     rgb = to_rgb(np.full((2, 4, 5, channels), 7, np.uint8))
     assert rgb.shape == (2, 4, 5, 3) and rgb.dtype == np.uint8 and (rgb == 7).all()
 
@@ -54,21 +54,21 @@ def test_large_images_are_not_enlarged():
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
-def test_embedding_of_any_dimension_becomes_colours(made, size):
+def test_embedding_of_any_dimension_becomes_colors(made, size):
     exp = made.explanation[:1]
     rng = np.random.default_rng(0)
     embedding = rng.normal(size=(1, size, exp.region_masks.shape[1])).astype(np.float32)
-    colours = embedding_colours(replace(exp, region_embeddings=embedding), 0)
-    assert colours.shape == (*exp.regions.shape[1:], 3)
-    assert len(np.unique(colours.reshape(-1, 3), axis=0)) > 10
+    colors = embedding_colors(replace(exp, region_embeddings=embedding), 0)
+    assert colors.shape == (*exp.regions.shape[1:], 3)
+    assert len(np.unique(colors.reshape(-1, 3), axis=0)) > 10
     first = exp.regions[0] == 0
-    assert len(np.unique(colours[first], axis=0)) == 1
+    assert len(np.unique(colors[first], axis=0)) == 1
 
 
 def test_zero_embedding_is_grey(made):
     exp = made.explanation[:1]
     flat = replace(exp, region_embeddings=np.zeros_like(exp.region_embeddings))
-    assert np.unique(embedding_colours(flat, 0)).tolist() == [127]
+    assert np.unique(embedding_colors(flat, 0)).tolist() == [127]
 
 
 def test_crop_shows_its_region_brighter_than_the_rest(made):

@@ -7,7 +7,7 @@ import pytest
 
 from p2pselect.exceptions import InputError
 from p2pselect.explanations._summary import explanation_summary
-from p2pselect.explanations.report._section import summary_section
+from p2pselect.explanations.report._page import class_table
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_typical_regions_are_ordered_and_their_crops_are_of_the_class(made, rows
             assert kind["crops"].shape[1:] == (48, 48, 3) and 1 <= len(kind["crops"]) <= 3
 
 
-def test_regions_of_two_colours_fall_into_two_clusters(made):
+def test_regions_of_two_colors_fall_into_two_clusters(made):
     exp = made.explanation
     images = np.zeros_like(exp.images)
     images[::2, ..., 0] = 255
@@ -104,12 +104,12 @@ def test_what_does_not_fit_is_refused(made, change):
 
 def test_section_escapes_and_leaves_out_empty_columns(made):
     exp = replace(made.explanation, classes=np.array([f"<b>{i}</b>" for i in range(10)]))
-    text = summary_section(exp, None)
+    text = class_table(exp, None)
     assert "<b>" not in text and "&lt;b&gt;" in text
     assert "outside the object" not in text and ">right<" not in text
-    assert "outside the object" in summary_section(exp, None, made.object_masks)
+    assert "outside the object" in class_table(exp, None, made.object_masks)
 
 
 def test_masks_that_miss_the_object_are_warned_of(made):
-    text = summary_section(made.explanation, made.y, made.object_masks * 0)
+    text = class_table(made.explanation, made.y, made.object_masks * 0)
     assert "⚠" in text and "not the object" in text

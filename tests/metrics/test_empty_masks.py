@@ -10,8 +10,8 @@ from p2pselect import metrics
 from p2pselect.exceptions import InputError, P2PSelectWarning
 from p2pselect.explanations import example_explanation
 from p2pselect.explanations._summary import explanation_summary
-from p2pselect.explanations.figures._panels import plot_page
-from p2pselect.explanations.report._html import _facts
+from p2pselect.explanations.figures._plots import plot_page
+from p2pselect.explanations.report._page import _facts
 from p2pselect.metrics import get_scorer
 from p2pselect.model_selection import cross_validate_explanations
 

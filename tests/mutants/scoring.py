@@ -217,10 +217,10 @@ FAULTS = [
         },
     ),
     *planted(
-        "explanations/figures/_panels.py",
+        "explanations/figures/_plots.py",
         "metrics/test_empty_masks.py::test_pictures_and_reports_say_how_many",
         {
-            "inside = ratio((exp.pixel_masks & masks).sum(axis=(1, 2)), kept)": "inside = (exp.pixel_masks & masks).sum(axis=(1, 2)) / np.maximum(kept, 1)",
+            "inside = ratio((explanation.pixel_masks & masks).sum(axis=(1, 2)), kept)": "inside = (explanation.pixel_masks & masks).sum(axis=(1, 2)) / np.maximum(kept, 1)",
         },
     ),
     *planted(

@@ -49,22 +49,22 @@ FAULTS = [
         "explanations/report/_payload.py",
         "explanations/test_payload.py",
         {
-            "~exp.region_masks[image][ranked]": "exp.region_masks[image][ranked]",
+            "~one.region_masks[0][ranked]": "one.region_masks[0][ranked]",
             "cut - 1], axis=1)": "cut], axis=1)",
             "np.round(row, 4).tolist() if np.isfinite(row).all() else None": "None",
             "total / np.bincount(group, minlength=n_groups)": "total",
-            "127 * means / np.where(length > 0, length, 1)": "127 * means",
-            "np.argsort(-exp.proba[image], kind": "np.argsort(exp.proba[image], kind",
+            "127 * embedding / np.where(length > 0, length, 1)": "127 * embedding",
+            "np.argsort(-one.proba[0], kind": "np.argsort(one.proba[0], kind",
         },
     ),
     *planted(
-        "explanations/report/_html.py",
+        "explanations/report/_page.py",
         "explanations/test_html.py",
         {
             "TITLE=escape(title)": "TITLE=title",
             '.replace("<", "\\\\u003c")': "",
-            "np.mean(exp.predicted == truth)": "np.mean(exp.certainty)",
-            "percent(exp.kept_fraction.mean())": "percent(exp.certainty.mean())",
+            "np.mean(explanation.predicted == truth)": "np.mean(explanation.certainty)",
+            "percent(explanation.kept_fraction.mean())": "percent(explanation.certainty.mean())",
             'item["truth"] = codes[i]': 'item["truth"] = 0',
             "return np.union1d(wrong, spaced), words": "return spaced, words",
             "np.linspace(0, len(others) - 1, count)": "np.linspace(0, count - 1, count)",
@@ -72,7 +72,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "explanations/report/_section.py",
+        "explanations/report/_page.py",
         "explanations/test_summary.py",
         {'escape(str(row["class"]))': 'str(row["class"])'},
     ),
@@ -206,7 +206,7 @@ FAULTS = [
         "explanations/report/_payload.py",
         "explanations/test_html.py::test_the_work_grows_with_the_number_of_images_not_with_its_square",
         {
-            "exp, image = exp[image], 0": "",
+            '"kept": round(float(one.kept_fraction[0]), 4)': '"kept": round(float(explanation.kept_fraction[image]), 4)',
         },
     ),
     *planted(

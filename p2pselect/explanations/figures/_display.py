@@ -2,75 +2,92 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 
+from p2pselect._docstrings import shared_docs
 from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect._labels import as_true_labels
 from p2pselect.exceptions import InputError
+from p2pselect.explanations.figures._axes import axes_or_new
 from p2pselect.metrics._explained import find_explainer
 
 
+@shared_docs
 class ExplanationDisplay:
-    """Data of a figure: made by ``from_explanation`` or ``from_estimator``, drawn by ``plot``.
+    """The data of a figure, made by ``from_explanation`` or ``from_estimator``.
 
-    Attributes
-    ----------
-    ax_ : matplotlib.axes.Axes
-        What was drawn on, after ``plot``.
-    figure_ : matplotlib.figure.Figure
-        The figure of ``ax_``, after ``plot``.
+    After ``plot``, ``ax_`` holds the axes that were drawn on, and ``figure_`` their figure.
     """
-
-    size: ClassVar[tuple[float, float]] = (5.6, 3.8)
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, X: Any, *args: Any, ax: Any = None, **kw: Any
+        cls, estimator: Any, X: Any, *args: Any, ax: Any = None, **options: Any
     ) -> Self:
-        """Let a fitted estimator explain images, then do as ``from_explanation``.
+        """Let a fitted estimator explain images, then draw them as ``from_explanation`` does.
 
         Parameters
         ----------
-        estimator : fitted estimator
-            With ``explain``; a Pipeline that ends in one; or a fitted search over one.
-        X : images
-            Anything that the estimator takes.
-        *args, **kw
-            The further parameters of ``from_explanation``.
-        ax : matplotlib.axes.Axes, optional
-            Drawn on; by default those of a new figure.
+        %(estimator)s
+        %(X)s
+        *args
+            Further parameters of ``from_explanation``.
+        %(ax)s
+        **options
+            Further parameters of ``from_explanation``.
+
+        Returns
+        -------
+        ExplanationDisplay
+            An object of the class, with what it drew.
         """
         explainer, images = find_explainer(estimator, X, asked_by=cls.__name__)
-        exp = explainer.explain(images)
+        explanation = explainer.explain(images)
+        return cls._from_explainer(explainer, explanation, *args, ax=ax, **options)
+
+    @classmethod
+    def _from_explainer(
+        cls, explainer: Any, explanation: ExplanationArrays, *args: Any, **options: Any
+    ) -> Self:
         # Every display defines its own, with the parameters that it needs.
-        return cls.from_explanation(exp, *args, ax=ax, **kw)  # type: ignore[attr-defined]
+        return cls.from_explanation(explanation, *args, **options)  # type: ignore[attr-defined]
 
-    def _start(self, ax: Any, size: tuple[float, float] | None = None) -> Any:
-        from p2pselect.explanations.figures._figure import axes_or_new
+    def plot(self, ax: Any = None) -> Self:
+        """Draw the data.
 
-        self.ax_ = axes_or_new(ax, *(size or self.size))
+        Parameters
+        ----------
+        %(ax)s
+
+        Returns
+        -------
+        ExplanationDisplay
+            The same object, with what it drew in ``ax_`` and ``figure_``.
+        """
+        self.ax_ = axes_or_new(ax, *self._size())
         self.figure_ = self.ax_.figure
-        return self.ax_
+        self._draw(self.ax_)
+        return self
+
+    def _size(self) -> tuple[float, float]:
+        """Width and height of a new figure, in inches."""
+        return 5.6, 3.8
+
+    def _draw(self, ax: Any) -> None:
+        raise NotImplementedError
 
     def _repr_html_(self) -> str | None:
         show = getattr(getattr(self, "figure_", None), "_repr_html_", None)
         return show() if show else None
 
 
-def check_truth(exp: ExplanationArrays, y: Any) -> np.ndarray:
-    """True labels as an array of shape (n,).
-
-    Raises
-    ------
-    InputError
-        If the number of labels is not that of the images, or they cannot be compared with
-        the classes (see :func:`p2pselect._labels.as_true_labels`).
-    """
-    truth = as_true_labels(y, exp.classes)
-    if len(truth) != len(exp):
+def check_true_labels(explanation: ExplanationArrays, y: Any) -> np.ndarray:
+    """One true label per image, in a form that can be compared with the classes."""
+    truth = as_true_labels(y, explanation.classes)
+    if len(truth) != len(explanation):
         raise InputError(
-            f"y must have one label per image: got {len(truth)} labels for {len(exp)} images"
+            f"y must have one label per image: got {len(truth)} labels for "
+            f"{len(explanation)} images"
         )
     return truth

@@ -1,4 +1,4 @@
-"""What an explanation says about one image, in words: shared by figures and report."""
+"""What an explanation says about one image, in words that figures and reports share."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from p2pselect._explanation_arrays import ExplanationArrays
 def percent(share: float) -> str:
     """A share in [0, 1] as people read it; small shares keep a decimal.
 
-    Examples
-    --------
     >>> percent(0.123), percent(0.012), percent(0.9996), percent(1.0)
     ('12 %', '1.2 %', '> 99.9 %', '100 %')
     """
@@ -41,14 +39,12 @@ def _one_line(value: Any) -> str:
 def distinct_labels(values: Sequence[Any], length: int = 28) -> list[str]:
     """Several class labels, each on one line and shortened so that they can be told apart.
 
-    Examples
-    --------
     >>> distinct_labels(["red_fish", "red_flag", "blue"], 6)
     ['re…ish', 're…lag', 'blue']
     """
     whole = [_one_line(value) for value in values]
     short = [label(value, length) for value in values]
-    # Where beginnings are the same, ends may differ.
+    # Labels that start the same may end differently.
     head, tail = (length - 1) // 2, length - 1 - (length - 1) // 2
     alike = {text for text, count in Counter(short).items() if count > 1}
     told: list[str] = []
@@ -64,27 +60,26 @@ def distinct_labels(values: Sequence[Any], length: int = 28) -> list[str]:
     return told
 
 
-def certainty_words(exp: ExplanationArrays, image: int) -> str:
+def certainty_words(explanation: ExplanationArrays, image: int) -> str:
     """For example ``certain (98 %, asked for 95 %)``."""
-    reached = "certain" if exp.certainty_reached[image] else "not certain"
-    asked = percent(exp.certainty_threshold)
-    return f"{reached} ({percent(exp.certainty[image])}, asked for {asked})"
+    reached = "certain" if explanation.certainty_reached[image] else "not certain"
+    asked = percent(explanation.certainty_threshold)
+    return f"{reached} ({percent(explanation.certainty[image])}, asked for {asked})"
 
 
-def sparsity_words(exp: ExplanationArrays, image: int) -> str:
-    """What was asked for and what was kept, with regions and pixels.
-
-    The paper's cut at probability one half asks for at most ``tau`` without making sure of
-    it, so that more may be kept.  A continuous mask is not bounded by ``tau`` at all.
-    """
-    regions = f"{exp.region_masks[image].sum()} of {exp.n_regions[image]} regions"
-    tau = exp.tau[image]
-    if exp.soft_region_masks is not None:
+def sparsity_words(explanation: ExplanationArrays, image: int) -> str:
+    """What was asked for and what was kept, in regions and pixels."""
+    n_kept = explanation.region_masks[image].sum()
+    regions = f"{n_kept} of {explanation.n_regions[image]} regions"
+    saw = percent(explanation.kept_fraction[image])
+    tau = explanation.tau[image]
+    # tau bounds nothing for certain: the paper's cut at probability one half may keep more,
+    # and a continuous mask is not bounded by tau at all.
+    if explanation.soft_region_masks is not None:
         return (
-            f"saw {percent(exp.kept_fraction[image])} of the pixels, at the brightness of a "
-            f"continuous mask; the highest scores within τ = {tau:.2f}: {regions}"
+            f"saw {saw} of the pixels, dimmed by a continuous mask; those with the highest "
+            f"scores within τ = {tau:.2f}: {regions}"
         )
     return (
-        f"asked for at most {percent(tau)} of the pixels (τ = {tau:.2f}), "
-        f"kept {percent(exp.kept_fraction[image])}: {regions}"
+        f"asked for at most {percent(tau)} of the pixels (τ = {tau:.2f}), kept {saw}: {regions}"
     )

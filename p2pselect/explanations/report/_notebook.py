@@ -1,4 +1,4 @@
-"""How an explanation shows itself in a notebook: pictures in plain HTML, no script."""
+"""How an explanation shows itself in a notebook: pictures in plain HTML, without scripts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from html import escape
 import numpy as np
 from PIL import Image
 
+from p2pselect._docstrings import shared_docs
 from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect.explanations.figures._pixels import to_rgb
 from p2pselect.explanations.figures._words import (
@@ -21,17 +22,18 @@ _MOST_PAIRS = 6
 _SIDE = 144
 
 
-def repr_html(exp: ExplanationArrays) -> str:
-    """HTML for a notebook: one image with its words, or the first few of a batch.
+@shared_docs
+def repr_html(explanation: ExplanationArrays) -> str:
+    """Return HTML for a notebook: one image with its words, or the first few of a batch.
 
     Parameters
     ----------
-    exp : Explanation
+    %(explanation)s
 
     Returns
     -------
     str
-        Without script, without outside references; labels are escaped.
+        HTML without scripts and outside references; labels are escaped.
 
     Examples
     --------
@@ -39,22 +41,23 @@ def repr_html(exp: ExplanationArrays) -> str:
     >>> repr_html(example_explanation(n_images=1).explanation).count("<img")
     2
     """
-    pairs = "".join(_pair(exp[i], len(exp) == 1) for i in range(min(_MOST_PAIRS, len(exp))))
-    more = f" The first {_MOST_PAIRS}:" if len(exp) > _MOST_PAIRS else ""
-    head = "" if len(exp) == 1 else f"<p><code>{escape(repr(exp))}</code>{more}</p>"
+    n = len(explanation)
+    pairs = "".join(_pair(explanation[i], n == 1) for i in range(min(_MOST_PAIRS, n)))
+    more = f" The first {_MOST_PAIRS}:" if n > _MOST_PAIRS else ""
+    head = "" if n == 1 else f"<p><code>{escape(repr(explanation))}</code>{more}</p>"
     return f'<div>{head}<div style="display:flex;flex-wrap:wrap;gap:14px">{pairs}</div></div>'
 
 
-def _pair(exp: ExplanationArrays, alone: bool) -> str:
+def _pair(one: ExplanationArrays, alone: bool) -> str:
     """The image and what the classifier saw of it, with a caption."""
-    answer = f"<strong>{escape(label(exp.predicted[0]))}</strong>"
+    answer = f"<strong>{escape(label(one.predicted[0]))}</strong>"
     if alone:
-        words = f"{answer}, {certainty_words(exp, 0)}<br>{escape(sparsity_words(exp, 0))}"
+        words = f"{answer}, {certainty_words(one, 0)}<br>{escape(sparsity_words(one, 0))}"
     else:
-        words = f"{answer}, {percent(exp.certainty[0])}<br>saw {percent(exp.kept_fraction[0])}"
+        words = f"{answer}, {percent(one.certainty[0])}<br>saw {percent(one.kept_fraction[0])}"
     side = 2 * _SIDE if alone else _SIDE
-    pictures = _picture(exp.images[0], "the image", side)
-    pictures += _picture(exp.masked_images[0], "what the classifier saw", side)
+    pictures = _picture(one.images[0], "the image", side)
+    pictures += _picture(one.masked_images[0], "what the classifier saw", side)
     return (
         '<figure style="margin:0"><div style="display:flex;gap:4px">'
         f'{pictures}</div><figcaption style="font-size:90%">{words}</figcaption></figure>'

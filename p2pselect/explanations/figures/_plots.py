@@ -1,0 +1,328 @@
+"""Pictures of one image, alone or in panels, and a page of many images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from p2pselect._docstrings import shared_docs
+from p2pselect._explanation_arrays import ExplanationArrays
+from p2pselect.exceptions import InputError
+from p2pselect.explanations.figures import _pixels as pixels
+from p2pselect.explanations.figures._axes import axes_or_new, new_figure, remove_frame
+from p2pselect.explanations.figures._display import check_true_labels
+from p2pselect.explanations.figures._words import (
+    certainty_words,
+    distinct_labels,
+    label,
+    percent,
+    sparsity_words,
+)
+from p2pselect.metrics._arrays import ratio
+from p2pselect.metrics._object_masks import check_object_masks
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_FEWEST_PIXELS_OF_A_REGION = 8
+
+
+@shared_docs
+def plot_regions(
+    explanation: ExplanationArrays, image: int = 0, *, ax: Axes | None = None
+) -> Axes:
+    """Draw the original image with its region borders, those of the kept part in yellow.
+
+    Parameters
+    ----------
+    %(explanation)s
+    %(image)s
+    %(ax)s
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes that were drawn on.
+
+    Examples
+    --------
+    >>> from p2pselect.explanations import example_explanation
+    >>> plot_regions(example_explanation(n_images=1).explanation).get_title()
+    'regions'
+    """
+    picture = pixels.to_rgb(explanation.images[image])
+    labels = explanation.regions[image]
+    # Lines around single pixels would leave nothing of the image.
+    if explanation.n_regions[image] * _FEWEST_PIXELS_OF_A_REGION <= labels.size:
+        picture = pixels.draw_borders(picture, labels, (255, 255, 255))
+    kept = explanation.region_masks[image][labels]
+    times = len(picture) // len(kept)  # the picture is enlarged by a whole factor
+    kept = kept.repeat(times, axis=0).repeat(times, axis=1)
+    return _show(pixels.draw_borders(picture, kept, (240, 228, 66), 5), "regions", ax)
+
+
+@shared_docs
+def plot_masked_image(
+    explanation: ExplanationArrays, image: int = 0, *, ax: Axes | None = None
+) -> Axes:
+    """Draw what the classifier saw: the kept regions, and everything else black.
+
+    Parameters
+    ----------
+    %(explanation)s
+    %(image)s
+    %(ax)s
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes that were drawn on.
+
+    Examples
+    --------
+    >>> from p2pselect.explanations import example_explanation
+    >>> plot_masked_image(example_explanation(n_images=1).explanation).get_title()
+    'what the classifier saw'
+    """
+    seen = pixels.to_rgb(explanation[image].masked_images[0])
+    return _show(seen, "what the classifier saw", ax)
+
+
+@shared_docs
+def plot_heat_map(
+    explanation: ExplanationArrays, image: int = 0, *, ax: Axes | None = None
+) -> Axes:
+    """Draw the selection probability of every region, with its scale.
+
+    Parameters
+    ----------
+    %(explanation)s
+    %(image)s
+    %(ax)s
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes that were drawn on.
+
+    Examples
+    --------
+    >>> from p2pselect.explanations import example_explanation
+    >>> plot_heat_map(example_explanation(n_images=1).explanation).get_title()
+    'selection probability'
+    """
+    heat = explanation[image].heat_maps[0]
+    ax = _show(heat, "selection probability", ax, cmap="cividis")
+    picture = ax.images[0]
+    picture.set_clim(0, 1)
+    bar = ax.figure.colorbar(picture, ax=ax, fraction=0.046, pad=0.02, ticks=[0, 0.5, 1])
+    bar.ax.set_yticklabels(["0", "½", "1"])
+    bar.outline.set_visible(False)
+    return ax
+
+
+@shared_docs
+def plot_embedding(
+    explanation: ExplanationArrays, image: int = 0, *, ax: Axes | None = None
+) -> Axes:
+    """Draw the region embeddings as colors: regions of similar color are chosen together.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        With region embeddings.
+    %(image)s
+    %(ax)s
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes that were drawn on.
+
+    Raises
+    ------
+    InputError
+        If the explanation has no region embeddings.
+
+    Examples
+    --------
+    >>> from p2pselect.explanations import example_explanation
+    >>> plot_embedding(example_explanation(n_images=1).explanation).get_title()
+    'embedding as colors'
+    """
+    if explanation.region_embeddings is None:
+        raise InputError("this explanation has no region embeddings to show as colors")
+    return _show(pixels.embedding_colors(explanation, image), "embedding as colors", ax)
+
+
+def _show(picture: np.ndarray, title: str, ax: Axes | None, cmap: str | None = None) -> Axes:
+    ax = axes_or_new(ax, 3.4, 3.6)
+    ax.imshow(picture, interpolation="nearest", cmap=cmap)
+    ax.set_title(title, fontsize=12)
+    remove_frame(ax)
+    return ax
+
+
+@shared_docs
+def plot_explanation(
+    explanation: ExplanationArrays, image: int = 0, *, size: tuple[int, int] | None = None
+) -> Figure:
+    """Draw one image: regions | kept part | selection heat map | embedding as colors.
+
+    Parameters
+    ----------
+    %(explanation)s
+    %(image)s
+    size : tuple (height, width), optional
+        Size of the image before it was resized to the model's grid: the panels then have its
+        shape.  Their pixels stay those of the model.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        With three panels if there are no embeddings.  Nothing else refers to it, not even
+        pyplot, so it is freed with its last reference.
+
+    Examples
+    --------
+    >>> from p2pselect.explanations import example_explanation
+    >>> figure = plot_explanation(example_explanation(n_images=1).explanation)
+    >>> len(figure.axes)
+    5
+    """
+    one = explanation[image]
+    panels = [plot_regions, plot_masked_image, plot_heat_map]
+    if one.region_embeddings is not None:
+        panels.append(plot_embedding)
+    h, w = one.regions.shape[1:]
+    height, width = (h, w) if size is None else size
+    ratio = height / width
+    # An inch for the words; panels 3 inches wide, but none taller than two such widths.
+    figure = new_figure(3 * len(panels) + 0.5, 1 + 3 * min(max(ratio, 0.25), 2))
+    for draw, ax in zip(panels, figure.subplots(1, len(panels)), strict=True):
+        draw(one, ax=ax)
+        ax.set_aspect(ratio * w / h)
+    answer = f"Predicted: {label(one.predicted[0])}, {certainty_words(one, 0)}"
+    figure.suptitle(answer, fontsize=14, fontweight="bold", parse_math=False)
+    figure.supxlabel(sparsity_words(one, 0), fontsize=11)
+    figure.set_label(f"{answer}; {sparsity_words(one, 0)}")
+    return figure
+
+
+@shared_docs
+def plot_page(
+    explanation: ExplanationArrays,
+    y: Any = None,
+    n_images: int = 12,
+    random_state: int = 0,
+    object_masks: np.ndarray | None = None,
+) -> Figure:
+    """Draw a page of randomly chosen images, each beside what the classifier saw of it.
+
+    Parameters
+    ----------
+    %(explanation)s
+    y : array-like of shape (n,), optional
+        True labels; if they are given, right and wrong answers are marked.
+    n_images : int, default=12
+        How many images to draw; all of them if there are fewer.
+    random_state : int, default=0
+        Seed of the choice, which never depends on whether the answer is right.
+    object_masks : array-like of shape (n, h, w), bool, optional
+        True where the object is, which is outlined in the originals; resized to the model's
+        grid.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The page.
+
+    Raises
+    ------
+    InputError
+        If there are no images, or `y` or `object_masks` do not fit them.
+
+    Examples
+    --------
+    >>> from p2pselect.explanations import example_explanation
+    >>> example = example_explanation(n_images=2)
+    >>> figure = plot_page(example.explanation, example.y, object_masks=example.object_masks)
+    """
+    truth = None if y is None else check_true_labels(explanation, y)
+    n = len(explanation)
+    if not n:
+        raise InputError("a page needs at least one image, the explanation has none")
+    h, w = explanation.regions.shape[1:]
+    if object_masks is not None:
+        object_masks = check_object_masks(object_masks, n, (h, w), name="object_masks")
+    chosen = np.sort(np.random.default_rng(random_state).permutation(n)[:n_images])
+    columns = min(3, len(chosen))
+    rows = -(-len(chosen) // columns)
+    figure = new_figure(4.4 * columns, (4.2 * h / (2 * w) + 0.42) * rows + 0.9)
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for ax in grid[len(chosen) :]:
+        ax.set_axis_off()
+    for ax, i in zip(grid, chosen, strict=False):
+        left = pixels.to_rgb(explanation.images[i])
+        if object_masks is not None:
+            left = pixels.draw_borders(left, object_masks[i], (240, 228, 66), 3)
+        _draw_pair(ax, left, pixels.to_rgb(explanation[int(i)].masked_images[0]))
+        _write_caption(ax, explanation, i, None if truth is None else truth[i])
+    figure.suptitle(
+        "Left: the image.  Right: all that the classifier saw of it.",
+        fontsize=16,
+        fontweight="bold",
+    )
+    footer = _footer(explanation, truth, object_masks, len(chosen))
+    figure.supxlabel(footer, fontsize=11)
+    figure.set_label(f"{len(chosen)} images, each beside what the classifier saw of it")
+    return figure
+
+
+def _draw_pair(ax: Axes, left: np.ndarray, right: np.ndarray) -> None:
+    remove_frame(ax)
+    h, w = right.shape[:2]
+    gap = 0.04 * w
+    for picture, start in ((left, 0), (right, w + gap)):
+        ax.imshow(picture, extent=(start, start + w, h, 0), interpolation="nearest")
+    ax.set(xlim=(0, 2 * w + gap), ylim=(h, 0))
+
+
+def _write_caption(ax: Axes, explanation: ExplanationArrays, image: int, true: Any) -> None:
+    predicted = explanation.predicted[image]
+    sure = f"{percent(explanation.certainty[image])} sure"
+    if not explanation.certainty_reached[image]:
+        sure = f"only {sure}"
+    words = f"{sure}  ·  saw {percent(explanation.kept_fraction[image])}"
+    headline, color = label(predicted, 18), None
+    if true is not None and predicted == true:
+        headline, color = f"✓ {headline}", pixels.BLUE
+    elif true is not None:
+        answer, truth = distinct_labels([predicted, true], 18)
+        headline, color = f"✗ {answer} (is {truth})", pixels.ORANGE
+    text: dict[str, Any] = {"transform": ax.transAxes, "va": "bottom", "parse_math": False}
+    ax.text(0, 1.02, headline, fontsize=13, fontweight="bold", color=color, **text)
+    ax.text(1, 1.02, words, fontsize=10, ha="right", **text)
+
+
+def _footer(
+    explanation: ExplanationArrays,
+    truth: np.ndarray | None,
+    masks: np.ndarray | None,
+    n_shown: int,
+) -> str:
+    parts = [f"{n_shown} images drawn at random.  All {len(explanation)}:"]
+    if truth is not None:
+        parts.append(f"{percent(np.mean(explanation.predicted == truth))} right")
+    parts.append(f"{percent(explanation.certainty_reached.mean())} certain")
+    parts.append(f"{percent(explanation.kept_fraction.mean())} of the pixels kept")
+    if masks is not None:
+        kept = explanation.pixel_masks.sum(axis=(1, 2))
+        inside = ratio((explanation.pixel_masks & masks).sum(axis=(1, 2)), kept)
+        if kept.any():
+            parts.append(f"{percent(np.nanmean(inside))} of the kept pixels on the object")
+        if not kept.all():
+            parts.append(f"nothing kept of {(kept == 0).sum()} images")
+    return parts[0] + "  " + "  ·  ".join(parts[1:])

@@ -1,0 +1,278 @@
+"""The interactive report: one file that works offline and sends nothing anywhere."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import os
+import re
+from collections.abc import Sequence
+from html import escape
+from importlib import resources
+from typing import Any
+
+import numpy as np
+
+from p2pselect._docstrings import shared_docs
+from p2pselect._explanation_arrays import ExplanationArrays
+from p2pselect.atomic_write import atomic_open, check_writable_file
+from p2pselect.exceptions import InputError
+from p2pselect.explanations._summary import explanation_summary
+from p2pselect.explanations.figures._display import check_true_labels
+from p2pselect.explanations.figures._pixels import CROP_SIDE
+from p2pselect.explanations.figures._words import percent
+from p2pselect.explanations.report._payload import image_payload, image_uri
+
+_LEAD = (
+    "Each pair shows an image and, beside it, <strong>all that the classifier saw of it"
+    "</strong>: everything black was removed before the classifier looked, so nothing there "
+    "can have influenced the answer."
+)
+_LEAD_OF_SOFT_MASKS = (
+    "Each pair shows an image and, beside it, <strong>what the classifier saw of it</strong>: "
+    "this method shows every region at a brightness of its own, and only what is fully black "
+    "cannot have influenced the answer."
+)
+_SCRIPTS = ("picture.js", "gallery.js", "detail.js")
+_MOST_CLASSES = 50
+
+
+@shared_docs
+def write_html(
+    explanation: ExplanationArrays,
+    path: str | os.PathLike[str],
+    y: Any = None,
+    *,
+    title: str = "What the classifier saw",
+    names: Sequence[str] | None = None,
+    max_images: int = 200,
+    object_masks: np.ndarray | None = None,
+) -> None:
+    """Write a self-contained interactive page about an explanation.
+
+    The page has a gallery that can be filtered and sorted.  Every image opens beside what the
+    classifier saw of it, with a slider over ``tau`` along which the regions light up in the
+    order in which they are chosen.  A table says what the classifier looks at, class by class.
+
+    Parameters
+    ----------
+    %(explanation)s
+    path : path-like
+        File to write; replaced in one step, so that nobody ever sees half a page.
+    y : array-like of shape (n,), optional
+        True labels; if they are given, right and wrong answers are told apart.
+    title : str, default="What the classifier saw"
+        Title of the page.
+    names : sequence of n str, optional
+        What to call the images, for example their file names.
+    max_images : int, default=200
+        If there are more images, this many are shown: all wrong answers (however many there
+        are, if `y` is given) and evenly spaced others.  The page says what it leaves out; the
+        figures at the top and the table count all images.
+    %(optional_object_masks)s
+
+    Raises
+    ------
+    InputError
+        If there are no images, or `y`, `names` or `object_masks` do not fit them.
+
+    Notes
+    -----
+    The page makes no requests: pictures and data are part of the file, and its content
+    security policy forbids everything except its own script.  Labels and names are data
+    to that script, never markup.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from p2pselect.explanations import example_explanation
+    >>> example = example_explanation(n_images=2)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_html(example.explanation, f"{folder}/report.html", example.y)
+    """
+    check_writable_file(path)
+    truth = None if y is None else check_true_labels(explanation, y)
+    if not len(explanation):
+        raise InputError("a report needs at least one image, the explanation has none")
+    if names is not None and len(names) != len(explanation):
+        raise InputError(f"names must have {len(explanation)} entries, got {len(names)}")
+    if max_images < 1:
+        raise InputError(f"max_images must be at least 1, got {max_images}")
+    chosen, sample = _choose(explanation, truth, max_images)
+    script = "".join(_resource(name) for name in _SCRIPTS)
+    style = _resource("page.css")
+    page = _fill(
+        _resource("page.html"),
+        POLICY=_policy(script, style),
+        TITLE=escape(title),
+        STYLE=style,
+        SCRIPT=script,
+        LEAD=_LEAD if explanation.soft_region_masks is None else _LEAD_OF_SOFT_MASKS,
+        FACTS=_facts(explanation, truth),
+        SUMMARY=class_table(explanation, truth, object_masks),
+        FOOT=_footer(sample),
+        DATA=_script_json({**_data(explanation, truth, names, chosen), "sample": sample}),
+    )
+    # File names may contain bytes that are not text; those are shown as "?".
+    with atomic_open(path, errors="replace") as file:
+        file.write(page)
+
+
+def _choose(
+    explanation: ExplanationArrays, truth: np.ndarray | None, max_images: int
+) -> tuple[np.ndarray, str]:
+    """Which images the page shows, in their order, and which ones those are, in words."""
+    n = len(explanation)
+    if n <= max_images:
+        return np.arange(n), ""
+    is_wrong = np.zeros(n, bool) if truth is None else explanation.predicted != truth
+    wrong, others = np.flatnonzero(is_wrong), np.flatnonzero(~is_wrong)
+    count = min(max(0, max_images - len(wrong)), len(others))
+    spaced = others[np.linspace(0, len(others) - 1, count).round().astype(int)]
+    kind = f"{count:,} of {len(others):,} {{}}, evenly spaced"
+    if truth is None:
+        words = kind.format("images")
+    else:
+        words = f"all {len(wrong):,} wrong answers and {kind.format('right ones')}"
+    return np.union1d(wrong, spaced), words
+
+
+def _data(
+    explanation: ExplanationArrays,
+    truth: np.ndarray | None,
+    names: Sequence[str] | None,
+    chosen: np.ndarray,
+) -> dict[str, Any]:
+    labels = explanation.classes.tolist()
+    if truth is not None:
+        # Labels that the model does not know come after those that it does.
+        labels += [value for value in np.unique(truth).tolist() if value not in labels]
+    place = {value: i for i, value in enumerate(labels)}
+    codes = None if truth is None else [place[value] for value in truth.tolist()]
+    images = []
+    for i in chosen.tolist():
+        item = image_payload(explanation, i)
+        item["name"] = f"Image {i}" if names is None else str(names[i])
+        if codes is not None:
+            item["truth"] = codes[i]
+        images.append(item)
+    return {
+        "height": explanation.regions.shape[1],
+        "width": explanation.regions.shape[2],
+        "threshold": float(explanation.certainty_threshold),
+        "labels": [str(value) for value in labels],
+        "classes": len(explanation.classes),
+        "hasTruth": truth is not None,
+        "named": names is not None,
+        "images": images,
+    }
+
+
+def _facts(explanation: ExplanationArrays, truth: np.ndarray | None) -> str:
+    facts = [("images", f"{len(explanation):,}")]
+    if truth is not None:
+        facts.append(("right answers", percent(np.mean(explanation.predicted == truth))))
+    certain = f"certain (≥ {percent(explanation.certainty_threshold)})"
+    facts.append((certain, percent(explanation.certainty_reached.mean())))
+    facts.append(("pixels shown, on average", percent(explanation.kept_fraction.mean())))
+    if not (some := explanation.region_masks.any(axis=1)).all():
+        facts.append(("images of which nothing is shown", f"{(~some).sum():,}"))
+    return "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
+
+
+def _footer(sample: str) -> str:
+    part = f"Shown: {sample}. " if sample else ""
+    return f"{part}Made with p2pselect. This file works offline and sends nothing anywhere."
+
+
+def class_table(
+    explanation: ExplanationArrays, y: np.ndarray | None, object_masks: Any = None
+) -> str:
+    """A section with one row per predicted class, everything from outside escaped."""
+    summary = explanation_summary(explanation, y, object_masks)
+    predicted = sorted((r for r in summary if r["n_images"]), key=lambda r: -r["n_images"])
+    rows = predicted[:_MOST_CLASSES]
+    left_out = [
+        f"{count:,} classes that are {what}"
+        for count, what in (
+            (len(predicted) - len(rows), "predicted less often"),
+            (len(summary) - len(predicted), "never predicted"),
+        )
+        if count
+    ]
+    limit = f" Left out: {' and '.join(left_out)}." if left_out else ""
+    columns = [("n_images", "images"), ("right", "right"), ("certain", "certain")]
+    columns += [("kept_fraction", "pixels shown"), ("outside", "outside the object")]
+    columns = [
+        (key, name)
+        for key, name in columns
+        if key == "n_images" or not math.isnan(rows[0][key])
+    ]
+    head = "".join(f'<th scope="col" class="number">{name}</th>' for _, name in columns)
+    body = "".join(_row(row, columns) for row in rows)
+    return f"""<section aria-labelledby="summary-title">
+<h2 id="summary-title">What it looks at, class by class</h2>
+<div class="scroll"><table>
+<caption>For the images of each predicted class. Typical regions: the kinds of regions that
+make up most of what was shown, with their share of it and examples.{limit}</caption>
+<thead><tr><th scope="col">predicted</th>{head}<th scope="col">typical regions</th></tr></thead>
+<tbody>{body}</tbody>
+</table></div>
+</section>"""
+
+
+def _row(row: dict[str, Any], columns: list[tuple[str, str]]) -> str:
+    cells = "".join(
+        f'<td class="number" data-name="{name}">{_cell(row, key)}</td>' for key, name in columns
+    )
+    kinds = "".join(_kind(kind) for kind in row["typical_regions"])
+    name = escape(str(row["class"]))
+    return f'<tr><th scope="row">{name}</th>{cells}<td class="crops">{kinds}</td></tr>'
+
+
+def _cell(row: dict[str, Any], key: str) -> str:
+    if key == "n_images":
+        return f"{row[key]:,}"
+    mostly = key == "outside" and row[key] > 0.5
+    return f'<span class="wrong">⚠ {percent(row[key])}</span>' if mostly else percent(row[key])
+
+
+def _kind(kind: dict[str, Any]) -> str:
+    words = percent(kind["share"])
+    if not math.isnan(kind["outside"]) and kind["outside"] > 0.5:
+        words += ', <span class="wrong">not the object</span>'
+    crops = "".join(
+        f'<img src="{image_uri(crop, small_exact=False)}" alt="example region" '
+        f'width="{CROP_SIDE}" height="{CROP_SIDE}">'
+        for crop in kind["crops"]
+    )
+    return f'<span class="cluster">{crops}<br>{words}</span>'
+
+
+def _resource(name: str) -> str:
+    return (resources.files("p2pselect.explanations.report") / name).read_text(encoding="utf-8")
+
+
+def _policy(script: str, style: str) -> str:
+    """Allow exactly the script and the style of this file, and pictures that are in it."""
+    code, look = (
+        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        for text in (script, style)
+    )
+    return (
+        f"default-src 'none'; img-src data:; script-src 'sha256-{code}'; "
+        f"style-src 'sha256-{look}'; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _script_json(data: Any) -> str:
+    """JSON that cannot end the script element that holds it."""
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _fill(template: str, **parts: str) -> str:
+    # In one pass, so that a placeholder inside inserted text stays text.
+    return re.sub(r"<!--([A-Z]+)-->", lambda found: parts[found[1]], template)

@@ -12,10 +12,10 @@ from p2pselect.nn._sampling import relaxed_bernoulli, sample_logits
 from p2pselect.training._loss_terms import (
     covariance_penalty,
     expected_kept_fraction,
-    geometric,
+    geometric_schedule,
     monte_carlo_cross_entropy,
     sparsity_hinge,
-    sparsity_ramp,
+    sparsity_schedule,
 )
 from p2pselect.training._phases import LossTerms, Step
 
@@ -48,7 +48,8 @@ class P2PObjective:
         scores = step.model.score(step.images, step.regions)
         tau = self._tau(step)
         mean, embeddings = scores.at(step.model.selector.tau_offset(tau))
-        temperature = geometric(self.temperature, self.final_temperature, step.progress)
+        start, end = self.temperature, self.final_temperature
+        temperature = geometric_schedule(start, end, step.progress)
         logits = []
         for _ in range(self.n_samples_mc):
             sampled = mean
@@ -58,7 +59,7 @@ class P2PObjective:
             masks = relaxed_bernoulli(sampled, uniform, temperature, self.straight_through)
             logits.append(step.model.classify(step.images, step.regions, masks))
         p_bar = expected_kept_fraction(mean.sigmoid(), scores.areas)
-        weight = self.sparsity_weight * sparsity_ramp(step.progress)
+        weight = self.sparsity_weight * sparsity_schedule(step.progress)
         terms = {
             "cross_entropy": monte_carlo_cross_entropy(torch.stack(logits), step.target),
             "sparsity": weight * sparsity_hinge(p_bar, tau),

@@ -30,8 +30,8 @@ def expected_kept_fraction(probs: Tensor, areas: Tensor) -> Tensor:
 
     Examples
     --------
-    >>> expected_kept_fraction(torch.tensor([[0.5, 1.0]]), torch.tensor([[2.0, 2.0]]))
-    tensor([0.7500])
+    >>> expected_kept_fraction(torch.tensor([[0.5, 1.0]]), torch.tensor([[30.0, 10.0]]))
+    tensor([0.6250])
     """
     return (probs * areas).sum(dim=1) / areas.sum(dim=1)
 
@@ -58,7 +58,8 @@ def sparsity_hinge(p_bar: Tensor, tau: Tensor, eps: float = 1e-6) -> Tensor:
 
     Examples
     --------
-    >>> sparsity_hinge(torch.tensor([0.1, 0.6]), torch.tensor([0.2, 0.2]))
+    >>> tau = torch.tensor([0.2, 0.2])
+    >>> sparsity_hinge(torch.tensor([0.1, 0.6]), tau)
     tensor([0.0000, 0.6931])
     """
     return torch.relu(torch.log1p(eps - tau) - torch.log1p(eps - p_bar))
@@ -84,8 +85,9 @@ def covariance_penalty(embeddings: Tensor, areas: Tensor) -> Tensor:
 
     Examples
     --------
-    >>> covariance_penalty(torch.tensor([[[1.0, 3.0]]]), torch.ones(1, 2))
-    tensor([4.])
+    >>> embeddings = torch.tensor([[[1.0, -1.0], [0.0, 2.0]]])
+    >>> covariance_penalty(embeddings, areas=torch.tensor([[4.0, 5.0]]))
+    tensor([2.])
     """
     present = (areas > 0).to(embeddings.dtype)
     own = embeddings * present[:, None]
@@ -113,8 +115,8 @@ def monte_carlo_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
 
     Examples
     --------
-    >>> logits = torch.tensor([[[0.0, 0.0]], [[0.0, 0.0]]])
-    >>> monte_carlo_cross_entropy(logits, torch.tensor([1]))
+    >>> logits = torch.log(torch.tensor([[[0.9, 0.1]], [[0.1, 0.9]]]))
+    >>> monte_carlo_cross_entropy(logits, torch.tensor([0]))
     tensor([0.6931])
     """
     log_probs = F.log_softmax(logits, dim=-1)
@@ -123,7 +125,7 @@ def monte_carlo_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     return torch.log(torch.tensor(float(len(logits)))) - log_likelihood
 
 
-def sparsity_ramp(progress: float) -> float:
+def sparsity_schedule(progress: float) -> float:
     """Factor on the sparsity weight: .01 up to a tenth, linear to 1 at half, then 1.
 
     As in the released code; the paper only says that the weight "anneals" (section 4).
@@ -137,13 +139,18 @@ def sparsity_ramp(progress: float) -> float:
     -------
     float
         In [.01, 1].
+
+    Examples
+    --------
+    >>> [sparsity_schedule(progress) for progress in (0.0, 0.1, 0.5)]
+    [0.01, 0.01, 1.0]
     """
     if progress < 0.1:
         return 0.01
     return min(1.0, 0.01 + 0.99 * (progress - 0.1) / 0.4)
 
 
-def geometric(start: float, end: float, progress: float, until: float = 0.5) -> float:
+def geometric_schedule(start: float, end: float, progress: float, until: float = 0.5) -> float:
     """Value that changes geometrically from ``start`` to ``end`` by ``until``, then stays.
 
     Parameters
@@ -158,5 +165,11 @@ def geometric(start: float, end: float, progress: float, until: float = 0.5) -> 
     Returns
     -------
     float
+        The value at this point.
+
+    Examples
+    --------
+    >>> [geometric_schedule(1.0, 0.25, progress) for progress in (0.0, 0.25, 0.5, 1.0)]
+    [1.0, 0.5, 0.25, 0.25]
     """
     return start * (end / start) ** min(1.0, progress / until)

@@ -33,12 +33,12 @@ class Step:
         Rows of the training set.
     progress : float
         How much of the phase is done, in [0, 1].
-    mean : callable
+    mean : callable, default=Tensor.mean
         Maps values (n,) to their mean over the batch, weighted by the sample weights of the
         images, and over all processes that share the batch.  For terms that compare means;
         the loss is the weighted mean of the terms in any case.
-    seed : int
-        Of the random numbers, one for every epoch.
+    seed : int, default=0
+        Of the random numbers; another one in every epoch.
 
     Examples
     --------
@@ -69,7 +69,7 @@ class Step:
         Parameters
         ----------
         values : Tensor of shape (n, ...)
-            Only their shape, type and device count.
+            One entry for every image; only their shape, device and type matter.
 
         Returns
         -------
@@ -84,7 +84,7 @@ class Step:
         Parameters
         ----------
         values : Tensor of shape (n, ...)
-            Only their shape, type and device count.
+            One entry for every image; only their shape, device and type matter.
 
         Returns
         -------

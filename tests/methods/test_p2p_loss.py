@@ -8,7 +8,7 @@ from torch import nn
 from p2pselect.methods._p2p_loss import P2PObjective, RandomMaskObjective
 from p2pselect.nn._model import SelectiveModel
 from p2pselect.nn._selectors import Selector
-from p2pselect.training._loss_terms import geometric, sparsity_ramp
+from p2pselect.training._loss_terms import geometric_schedule, sparsity_schedule
 from p2pselect.training._phases import Step
 
 
@@ -74,11 +74,11 @@ def test_one_region_image():
 
 def test_schedules_match_the_released_ones():
     # 100 epochs: lambda is 1/100 until epoch 10 and full from 50; temperature .5 ** (e / 50).
-    assert sparsity_ramp(0.0) == sparsity_ramp(0.099) == 0.01
-    assert sparsity_ramp(0.1) == 0.01
-    assert sparsity_ramp(0.15) == pytest.approx(0.01 + 0.99 / 8)
-    assert sparsity_ramp(0.3) == pytest.approx(0.505)
-    assert sparsity_ramp(0.5) == sparsity_ramp(1.0) == 1.0
-    assert geometric(1.0, 0.5, 0.1) == pytest.approx(0.871, abs=1e-3)
-    assert geometric(1.0, 0.5, 0.25) == pytest.approx(0.707, abs=1e-3)
-    assert geometric(1.0, 0.5, 0.5) == geometric(1.0, 0.5, 0.9) == 0.5
+    assert sparsity_schedule(0.0) == sparsity_schedule(0.099) == 0.01
+    assert sparsity_schedule(0.1) == 0.01
+    assert sparsity_schedule(0.15) == pytest.approx(0.01 + 0.99 / 8)
+    assert sparsity_schedule(0.3) == pytest.approx(0.505)
+    assert sparsity_schedule(0.5) == sparsity_schedule(1.0) == 1.0
+    assert geometric_schedule(1.0, 0.5, 0.1) == pytest.approx(0.871, abs=1e-3)
+    assert geometric_schedule(1.0, 0.5, 0.25) == pytest.approx(0.707, abs=1e-3)
+    assert geometric_schedule(1.0, 0.5, 0.5) == geometric_schedule(1.0, 0.5, 0.9) == 0.5

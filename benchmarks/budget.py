@@ -27,7 +27,7 @@ from p2pselect.images import ImageSequence
 from p2pselect.regions._transformer import SuperpixelTransformer
 
 CASES: dict[str, dict[str, Any]] = {
-    "small_64": {**presets.SMALL, "warmup_epochs": 0},
+    "small_64": {**presets.SMALL, "objective__warmup_epochs": 0},
     "default_224": {"pretrained": False, "batch_size": 16},
 }
 N_IMAGES = {"small_64": 512, "default_224": 32}
@@ -116,7 +116,7 @@ def main() -> None:
             for path, image in zip(paths, scenes.images, strict=True):
                 Image.fromarray(image).save(path, quality=90)
             # Certain at the first tau: one pass of each network per image.
-            clf = P2PClassifier(**{**settings, "max_epochs": 0}, random_state=0)
+            clf = P2PClassifier().set_params(**{**settings, "max_epochs": 0}, random_state=0)
             clf.fit(scenes.images, scenes.target)
             runs = {
                 "predict": lambda clf=clf, paths=paths: clf.predict(paths),

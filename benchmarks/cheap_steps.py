@@ -24,10 +24,10 @@ from p2pselect import P2PClassifier, datasets, metrics
 
 CONFIGURATIONS = {
     "full": {},
-    "bf16": {"precision": "bf16-mixed"},
+    "bf16": {"training__precision": "bf16-mixed"},
     "selector_160_frozen_half": {
-        "selector_image_size": SETTINGS["image_size"] * 160 // 224,
-        "frozen_share": 0.5,
+        "networks__selector_image_size": SETTINGS["image_size"] * 160 // 224,
+        "networks__frozen_share": 0.5,
     },
 }
 DELTA, AREA = 0.95, 0.1
@@ -39,9 +39,9 @@ COMPARED = ("accuracy", "localization", "localization of a tenth")
 def trained(name: str, seed: int, data: Path, weights: Path) -> P2PClassifier:
     """A model of one configuration."""
     settings = {**SETTINGS, "pretrained": pretrained(weights), "random_state": seed}
-    clf = P2PClassifier(**settings, **CONFIGURATIONS[name])
-    if clf.precision == "bf16-mixed" and not is_fast():
-        clf.set_params(precision="32")
+    clf = P2PClassifier().set_params(**settings, **CONFIGURATIONS[name])
+    if clf.get_params()["training__precision"] == "bf16-mixed" and not is_fast():
+        clf.set_params(training__precision="32")
         clf._ready = round_networks
     train = datasets.load_emoji_scenes(data, "train")
     return clf.fit(train.images, train.target)

@@ -46,7 +46,7 @@ SUITE = Suite(
     name="digit_scenes",
     plans={
         "digit_scenes": Plan(
-            settings={**presets.SMALL, "warmup_epochs": 2},
+            settings={**presets.SMALL, "objective__warmup_epochs": 2},
             epochs=EPOCHS,
             n_train=4000,
             n_test=500,

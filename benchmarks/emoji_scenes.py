@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from p2pselect import P2PClassifier, datasets, metrics
+from p2pselect import P2PClassifier, datasets, metrics, presets
 from p2pselect.methods import BlackboxClassifier
 
 SETTINGS = {
@@ -73,7 +73,7 @@ def main() -> None:
     clf = P2PClassifier(**settings).fit(train.images, train.target)
     if options.model:
         clf.save(options.model)
-    blackbox = BlackboxClassifier(**BlackboxClassifier.known(settings))
+    blackbox = BlackboxClassifier(**presets.settings_for(BlackboxClassifier, settings))
     blackbox.fit(train.images, train.target)
 
     figures: dict[str, float] = {}

@@ -27,13 +27,12 @@ import torch
 from p2pselect import P2PClassifier, datasets, presets
 from p2pselect.nn._masking import apply_mask
 from p2pselect.nn._pooling import region_areas, region_mean, to_pixels
-from p2pselect.selection._certainty_search import make_tau_grid
 
 
 @torch.inference_mode()
 def predict_naive(clf: P2PClassifier, images: np.ndarray, regions: np.ndarray) -> np.ndarray:
     """Probabilities by the loop of the paper, batch by batch."""
-    grid = make_tau_grid(clf.tau_min, clf.tau_step)
+    grid = clf._tau_grid("dynamic")
     model, proba = clf.module_, []
     for start in range(0, len(images), clf.batch_size):
         rows = slice(start, start + clf.batch_size)
@@ -75,8 +74,8 @@ def demo(model: Path | None) -> tuple[P2PClassifier, np.ndarray]:
     if model:
         return P2PClassifier.load(model), test.images
     train = datasets.make_digit_scenes(4000, image_size=64, random_state=0)
-    settings = {**presets.SMALL, "max_epochs": 14, "warmup_epochs": 1}
-    clf = P2PClassifier(**settings, random_state=0, verbose=1)
+    settings = {**presets.SMALL, "max_epochs": 14, "objective__warmup_epochs": 1}
+    clf = P2PClassifier().set_params(**settings, random_state=0, verbose=1)
     return clf.fit(train.images, train.target), test.images
 
 

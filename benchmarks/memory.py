@@ -45,8 +45,13 @@ def train_and_predict(folder: Path, size: int) -> dict[str, float]:
     peak = PeakMemory()
     images, labels = datasets.load_image_folder(folder)
     peaks = {"files": len(labels), "start_mib": peak.mib()}
-    settings = {**presets.SMALL, "image_size": size, "max_epochs": 1, "warmup_epochs": 0}
-    clf = P2PClassifier(**settings, random_state=0).fit(images, labels)
+    settings = {
+        **presets.SMALL,
+        "image_size": size,
+        "max_epochs": 1,
+        "objective__warmup_epochs": 0,
+    }
+    clf = P2PClassifier().set_params(**settings, random_state=0).fit(images, labels)
     peaks["fit_mib"] = peak.mib()
     peak = PeakMemory()
     clf.predict(images)

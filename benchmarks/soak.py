@@ -20,7 +20,7 @@ SETTINGS = {
     "image_size": 32,
     "regions": SuperpixelTransformer(n_segments=16, n_jobs=2),
     "max_epochs": 1,
-    "warmup_epochs": 0,
+    "objective__warmup_epochs": 0,
     "batch_size": 16,
 }
 
@@ -28,7 +28,7 @@ SETTINGS = {
 def cycle(seed: int, folder: Path) -> None:
     """Everything that a program does with a model, once."""
     scenes = datasets.make_digit_scenes(32, 32, random_state=seed % 7)
-    clf = P2PClassifier(**SETTINGS, random_state=seed)
+    clf = P2PClassifier().set_params(**SETTINGS, random_state=seed)
     clf.fit(scenes.images, scenes.target % 2)
     clf.predict(scenes.images)
     exp = clf.explain(scenes.images)

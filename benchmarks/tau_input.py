@@ -26,12 +26,14 @@ def main() -> None:
         datasets.make_digit_scenes(n, image_size=64, split=split, random_state=options.seed)
         for n, split in ((4000, "train"), (500, "test"))
     )
-    settings = {**presets.SMALL, "max_epochs": 14, "warmup_epochs": 1}
+    settings = {**presets.SMALL, "max_epochs": 14, "objective__warmup_epochs": 1}
     figures: dict[str, float] = {}
     print("| tau_input | delta | accuracy | kept | localization | certain | passes per image |")
     print("|---|---|---|---|---|---|---|")
     for tau_input in ("additive", "logit"):
-        clf = P2PClassifier(**settings, tau_input=tau_input, random_state=options.seed)
+        clf = P2PClassifier().set_params(
+            **settings, networks__tau_input=tau_input, random_state=options.seed
+        )
         clf.fit(train.images, train.target)
         for delta in DELTAS:
             exp = clf.explain(test.images, certainty_threshold=delta)

@@ -34,11 +34,14 @@ from p2pselect.training._phases import Phase, Step, set_training
 #: Images per batch by their side in pixels.
 BATCH = {64: 32, 224: 8}
 CHEAP = {
-    "bf16": {"precision": "bf16-mixed"},
-    "frozen_half": {"frozen_share": 0.5},
-    "selector_160": {"selector_image_size": 160},
-    "selector_96": {"selector_image_size": 96},
-    "selector_160_frozen_half": {"selector_image_size": 160, "frozen_share": 0.5},
+    "bf16": {"training__precision": "bf16-mixed"},
+    "frozen_half": {"networks__frozen_share": 0.5},
+    "selector_160": {"networks__selector_image_size": 160},
+    "selector_96": {"networks__selector_image_size": 96},
+    "selector_160_frozen_half": {
+        "networks__selector_image_size": 160,
+        "networks__frozen_share": 0.5,
+    },
 }
 
 
@@ -47,7 +50,7 @@ class Case:
 
     def __init__(self, image_size: int, **settings):
         torch.manual_seed(0)
-        clf = P2PClassifier(pretrained=False, image_size=image_size, **settings)
+        clf = P2PClassifier().set_params(pretrained=False, image_size=image_size, **settings)
         self.model = clf._build_model(10).train()
         clf._ready(self.model)
         scenes = datasets.make_digit_scenes(BATCH[image_size], image_size, random_state=0)

@@ -19,12 +19,14 @@ and passes the same checks.  Runs for about a minute.
 # can ask the model for scores of the regions and for the classifier's logits under a mask.
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 from p2pselect import datasets, metrics, presets
+from p2pselect.estimators import setting
 from p2pselect.explanations import plot_page
 from p2pselect.methods._base import BaselineClassifier
 from p2pselect.testing import check_image_classifier
@@ -52,16 +54,14 @@ class TopKObjective:
 
 
 # %%
-# The estimator names its own settings as keywords and passes the others on.  Its phases say
-# what learns, from what, and for how long: here one phase, in which both networks learn.
+# The estimator declares its own settings and inherits all others.  Its phases say what learns,
+# from what, and for how long: here one phase, in which both networks learn.
 
 
 class TopKClassifier(BaselineClassifier):
     """Regions chosen by straight-through top-k."""
 
-    def __init__(self, *, temperature=1.0, **shared):
-        super().__init__(**shared)
-        self.temperature = temperature
+    temperature: float = setting("Scale of the noise on the scores.", Real, default=1.0)
 
     def _phases(self):
         objective = TopKObjective(self.tau, self.temperature)
@@ -74,7 +74,9 @@ class TopKClassifier(BaselineClassifier):
 # Sixteen checks, among them: predictions are the classifier's on the masked image, no bit of
 # them changes when the removed pixels do, and nothing depends on the order of the images.
 
-small = TopKClassifier.known({**presets.SMALL, "image_size": 32, "max_epochs": 1})
+small = presets.settings_for(
+    TopKClassifier, {**presets.SMALL, "image_size": 32, "max_epochs": 1}
+)
 check_image_classifier(TopKClassifier(**small, random_state=0))
 
 # %%
@@ -93,7 +95,9 @@ X, y, _ = digits("train", 1300)
 X_test, y_test, masks = digits("test", 400)
 
 own = {"image_size": 48, "max_epochs": 20, "augment": "shift"}
-clf = TopKClassifier(**TopKClassifier.known({**presets.SMALL, **own}), tau=0.2, random_state=0)
+clf = TopKClassifier(
+    **presets.settings_for(TopKClassifier, {**presets.SMALL, **own}), tau=0.2, random_state=0
+)
 exp = clf.fit(X, y).explain(X_test)
 
 print(f"accuracy      {np.mean(exp.predicted == y_test):.2f}")

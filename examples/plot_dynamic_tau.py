@@ -27,8 +27,8 @@ def digits(split, n):
 
 X, y = digits("train", 1300)
 X_test, y_test = digits("test", 400)
-own = {"image_size": 48, "max_epochs": 20, "warmup_epochs": 6, "augment": "shift"}
-clf = P2PClassifier(**{**presets.SMALL, **own}, random_state=0).fit(X, y)
+own = {"image_size": 48, "max_epochs": 20, "objective__warmup_epochs": 6, "augment": "shift"}
+clf = P2PClassifier(**presets.SMALL).set_params(**own, random_state=0).fit(X, y)
 
 # %%
 # Evidence, step by step

@@ -39,8 +39,8 @@ X.shape, X.dtype, np.unique(y).tolist()
 # changes here suit 400 images.  Without a preset, :class:`~p2pselect.P2PClassifier` has the
 # configuration of the paper, for a GPU and images of 224 pixels.
 
-own = {"image_size": 48, "max_epochs": 20, "warmup_epochs": 6, "augment": "shift"}
-clf = P2PClassifier(**{**presets.SMALL, **own}, random_state=0).fit(X, y)
+own = {"image_size": 48, "max_epochs": 20, "objective__warmup_epochs": 6, "augment": "shift"}
+clf = P2PClassifier(**presets.SMALL).set_params(**own, random_state=0).fit(X, y)
 
 # %%
 # Prediction

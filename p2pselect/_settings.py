@@ -18,11 +18,12 @@ The class gets a keyword-only constructor that does nothing but assign, its sign
 scikit-learn's ``_parameter_constraints`` and ``get_params``, and a "Parameters" section in the
 place of ``{parameters}``.  A subclass inherits fields, may declare one again to change what it
 names (``radius: float = setting(default=3.0)``), and may drop those that it has no use for
-(``class Fixed(Blur, without=("radius",))``).
+(``class Fixed(Blur, without=("radius",))``): nobody can set them, and methods of the base class
+see their default.
 
-A field whose constraint is another class of settings holds a group of settings.  Its default is
-None, which stands for that class's defaults; ``get_params`` and ``set_params`` reach the group's
-own settings as ``group__name`` in either case.
+A field whose constraint is a class of :class:`Options` holds a group of settings.  Its default
+is None, which stands for that class's defaults; ``get_params`` and ``set_params`` reach the
+group's own settings as ``group__name`` in either case.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from __future__ import annotations
 import inspect
 import textwrap
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any, ClassVar, Literal, Self, dataclass_transform
@@ -46,8 +48,8 @@ from p2pselect._doc_links import DocumentedEstimator
 from p2pselect.exceptions import did_you_mean
 
 #: What a setting acts on: the ``networks`` are built from it; they have seen ``input`` of that
-#: kind; only ``training`` reads it; only ``prediction`` reads it; or it is about the ``machine``
-#: and changes no result.
+#: kind; only ``training`` reads it; only ``prediction`` reads it; or it is about the
+#: ``machine`` and has no influence on what is learned.
 Role = Literal["networks", "input", "training", "prediction", "machine"]
 
 
@@ -63,10 +65,10 @@ class Setting:
     annotation: Any = Any
 
     @property
-    def group(self) -> type[Settings] | None:
+    def group(self) -> type[Options] | None:
         """The class of a group of settings; None for a single one."""
         for constraint in self.constraints:
-            if isinstance(constraint, type) and issubclass(constraint, Settings):
+            if isinstance(constraint, type) and issubclass(constraint, Options):
                 return constraint
         return None
 
@@ -98,7 +100,8 @@ def setting(
         What the setting does, in whole sentences; may be left out where an inherited setting is
         declared again.
     *constraints
-        Allowed values, as in scikit-learn's ``_parameter_constraints``; or a class of settings.
+        Allowed values, as in scikit-learn's ``_parameter_constraints``; or a class of
+        :class:`Options`.
     default : object
         Immutable.  None is allowed wherever it is the default.
     role : {"networks", "input", "training", "prediction", "machine"}, default="training"
@@ -119,7 +122,7 @@ class Settings(DocumentedEstimator, BaseEstimator):
     """Base of every class that declares its settings as fields."""
 
     _settings: ClassVar[dict[str, Setting]] = {}
-    _dropped: ClassVar[frozenset[str]] = frozenset()
+    _dropped: ClassVar[dict[str, Setting]] = {}
     _parameter_constraints: ClassVar[dict[str, Any]] = {}
 
     def __init_subclass__(cls, *, without: tuple[str, ...] = (), **kwargs: Any) -> None:
@@ -130,20 +133,24 @@ class Settings(DocumentedEstimator, BaseEstimator):
                 "field, `name: type = setting(...)`"
             )
         found: dict[str, Setting] = {}
+        dropped: dict[str, Setting] = {}
         for base in reversed(cls.__mro__[1:]):
             found.update(vars(base).get("_settings", {}))
-        dropped = {name for base in cls.__mro__[1:] for name in vars(base).get("_dropped", ())}
+            dropped.update(vars(base).get("_dropped", {}))
         if unknown := set(without) - set(found):
             raise TypeError(f"{cls.__name__} cannot drop {sorted(unknown)}: there is no such")
+        dropped.update((name, found[name]) for name in without)
         annotations = inspect.get_annotations(cls)
         for name, value in [*vars(cls).items()]:
             if isinstance(value, Setting):
                 own = replace(value, annotation=annotations.get(name, Any))
                 found[name] = own.over(found.get(name))
-                dropped.discard(name)
-                delattr(cls, name)  # a setting that is dropped further down is no attribute
-        cls._dropped = frozenset(dropped | set(without))
-        cls._settings = {k: v for k, v in found.items() if k not in cls._dropped}
+                dropped.pop(name, None)
+                delattr(cls, name)
+        for name, declared in dropped.items():
+            setattr(cls, name, declared.default)
+        cls._dropped = dropped
+        cls._settings = {k: v for k, v in found.items() if k not in dropped}
         cls._parameter_constraints = {
             name: [*s.constraints, *([None] if s.default is None else [])]
             for name, s in cls._settings.items()
@@ -170,7 +177,8 @@ class Settings(DocumentedEstimator, BaseEstimator):
 
     def _group(self, name: str) -> Any:
         """A group of settings, or its class's defaults where it is None."""
-        value, group = getattr(self, name), self._settings[name].group
+        value = getattr(self, name)
+        group = (self._settings | self._dropped)[name].group
         return group() if value is None and group is not None else value
 
     def _groups(self) -> Iterator[str]:
@@ -207,11 +215,12 @@ class Settings(DocumentedEstimator, BaseEstimator):
         -------
         self
         """
-        for name in [*params]:
-            outer, _, inner = name.partition("__")
-            if inner and outer in self._groups() and params.get(outer) is None:
-                if outer in params or getattr(self, outer) is None:
-                    params[outer] = self._settings[outer].group()  # type: ignore[misc]
+        for outer in {name.partition("__")[0] for name in params if "__" in name}:
+            declared = self._settings.get(outer)
+            if declared is not None and declared.group is not None:
+                given = params.get(outer, getattr(self, outer))
+                # A copy: other estimators may hold the same object.
+                params[outer] = declared.group() if given is None else copy(given)
         return super().set_params(**params)
 
     def _validate_params(self) -> None:
@@ -297,4 +306,8 @@ def _in_words(constraint: Any) -> str:
     words = {"boolean": "bool", "verbose": "int", callable: "callable", None: "None"}
     if constraint == "random_state":
         return "int, RandomState instance or None"
-    return words.get(constraint) or getattr(constraint, "__name__", str(constraint))
+    return words.get(constraint) or str(getattr(constraint, "__name__", constraint))
+
+
+class Options(Settings):
+    """Base of a group of settings, which is the value of one setting of another class."""

@@ -118,9 +118,10 @@ class CertaintySearchCV(
     ``GridSearchCV`` trains for every candidate.  This search trains once per fold, scores all
     candidates with what it trained, and trains once more on all images with the best one.  It
     therefore accepts only settings that training does not depend on: ``certainty_threshold``,
-    ``tau_step`` and ``allow_empty`` of every method, P2P's ``selection``, ``mask`` and
-    ``noise`` where a method has them, and ``tau`` of methods that are not trained for one
-    (P2P with ``tau_training="uniform"``, and those baselines whose training knows no area).
+    ``search__tau_step`` and ``search__allow_empty`` of every method, P2P's ``selection``,
+    ``mask`` and ``noise`` where a method has them, and ``tau`` of methods that are not trained
+    for one (P2P with ``objective__tau_training="uniform"``, and those baselines whose training
+    knows no area).
 
     Parameters
     ----------
@@ -267,15 +268,20 @@ class CertaintySearchCV(
 
 def _check_needs_no_training(estimator: Any, name: str) -> None:
     """Raise unless a parameter of an estimator, or of a step of it, is one of prediction."""
-    step, _, parameter = name.rpartition("__")
-    owner = estimator.get_params().get(step) if step else estimator
+    # The longest first step that has such settings: the rest may name a group of them.
+    params = estimator.get_params()
+    owner, parameter, step = estimator, name, ""
+    while not hasattr(owner, "_prediction_parameters") and "__" in parameter:
+        first, _, parameter = parameter.partition("__")
+        step = f"{step}__{first}" if step else first
+        owner = params.get(step)
     known: frozenset[str] = getattr(owner, "_prediction_parameters", frozenset)()
     if parameter in known:
         return
     method = type(owner).__name__ if owner is not None else f"no step {brief(step)}"
     hint = ""
-    if parameter == "tau" and hasattr(owner, "tau_training"):
-        hint = ", or set tau_training='uniform', which trains for every tau"
+    if parameter == "tau" and "objective__tau_training" in owner.get_params():
+        hint = ", or set objective__tau_training='uniform', which trains for every tau"
     raise UnknownNameError(
         f"param_grid: {name} of {method} is not a setting of prediction alone, and this search "
         f"trains once for all candidates; search over it with GridSearchCV{hint}.  What needs "

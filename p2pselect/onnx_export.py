@@ -46,7 +46,7 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
 
     Examples
     --------
-    >>> clf.export_onnx("digits.onnx")  # doctest: +SKIP
+    >>> export_onnx(clf, "digits.onnx")  # doctest: +SKIP
     """
     check_is_fitted(estimator)
     for package in ("onnx", "onnxscript"):

@@ -20,8 +20,13 @@ def scenes():
 
 @pytest.fixture(scope="module")
 def clf(scenes):
-    settings = {"image_size": 32, "max_epochs": 1, "warmup_epochs": 0, "random_state": 0}
-    return P2PClassifier(**{**presets.SMALL, **settings}).fit(*scenes)
+    settings = {
+        "image_size": 32,
+        "max_epochs": 1,
+        "objective__warmup_epochs": 0,
+        "random_state": 0,
+    }
+    return P2PClassifier().set_params(**{**presets.SMALL, **settings}).fit(*scenes)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from p2pselect import P2PClassifier, SuperpixelTransformer, datasets, presets
+from p2pselect import P2PClassifier, SuperpixelTransformer, datasets, export_onnx, presets
 from p2pselect.exceptions import InputError
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
@@ -21,10 +21,14 @@ def clf(scenes):
         **presets.SMALL,
         "image_size": 32,
         "max_epochs": 2,
-        "warmup_epochs": 1,
+        "objective__warmup_epochs": 1,
         "regions": SuperpixelTransformer(n_segments=16),
     }
-    return P2PClassifier(**settings, random_state=0).fit(scenes.images, scenes.target % 3)
+    return (
+        P2PClassifier()
+        .set_params(**settings, random_state=0)
+        .fit(scenes.images, scenes.target % 3)
+    )
 
 
 def session(path):
@@ -58,7 +62,7 @@ def served(folder, images, regions):
 
 
 def test_the_networks_are_the_same(clf, scenes, tmp_path):
-    clf.export_onnx(tmp_path / "digits.onnx")
+    export_onnx(clf, tmp_path / "digits.onnx")
     for n in (1, 5):
         images = torch.tensor(scenes.images[:n]).permute(0, 3, 1, 2).float() / 255
         logits = session(tmp_path / "digits.onnx" / "classifier.onnx")(images.numpy())
@@ -71,7 +75,7 @@ def test_a_program_without_torch_predicts_the_same(clf, scenes, tmp_path, monkey
     X = scenes.images[:20]
     path = clf.explain(X, certainty_threshold=1.0).path_proba.max(axis=2)
     monkeypatch.setattr(clf, "certainty_threshold", float(np.quantile(path, 0.35)))
-    clf.export_onnx(tmp_path / "digits.onnx")
+    export_onnx(clf, tmp_path / "digits.onnx")
     images = (X.transpose(0, 3, 1, 2) / 255).astype(np.float32)
     proba, masks = served(tmp_path / "digits.onnx", images, clf.regions_.propose_batch(X))
     # With everything shown, a classifier that ignores masks would predict the same.
@@ -84,9 +88,9 @@ def test_an_export_is_replaced_and_nothing_else(clf, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("do not touch")
     with pytest.raises(InputError, match="mine exists and is not an export"):
-        clf.export_onnx(tmp_path / "mine")
+        export_onnx(clf, tmp_path / "mine")
     assert (tmp_path / "mine" / "notes.txt").read_text() == "do not touch"
     for _ in range(2):
-        clf.export_onnx(tmp_path / "digits.onnx")
+        export_onnx(clf, tmp_path / "digits.onnx")
     names = sorted(path.name for path in (tmp_path / "digits.onnx").iterdir())
     assert names == ["classifier.onnx", "selector.onnx", "settings.json"]

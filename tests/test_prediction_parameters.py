@@ -11,21 +11,21 @@ from p2pselect.model_selection import CertaintySearchCV
 
 #: Two values of every setting that a method may declare.
 VALUES = {
-    "allow_empty": (False, True),
+    "search__allow_empty": (False, True),
     "certainty_threshold": (0.5, 0.99),
     "mask": ("soft", "hard"),
     "noise": (False, True),
     "selection": ("threshold", "budget"),
     "tau": (0.1, 0.6),
-    "tau_step": (0.05, 0.3),
+    "search__tau_step": (0.05, 0.3),
 }
 SETTINGS = {
     **presets.SMALL,
     "image_size": 16,
-    "selector_options": {"strides": (2, 4), "head_channels": 8},
+    "networks__selector_options": {"strides": (2, 4), "head_channels": 8},
     "regions": "grid",
     "max_epochs": 2,
-    "warmup_epochs": 0,
+    "objective__warmup_epochs": 0,
     "batch_size": 8,
     "augment": None,
     "random_state": 0,
@@ -37,7 +37,7 @@ SETTINGS = {
 }
 #: Method, more settings, and whether training depends on tau.
 CASES = {
-    "p2p-uniform": ({"tau_training": "uniform"}, False),
+    "p2p-uniform": ({"objective__tau_training": "uniform"}, False),
     **{name: ({}, name not in ("blackbox", "bcos", "infomask")) for name in METHODS},
     "realx-penalty": ({"sparsity": "penalty"}, False),
     "realx-threshold": ({"sparsity": "threshold"}, False),
@@ -51,7 +51,8 @@ CASES = {
 def build(case, **more):
     name = case.partition("-")[0]
     method = METHODS[name].cls
-    return method(**{"tau": 0.2, **method.known(SETTINGS), **CASES[case][0], **more})
+    settings = {"tau": 0.2, **presets.settings_for(method, SETTINGS), **CASES[case][0]}
+    return method().set_params(**settings | more)
 
 
 def weights(clf, **setting):
@@ -86,5 +87,7 @@ def test_a_search_refuses_a_tau_that_is_trained_for(case):
 
 
 def test_the_message_names_the_training_that_serves_every_tau():
-    with pytest.raises(UnknownNameError, match="or set tau_training='uniform', which trains"):
+    with pytest.raises(
+        UnknownNameError, match="or set objective__tau_training='uniform', which trains"
+    ):
         CertaintySearchCV(build("p2p", tau="dynamic"), {"tau": [0.1]}).fit(None, None)

@@ -47,8 +47,8 @@ def scenes():
 
 @pytest.fixture
 def clf():
-    tiny = {"image_size": 32, "max_epochs": 1, "warmup_epochs": 0, "random_state": 0}
-    return P2PClassifier(**{**presets.SMALL, **tiny})
+    tiny = {"image_size": 32, "max_epochs": 1, "objective__warmup_epochs": 0, "random_state": 0}
+    return P2PClassifier().set_params(**{**presets.SMALL, **tiny})
 
 
 @pytest.mark.parametrize("n_jobs", [None, 2])
@@ -237,7 +237,7 @@ def test_certainty_search_needs_one_training_per_fold(clf, scenes, monkeypatch):
     monkeypatch.setattr(
         P2PClassifier, "fit", lambda self, *a, **k: fits.append(1) or original(self, *a, **k)
     )
-    clf = clone(clf).set_params(tau_training="uniform")
+    clf = clone(clf).set_params(objective__tau_training="uniform")
     grid = {"certainty_threshold": [0.5, 0.9], "tau": ["dynamic", 0.3]}
     search = CertaintySearchCV(clf, grid, scoring=["accuracy", "localization"], cv=2)
     search.fit(X, y, masks=M)

@@ -108,15 +108,15 @@ def _run(options: argparse.Namespace) -> None:
     started = time.perf_counter()
     train, test = load(options.data, options.target, options.seed)
     settings: dict[str, Any] = {**presets.SMALL, "random_state": options.seed, "verbose": 1}
-    share = presets.SMALL["warmup_epochs"] / presets.SMALL["max_epochs"]
+    share = presets.SMALL["objective"].warmup_epochs / presets.SMALL["max_epochs"]
     epochs = EPOCHS if options.data is None else presets.SMALL["max_epochs"]
     epochs = epochs if options.epochs is None else options.epochs
-    settings |= {"max_epochs": epochs, "warmup_epochs": round(share * epochs)}
+    settings |= {"max_epochs": epochs, "objective__warmup_epochs": round(share * epochs)}
     print(f"{len(train.target)} training images, {len(test.target)} test images")
     print("P2P: a selector keeps some regions, and a classifier sees only those")
-    clf = P2PClassifier(**settings).fit(train.images, train.target)
+    clf = P2PClassifier().set_params(**settings).fit(train.images, train.target)
     print("black box: the same classifier sees whole images")
-    blackbox = BlackboxClassifier(**BlackboxClassifier.known(settings))
+    blackbox = BlackboxClassifier(**presets.settings_for(BlackboxClassifier, settings))
     blackbox.fit(train.images, train.target)
     exp = clf.explain(test.images)
     figures = measure(exp, test, blackbox)

@@ -93,8 +93,8 @@ def run(options: argparse.Namespace) -> None:
     settings: dict[str, Any] = {
         **(presets.SMALL if options.preset == "small" else {}),
         "random_state": options.seed,
-        "num_workers": options.workers,
-        "checkpoint_dir": options.checkpoints,
+        "training__num_workers": options.workers,
+        "training__checkpoint_dir": options.checkpoints,
         "verbose": 1,
     }
     if options.image_size is not None:
@@ -114,10 +114,11 @@ def run(options: argparse.Namespace) -> None:
         epochs = max(settings["max_epochs"], -(-_STEPS * settings["batch_size"] // len(labels)))
     if epochs is not None:
         # Keep the share of warm-up that the preset has, or the selector learns nothing.
-        share = settings.get("warmup_epochs", 0) / settings.get("max_epochs", 1)
-        settings |= {"max_epochs": epochs, "warmup_epochs": round(share * epochs)}
+        preset = P2PClassifier().set_params(**settings)
+        share = preset.get_params()["objective__warmup_epochs"] / preset.max_epochs
+        settings |= {"max_epochs": epochs, "objective__warmup_epochs": round(share * epochs)}
     with hint_at_skipping():
-        clf = P2PClassifier(**settings).fit(images, labels)
+        clf = P2PClassifier().set_params(**settings).fit(images, labels)
     learned = len(clf.history_)
     if clf.interrupted_ and not learned:
         raise KeyboardInterrupt("interrupted within the first epoch: nothing is saved")

@@ -1,0 +1,20 @@
+"""The base of every method, and how a method declares its settings."""
+
+from p2pselect._settings import Options, setting
+from p2pselect.estimators._base import SelectiveImageClassifier
+from p2pselect.estimators._options import (
+    ClassifierNetworkOptions,
+    FullImageSearchOptions,
+    NetworkOptions,
+    SearchOptions,
+)
+
+__all__ = [
+    "ClassifierNetworkOptions",
+    "FullImageSearchOptions",
+    "NetworkOptions",
+    "Options",
+    "SearchOptions",
+    "SelectiveImageClassifier",
+    "setting",
+]

@@ -50,7 +50,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
             image_size=self.image_size,
             batch_size=self.batch_size,
             device=self.device_,
-            allow_empty=self.allow_empty,
+            allow_empty=self._search_options.allow_empty,
             method=type(self).__name__,
         )
 
@@ -205,7 +205,8 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
 
     def _tau_grid(self, tau: float | str) -> np.ndarray:
         if isinstance(tau, str):
-            return make_tau_grid(self.tau_min, self.tau_step)
+            search = self._search_options
+            return make_tau_grid(search.tau_min, search.tau_step)
         return np.array([tau])
 
     def _run(

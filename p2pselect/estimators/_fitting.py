@@ -15,7 +15,6 @@ from torch.utils.data import IterableDataset
 from p2pselect import distributed
 from p2pselect._labels import as_labels, encode_known, encode_labels, find_classes
 from p2pselect.estimators._fixed_settings import (
-    NETWORKS,
     fixed_by_fit,
     refuse_changes,
     unchanged_by_errors,
@@ -219,7 +218,7 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
             refuse_rows(
                 self._needs_rows_for(), y=y, sample_weight=sample_weight, regions=regions
             )
-            images = StreamContents(X, self.channels, self.num_workers)
+            images = StreamContents(X, self.channels, self._training_options.num_workers)
             maps, y = None, images.labels
         else:
             images, maps = self._read(X, regions)
@@ -255,7 +254,7 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
     def _prepare(self, n_images: int, again: bool) -> None:
         """Everything that training needs besides data, unless it is there already."""
         if again:
-            refuse_changes(self, NETWORKS)
+            refuse_changes(self, "networks")
         self.regions_ = resolve_regions(self.regions, self.n_jobs)
         self.device_ = resolve_device(self.device)
         self._fixed_by_fit = fixed_by_fit(self)
@@ -295,13 +294,16 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
             processes.check_same("images and labels", data.brief)
         end = len(self.net_.history)
         averages = []
-        if self.ema_decay is not None:
-            averages.append(WeightAverage(self.module_, self.ema_decay))
+        if (decay := self._training_options.ema_decay) is not None:
+            averages.append(WeightAverage(self.module_, decay))
             watchers = [*watchers, ("weight_average", averages[0])]
         checkpoints = None
-        if self.checkpoint_dir is not None and not end:
-            settings = self.get_params(deep=False)
-            path = checkpoint_path(self.checkpoint_dir, type(self).__name__, settings, data)
+        folder = self._training_options.checkpoint_dir
+        if folder is not None and not end:
+            # The settings of a group are listed by themselves, the same whether it is None.
+            without = {*self._names_by_role("machine"), *self._groups()}
+            settings = {k: v for k, v in self.get_params().items() if k not in without}
+            path = checkpoint_path(folder, type(self).__name__, settings, data)
             checkpoints = Checkpoints(path, self._seed, averages, processes)
             if checkpoints.restore(self.net_):
                 cycles = ()

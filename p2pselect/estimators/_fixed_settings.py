@@ -3,38 +3,24 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
 
 from sklearn.base import clone
 
+from p2pselect._settings import Role
 from p2pselect.exceptions import InputError, P2PSelectWarning, brief
 from p2pselect.regions._transformer import SuperpixelTransformer
 
-#: What the networks were built from: not even a training that goes on can change it.
-NETWORKS = (
-    "cell_size",
-    "center",
-    "classifier",
-    "classifier_options",
-    "embedding_dim",
-    "selector",
-    "selector_image_size",
-    "selector_options",
-    "sparsity",
-    "tau_input",
-)
-#: What the networks have seen; a training that goes on may change it.
-GRID = ("image_size", "regions")
 _OF_THE_MACHINE = ("cache_dir", "channels", "n_jobs", "output")
 
 
 def fixed_by_fit(estimator: Any) -> dict[str, Any]:
     """The settings that predictions depend on and that only a fit can change, as they are."""
-    names = [name for name in (*NETWORKS, *GRID) if hasattr(estimator, name)]
-    return {name: _copy(getattr(estimator, name)) for name in names}
+    params = estimator.get_params()
+    return {name: _copy(params[name]) for name in estimator._names_by_role("networks", "input")}
 
 
 def changes_since_fit(estimator: Any) -> dict[str, Any]:
@@ -49,15 +35,19 @@ def changes_since_fit(estimator: Any) -> dict[str, Any]:
     -------
     dict of str to object
     """
+    params = estimator.get_params()
     return {
         name: used
         for name, used in estimator._fixed_by_fit.items()
-        if _comparable(getattr(estimator, name)) != _comparable(used)
+        if _comparable(params[name]) != _comparable(used)
     }
 
 
 def params_as_fitted(estimator: Any, stacklevel: int) -> dict[str, Any]:
-    """All parameters, those that fit has fixed as they were then; warns where they differ."""
+    """All settings by their deep names, those that fit has fixed as they were then.
+
+    There is a warning where they differ.  The settings of a group that is None are left out.
+    """
     changed = changes_since_fit(estimator)
     if changed:
         used = ", ".join(f"{name}={brief(value)}" for name, value in changed.items())
@@ -66,7 +56,12 @@ def params_as_fitted(estimator: Any, stacklevel: int) -> dict[str, Any]:
             P2PSelectWarning,
             stacklevel=stacklevel,
         )
-    return {**estimator.get_params(deep=False), **changed}
+    params = estimator.get_params(deep=False)
+    for group in estimator._groups():
+        if params[group] is not None:
+            own = params.pop(group).get_params(deep=False)
+            params |= {f"{group}__{name}": value for name, value in own.items()}
+    return {**params, **changed}
 
 
 @contextmanager
@@ -81,25 +76,26 @@ def unchanged_by_errors(estimator: Any) -> Iterator[None]:
         raise
 
 
-def refuse_changes(estimator: Any, names: Iterable[str] = (*NETWORKS, *GRID)) -> None:
+def refuse_changes(estimator: Any, *roles: Role) -> None:
     """Say which setting is not what it was in fit.
 
     Parameters
     ----------
     estimator : estimator
         Fitted.
-    names : iterable of str, default: all that a fit fixes
-        Settings to look at.
+    *roles : {"networks", "input"}, default: both
+        Roles of the settings to look at.
 
     Raises
     ------
     InputError
         If one of them has changed; the message names it, with both values.
     """
+    names = estimator._names_by_role(*(roles or ("networks", "input")))
     for name, used in changes_since_fit(estimator).items():
         if name in names:
             raise InputError(
-                f"{name}={brief(getattr(estimator, name))} was set after fit, which used "
+                f"{name}={brief(estimator.get_params()[name])} was set after fit, which used "
                 f"{brief(used)}: the model is made for that.  Fit again, or set it back"
             )
 

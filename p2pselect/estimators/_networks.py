@@ -20,14 +20,15 @@ class NetworkBuilder(SharedSettings):
 
     def _build_scorer(self, n_maps: int) -> ImageNetwork:
         """The network that maps images to pixel maps."""
+        options = self._network_options
         scorer = build_pixel_scorer(
             self.selector,
             n_maps,
             self._weights_of("selector"),
-            self.selector_options,
-            self.selector_image_size or self.image_size,
+            options.selector_options,
+            options.selector_image_size or self.image_size,
         )
-        scorer.image_size = self.selector_image_size
+        scorer.image_size = options.selector_image_size
         scorer.frozen_share = self._frozen_share_of("selector")
         return scorer
 
@@ -38,14 +39,15 @@ class NetworkBuilder(SharedSettings):
             n_classes,
             self.image_size,
             self._weights_of("classifier"),
-            self.classifier_options,
+            self._network_options.classifier_options,
         )
         classifier.frozen_share = self._frozen_share_of("classifier")
         return classifier
 
     def _ready(self, model: nn.Module) -> None:
         """Make a model run as the settings say, wherever it came from."""
-        prepare_networks(model, self.precision, self.compile, self.image_size)
+        options = self._training_options
+        prepare_networks(model, options.precision, options.compile, self.image_size)
 
     def _weights_of(self, network: str) -> Any:
         """The ``pretrained`` setting of one network."""
@@ -62,7 +64,7 @@ class NetworkBuilder(SharedSettings):
 
     def _frozen_share_of(self, network: str) -> float:
         """The ``frozen_share`` setting of one network."""
-        share = self.frozen_share
+        share = self._network_options.frozen_share
         if isinstance(share, dict):
             _check_networks("frozen_share", share)
             share = share.get(network, 0.0)

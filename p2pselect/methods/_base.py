@@ -12,6 +12,7 @@ import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
+from p2pselect._settings import setting
 from p2pselect.estimators._base import SelectiveImageClassifier
 from p2pselect.nn._model import RegionScores, SelectiveModel
 from p2pselect.nn._ties import break_ties
@@ -52,39 +53,33 @@ class BaselineClassifier(SelectiveImageClassifier):
 
     Parameters
     ----------
-    regions : str, callable or SuperpixelTransformer, default="pixel"
-        What is kept or removed together.  Whatever the regions, their scores come from a pixel
-        map at the resolution of the selector's head, a fourth or an eighth of the image's.
-    tau : float in (0, 1], default=0.2
-        Fraction of the pixels that are kept.
-    sparsity : {"hinge", "penalty", "threshold"}, default="hinge"
-        How the kept area is brought to tau.  ``"hinge"``: training penalizes only the area
-        beyond tau, and prediction keeps the most probable regions of each image within tau.
-        ``"penalty"``: training uses the method's own penalty; prediction is the same.
-        ``"threshold"``: as ``"penalty"``, but prediction cuts the scores of all images at one
-        value, at which the training images keep tau on average.
-    **shared
-        As for :class:`~p2pselect.P2PClassifier`.
+    {parameters}
     """
 
-    _parameter_constraints: ClassVar[dict] = {
-        **SelectiveImageClassifier._parameter_constraints,
-        "tau": [Interval(Real, 0, 1, closed="right")],
-        "sparsity": [StrOptions({"hinge", "penalty", "threshold"})],
-    }
+    regions: Any = setting(
+        "What is kept or removed together.  Whatever the regions, their scores come "
+        "from a pixel map at the resolution of the selector's head, a fourth or an "
+        "eighth of the image's.",
+        default="pixel",
+    )
+    tau: float = setting(
+        "Fraction of the pixels that are kept.",
+        Interval(Real, 0, 1, closed="right"),
+        default=0.2,
+    )
+    sparsity: str = setting(
+        'How the kept area is brought to tau.  ``"hinge"``: training penalizes only the '
+        "area beyond tau, and prediction keeps the most probable regions of each image "
+        'within tau. ``"penalty"``: training uses the method\'s own penalty; prediction '
+        'is the same. ``"threshold"``: as ``"penalty"``, but prediction cuts the scores '
+        "of all images at one value, at which the training images keep tau on average.",
+        StrOptions({"hinge", "penalty", "threshold"}),
+        default="hinge",
+        role="networks",
+    )
+
     #: Whether the method trains for tau even without a hinge on the kept area.
     _trains_for_tau: ClassVar[bool] = False
-
-    def __init__(
-        self,
-        *,
-        regions: Any = "pixel",
-        tau: float = 0.2,
-        sparsity: str = "hinge",
-        **shared: Any,
-    ):
-        super().__init__(regions=regions, tau=tau, **shared)
-        self.sparsity = sparsity
 
     @property
     def _hinge(self) -> float | None:

@@ -27,6 +27,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from p2pselect._settings import setting
+from p2pselect.estimators._options import ClassifierNetworkOptions
 from p2pselect.exceptions import InputError, P2PSelectWarning, brief
 from p2pselect.methods._base import BaselineClassifier
 from p2pselect.methods._blackbox import FullImageModel
@@ -282,29 +284,32 @@ def explaining(network: nn.Module) -> Iterator[None]:
 # -- the method ------------------------------------------------------------------------------
 
 
-class BcosClassifier(BaselineClassifier):
+class BcosClassifier(BaselineClassifier, without=("selector",)):
     """Classifier whose logit is a sum of contributions of the pixels.
+
+    ``classifier`` is any timm network whose first layer is a convolution.  In vision
+    transformers position codes and the class token contribute a part of the logit that belongs
+    to no pixel: ``fit`` warns where the contributions are not the whole logit.
 
     Parameters
     ----------
-    **shared
-        As for :class:`~p2pselect.methods.BaselineClassifier`; ``selector`` has no
-        effect.  ``classifier`` is any timm network whose first layer is a convolution.  In
-        vision transformers position codes and the class token contribute a part of the logit
-        that belongs to no pixel: ``fit`` warns where the contributions are not the whole logit.
+    {parameters}
 
     Examples
     --------
     >>> from p2pselect import datasets, presets
     >>> scenes = datasets.make_digit_scenes(24, image_size=32, random_state=0)
     >>> settings = {**presets.SMALL, "image_size": 32, "max_epochs": 1}
-    >>> clf = BcosClassifier(**BcosClassifier.known(settings))
+    >>> own = presets.settings_for(BcosClassifier, settings)
+    >>> clf = BcosClassifier(**own)
     >>> exp = clf.fit(scenes.images, scenes.target % 2).explain(scenes.images[:2])
     >>> bool(abs(exp.masked_images * 255 - exp.images).max() < 1e-3)  # it saw everything
     True
     """
 
-    _unused = frozenset({"selector", "selector_options", "selector_image_size"})
+    networks: ClassifierNetworkOptions | None = setting(
+        None, ClassifierNetworkOptions, default=None
+    )
 
     @property
     def _hinge(self) -> None:

@@ -14,7 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from p2pselect._settings import setting
 from p2pselect.estimators._base import SelectiveImageClassifier
+from p2pselect.estimators._options import ClassifierNetworkOptions, FullImageSearchOptions
 from p2pselect.nn._model import RegionScores
 from p2pselect.nn._pooling import region_areas
 from p2pselect.selection import SelectionRule
@@ -39,30 +41,33 @@ class FullImageModel(nn.Module):
         return self.classifier(images)
 
 
-class BlackboxClassifier(SelectiveImageClassifier):
+class BlackboxClassifier(SelectiveImageClassifier, without=("selector",)):
     """Ordinary image classifier that sees everything.
+
+    ``tau`` and ``certainty_threshold`` have no effect on what is shown.
 
     Parameters
     ----------
-    **shared
-        As for :class:`~p2pselect.P2PClassifier`, without those of a selector; ``tau`` and
-        ``certainty_threshold`` have no effect on what is shown.
+    {parameters}
 
     Examples
     --------
     >>> from p2pselect import datasets, presets
     >>> from p2pselect.methods import BlackboxClassifier
     >>> scenes = datasets.make_digit_scenes(24, image_size=32, random_state=0)
-    >>> settings = BlackboxClassifier.known({**presets.SMALL, "image_size": 32})
+    >>> settings = presets.settings_for(BlackboxClassifier, {**presets.SMALL, "image_size": 32})
     >>> clf = BlackboxClassifier(**{**settings, "max_epochs": 1})
     >>> bool(clf.fit(scenes.images, scenes.target % 2).transform(scenes.images).all())
     True
     """
 
+    networks: ClassifierNetworkOptions | None = setting(
+        None, ClassifierNetworkOptions, default=None
+    )
+    search: FullImageSearchOptions | None = setting(None, FullImageSearchOptions, default=None)
+
     def _prediction_parameters(self) -> frozenset[str]:
         return super()._prediction_parameters() | {"tau"}
-
-    _unused = frozenset({"selector", "selector_options", "selector_image_size", "allow_empty"})
 
     def _build_model(self, n_classes: int) -> FullImageModel:
         return FullImageModel(self._build_classifier(n_classes))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from sklearn.frozen import FrozenEstimator
 from torch import Tensor, nn
 
+from p2pselect._settings import setting
 from p2pselect.exceptions import InputError, brief
 from p2pselect.methods._base import BaselineClassifier
 from p2pselect.methods._blackbox import BlackboxClassifier
@@ -67,25 +68,20 @@ class BlackboxGuidedClassifier(BaselineClassifier):
 
     Parameters
     ----------
-    blackbox : BlackboxClassifier, optional
-        Fitted, with the classes and the classifier network of this method.  Without one, or
-        with one that is not fitted (as in clones), the black box is trained as the first part
-        of ``fit``, for ``max_epochs`` epochs of its own.  Inside a ``FrozenEstimator`` of
-        scikit-learn it stays fitted when this estimator is cloned.
-    **shared
-        As for :class:`~p2pselect.methods.BaselineClassifier`.
+    {parameters}
     """
 
-    _parameter_constraints: ClassVar[dict] = {
-        **BaselineClassifier._parameter_constraints,
-        "blackbox": [BlackboxClassifier, FrozenEstimator, None],
-    }
-
-    def __init__(
-        self, *, blackbox: BlackboxClassifier | FrozenEstimator | None = None, **shared: Any
-    ):
-        super().__init__(**shared)
-        self.blackbox = blackbox
+    blackbox: BlackboxClassifier | FrozenEstimator | None = setting(
+        "Fitted, with the classes and the classifier network of this method.  Without "
+        "one, or with one that is not fitted (as in clones), the black box is trained "
+        "as the first part of ``fit``, for ``max_epochs`` epochs of its own.  Inside a "
+        "``FrozenEstimator`` of scikit-learn it stays fitted when this estimator is "
+        "cloned.",
+        BlackboxClassifier,
+        FrozenEstimator,
+        default=None,
+        role="networks",
+    )
 
     def _build_model(self, n_classes: int) -> BlackboxGuidedModel:
         scorer, classifier = self._build_scorer(1), self._build_classifier(n_classes)

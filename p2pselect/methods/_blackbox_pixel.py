@@ -23,6 +23,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from p2pselect._settings import setting
+from p2pselect.estimators._options import ClassifierNetworkOptions
 from p2pselect.methods._base import BaselineClassifier
 from p2pselect.methods._blackbox import FullImageModel
 from p2pselect.nn._masking import apply_mask
@@ -92,28 +94,30 @@ class LatticeObjective:
         return {"cross_entropy": terms}
 
 
-class BlackboxPixelClassifier(BaselineClassifier):
+class BlackboxPixelClassifier(BaselineClassifier, without=("selector", "sparsity")):
     """Ordinary image classifier that sees an evenly spread share of the pixels.
 
     Parameters
     ----------
-    **shared
-        As for :class:`~p2pselect.methods.BaselineClassifier`, without those of a
-        selector and without ``sparsity``.
+    {parameters}
 
     Examples
     --------
     >>> from p2pselect import datasets, presets
     >>> scenes = datasets.make_digit_scenes(24, image_size=32, random_state=0)
     >>> settings = {**presets.SMALL, "image_size": 32, "max_epochs": 1, "regions": "pixel"}
-    >>> clf = BlackboxPixelClassifier(**BlackboxPixelClassifier.known(settings), tau=0.25)
+    >>> own = presets.settings_for(BlackboxPixelClassifier, settings)
+    >>> clf = BlackboxPixelClassifier(**own, tau=0.25)
     >>> masks = clf.fit(scenes.images, scenes.target % 2).transform(scenes.images)
     >>> masks.mean(axis=(1, 2))[:3]
     array([0.25, 0.25, 0.25])
     """
 
+    networks: ClassifierNetworkOptions | None = setting(
+        None, ClassifierNetworkOptions, default=None
+    )
+
     _trains_for_tau = True
-    _unused = frozenset({"selector", "selector_options", "selector_image_size", "sparsity"})
 
     def _build_model(self, n_classes: int) -> FullImageModel:
         return FullImageModel(self._build_classifier(n_classes))

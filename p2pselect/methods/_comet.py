@@ -29,13 +29,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor
 
+from p2pselect._settings import setting
 from p2pselect.methods._blackbox_guided import BlackboxGuidedClassifier, copy_blackbox
 from p2pselect.nn._masking import apply_mask
 from p2pselect.nn._model import RegionScores
@@ -87,64 +87,60 @@ def inverse_objective(step: Step) -> LossTerms:
 class COMETClassifier(BlackboxGuidedClassifier):
     r"""Continuous masks that leave nothing of use to a black box.
 
+    ``sparsity="penalty"`` is the same as ``"hinge"`` here.
+
     Parameters
     ----------
-    mask : {"soft", "hard"}, default="soft"
-        What the classifier sees at prediction: the image under the continuous mask that it
-        was trained on, which removes nothing for good, or under the binary mask of area tau.
-    inverted : bool, default=False
-        Show the classifier 1 - m (COMET-1).
-    inversion : {"joint", "after"}, default="joint"
-        When COMET-1 inverts the mask: from the start, or once the selector has learned, which
-        takes ``max_epochs`` more for the classifier.
-    margin_weight, margin : float, default=4 and 2
-        k and g.
-    area_weight : float, default=100
-        :math:`\lambda`, on the mean mask beyond tau.
-    **shared
-        As for :class:`~p2pselect.methods.BlackboxGuidedClassifier`;
-        ``sparsity="penalty"`` is the same as ``"hinge"`` here.
+    {parameters}
 
     Examples
     --------
     >>> from p2pselect import datasets, presets
     >>> scenes = datasets.make_digit_scenes(24, image_size=32, random_state=0)
     >>> settings = {**presets.SMALL, "image_size": 32, "max_epochs": 1}
-    >>> clf = COMETClassifier(**COMETClassifier.known(settings))
+    >>> own = presets.settings_for(COMETClassifier, settings)
+    >>> clf = COMETClassifier(**own)
     >>> exp = clf.fit(scenes.images, scenes.target % 2).explain(scenes.images[:2])
     >>> exp.soft_region_masks.shape == exp.region_masks.shape
     True
     """
 
-    _parameter_constraints: ClassVar[dict] = {
-        **BlackboxGuidedClassifier._parameter_constraints,
-        "mask": [StrOptions({"soft", "hard"})],
-        "inverted": ["boolean"],
-        "inversion": [StrOptions({"joint", "after"})],
-        "margin_weight": [Interval(Real, 0, None, closed="left")],
-        "margin": [Real],
-        "area_weight": [Interval(Real, 0, None, closed="left")],
-    }
-    _trains_for_tau = True
+    mask: str = setting(
+        "What the classifier sees at prediction: the image under the continuous mask "
+        "that it was trained on, which removes nothing for good, or under the binary "
+        "mask of area tau.",
+        StrOptions({"soft", "hard"}),
+        default="soft",
+        role="prediction",
+    )
+    inverted: bool = setting(
+        "Show the classifier 1 - m (COMET-1).",
+        "boolean",
+        default=False,
+    )
+    inversion: str = setting(
+        "When COMET-1 inverts the mask: from the start, or once the selector has "
+        "learned, which takes ``max_epochs`` more for the classifier.",
+        StrOptions({"joint", "after"}),
+        default="joint",
+    )
+    margin_weight: float = setting(
+        "k, the weight of the margin.",
+        Interval(Real, 0, None, closed="left"),
+        default=4.0,
+    )
+    margin: float = setting(
+        "g, the margin.",
+        Real,
+        default=2.0,
+    )
+    area_weight: float = setting(
+        r":math:`\lambda`, on the mean mask beyond tau.",
+        Interval(Real, 0, None, closed="left"),
+        default=100.0,
+    )
 
-    def __init__(
-        self,
-        *,
-        mask: str = "soft",
-        inverted: bool = False,
-        inversion: str = "joint",
-        margin_weight: float = 4.0,
-        margin: float = 2.0,
-        area_weight: float = 100.0,
-        **shared: Any,
-    ):
-        super().__init__(**shared)
-        self.mask = mask
-        self.inverted = inverted
-        self.inversion = inversion
-        self.margin_weight = margin_weight
-        self.margin = margin
-        self.area_weight = area_weight
+    _trains_for_tau = True
 
     def _prediction_parameters(self) -> frozenset[str]:
         return super()._prediction_parameters() | {"mask"}
@@ -172,8 +168,7 @@ class COMET1Classifier(COMETClassifier):
 
     Parameters
     ----------
-    **shared
-        As for :class:`COMETClassifier`, with ``inverted=True`` as the default.
+    {parameters}
 
     Notes
     -----
@@ -205,5 +200,6 @@ class COMET1Classifier(COMETClassifier):
     True
     """
 
-    def __init__(self, *, inverted: bool = True, **shared: Any):
-        super().__init__(inverted=inverted, **shared)
+    inverted: bool = setting(
+        default=True,
+    )

@@ -31,12 +31,14 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
+from p2pselect._settings import setting
+from p2pselect.estimators._options import ClassifierNetworkOptions
 from p2pselect.exceptions import P2PSelectWarning
 from p2pselect.methods._base import area_penalty
 from p2pselect.methods._blackbox_guided import (
@@ -258,66 +260,58 @@ class AmortizedDiETObjective:
 # -- the methods -----------------------------------------------------------------------------
 
 
-class DiETClassifier(BlackboxGuidedClassifier):
+class DiETClassifier(BlackboxGuidedClassifier, without=("augment", "selector")):
     """Optimizes a mask for every image; its classifier agrees with a black box.
 
     Parameters
     ----------
-    n_stages : int, default=5
-        K.  The ``max_epochs`` epochs are divided among the stages, at least one for each.
-    cell_size : int, default=8
-        Side in pixels of a cell of the masks, which are enlarged bilinearly.
-    mask_step : float, default=0.05
-        How far the penalty on the area alone moves a cell per step.
-    max_steps : int, default=60
-        Most steps that a mask gets, per stage and at prediction.
-    convergence : {"mask", "loss"}, default="mask"
-        What has to stand still for a mask to be finished.
-    area_weight : float, default=1
-        Factor on w.
-    **shared
-        As for :class:`~p2pselect.methods.BlackboxGuidedClassifier`, without those of a
-        selector and without ``augment``.
+    {parameters}
 
     Examples
     --------
     >>> from p2pselect import datasets, presets
     >>> scenes = datasets.make_digit_scenes(24, image_size=32, random_state=0)
     >>> settings = {**presets.SMALL, "image_size": 32, "max_epochs": 1}
-    >>> clf = DiETClassifier(**DiETClassifier.known(settings), n_stages=1, max_steps=3)
+    >>> own = presets.settings_for(DiETClassifier, settings)
+    >>> clf = DiETClassifier(**own, n_stages=1, max_steps=3)
     >>> clf.fit(scenes.images, scenes.target % 2).predict(scenes.images).shape
     (24,)
     """
 
-    _parameter_constraints: ClassVar[dict] = {
-        **BlackboxGuidedClassifier._parameter_constraints,
-        "n_stages": [Interval(Integral, 1, None, closed="left")],
-        "cell_size": [Interval(Integral, 1, None, closed="left")],
-        "mask_step": [Interval(Real, 0, None, closed="neither")],
-        "max_steps": [Interval(Integral, 1, None, closed="left")],
-        "convergence": [StrOptions({"mask", "loss"})],
-        "area_weight": [Interval(Real, 0, None, closed="left")],
-    }
-    _unused = frozenset({"selector", "selector_options", "selector_image_size", "augment"})
-
-    def __init__(
-        self,
-        *,
-        n_stages: int = 5,
-        cell_size: int = 8,
-        mask_step: float = 0.05,
-        max_steps: int = 60,
-        convergence: str = "mask",
-        area_weight: float = 1.0,
-        **shared: Any,
-    ):
-        super().__init__(**shared)
-        self.n_stages = n_stages
-        self.cell_size = cell_size
-        self.mask_step = mask_step
-        self.max_steps = max_steps
-        self.convergence = convergence
-        self.area_weight = area_weight
+    networks: ClassifierNetworkOptions | None = setting(
+        None, ClassifierNetworkOptions, default=None
+    )
+    n_stages: int = setting(
+        "K.  The ``max_epochs`` epochs are divided among the stages, at least one for each.",
+        Interval(Integral, 1, None, closed="left"),
+        default=5,
+    )
+    cell_size: int = setting(
+        "Side in pixels of a cell of the masks, which are enlarged bilinearly.",
+        Interval(Integral, 1, None, closed="left"),
+        default=8,
+        role="networks",
+    )
+    mask_step: float = setting(
+        "How far the penalty on the area alone moves a cell per step.",
+        Interval(Real, 0, None, closed="neither"),
+        default=0.05,
+    )
+    max_steps: int = setting(
+        "Most steps that a mask gets, per stage and at prediction.",
+        Interval(Integral, 1, None, closed="left"),
+        default=60,
+    )
+    convergence: str = setting(
+        "What has to stand still for a mask to be finished.",
+        StrOptions({"mask", "loss"}),
+        default="mask",
+    )
+    area_weight: float = setting(
+        "Factor on w.",
+        Interval(Real, 0, None, closed="left"),
+        default=1.0,
+    )
 
     def _build_model(self, n_classes: int) -> BlackboxGuidedModel:
         classifier = self._build_classifier(n_classes)
@@ -382,29 +376,24 @@ class AmortizedDiETClassifier(BlackboxGuidedClassifier):
 
     Parameters
     ----------
-    area_weight : float, default=1
-        Factor on w.
-    **shared
-        As for :class:`~p2pselect.methods.BlackboxGuidedClassifier`.
+    {parameters}
 
     Examples
     --------
     >>> from p2pselect import datasets, presets
     >>> scenes = datasets.make_digit_scenes(24, image_size=32, random_state=0)
     >>> settings = {**presets.SMALL, "image_size": 32, "max_epochs": 1}
-    >>> clf = AmortizedDiETClassifier(**AmortizedDiETClassifier.known(settings))
+    >>> own = presets.settings_for(AmortizedDiETClassifier, settings)
+    >>> clf = AmortizedDiETClassifier(**own)
     >>> clf.fit(scenes.images, scenes.target % 2).predict(scenes.images).shape
     (24,)
     """
 
-    _parameter_constraints: ClassVar[dict] = {
-        **BlackboxGuidedClassifier._parameter_constraints,
-        "area_weight": [Interval(Real, 0, None, closed="left")],
-    }
-
-    def __init__(self, *, area_weight: float = 1.0, **shared: Any):
-        super().__init__(**shared)
-        self.area_weight = area_weight
+    area_weight: float = setting(
+        "Factor on w.",
+        Interval(Real, 0, None, closed="left"),
+        default=1.0,
+    )
 
     def _phases(self) -> Sequence[Phase]:
         objective = AmortizedDiETObjective(self.area_weight, self._hinge)

@@ -25,7 +25,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -33,6 +32,7 @@ import torch.nn.functional as F
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
+from p2pselect._settings import setting
 from p2pselect.methods._base import BaselineClassifier, area_penalty
 from p2pselect.nn._model import RegionScores, SelectiveModel
 from p2pselect.training._loss_terms import expected_kept_fraction
@@ -87,62 +87,59 @@ class InfoMaskObjective:
 class InfoMaskClassifier(BaselineClassifier):
     """Semi-hard masks through a variational bottleneck.
 
+    The method penalizes information, not area; ``sparsity="hinge"`` adds a penalty on the mean
+    mask beyond tau.
+
     Parameters
     ----------
-    mask : {"soft", "hard"}, default="soft"
-        What the classifier sees at prediction: the image under the semi-hard mask, or under
-        the binary one of area tau.
-    noise : bool, default=True
-        Draw z at prediction, as in training; otherwise z is the mean.  Only the semi-hard mask
-        depends on this: the ranking and the binary masks are those of the mean.
-    beta : float, default=0.5
-        Weight of the divergence from the prior.
-    kl_reduction : {"sum", "mean"}, default="sum"
-        How the divergences of the regions of an image are combined.
-    threshold : float in [0, 1), default=0.2
-        t, which is subtracted from the sigmoid before negative values are cut to 0.
-    **shared
-        As for :class:`~p2pselect.methods.BaselineClassifier`, with ``sparsity="penalty"`` as
-        the default.  The method penalizes information, not area; ``"hinge"`` adds a penalty on
-        the mean mask beyond tau.
+    {parameters}
 
     Examples
     --------
     >>> from p2pselect import datasets, presets
     >>> scenes = datasets.make_digit_scenes(24, image_size=32, random_state=0)
     >>> settings = {**presets.SMALL, "image_size": 32, "max_epochs": 1}
-    >>> clf = InfoMaskClassifier(**InfoMaskClassifier.known(settings))
+    >>> own = presets.settings_for(InfoMaskClassifier, settings)
+    >>> clf = InfoMaskClassifier(**own)
     >>> exp = clf.fit(scenes.images, scenes.target % 2).explain(scenes.images[:2])
     >>> float(exp.soft_region_masks.max()) <= 0.8
     True
     """
 
-    _parameter_constraints: ClassVar[dict] = {
-        **BaselineClassifier._parameter_constraints,
-        "mask": [StrOptions({"soft", "hard"})],
-        "noise": ["boolean"],
-        "beta": [Interval(Real, 0, None, closed="left")],
-        "kl_reduction": [StrOptions({"sum", "mean"})],
-        "threshold": [Interval(Real, 0, 1, closed="left")],
-    }
-
-    def __init__(
-        self,
-        *,
-        mask: str = "soft",
-        noise: bool = True,
-        beta: float = 0.5,
-        kl_reduction: str = "sum",
-        threshold: float = 0.2,
-        sparsity: str = "penalty",
-        **shared: Any,
-    ):
-        super().__init__(sparsity=sparsity, **shared)
-        self.mask = mask
-        self.noise = noise
-        self.beta = beta
-        self.kl_reduction = kl_reduction
-        self.threshold = threshold
+    mask: str = setting(
+        "What the classifier sees at prediction: the image under the semi-hard mask, or "
+        "under the binary one of area tau.",
+        StrOptions({"soft", "hard"}),
+        default="soft",
+        role="prediction",
+    )
+    noise: bool = setting(
+        "Draw z at prediction, as in training; otherwise z is the mean.  Only the "
+        "semi-hard mask depends on this: the ranking and the binary masks are those of "
+        "the mean.",
+        "boolean",
+        default=True,
+        role="prediction",
+    )
+    beta: float = setting(
+        "Weight of the divergence from the prior.",
+        Interval(Real, 0, None, closed="left"),
+        default=0.5,
+    )
+    kl_reduction: str = setting(
+        "How the divergences of the regions of an image are combined.",
+        StrOptions({"sum", "mean"}),
+        default="sum",
+    )
+    threshold: float = setting(
+        "t, which is subtracted from the sigmoid before negative values are cut to 0.",
+        Interval(Real, 0, 1, closed="left"),
+        default=0.2,
+    )
+    sparsity: str = setting(
+        default="penalty",
+        role="networks",
+    )
 
     def _build_model(self, n_classes: int) -> nn.Module:
         return SelectiveModel(self._build_scorer(2), self._build_classifier(n_classes))

@@ -18,13 +18,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from sklearn.utils._param_validation import Interval
 from torch import nn
 
+from p2pselect._settings import setting
 from p2pselect.methods._base import BaselineClassifier, area_penalty
 from p2pselect.methods._gradient_estimators import reinforce, sample_bernoulli
 from p2pselect.nn._model import SelectiveModel
@@ -71,43 +72,35 @@ class INVASEClassifier(BaselineClassifier):
 
     Parameters
     ----------
-    regions : str, callable or SuperpixelTransformer, default="grid"
-        What is kept or removed together.  The variance of the gradient grows with the number
-        of regions.
-    area_weight : float, default=0.1
-        Lambda, the weight of the mean selection probability.
-    use_baseline : bool, default=True
-        Compare the critic's loss with that of a network that sees everything.
-    **shared
-        As for :class:`~p2pselect.methods.BaselineClassifier`.
+    {parameters}
 
     Examples
     --------
     >>> from p2pselect import datasets, presets
     >>> scenes = datasets.make_digit_scenes(24, image_size=32, random_state=0)
     >>> settings = {**presets.SMALL, "image_size": 32, "max_epochs": 1}
-    >>> clf = INVASEClassifier(**INVASEClassifier.known(settings))
+    >>> own = presets.settings_for(INVASEClassifier, settings)
+    >>> clf = INVASEClassifier(**own)
     >>> clf.fit(scenes.images, scenes.target % 2).predict(scenes.images).shape
     (24,)
     """
 
-    _parameter_constraints: ClassVar[dict] = {
-        **BaselineClassifier._parameter_constraints,
-        "area_weight": [Interval(Real, 0, None, closed="left")],
-        "use_baseline": ["boolean"],
-    }
-
-    def __init__(
-        self,
-        *,
-        regions: Any = "grid",
-        area_weight: float = 0.1,
-        use_baseline: bool = True,
-        **shared: Any,
-    ):
-        super().__init__(regions=regions, **shared)
-        self.area_weight = area_weight
-        self.use_baseline = use_baseline
+    regions: Any = setting(
+        "What is kept or removed together.  The variance of the gradient grows with the "
+        "number of regions.",
+        default="grid",
+    )
+    area_weight: float = setting(
+        "Lambda, the weight of the mean selection probability.",
+        Interval(Real, 0, None, closed="left"),
+        default=0.1,
+    )
+    use_baseline: bool = setting(
+        "Compare the critic's loss with that of a network that sees everything.",
+        "boolean",
+        default=True,
+        role="networks",
+    )
 
     def _build_model(self, n_classes: int) -> nn.Module:
         scorer, critic = self._build_scorer(1), self._build_classifier(n_classes)

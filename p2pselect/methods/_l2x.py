@@ -16,13 +16,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from sklearn.utils._param_validation import Interval
 from torch import Tensor
 
+from p2pselect._settings import setting
 from p2pselect.methods._base import BaselineClassifier
 from p2pselect.training._phases import LossTerms, Phase, Step
 
@@ -59,36 +60,35 @@ class L2XObjective:
 class L2XClassifier(BaselineClassifier):
     """Samples a fixed number of regions by Gumbel-softmax and learns with the classifier.
 
+    ``sparsity="hinge"`` and ``"penalty"`` are the same here, because k fixes the area.
+
     Parameters
     ----------
-    regions : str, callable or SuperpixelTransformer, default="grid"
-        What is kept or removed together.  Memory grows with tau times the square of the
-        number of regions: use pixels only for images of at most 32 x 32.
-    temperature : float, default=0.1
-        Temperature of the Gumbel-softmax samples.
-    **shared
-        As for :class:`~p2pselect.methods.BaselineClassifier`; ``sparsity="hinge"``
-        and ``"penalty"`` are the same here, because k fixes the area.
+    {parameters}
 
     Examples
     --------
     >>> from p2pselect import datasets, presets
     >>> scenes = datasets.make_digit_scenes(24, image_size=32, random_state=0)
     >>> settings = {**presets.SMALL, "image_size": 32, "max_epochs": 1}
-    >>> clf = L2XClassifier(**L2XClassifier.known(settings))
+    >>> own = presets.settings_for(L2XClassifier, settings)
+    >>> clf = L2XClassifier(**own)
     >>> clf.fit(scenes.images, scenes.target % 2).predict(scenes.images).shape
     (24,)
     """
 
-    _parameter_constraints: ClassVar[dict] = {
-        **BaselineClassifier._parameter_constraints,
-        "temperature": [Interval(Real, 0, None, closed="neither")],
-    }
-    _trains_for_tau = True
+    regions: Any = setting(
+        "What is kept or removed together.  Memory grows with tau times the square of "
+        "the number of regions: use pixels only for images of at most 32 x 32.",
+        default="grid",
+    )
+    temperature: float = setting(
+        "Temperature of the Gumbel-softmax samples.",
+        Interval(Real, 0, None, closed="neither"),
+        default=0.1,
+    )
 
-    def __init__(self, *, regions: Any = "grid", temperature: float = 0.1, **shared: Any):
-        super().__init__(regions=regions, **shared)
-        self.temperature = temperature
+    _trains_for_tau = True
 
     def _phases(self) -> Sequence[Phase]:
         objective = L2XObjective(float(self.tau), self.temperature)

@@ -1,18 +1,127 @@
-"""P2P: from pixels to perception (Vandenhirtz & Vogt, ICML 2025)."""
+"""P2P: from pixels to perception (Vandenhirtz & Vogt, ICML 2025).
+
+The selector gives every region a logit and an embedding, the classifier sees the regions that
+are kept.  Both minimize eq. 5: cross-entropy on the masked image, a hinge on the fraction kept
+beyond tau, and a penalty on the covariance of the regions
+(:mod:`p2pselect.methods._p2p_loss`).
+"""
 
 from __future__ import annotations
 
-import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
 from numbers import Integral, Real
-from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
+from torch import Tensor
 
-from p2pselect.methods._p2p_hooks import P2PHooks
+from p2pselect._settings import Options, setting
+from p2pselect.estimators._base import SelectiveImageClassifier
+from p2pselect.estimators._options import NetworkOptions
+from p2pselect.exceptions import InputError, P2PSelectWarning, brief
+from p2pselect.methods._p2p_loss import P2PObjective, RandomMaskObjective
+from p2pselect.nn._model import SelectiveModel
+from p2pselect.nn._selectors import Selector
+from p2pselect.selection import SelectionRule
+from p2pselect.training._phases import Phase
+
+#: Below this many images, on a CPU, the default networks are a poor choice.
+SMALL_DATA = 5000
 
 
-class P2PClassifier(P2PHooks):
+class P2PNetworkOptions(NetworkOptions):
+    """Details of P2P's selector and classifier: its ``networks``.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Examples
+    --------
+    >>> P2PNetworkOptions(embedding_dim=0)
+    P2PNetworkOptions(embedding_dim=0)
+    """
+
+    embedding_dim: int = setting(
+        "Size of the region embeddings that make up the covariance; 0 for independent regions.",
+        Interval(Integral, 0, None, closed="left"),
+        default=3,
+        role="networks",
+    )
+    tau_input: str = setting(
+        'How tau enters the selector: ``"logit"`` adds ``s * logit(tau)`` to the region '
+        'logits, with a learned slope s > 0; ``"additive"`` is the released code.  Without '
+        "effect where training is for one tau.",
+        StrOptions({"logit", "additive"}),
+        default="logit",
+        role="networks",
+    )
+
+
+class P2PObjectiveOptions(Options):
+    r"""What P2P minimizes: its ``objective``.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Examples
+    --------
+    >>> P2PObjectiveOptions(sparsity_weight=5.0)
+    P2PObjectiveOptions(sparsity_weight=5.0)
+    """
+
+    sparsity_weight: float = setting(
+        r":math:`\lambda_1` of eq. 5, reached half-way through training.",
+        Interval(Real, 0, None, closed="left"),
+        default=10.0,
+    )
+    covariance_weight: float = setting(
+        r":math:`\lambda_2` of eq. 5, on the mean absolute entry of the covariance.",
+        Interval(Real, 0, None, closed="left"),
+        default=0.01,
+    )
+    temperature: float = setting(
+        "Temperature of the relaxed Bernoulli masks at the start of training.",
+        Interval(Real, 0, None, closed="neither"),
+        default=1.0,
+    )
+    final_temperature: float = setting(
+        "Their temperature from half-way through training on.",
+        Interval(Real, 0, None, closed="neither"),
+        default=0.5,
+    )
+    n_samples_mc: int = setting(
+        "Sampled masks per image and step.",
+        Interval(Integral, 1, None, closed="left"),
+        default=1,
+    )
+    straight_through: bool = setting(
+        "Train on binary masks with the gradient of the relaxed ones.",
+        "boolean",
+        default=False,
+    )
+    tau_training: str = setting(
+        'The tau of the sparsity term.  ``"same"`` is ``tau``: drawn from U[``tau_min``, 1] '
+        'for every image and step where ``tau`` is ``"dynamic"``, and constant where it is a '
+        'number.  ``"uniform"`` draws it in any case, so that ``tau`` matters at prediction '
+        "only and one training serves every tau.",
+        StrOptions({"same", "uniform"}),
+        default="same",
+    )
+    warmup_epochs: int = setting(
+        "Epochs at the start, counted in ``max_epochs``, in which the classifier alone learns, "
+        "on random region masks.  Not part of the paper's method; helps networks without "
+        "pretrained weights.",
+        Interval(Integral, 0, None, closed="left"),
+        default=0,
+    )
+
+
+class P2PClassifier(SelectiveImageClassifier):
     r"""Image classifier that predicts from a few perceptual regions and nothing else.
 
     A selector scores the regions (superpixels) of an image, a classifier sees the kept
@@ -22,135 +131,7 @@ class P2PClassifier(P2PHooks):
 
     Parameters
     ----------
-    selector : str or callable, default="lraspp_mobilenet_v3_large"
-        The paper's network, the name of a timm backbone that gets an LR-ASPP head, or a
-        factory ``n_maps -> Module``.
-    classifier : str or callable, default="vit_tiny_patch16_224"
-        Name of a timm model, or a factory ``n_classes -> Module``.
-    regions : str, callable or SuperpixelTransformer, default="slic"
-        What proposes regions.  A name or callable is the ``engine`` of a
-        :class:`~p2pselect.SuperpixelTransformer` with its defaults (about 100 regions).
-    image_size : int, default=224
-        Side in pixels of the square grid that images are resized to, at most 16384.
-    pretrained : {"auto", True, False}, path or dict, default="auto"
-        ``"auto"`` uses pretrained weights where they are in the cache or can be
-        downloaded and otherwise warns; ``True`` raises instead; a path is a file of tensors,
-        bare or wrapped (:func:`p2pselect.nn._weights.read_state_dict`), in which all but the
-        head must fit.  A dict tells ``"selector"`` and ``"classifier"`` apart.
-    selector_options : dict, optional
-        For :func:`p2pselect.nn._selectors.build_pixel_scorer`: ``strides``,
-        ``head_channels``, ``weights``.
-    classifier_options : dict, optional
-        More arguments for ``timm.create_model``.
-    selector_image_size : int, optional
-        Side in pixels of the copy that the selector sees; ``image_size`` by default.  Its
-        maps are coarse anyway: half the side makes its passes about four times cheaper.
-    frozen_share : float in [0, 1) or dict, default=0
-        Share of each network's layers, from the image on, that keep their (pretrained)
-        weights; a dict tells ``"selector"`` and ``"classifier"`` apart.
-    tau : "dynamic" or float in (0, 1], default="dynamic"
-        Largest fraction of pixels kept: found per image (eq. 4), or fixed.  A model that was
-        fitted with ``"dynamic"`` answers every tau.  One that was fitted with a number was
-        trained for that number alone, as in the paper: its selector is not told tau, so
-        another tau needs another fit, `tau_training` = ``"uniform"``, or `selection` =
-        ``"budget"``.
-    tau_training : {"same", "uniform"}, default="same"
-        What the sparsity term of training is told.  ``"same"`` is `tau`: drawn from
-        U[`tau_min`, 1] for every image and step where `tau` is ``"dynamic"``, and constant
-        where it is a number.  ``"uniform"`` draws it in any case, so that `tau` matters at
-        prediction only and one training serves every tau.
-    certainty_threshold : float in (0, 1], default=0.99
-        delta of eq. 4: the search for tau stops when the largest class probability
-        reaches it.  Used at prediction only.
-    tau_min : float in (0, 1), default=0.05
-        Start of the search and lower end of the tau drawn in training.
-    tau_step : float in [0.001, 1), default=0.05
-        Step of the search; tau = 1 is always tried last.
-    selection : {"threshold", "budget"}, default="threshold"
-        ``"threshold"`` keeps regions of probability > .5 (the paper; the kept area is not
-        bounded by tau), ``"budget"`` the most probable ones while their area stays within
-        tau (the constraint of eq. 2).
-    allow_empty : bool, default=False
-        Allow masks without any region, as the released code does.  By default the most
-        probable region is always kept, even where it alone is larger than the budget: a
-        classifier can be certain about a black image.
-    tau_input : {"logit", "additive"}, default="logit"
-        How tau enters the selector: as ``s * logit(tau)`` added to the region logits, with
-        a learned slope s > 0, or as released.  Without effect where training is for one
-        tau.
-    embedding_dim : int, default=3
-        Size of the region embeddings that make up the covariance; 0 for independent
-        regions.
-    sparsity_weight : float, default=10
-        :math:`\lambda_1` of eq. 5, reached half-way through training.
-    covariance_weight : float, default=0.01
-        :math:`\lambda_2` of eq. 5, on the mean absolute entry of the covariance.
-    temperature, final_temperature : float, default=1.0 and 0.5
-        Of the relaxed Bernoulli masks; annealed over the first half of training.
-    n_samples_mc : int, default=1
-        Sampled masks per image and step.
-    straight_through : bool, default=False
-        Train on binary masks with the gradient of the relaxed ones.
-    max_epochs : int, default=20
-        Epochs of training, ``warmup_epochs`` included.
-    warmup_epochs : int, default=0
-        Epochs at the start in which the classifier alone learns, on random region masks.
-        Not part of the paper's method; helps networks without pretrained weights.
-    lr : float, default=1e-4
-        Learning rate, the highest one where there is a schedule.
-    optimizer : {"adam", "adamw", "sgd"} or callable, default="adam"
-    lr_schedule : {"constant", "onecycle", "cosine"}, default="constant"
-    weight_decay : float, default=0
-    ema_decay : float in (0, 1), optional
-        Predict with the moving average of the weights; .99 to .9999 are usual.
-    batch_size : int, default=64
-        Images per step of training and per batch of prediction.
-    micro_batch_size : int, optional
-        Images that go through the networks at once in training; gradients are summed up
-        over a step.  Halved, with a warning, when a GPU's memory runs out.
-    augment : str, callable or None, default="flip"
-        Random views of the training images; the regions follow the image.  ``"flip"``
-        mirrors, ``"shift"`` moves by up to a tenth of the side, ``"shift+tint"`` changes
-        colours too, ``"affine"`` and ``"affine+tint"`` move, turn, scale and shear a little,
-        ``"paper"`` is resized crop, flip and colour jitter, ``"paper-crop"`` the same with 7/8
-        of the side.  A callable maps ``(images, regions, rng)`` to new images and regions
-        of the same shapes: images (b, h, w, 3), uint8 or float in [0, 1]; regions (b, h, w),
-        integers from 0; and a numpy ``Generator``.
-    validation_fraction : float in (0, 1), optional
-        Share of every class held out.  The terms of the loss of these images go into
-        ``history_``, with all schedules at their end, so that epochs can be compared;
-        ``valid_loss`` is infinite in phases that only prepare for the last one.
-    class_weight : dict or "balanced", optional
-        Weights of the classes in the loss.
-    callbacks : list of skorch callbacks, optional
-        For example ``skorch.callbacks.EarlyStopping(monitor="valid_loss")``, together with
-        ``validation_fraction``.  Callbacks that compare epochs hear of those of the last
-        phase only: all before it prepare for it.
-    checkpoint_dir : str or path-like, optional
-        Folder for the state of training after every epoch.  Run the same line again after
-        it was stopped, and it goes on to the same end.  A training with other settings or
-        data has a file of its own there; `callbacks` start anew.
-    channels : {"last", "first"}, default="last"
-        Where array-like images have their channel axis.
-    image_shape : tuple of int, optional
-        (h, w, c) of images that are given as flat rows (n, h * w * c).
-    warm_start : bool, default=False
-        Let ``fit`` continue from where the last one ended.
-    device : str or torch.device, default="auto"
-        ``"auto"`` takes a GPU where there is one.
-    precision : {"32", "bf16-mixed"}, default="32"
-        ``"bf16-mixed"`` runs the networks in bfloat16 where torch's autocast does.
-    compile : bool, default=False
-        Compile the networks (:func:`torch.compile`), with a warning where that fails.
-    num_workers : int, default=0
-        Processes that read and augment training images.
-    n_jobs : int, optional
-        Threads that propose regions.
-    random_state : int, RandomState instance or None, default=None
-        A number makes training on a CPU exactly reproducible and leaves all global
-        generators untouched; None draws a seed from numpy's.
-    verbose : int, default=0
-        Show a progress bar.
+    {parameters}
 
     Attributes
     ----------
@@ -193,126 +174,106 @@ class P2PClassifier(P2PHooks):
     (2, 32, 32)
     """
 
-    _parameter_constraints: ClassVar[dict] = {
-        **P2PHooks._parameter_constraints,
-        "selection": [StrOptions({"threshold", "budget"})],
-        "tau_input": [StrOptions({"logit", "additive"})],
-        "tau_training": [StrOptions({"same", "uniform"})],
-        "embedding_dim": [Interval(Integral, 0, None, closed="left")],
-        "sparsity_weight": [Interval(Real, 0, None, closed="left")],
-        "covariance_weight": [Interval(Real, 0, None, closed="left")],
-        "temperature": [Interval(Real, 0, None, closed="neither")],
-        "final_temperature": [Interval(Real, 0, None, closed="neither")],
-        "n_samples_mc": [Interval(Integral, 1, None, closed="left")],
-        "straight_through": ["boolean"],
-        "warmup_epochs": [Interval(Integral, 0, None, closed="left")],
-    }
+    tau: float | str = setting(
+        'Largest fraction of pixels kept: found per image (``"dynamic"``, eq. 4), or fixed. '
+        'A model that was fitted with ``"dynamic"`` answers every tau.  One that was fitted '
+        "with a number was trained for that number alone, as in the paper: its selector is "
+        "not told tau, so another tau needs another fit, "
+        '``objective__tau_training="uniform"``, or ``selection="budget"``.',
+        default="dynamic",
+    )
+    selection: str = setting(
+        '``"threshold"`` keeps regions of probability > .5 (the paper; the kept area is not '
+        'bounded by tau), ``"budget"`` the most probable ones while their area stays within '
+        "tau (the constraint of eq. 2).",
+        StrOptions({"threshold", "budget"}),
+        default="threshold",
+        role="prediction",
+    )
+    networks: P2PNetworkOptions | None = setting(None, P2PNetworkOptions, default=None)
+    objective: P2PObjectiveOptions | None = setting(
+        "What is minimized.", P2PObjectiveOptions, default=None
+    )
 
-    def __init__(
-        self,
-        *,
-        selector: Any = "lraspp_mobilenet_v3_large",
-        classifier: Any = "vit_tiny_patch16_224",
-        regions: Any = "slic",
-        image_size: int = 224,
-        pretrained: Any = "auto",
-        selector_options: dict[str, Any] | None = None,
-        classifier_options: dict[str, Any] | None = None,
-        selector_image_size: int | None = None,
-        frozen_share: float | dict[str, float] = 0.0,
-        tau: float | str = "dynamic",
-        tau_training: str = "same",
-        certainty_threshold: float = 0.99,
-        tau_min: float = 0.05,
-        tau_step: float = 0.05,
-        selection: str = "threshold",
-        allow_empty: bool = False,
-        tau_input: str = "logit",
-        embedding_dim: int = 3,
-        sparsity_weight: float = 10.0,
-        covariance_weight: float = 0.01,
-        temperature: float = 1.0,
-        final_temperature: float = 0.5,
-        n_samples_mc: int = 1,
-        straight_through: bool = False,
-        max_epochs: int = 20,
-        warmup_epochs: int = 0,
-        lr: float = 1e-4,
-        optimizer: Any = "adam",
-        lr_schedule: str = "constant",
-        weight_decay: float = 0.0,
-        ema_decay: float | None = None,
-        batch_size: int = 64,
-        micro_batch_size: int | None = None,
-        augment: Any = "flip",
-        validation_fraction: float | None = None,
-        class_weight: dict | str | None = None,
-        callbacks: list | None = None,
-        checkpoint_dir: str | os.PathLike[str] | None = None,
-        channels: str = "last",
-        image_shape: tuple[int, ...] | None = None,
-        warm_start: bool = False,
-        device: str | torch.device = "auto",
-        precision: str = "32",
-        compile: bool = False,
-        num_workers: int = 0,
-        n_jobs: int | None = None,
-        random_state: Any = None,
-        verbose: int = 0,
-    ):
-        super().__init__(
-            selector=selector,
-            classifier=classifier,
-            regions=regions,
-            image_size=image_size,
-            pretrained=pretrained,
-            selector_options=selector_options,
-            classifier_options=classifier_options,
-            selector_image_size=selector_image_size,
-            frozen_share=frozen_share,
-            tau=tau,
-            certainty_threshold=certainty_threshold,
+    #: The only tau that training was for; None where it was for all of them.
+    trained_tau_ = None
+
+    @property
+    def _objective_options(self) -> P2PObjectiveOptions:
+        return self._group("objective")
+
+    def _build_model(self, n_classes: int) -> SelectiveModel:
+        options = self._group("networks")
+        told = options.tau_input if self.trained_tau_ is None else None
+        dim = options.embedding_dim
+        scorer = Selector(self._build_scorer(1 + dim), dim, told)
+        return SelectiveModel(scorer, self._build_classifier(n_classes))
+
+    def _phases(self) -> Sequence[Phase]:
+        options, tau_min = self._objective_options, self._search_options.tau_min
+        warmup = min(options.warmup_epochs, self.max_epochs)
+        objective = P2PObjective(
+            sparsity_weight=options.sparsity_weight,
+            covariance_weight=options.covariance_weight,
             tau_min=tau_min,
-            tau_step=tau_step,
-            allow_empty=allow_empty,
-            max_epochs=max_epochs,
-            lr=lr,
-            optimizer=optimizer,
-            lr_schedule=lr_schedule,
-            weight_decay=weight_decay,
-            ema_decay=ema_decay,
-            batch_size=batch_size,
-            micro_batch_size=micro_batch_size,
-            augment=augment,
-            validation_fraction=validation_fraction,
-            class_weight=class_weight,
-            callbacks=callbacks,
-            checkpoint_dir=checkpoint_dir,
-            channels=channels,
-            image_shape=image_shape,
-            warm_start=warm_start,
-            device=device,
-            precision=precision,
-            compile=compile,
-            num_workers=num_workers,
-            n_jobs=n_jobs,
-            random_state=random_state,
-            verbose=verbose,
+            tau=self.trained_tau_,
+            temperature=options.temperature,
+            final_temperature=options.final_temperature,
+            n_samples_mc=options.n_samples_mc,
+            straight_through=options.straight_through,
         )
-        self.selection = selection
-        self.tau_training = tau_training
-        self.tau_input = tau_input
-        self.embedding_dim = embedding_dim
-        self.sparsity_weight = sparsity_weight
-        self.covariance_weight = covariance_weight
-        self.temperature = temperature
-        self.final_temperature = final_temperature
-        self.n_samples_mc = n_samples_mc
-        self.straight_through = straight_through
-        self.warmup_epochs = warmup_epochs
+        return [
+            Phase("warmup", warmup, RandomMaskObjective(tau_min), ("classifier",)),
+            Phase("joint", self.max_epochs - warmup, objective, ("selector", "classifier")),
+        ]
 
-    def export_onnx(self, path: str | os.PathLike[str]) -> None:
-        """Write both networks as ONNX; see :func:`p2pselect.onnx_export.export_onnx`."""
-        from p2pselect.onnx_export import export_onnx
+    @property
+    def _tau_to_train(self) -> float | None:
+        every = self.tau == "dynamic" or self._objective_options.tau_training == "uniform"
+        return None if every else float(self.tau)
 
-        export_onnx(self, path)
+    def _check_continues(self) -> None:
+        if self._tau_to_train != self.trained_tau_:
+            raise InputError(
+                f"training can only go on for {_tau_name(self.trained_tau_)}, as it began, got "
+                f"tau={brief(self.tau)} and objective__tau_training="
+                f"{brief(self._objective_options.tau_training)}; fit a new model"
+            )
+
+    def _prepare(self, n_images: int, again: bool) -> None:
+        self.trained_tau_ = self._tau_to_train
+        super()._prepare(n_images, again)
+        untouched = self.classifier == "vit_tiny_patch16_224" and self.image_size >= 224
+        if self.device_.type == "cpu" and untouched and n_images < SMALL_DATA:
+            warnings.warn(
+                f"{n_images} images on a CPU: P2PClassifier(**p2pselect.presets.SMALL) "
+                "trains far faster than the default networks and is likely more accurate",
+                P2PSelectWarning,
+                stacklevel=3,
+            )
+
+    def _prediction_parameters(self) -> frozenset[str]:
+        own = super()._prediction_parameters()
+        return own | {"tau"} if self._objective_options.tau_training == "uniform" else own
+
+    def _check_tau(self, tau: float | str) -> None:
+        if self.trained_tau_ in (None, tau) or self.selection == "budget":
+            return
+        raise InputError(
+            f"tau={tau!r} of a P2PClassifier that was trained for tau={self.trained_tau_:g} "
+            "alone: its selector is not told tau.  Fit with tau='dynamic' or "
+            "objective__tau_training='uniform' to ask one model for several tau, or set "
+            "selection='budget', which cuts the ranking of the regions at any tau"
+        )
+
+    def _tau_offsets(self, tau_grid: np.ndarray) -> Tensor:
+        grid = torch.tensor(tau_grid, dtype=torch.float32, device=self.device_)
+        return self.module_.selector.tau_offset(grid)[:, 0]
+
+    def _selection_rule(self) -> SelectionRule:
+        cut = "budget" if self.selection == "budget" else "probability"
+        return replace(super()._selection_rule(), cut=cut, tau_offsets=self._tau_offsets)
+
+
+def _tau_name(trained_tau: float | None) -> str:
+    return "every tau" if trained_tau is None else f"tau={trained_tau:g} alone"

@@ -24,13 +24,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
+from p2pselect._settings import setting
 from p2pselect.methods._blackbox_guided import (
     BlackboxGuidedClassifier,
     BlackboxGuidedModel,
@@ -175,64 +175,61 @@ class RBAEMObjective:
 class RBAEMClassifier(BlackboxGuidedClassifier):
     r"""One radial basis function per image, judged by a black box.
 
+    The classifier learns for ``max_epochs`` epochs, and then the selector for as many.
+
     Parameters
     ----------
-    mask : {"hard", "soft"}, default="hard"
-        What the classifier sees at prediction: the disc of area tau, or the image under p
-        itself, as in the released code.
-    center : {"linear", "softargmax"}, default="linear"
-        How the selector finds the center: by one linear layer on its maps, or as the mean
-        position under the softmax of a map.
-    sigma_range : pair of float, default=(0.36, 0.45)
-        Range of sigma of the random functions, in shares of the image's side: 80 to 100 pixels
-        of 224.  The authors use (0.16, 0.34) for CIFAR-10.
-    area_weight, area_power : float, default=1 and 0.5
-        :math:`\lambda_1` and :math:`\kappa`.  The authors use .2 and .3 for CIFAR-10.
-    smoothness_weight : float, default=1e-4
-        :math:`\lambda_2`.  The authors use 1e-3 for CIFAR-10.
-    **shared
-        As for :class:`~p2pselect.methods.BlackboxGuidedClassifier`.  The classifier
-        learns for ``max_epochs`` epochs, and then the selector for as many.
+    {parameters}
 
     Examples
     --------
     >>> from p2pselect import datasets, presets
     >>> scenes = datasets.make_digit_scenes(24, image_size=32, random_state=0)
     >>> settings = {**presets.SMALL, "image_size": 32, "max_epochs": 1}
-    >>> clf = RBAEMClassifier(**RBAEMClassifier.known(settings))
+    >>> own = presets.settings_for(RBAEMClassifier, settings)
+    >>> clf = RBAEMClassifier(**own)
     >>> clf.fit(scenes.images, scenes.target % 2).predict(scenes.images).shape
     (24,)
     """
 
-    _parameter_constraints: ClassVar[dict] = {
-        **BlackboxGuidedClassifier._parameter_constraints,
-        "mask": [StrOptions({"soft", "hard"})],
-        "center": [StrOptions({"linear", "softargmax"})],
-        "sigma_range": [tuple, list],
-        "area_weight": [Interval(Real, 0, None, closed="left")],
-        "area_power": [Interval(Real, 0, None, closed="neither")],
-        "smoothness_weight": [Interval(Real, 0, None, closed="left")],
-    }
-    _trains_for_tau = True
+    mask: str = setting(
+        "What the classifier sees at prediction: the disc of area tau, or the image "
+        "under p itself, as in the released code.",
+        StrOptions({"soft", "hard"}),
+        default="hard",
+        role="prediction",
+    )
+    center: str = setting(
+        "How the selector finds the center: by one linear layer on its maps, or as the "
+        "mean position under the softmax of a map.",
+        StrOptions({"linear", "softargmax"}),
+        default="linear",
+        role="networks",
+    )
+    sigma_range: tuple[float, float] = setting(
+        "Range of sigma of the random functions, in shares of the image's side: 80 to "
+        "100 pixels of 224.  The authors use (0.16, 0.34) for CIFAR-10.",
+        tuple,
+        list,
+        default=(0.36, 0.45),
+    )
+    area_weight: float = setting(
+        r":math:`\lambda_1`.  The authors use .2 for CIFAR-10.",
+        Interval(Real, 0, None, closed="left"),
+        default=1.0,
+    )
+    area_power: float = setting(
+        r":math:`\kappa`.  The authors use .3 for CIFAR-10.",
+        Interval(Real, 0, None, closed="neither"),
+        default=0.5,
+    )
+    smoothness_weight: float = setting(
+        r":math:`\lambda_2`.  The authors use 1e-3 for CIFAR-10.",
+        Interval(Real, 0, None, closed="left"),
+        default=1e-4,
+    )
 
-    def __init__(
-        self,
-        *,
-        mask: str = "hard",
-        center: str = "linear",
-        sigma_range: tuple[float, float] = (0.36, 0.45),
-        area_weight: float = 1.0,
-        area_power: float = 0.5,
-        smoothness_weight: float = 1e-4,
-        **shared: Any,
-    ):
-        super().__init__(**shared)
-        self.mask = mask
-        self.center = center
-        self.sigma_range = sigma_range
-        self.area_weight = area_weight
-        self.area_power = area_power
-        self.smoothness_weight = smoothness_weight
+    _trains_for_tau = True
 
     def _build_model(self, n_classes: int) -> BlackboxGuidedModel:
         scorer = self._build_scorer(RBFSelector.LINEAR_MAPS if self.center == "linear" else 2)

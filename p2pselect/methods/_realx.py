@@ -22,13 +22,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor
 
+from p2pselect._settings import setting
 from p2pselect.methods._base import BaselineClassifier, area_penalty
 from p2pselect.methods._gradient_estimators import rebar
 from p2pselect.nn._pooling import region_areas
@@ -83,54 +83,45 @@ class RealXObjective:
 class RealXClassifier(BaselineClassifier):
     """Selector trained by REBAR to serve a classifier that has learned from random masks.
 
+    The classifier learns for ``max_epochs`` epochs, and then the selector for as many.
+
     Parameters
     ----------
-    estimator : {"rebar", "gumbel"}, default="rebar"
-        Gradient of the selector: REBAR's, which is unbiased, or that of relaxed masks.
-    mask_rate : {"half", "uniform"}, default="half"
-        Share of the regions kept by the random masks that the classifier learns from: one
-        half, or drawn per image from U[0, 1].
-    area_weight : float, default=5
-        Lambda, on the mean selection probability.
-    temperature : float, default=0.1
-        Temperature of the relaxed masks; the re-implementation with ``"gumbel"`` has 1.
-    **shared
-        As for :class:`~p2pselect.methods.BaselineClassifier`.  The classifier learns for
-        ``max_epochs`` epochs, and then the selector for as many.
+    {parameters}
 
     Examples
     --------
     >>> from p2pselect import datasets, presets
     >>> scenes = datasets.make_digit_scenes(24, image_size=32, random_state=0)
     >>> settings = {**presets.SMALL, "image_size": 32, "max_epochs": 1}
-    >>> clf = RealXClassifier(**RealXClassifier.known(settings), tau=0.3)
+    >>> own = presets.settings_for(RealXClassifier, settings)
+    >>> clf = RealXClassifier(**own, tau=0.3)
     >>> masks = clf.fit(scenes.images, scenes.target % 2).transform(scenes.images)
     >>> bool(masks.mean() <= 0.3)
     True
     """
 
-    _parameter_constraints: ClassVar[dict] = {
-        **BaselineClassifier._parameter_constraints,
-        "estimator": [StrOptions({"rebar", "gumbel"})],
-        "mask_rate": [StrOptions({"half", "uniform"})],
-        "area_weight": [Interval(Real, 0, None, closed="left")],
-        "temperature": [Interval(Real, 0, None, closed="neither")],
-    }
-
-    def __init__(
-        self,
-        *,
-        estimator: str = "rebar",
-        mask_rate: str = "half",
-        area_weight: float = 5.0,
-        temperature: float = 0.1,
-        **shared: Any,
-    ):
-        super().__init__(**shared)
-        self.estimator = estimator
-        self.mask_rate = mask_rate
-        self.area_weight = area_weight
-        self.temperature = temperature
+    estimator: str = setting(
+        "Gradient of the selector: REBAR's, which is unbiased, or that of relaxed masks.",
+        StrOptions({"rebar", "gumbel"}),
+        default="rebar",
+    )
+    mask_rate: str = setting(
+        "Share of the regions kept by the random masks that the classifier learns from: "
+        "one half, or drawn per image from U[0, 1].",
+        StrOptions({"half", "uniform"}),
+        default="half",
+    )
+    area_weight: float = setting(
+        "Lambda, on the mean selection probability.",
+        Interval(Real, 0, None, closed="left"),
+        default=5.0,
+    )
+    temperature: float = setting(
+        'Temperature of the relaxed masks; the re-implementation with ``"gumbel"`` has 1.',
+        Interval(Real, 0, None, closed="neither"),
+        default=0.1,
+    )
 
     def _phases(self) -> Sequence[Phase]:
         prior = PriorMaskObjective(self.mask_rate)

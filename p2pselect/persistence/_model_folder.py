@@ -9,7 +9,7 @@ from typing import Any
 
 from p2pselect.exceptions import ModelFileError
 
-FORMAT = 2
+FORMAT = 3
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 #: A config is settings and class labels: anything larger is not one of ours.
 MAX_CONFIG_BYTES = 64 * 2**20

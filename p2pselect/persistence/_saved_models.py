@@ -40,10 +40,10 @@ if TYPE_CHECKING:
 MAX_OPTION = 2**16
 
 #: Settings of the machine that a model was trained on: paths, and objects with their own code.
-_NOT_KEPT = ("blackbox", "callbacks", "checkpoint_dir")
+_NOT_KEPT = ("blackbox", "training__callbacks", "training__checkpoint_dir")
 #: Settings that are kept and act from the next fit on: a network that has its weights needs no
 #: others, and compiling writes files.
-_FOR_THE_NEXT_FIT = {"pretrained": False, "compile": False}
+_FOR_THE_NEXT_FIT = {"pretrained": False, "training__compile": False}
 _FITTED = ("image_shape_in_", "n_channels_in_", "n_features_in_", "score_cuts_", "trained_tau_")
 
 
@@ -217,19 +217,23 @@ def _load(path: Path, expected: type | None) -> Any:
             P2PSelectWarning,
             stacklevel=4,
         )
-    for name in ("selector_options", "classifier_options"):
+    for name in ("networks__selector_options", "networks__classifier_options"):
         if largest(kept.get(name)) > MAX_OPTION:
             raise ModelFileError(f"{name} has a number above {MAX_OPTION}")
-    estimator = cls(**kept)
+    estimator = cls()
+    if unknown := set(kept) - set(estimator.get_params()):
+        raise ModelFileError(f"{path / CONFIG}: {cls.__name__} has no {brief(sorted(unknown))}")
+    estimator.set_params(**kept)
     estimator._validate_params()
     estimator.classes_ = _read_classes(config["classes"])
     for name in _FITTED:
         if name in config["fitted"]:
             setattr(estimator, name, decode(config["fitted"][name]))
-    estimator.set_params(**_FOR_THE_NEXT_FIT)
+    later = {name: kept[name] for name in _FOR_THE_NEXT_FIT if name in kept}
+    estimator.set_params(**{name: _FOR_THE_NEXT_FIT[name] for name in later})
     state = _read_weights(path, config, estimator)
     estimator._restore(state, config["seed"])
-    return estimator.set_params(**{name: kept[name] for name in _FOR_THE_NEXT_FIT})
+    return estimator.set_params(**later)
 
 
 def _read_classes(stored: dict[str, Any]) -> np.ndarray:

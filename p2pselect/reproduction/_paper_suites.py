@@ -31,9 +31,9 @@ def _ablations(n_segments: int) -> tuple[Variant, ...]:
         },
         "grid": {"regions": SuperpixelTransformer(engine="grid", n_segments=n_segments)},
         # The covariance of thousands of pixels would be a matrix of gigabytes.
-        "pixel": {"regions": "pixel", "embedding_dim": 0},
-        "no_covariance": {"embedding_dim": 0},
-        "straight_through": {"straight_through": True},
+        "pixel": {"regions": "pixel", "networks__embedding_dim": 0},
+        "no_covariance": {"networks__embedding_dim": 0},
+        "straight_through": {"objective__straight_through": True},
     }
     return tuple(Variant("p2p", name, change, "ablation") for name, change in changes.items())
 
@@ -58,7 +58,7 @@ ON_REQUEST: tuple[Variant, ...] = (
 
 #: A shorter mask search with larger steps than DiET's default, which takes hours.
 FAST_DIET = {"n_stages": 1, "max_steps": 12, "mask_step": 0.1}
-_SMALL_SETTINGS = {**presets.SMALL, "warmup_epochs": 1}
+_SMALL_SETTINGS = {**presets.SMALL, "objective__warmup_epochs": 1}
 # The competitors get about two thirds of P2P's CPU time, so that the whole suite takes an hour.
 # One of their epochs costs between half as much as P2P's (black boxes) and three times (DiET).
 _DIGIT_EPOCHS = {"p2p": 14, "ablation": 14, "blackbox": 14, "comet": 5, "comet1": 5}
@@ -92,7 +92,7 @@ SMALL = Suite(
     variants=(*MAIN, *_ablations(64)),
     on_request=(
         *ON_REQUEST,
-        Variant("p2p", "additive", {"tau_input": "additive"}, "ablation"),
+        Variant("p2p", "additive", {"networks__tau_input": "additive"}, "ablation"),
     ),
     n_ablation_seeds=1,
     n_curve_images=100,
@@ -114,7 +114,7 @@ PAPER = Suite(
     variants=(
         *MAIN,
         *_ablations(100),
-        Variant("p2p", "logit", {"tau_input": "logit"}, "ablation"),
+        Variant("p2p", "logit", {"networks__tau_input": "logit"}, "ablation"),
         Variant("p2p", "scratch", {"pretrained": False}, "ablation"),
     ),
     on_request=ON_REQUEST,

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 from p2pselect.estimators._base import SelectiveImageClassifier
 from p2pselect.exceptions import InputError, UnknownNameError, brief, did_you_mean
 from p2pselect.methods import METHODS
+from p2pselect.presets import settings_for
 
 #: The setting of a method that is used as it comes.
 DEFAULT = "default"
@@ -173,7 +174,8 @@ class Plan:
             # The regions of the preset belong to P2P: the other methods select pixels.
             shared.pop("regions", None)
         own = {**self.changes.get(variant.method, {}), **variant.changes}
-        return variant.estimator_class(**{**variant.estimator_class.known(shared), **own})
+        method = variant.estimator_class
+        return method().set_params(**settings_for(method, shared) | own)
 
 
 @dataclass(frozen=True)

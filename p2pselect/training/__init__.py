@@ -16,11 +16,13 @@ if TYPE_CHECKING:
         sparsity_hinge,
         sparsity_schedule,
     )
+    from p2pselect.training._options import TrainingOptions
     from p2pselect.training._phases import Phase, Step
 
 __all__ = [
     "Phase",
     "Step",
+    "TrainingOptions",
     "covariance_penalty",
     "expected_kept_fraction",
     "geometric_schedule",
@@ -34,5 +36,6 @@ def __getattr__(name: str) -> Any:
     # Lazy, so that settings of training can be made without torch.
     if name not in __all__:
         raise AttributeError(f"module 'p2pselect.training' has no attribute {name!r}")
-    file = "_phases" if name in ("Phase", "Step") else "_loss_terms"
+    files = {"Phase": "_phases", "Step": "_phases", "TrainingOptions": "_options"}
+    file = files.get(name, "_loss_terms")
     return getattr(import_module(f"p2pselect.training.{file}"), name)

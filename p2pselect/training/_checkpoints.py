@@ -27,8 +27,6 @@ from p2pselect.training._data import TrainingData
 from p2pselect.training._stream import TrainingStream
 
 FORMAT = 3
-#: Settings without influence on what is learned.
-_INDIFFERENT = ("callbacks", "checkpoint_dir", "device", "n_jobs", "num_workers", "verbose")
 
 
 class Checkpoints(Callback):
@@ -173,7 +171,7 @@ def checkpoint_path(
         Created where it does not exist.
     method : str
     settings : mapping
-        Those that have no influence on what is learned are left out.
+        Those that have an influence on what is learned.
     data : TrainingData or TrainingStream
         Labels and weights count, names of files or the pixels of some images.
 
@@ -188,15 +186,14 @@ def checkpoint_path(
     """
     hashes = {}
     for name, value in settings.items():
-        if name not in _INDIFFERENT:
-            try:
-                hashes[name] = joblib.hash(value)
-            # Whatever pickle has to say of an object.
-            except Exception as error:
-                raise InputError(
-                    f"checkpoint_dir: {name}={brief(value)} cannot be told from others, as it "
-                    f"cannot be pickled ({error}); use a function of a module"
-                ) from error
+        try:
+            hashes[name] = joblib.hash(value)
+        # Whatever pickle has to say of an object.
+        except Exception as error:
+            raise InputError(
+                f"checkpoint_dir: {name}={brief(value)} cannot be told from others, as it "
+                f"cannot be pickled ({error}); use a function of a module"
+            ) from error
     content = (method, hashes, *data.content())
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)

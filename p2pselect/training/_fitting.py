@@ -34,22 +34,23 @@ LR_SCHEDULES = ("constant", "onecycle", "cosine")
 
 def new_net(settings: Any, module: nn.Module, phases: Sequence[Phase]) -> SelectiveNet:
     """An initialized net with a fresh optimizer and an empty history."""
-    optimizer = settings.optimizer
+    options = settings._training_options
+    optimizer = options.optimizer
     net = SelectiveNet(
         module,
         phases=phases,
-        micro_batch_size=settings.micro_batch_size,
+        micro_batch_size=options.micro_batch_size,
         optimizer=optimizer if callable(optimizer) else OPTIMIZERS[optimizer],
-        optimizer__weight_decay=settings.weight_decay,
+        optimizer__weight_decay=options.weight_decay,
         lr=settings.lr,
         batch_size=settings.batch_size,
         device=str(settings.device_),
         train_split=None,
         iterator_train__collate_fn=identity,
-        iterator_train__num_workers=settings.num_workers,
+        iterator_train__num_workers=options.num_workers,
         iterator_valid__collate_fn=identity,
-        iterator_valid__num_workers=settings.num_workers,
-        callbacks=settings.callbacks or [],
+        iterator_valid__num_workers=options.num_workers,
+        callbacks=options.callbacks or [],
         use_caching=True,  # scores of an epoch are those of the predictions made in it
         callbacks__print_log=None,
         verbose=0,
@@ -92,12 +93,13 @@ def run_epochs(
     for part in (train, valid):
         if part is not None:
             part.group = processes
-    if settings.num_workers:
+    if settings._training_options.num_workers:
         check_sendable(train.views)
     for name, value in train.loading(net.batch_size).items():
         setattr(net, f"iterator_train__{name}", value)
     steps = train.n_batches(net.batch_size)
-    extra = lr_callbacks(settings.lr_schedule, settings.lr, max(1, steps * epochs))
+    schedule = settings._training_options.lr_schedule
+    extra = lr_callbacks(schedule, settings.lr, max(1, steps * epochs))
     for group in net.optimizer_.param_groups if extra else ():
         group["lr"] = settings.lr  # the schedule of a run before has ended near 0
     if settings.verbose and processes.rank == 0:

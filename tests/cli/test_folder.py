@@ -76,7 +76,7 @@ def test_few_images_are_learned_from_more_often(folder, tmp_path, monkeypatch, c
     seen = []
 
     def fit(self, images, labels):
-        seen.append((self.max_epochs, self.warmup_epochs))
+        seen.append((self.max_epochs, self.objective.warmup_epochs))
         raise InputError("enough")
 
     monkeypatch.setattr(P2PClassifier, "fit", fit)
@@ -122,7 +122,9 @@ def test_evaluate_with_masks(folder, model, tmp_path, capsys):
     arguments += ["--masks-dir", str(folder / "masks"), "--json", str(tmp_path / "f.json")]
     assert main(arguments) == 0
     figures = json.loads((tmp_path / "f.json").read_text())
-    assert {"accuracy", "localization", "random_localization", "center_localization"} <= set(figures)
+    assert {"accuracy", "localization", "random_localization", "center_localization"} <= set(
+        figures
+    )
     assert figures["empty"] == 0
     assert "localization" in capsys.readouterr().out
 

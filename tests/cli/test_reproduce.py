@@ -9,7 +9,7 @@ from p2pselect.cli import main
 from p2pselect.reproduction import _runner as runner
 from p2pselect.reproduction import _suite as suites
 
-SETTINGS = {**presets.SMALL, "image_size": 32, "warmup_epochs": 0, "regions": "grid"}
+SETTINGS = {**presets.SMALL, "image_size": 32, "objective__warmup_epochs": 0, "regions": "grid"}
 PIXEL = suites.Variant("blackbox_pixel", group="blackbox")
 
 

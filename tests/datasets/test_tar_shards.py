@@ -53,8 +53,8 @@ def test_images_and_labels(shards):
 
 def test_a_classifier_learns_from_them(shards):
     images, y = load_tar_shards(shards)
-    settings = {**presets.SMALL, "image_size": 32, "max_epochs": 1, "num_workers": 2}
-    clf = P2PClassifier(**settings, random_state=0).fit(images, y)
+    settings = {**presets.SMALL, "image_size": 32, "max_epochs": 1, "training__num_workers": 2}
+    clf = P2PClassifier().set_params(**settings, random_state=0).fit(images, y)
     assert clf.predict(images).shape == (8,)
 
 

@@ -32,17 +32,16 @@ SETTINGS = {
     **presets.SMALL,
     "selector": selector,
     "classifier": classifier,
+    "networks": None,
     "image_size": 32,
     "max_epochs": 2,
-    "warmup_epochs": 1,
+    "objective__warmup_epochs": 1,
     "batch_size": 16,
-    "optimizer": "sgd",
+    "training__optimizer": "sgd",
     "lr": 0.05,
-    "lr_schedule": "constant",
+    "training__lr_schedule": "constant",
     "random_state": 0,
 }
-SETTINGS.pop("selector_options", None)
-SETTINGS.pop("classifier_options", None)
 #: 3 batches of 16, and one of three images, which is not divided.
 scenes = datasets.make_digit_scenes(51, image_size=32, random_state=0)
 images, target = scenes.images, scenes.target % 3
@@ -50,7 +49,7 @@ images, target = scenes.images, scenes.target % 3
 
 def estimator(cls, **changes):
     settings = SETTINGS if cls is P2PClassifier else {**SETTINGS, "regions": "grid"}
-    return cls(**{**cls.known(settings), **changes})
+    return cls().set_params(**{**presets.settings_for(cls, settings), **changes})
 
 
 def described(clf, shown=images):
@@ -75,14 +74,14 @@ class Stream(IterableDataset):
 def methods():
     found = {}
     found["paper"] = estimator(P2PClassifier, augment="paper").fit(images, target)
-    found["parts"] = estimator(P2PClassifier, micro_batch_size=3).fit(images, target)
+    found["parts"] = estimator(P2PClassifier, training__micro_batch_size=3).fit(images, target)
     # Its losses are in the hundreds: smaller steps for the same precision.
     found["comet"] = estimator(COMETClassifier, tau=0.2, lr=1e-5).fit(images, target)
     found["realx"] = estimator(RealXClassifier, lr=1e-3).fit(images, target)
     found["l2x"] = estimator(L2XClassifier, regions="slic").fit(images, target)
     # No mask ends at 0, at tau or at the threshold, where rounding would decide.
     few = {"n_stages": 1, "max_steps": 3, "max_epochs": 1, "mask_step": 0.25}
-    diet = estimator(DiETClassifier, augment=None, **few)
+    diet = estimator(DiETClassifier, **few)
     found["diet"] = diet.fit(images[:20], target[:20])
     found["stream"] = estimator(P2PClassifier).fit(Stream())
     return {name: described(clf) for name, clf in found.items()}
@@ -119,26 +118,32 @@ def main(folder):
     stopping = estimator(
         P2PClassifier,
         max_epochs=6,
-        warmup_epochs=0,  # in which nothing would be stopped
+        objective__warmup_epochs=0,  # in which nothing would be stopped
         validation_fraction=0.3,
-        callbacks=[("stop", EarlyStopping(patience=1, threshold=10.0))],
+        training__callbacks=[("stop", EarlyStopping(patience=1, threshold=10.0))],
     )
     stopping.fit(images[:49], target[:49])
     found["early stopping"] = described(stopping)
     found["valid_loss"] = stopping.history_[:, "valid_loss"]
 
-    interrupted = estimator(P2PClassifier, checkpoint_dir=folder / "checkpoints")
+    interrupted = estimator(P2PClassifier, training__checkpoint_dir=folder / "checkpoints")
     interrupted.fit(images, target)
-    again = estimator(P2PClassifier, checkpoint_dir=folder / "checkpoints").fit(images, target)
+    again = estimator(P2PClassifier, training__checkpoint_dir=folder / "checkpoints").fit(
+        images, target
+    )
     found["checkpoint"] = described(again)
 
-    search = GridSearchCV(estimator(P2PClassifier), {"sparsity_weight": [1.0, 10.0]}, cv=2)
+    search = GridSearchCV(
+        estimator(P2PClassifier), {"objective__sparsity_weight": [1.0, 10.0]}, cv=2
+    )
     search.fit(images, target)
     found["scores"] = search.cv_results_["mean_test_score"].tolist()
     found["search"] = described(search.best_estimator_)
 
     usual = {name: presets.SMALL[name] for name in ("selector", "classifier")}
-    seen = estimator(P2PClassifier, **usual, max_epochs=1, warmup_epochs=0).fit(images, target)
+    seen = estimator(P2PClassifier, **usual, max_epochs=1, objective__warmup_epochs=0).fit(
+        images, target
+    )
     found["batch norm"] = described(seen)
 
     seen.save(folder / "model")

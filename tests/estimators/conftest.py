@@ -9,7 +9,7 @@ from p2pselect import P2PClassifier, datasets, presets
 SETTINGS = {
     **presets.SMALL,
     "max_epochs": 2,
-    "warmup_epochs": 1,
+    "objective__warmup_epochs": 1,
     "image_size": 32,
     "random_state": 0,
 }
@@ -39,4 +39,4 @@ def settings():
 def clf(X, y):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        return P2PClassifier(**SETTINGS).fit(X, y)
+        return P2PClassifier().set_params(**SETTINGS).fit(X, y)

@@ -15,7 +15,7 @@ def _never_trains(settings, **changes):
     def factory(n):
         raise AssertionError("training was about to start")
 
-    return P2PClassifier(**{"classifier": factory, **settings, **changes})
+    return P2PClassifier().set_params(**{"classifier": factory, **settings, **changes})
 
 
 def _nan(X):
@@ -46,7 +46,7 @@ def test_unreadable_file_is_named(tmp_path, y, settings):
     file = tmp_path / "leaf.jpg"
     file.write_text("this is not an image")
     with pytest.raises(ImageReadError, match="leaf.jpg"):
-        P2PClassifier(**settings).fit([str(file)] * len(y), y)
+        P2PClassifier().set_params(**settings).fit([str(file)] * len(y), y)
 
 
 def test_lengths_differ(X, y, settings):
@@ -93,10 +93,12 @@ def test_before_fit(X):
 
 
 def test_gray_and_opaque_images_are_what_their_three_channels_are(X, y, settings):
-    few = {**settings, "max_epochs": 1, "warmup_epochs": 0}
+    few = {**settings, "max_epochs": 1, "objective__warmup_epochs": 0}
     gray = X[..., 0]
     drawn = [Image.fromarray(image) for image in gray]
-    by_arrays, by_pictures = (P2PClassifier(**few).fit(form, y) for form in (gray, drawn))
+    by_arrays, by_pictures = (
+        P2PClassifier().set_params(**few).fit(form, y) for form in (gray, drawn)
+    )
     expected = by_arrays.predict_proba(gray)
     for clf in (by_arrays, by_pictures):
         for form in (gray, gray[..., None], drawn):
@@ -111,8 +113,8 @@ def test_arrays_of_another_number_of_channels(clf, X, y, settings):
     np.testing.assert_array_equal(clf.predict_proba(opaque), clf.predict_proba(X))
     with pytest.raises(InputError, match=r"X has 1 channel, but P2PClassifier .* of 3: repeat"):
         clf.predict(gray)
-    few = {**settings, "max_epochs": 1, "warmup_epochs": 0, "warm_start": True}
-    by_gray = P2PClassifier(**few).fit(gray, y)
+    few = {**settings, "max_epochs": 1, "objective__warmup_epochs": 0, "warm_start": True}
+    by_gray = P2PClassifier().set_params(**few).fit(gray, y)
     for use in (
         by_gray.predict,
         lambda X: by_gray.fit(X, y),
@@ -125,20 +127,20 @@ def test_arrays_of_another_number_of_channels(clf, X, y, settings):
 def test_labels_come_from_a_data_set_of_pairs(X, y, settings):
     pairs = TensorDataset(torch.from_numpy(X), torch.from_numpy(y))
     half = Subset(pairs, range(0, len(X), 2))
-    few = {**settings, "max_epochs": 1, "warmup_epochs": 0}
-    by_pairs = P2PClassifier(**few).fit(half)
-    by_arrays = P2PClassifier(**few).fit(X[::2], y[::2])
+    few = {**settings, "max_epochs": 1, "objective__warmup_epochs": 0}
+    by_pairs = P2PClassifier().set_params(**few).fit(half)
+    by_arrays = P2PClassifier().set_params(**few).fit(X[::2], y[::2])
     np.testing.assert_array_equal(by_pairs.predict_proba(half), by_arrays.predict_proba(X[::2]))
     with pytest.raises(InputError, match="has no label: pass labels as y"):
-        P2PClassifier(**few).fit(TensorDataset(torch.from_numpy(X)))
+        P2PClassifier().set_params(**few).fit(TensorDataset(torch.from_numpy(X)))
     with pytest.raises(InputError, match="same length|one label per image"):
-        P2PClassifier(**few).fit(half, y)
+        P2PClassifier().set_params(**few).fit(half, y)
 
 
 @pytest.mark.parametrize("which", ["selector", "classifier"])
 def test_unknown_network_names_near_matches(X, y, settings, which):
     with pytest.raises(UnknownNameError, match="did you mean.*test_resnet"):
-        P2PClassifier(**{**settings, which: "test_resnett"}).fit(X, y)
+        P2PClassifier().set_params(**{**settings, which: "test_resnett"}).fit(X, y)
 
 
 @pytest.mark.parametrize(
@@ -180,15 +182,17 @@ def test_metadata_that_fit_has_no_use_for(X, y, settings):
 
 def test_unknown_device_and_augmentation(X, y, settings):
     with pytest.raises(InputError, match="device='abacus'"):
-        P2PClassifier(**{**settings, "device": "abacus"}).fit(X, y)
+        P2PClassifier().set_params(**{**settings, "device": "abacus"}).fit(X, y)
     with pytest.raises(InputError, match="augment must be"):
-        P2PClassifier(**{**settings, "augment": "flop"}).fit(X, y)
+        P2PClassifier().set_params(**{**settings, "augment": "flop"}).fit(X, y)
 
 
 def test_a_loss_that_is_not_finite_names_the_step(X, y, settings):
     from p2pselect.exceptions import TrainingError
 
-    broken = P2PClassifier(**{**settings, "lr": 1e20, "optimizer": "sgd", "max_epochs": 6})
+    broken = P2PClassifier().set_params(
+        **{**settings, "lr": 1e20, "training__optimizer": "sgd", "max_epochs": 6}
+    )
     with pytest.raises(TrainingError, match=r"epoch \d+, step \d+ \(terms"):
         broken.fit(X, y)
 

@@ -65,20 +65,21 @@ def fitted(X):
     """A P2P that has not learned anything, which is as good here: a copy for every test."""
     models = {}
 
-    def build(tau_input="logit", tau="dynamic", **settings):
-        if (tau_input, tau) not in models:
-            clf = P2PClassifier(
+    def build(networks__tau_input="logit", tau="dynamic", **settings):
+        key = networks__tau_input, tau
+        if key not in models:
+            clf = P2PClassifier().set_params(
                 selector=Spread,
                 classifier=tiny_classifier,
                 regions=SuperpixelTransformer(engine="grid", n_segments=16),
                 image_size=SIDE,
                 max_epochs=0,
                 tau=tau,
-                tau_input=tau_input,
+                networks__tau_input=networks__tau_input,
                 random_state=0,
             )
-            models[tau_input, tau] = clf.fit(X, np.arange(len(X)) % 3)
-        return pickle.loads(pickle.dumps(models[tau_input, tau])).set_params(**settings)
+            models[key] = clf.fit(X, np.arange(len(X)) % 3)
+        return pickle.loads(pickle.dumps(models[key])).set_params(**settings)
 
     return build
 
@@ -151,7 +152,7 @@ def threshold_half_way(clf, X):
 
 
 SELECTIONS = [
-    dict(zip(("selection", "tau_input", "allow_empty"), values, strict=True))
+    dict(zip(("selection", "networks__tau_input", "search__allow_empty"), values, strict=True))
     for values in itertools.product(
         ("threshold", "budget"), ("logit", "additive"), (False, True)
     )
@@ -188,7 +189,7 @@ def test_in_batches(fitted, X, batch_size):
 
 
 def test_an_empty_mask_shows_nothing_and_a_full_one_everything(fitted, X):
-    clf = fitted(allow_empty=True, selection="budget")
+    clf = fitted(search__allow_empty=True, selection="budget")
     clf.set_params(certainty_threshold=0.01)
     empty = clf.explain(X, tau=0.01)
     assert not empty.pixel_masks.any()
@@ -207,7 +208,7 @@ def test_an_empty_mask_shows_nothing_and_a_full_one_everything(fitted, X):
         ({}, {"tau": 0.5}),
         ({"tau": 0.3}, {}),
         ({"selection": "budget"}, {"tau": 0.3}),
-        ({"tau_input": "additive", "allow_empty": True}, {"tau": 0.4}),
+        ({"networks__tau_input": "additive", "search__allow_empty": True}, {"tau": 0.4}),
         ({}, {"max_kept": 0.4, "certainty_threshold": 1.0}),
         ({"selection": "budget"}, "search"),
     ],

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from p2pselect import P2PClassifier, load
+from p2pselect import P2PClassifier, export_onnx, load
 from p2pselect.exceptions import InputError
 
 
 @pytest.fixture(scope="module")
 def fixed(X, y, settings):
-    return P2PClassifier(**settings, tau=0.2).fit(X, y)
+    return P2PClassifier().set_params(**settings, tau=0.2).fit(X, y)
 
 
 def test_a_fixed_tau_is_trained_for_and_the_selector_is_not_told(clf, fixed, X):
@@ -31,7 +31,11 @@ def test_a_fixed_tau_is_trained_for_and_the_selector_is_not_told(clf, fixed, X):
 
 
 def test_uniform_training_serves_a_fixed_tau_with_the_model_of_the_search(clf, X, y, settings):
-    uniform = P2PClassifier(**settings, tau=0.2, tau_training="uniform").fit(X, y)
+    uniform = (
+        P2PClassifier()
+        .set_params(**settings, tau=0.2, objective__tau_training="uniform")
+        .fit(X, y)
+    )
     learned, expected = uniform.module_.state_dict(), clf.module_.state_dict()
     assert all(torch.equal(learned[name], expected[name]) for name in expected)
     np.testing.assert_array_equal(uniform.predict_proba(X), clf.explain(X, tau=0.2).proba)
@@ -46,7 +50,7 @@ def test_another_tau_is_refused_by_the_cut_and_answered_by_a_budget(fixed, X, ta
         lambda: fixed.explain(X, tau=tau),
         lambda: other.predict_proba(X),
         lambda: other.transform(X),
-        lambda: other.export_onnx("nowhere"),
+        lambda: export_onnx(other, "nowhere"),
     ):
         with pytest.raises(InputError, match=says):
             ask()
@@ -71,7 +75,7 @@ def test_saved_models_know_what_they_were_trained_for(fixed, clf, X, tmp_path, t
 def test_training_goes_on_for_the_same_tau_only(fixed, X, y):
     warm = pickle.loads(pickle.dumps(fixed)).set_params(warm_start=True, max_epochs=1)
     assert warm.fit(X, y).partial_fit(X, y).trained_tau_ == 0.2
-    for change in ({"tau": 0.3}, {"tau": "dynamic"}, {"tau_training": "uniform"}):
+    for change in ({"tau": 0.3}, {"tau": "dynamic"}, {"objective__tau_training": "uniform"}):
         other = pickle.loads(pickle.dumps(warm)).set_params(**change)
         for train in (other.fit, other.partial_fit):
             with pytest.raises(InputError, match=r"only go on for tau=0\.2 alone, as it began"):

@@ -15,7 +15,7 @@ TINY = {
     **presets.SMALL,
     "image_size": 32,
     "max_epochs": 1,
-    "warmup_epochs": 0,
+    "objective__warmup_epochs": 0,
     "batch_size": 8,
     "regions": SuperpixelTransformer(n_segments=9),
     "random_state": 0,
@@ -42,14 +42,14 @@ def assert_sound(clf, X):
     )
 )
 def test_images_of_any_size(images):
-    clf = P2PClassifier(**TINY).fit(images, [0, 1, 0, 1])
+    clf = P2PClassifier().set_params(**TINY).fit(images, [0, 1, 0, 1])
     assert_sound(clf, images)
 
 
 @pytest.mark.parametrize("value", [0, 255])
 def test_constant_images(value):
     images = np.full((6, 20, 30, 3), value, np.uint8)
-    assert_sound(P2PClassifier(**TINY).fit(images, list("ababab")), images)
+    assert_sound(P2PClassifier().set_params(**TINY).fit(images, list("ababab")), images)
 
 
 ODD_WEIGHTS = st.sampled_from([np.nan, np.inf, -1.0, 1e38, 1e300, 5e-324])
@@ -71,7 +71,11 @@ def test_any_weights(weights, odd):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            clf = P2PClassifier(**TINY).fit(images, [0, 1] * 4, sample_weight=weights)
+            clf = (
+                P2PClassifier()
+                .set_params(**TINY)
+                .fit(images, [0, 1] * 4, sample_weight=weights)
+            )
         except P2PSelectError:
             return
     assert_sound(clf, images)
@@ -89,7 +93,7 @@ def test_any_weights(weights, odd):
 def test_any_settings_of_prediction(
     clf, X, tau, certainty, tau_min, tau_step, selection, max_kept
 ):
-    own = {"tau_min": tau_min, "tau_step": tau_step, "selection": selection}
+    own = {"search__tau_min": tau_min, "search__tau_step": tau_step, "selection": selection}
     before = clf.get_params()
     try:
         clf.set_params(**own)
@@ -121,7 +125,7 @@ def test_any_settings_of_prediction(
 def test_any_labels(labels):
     images = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), dtype=np.uint8)
     try:
-        clf = P2PClassifier(**TINY).fit(images, labels)
+        clf = P2PClassifier().set_params(**TINY).fit(images, labels)
     except (ValueError, TypeError):
         return
     assert set(clf.predict(images).tolist()) <= set(clf.classes_.tolist())

@@ -34,7 +34,9 @@ class Spy(nn.Module):
 
 @pytest.mark.parametrize("method", [P2PClassifier, COMETClassifier])
 def test_selector_sees_a_smaller_copy(scenes, method):
-    clf = method(**method.known({**SETTINGS, "selector_image_size": 16}))
+    clf = method(
+        **presets.settings_for(method, {**SETTINGS, "networks__selector_image_size": 16})
+    )
     clf.fit(scenes.images, scenes.target % 2)
     scorer = next(m for m in clf.module_.modules() if isinstance(m, ImageNetwork))
     shapes = []
@@ -66,7 +68,7 @@ def test_mixed_precision_inside_full_precision_outside():
 
 
 def test_mixed_precision_trains_and_is_kept_by_save(scenes, tmp_path):
-    clf = P2PClassifier(**{**SETTINGS, "precision": "bf16-mixed"})
+    clf = P2PClassifier().set_params(**{**SETTINGS, "training__precision": "bf16-mixed"})
     proba = clf.fit(scenes.images, scenes.target % 2).predict_proba(scenes.images)
     assert np.isfinite(proba).all() and proba.dtype == np.float32
     clf.save(tmp_path / "model")
@@ -82,10 +84,10 @@ def test_a_machine_that_cannot_compile_runs_uncompiled(scenes, monkeypatch):
         self._compiled_call_impl = call
 
     monkeypatch.setattr(nn.Module, "compile", fail)
-    clf = P2PClassifier(**{**SETTINGS, "compile": True})
+    clf = P2PClassifier().set_params(**{**SETTINGS, "training__compile": True})
     with pytest.warns(P2PSelectWarning, match="run uncompiled.*no compiler here$"):
         clf.fit(scenes.images, scenes.target % 2)
-    plain = P2PClassifier(**SETTINGS).fit(scenes.images, scenes.target % 2)
+    plain = P2PClassifier().set_params(**SETTINGS).fit(scenes.images, scenes.target % 2)
     np.testing.assert_array_equal(
         clf.predict_proba(scenes.images), plain.predict_proba(scenes.images)
     )
@@ -104,7 +106,7 @@ def test_compiled_calls_are_used_and_left_behind_by_pickle(scenes, monkeypatch):
         self._compiled_call_impl = call
 
     monkeypatch.setattr(nn.Module, "compile", record)
-    clf = P2PClassifier(**{**SETTINGS, "compile": True})
+    clf = P2PClassifier().set_params(**{**SETTINGS, "training__compile": True})
     clf.fit(scenes.images, scenes.target % 2)
     assert set(calls) == {"ImageNetwork"}
     again = pickle.loads(pickle.dumps(clf))
@@ -126,11 +128,15 @@ def layers_of(network):
 
 @pytest.mark.parametrize("method", [P2PClassifier, COMETClassifier])
 def test_frozen_layers_stay_as_they_are_with_their_batch_statistics(scenes, method):
-    more = {"max_epochs": 2, "warmup_epochs": 0, "frozen_share": 0.5}
-    settings = method.known({**SETTINGS, **more})
-    untrained = method(**{**settings, "max_epochs": 0}).fit(scenes.images, scenes.target % 2)
+    more = {"max_epochs": 2, "objective__warmup_epochs": 0, "networks__frozen_share": 0.5}
+    settings = presets.settings_for(method, {**SETTINGS, **more})
+    untrained = (
+        method()
+        .set_params(**{**settings, "max_epochs": 0})
+        .fit(scenes.images, scenes.target % 2)
+    )
     before = {name: v.clone() for name, v in untrained.module_.state_dict().items()}
-    clf = method(**settings).fit(scenes.images, scenes.target % 2)
+    clf = method().set_params(**settings).fit(scenes.images, scenes.target % 2)
     moved = changed(before, clf.module_)
     for name, network in clf.module_.named_modules():
         if not isinstance(network, ImageNetwork):
@@ -148,7 +154,9 @@ def test_frozen_layers_stay_as_they_are_with_their_batch_statistics(scenes, meth
 
 def test_networks_are_frozen_apart(scenes):
     share = {"classifier": 0.5}
-    clf = P2PClassifier(**{**SETTINGS, "frozen_share": share, "warmup_epochs": 0})
+    clf = P2PClassifier().set_params(
+        **{**SETTINGS, "networks__frozen_share": share, "objective__warmup_epochs": 0}
+    )
     clf.fit(scenes.images, scenes.target % 2)
     scorer, classifier = clf.module_.selector.pixel_scorer, clf.module_.classifier
     assert all(p.requires_grad for p in scorer.parameters())
@@ -163,4 +171,6 @@ def test_networks_are_frozen_apart(scenes):
 @pytest.mark.parametrize("share", [1.0, -0.1, {"head": 0.5}, {"selector": 1.0}])
 def test_a_share_that_cannot_be_frozen_is_told(scenes, share):
     with pytest.raises(ValueError, match=r"frozen_share.*(0, 1|'classifier')"):
-        P2PClassifier(**{**SETTINGS, "frozen_share": share}).fit(scenes.images, scenes.target)
+        P2PClassifier().set_params(**{**SETTINGS, "networks__frozen_share": share}).fit(
+            scenes.images, scenes.target
+        )

@@ -63,16 +63,16 @@ def test_seeded_training_is_exact_and_leaves_the_global_generators_alone(clf, X,
     torch.manual_seed(5)
     np.random.seed(5)  # noqa: NPY002
     before = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
-    again = P2PClassifier(**settings).fit(X, y)
+    again = P2PClassifier().set_params(**settings).fit(X, y)
     assert torch.equal(torch.get_rng_state(), before[0])
     np.testing.assert_array_equal(np.random.get_state()[1], before[1])  # noqa: NPY002
     np.testing.assert_array_equal(again.predict_proba(X), clf.predict_proba(X))
-    other = P2PClassifier(**{**settings, "random_state": 1}).fit(X, y)
+    other = P2PClassifier().set_params(**{**settings, "random_state": 1}).fit(X, y)
     assert not np.allclose(other.predict_proba(X), clf.predict_proba(X))
 
 
 def test_workers_change_nothing(clf, X, y, settings):
-    worked = P2PClassifier(**{**settings, "num_workers": 2}).fit(X, y)
+    worked = P2PClassifier().set_params(**{**settings, "training__num_workers": 2}).fit(X, y)
     np.testing.assert_array_equal(worked.predict_proba(X), clf.predict_proba(X))
 
 
@@ -102,11 +102,11 @@ def test_masks_are_constant_within_regions_and_never_empty(clf, X):
 
 
 def test_empty_masks_where_they_are_allowed(clf, X):
-    lenient = pickle.loads(pickle.dumps(clf)).set_params(allow_empty=True)
+    lenient = pickle.loads(pickle.dumps(clf)).set_params(search__allow_empty=True)
     lenient.module_.selector.raw_slope.data.fill_(30.0)  # small tau: nothing above .5
     assert not lenient.explain(X, tau=0.05).pixel_masks.any()
     assert (
-        lenient.set_params(allow_empty=False)
+        lenient.set_params(search__allow_empty=False)
         .explain(X, tau=0.05)
         .pixel_masks.any(axis=(1, 2))
         .all()
@@ -148,9 +148,9 @@ def test_prediction_parameters_do_not_retrain(clf, X):
 
 def test_string_and_bool_labels(X, y, settings):
     names = np.array(["<b>even</b>", "odd"])[y]
-    named = P2PClassifier(**settings).fit(X, names)
+    named = P2PClassifier().set_params(**settings).fit(X, names)
     assert set(named.predict(X)) <= set(names) and named.classes_.tolist() == sorted(set(names))
-    assert P2PClassifier(**settings).fit(X, y == 1).predict(X).dtype == bool
+    assert P2PClassifier().set_params(**settings).fit(X, y == 1).predict(X).dtype == bool
 
 
 def test_sample_weight_zero_is_leaving_out(X, y, settings):
@@ -159,16 +159,20 @@ def test_sample_weight_zero_is_leaving_out(X, y, settings):
     wrong = y.copy()
     wrong[:10] = 1 - wrong[:10]
     weight = np.r_[np.zeros(10), np.ones(30)]
-    one = P2PClassifier(**settings).fit(X, y, sample_weight=weight)
-    other = P2PClassifier(**settings).fit(X, wrong, sample_weight=weight)
+    one = P2PClassifier().set_params(**settings).fit(X, y, sample_weight=weight)
+    other = P2PClassifier().set_params(**settings).fit(X, wrong, sample_weight=weight)
     np.testing.assert_array_equal(one.predict_proba(X), other.predict_proba(X))
 
 
 def test_class_weight_is_sample_weight(X, y, settings):
     settings = {**settings, "class_weight": {0: 3.0, 1: 1.0}}
-    by_class = P2PClassifier(**settings).fit(X, y)
+    by_class = P2PClassifier().set_params(**settings).fit(X, y)
     settings["class_weight"] = None
-    by_sample = P2PClassifier(**settings).fit(X, y, sample_weight=np.where(y == 0, 3.0, 1.0))
+    by_sample = (
+        P2PClassifier()
+        .set_params(**settings)
+        .fit(X, y, sample_weight=np.where(y == 0, 3.0, 1.0))
+    )
     np.testing.assert_allclose(by_class.predict_proba(X), by_sample.predict_proba(X), atol=1e-5)
 
 
@@ -177,9 +181,11 @@ def test_history_validation_and_callbacks(X, y, settings):
         **settings,
         "validation_fraction": 0.25,
         "max_epochs": 6,
-        "callbacks": [EarlyStopping(monitor="valid_loss", patience=1, threshold=10.0)],
+        "training__callbacks": [
+            EarlyStopping(monitor="valid_loss", patience=1, threshold=10.0)
+        ],
     }
-    stopped = P2PClassifier(**settings).fit(X, y)
+    stopped = P2PClassifier().set_params(**settings).fit(X, y)
     assert len(stopped.history_) < 6
     row = stopped.history_[-1]
     assert {"train_sparsity", "valid_loss", "valid_covariance"} <= set(row)
@@ -189,8 +195,12 @@ def test_history_validation_and_callbacks(X, y, settings):
 
 
 def test_warmup_leaves_the_selector_alone(X, y, settings):
-    before = P2PClassifier(**{**settings, "max_epochs": 0}).fit(X, y)
-    after = P2PClassifier(**{**settings, "max_epochs": 2, "warmup_epochs": 2}).fit(X, y)
+    before = P2PClassifier().set_params(**{**settings, "max_epochs": 0}).fit(X, y)
+    after = (
+        P2PClassifier()
+        .set_params(**{**settings, "max_epochs": 2, "objective__warmup_epochs": 2})
+        .fit(X, y)
+    )
     selector = [m.module_.selector.state_dict() for m in (before, after)]
     assert all(torch.equal(selector[0][k], selector[1][k]) for k in selector[0])
     classifier = [m.module_.classifier.state_dict() for m in (before, after)]
@@ -204,18 +214,24 @@ def test_an_interrupt_keeps_what_was_learned(X, y, settings):
                 raise KeyboardInterrupt
 
     with pytest.warns(P2PSelectWarning, match="interrupted after 1 full epochs"):
-        clf = P2PClassifier(**{**settings, "callbacks": [Interrupt()]}).fit(X, y)
+        clf = (
+            P2PClassifier()
+            .set_params(**{**settings, "training__callbacks": [Interrupt()]})
+            .fit(X, y)
+        )
     assert len(clf.history_) == 1 and clf.predict_proba(X).shape == (40, 2)
 
 
 def test_warm_start_and_partial_fit_continue(X, y, settings):
-    warm = P2PClassifier(**settings, warm_start=True).fit(X, y)
+    warm = P2PClassifier().set_params(**settings, warm_start=True).fit(X, y)
     first = warm.predict_proba(X)
     warm.fit(X, y)
     assert len(warm.history_) == 4 and not np.allclose(first, warm.predict_proba(X))
     with pytest.raises(InputError, match="continues with the classes"):
         warm.fit(X, y + 1)
-    part = P2PClassifier(**settings).partial_fit(X[:10], y[:10] * 0, classes=[0, 1])
+    part = (
+        P2PClassifier().set_params(**settings).partial_fit(X[:10], y[:10] * 0, classes=[0, 1])
+    )
     part.partial_fit(X, y)
     assert len(part.history_) == 2 and part.predict_proba(X).shape == (40, 2)
     with pytest.raises(InputError, match=r"y\[1\] is 7, which is none of the classes"):
@@ -227,7 +243,9 @@ def test_given_regions_are_used(clf, X, y, settings):
     quarters[16:] += 2
     quarters[:, 16:] += 1
     maps = np.tile(quarters, (40, 1, 1))
-    exp = P2PClassifier(**settings).fit(X, y, regions=maps).explain(X, regions=maps)
+    exp = (
+        P2PClassifier().set_params(**settings).fit(X, y, regions=maps).explain(X, regions=maps)
+    )
     np.testing.assert_array_equal(exp.regions, maps)
     larger = np.kron(maps, np.ones((1, 2, 2), int))
     large = np.kron(X, np.ones((1, 2, 2, 1), np.uint8))
@@ -238,22 +256,30 @@ def test_given_regions_are_used(clf, X, y, settings):
 
 @pytest.mark.parametrize("regions", ["grid", lambda image: np.zeros(image.shape[:2], int)])
 def test_regions_by_name_or_function(X, y, settings, regions):
-    exp = P2PClassifier(**{**settings, "regions": regions}).fit(X, y).explain(X[:2])
+    exp = (
+        P2PClassifier().set_params(**{**settings, "regions": regions}).fit(X, y).explain(X[:2])
+    )
     assert len(exp) == 2
 
 
 def test_nested_settings_reach_the_regions(settings):
-    clf = P2PClassifier(**{**settings, "regions": SuperpixelTransformer()})
+    clf = P2PClassifier().set_params(**{**settings, "regions": SuperpixelTransformer()})
     clf.set_params(regions__n_segments=7)
     assert clf.regions.n_segments == 7
 
 
 @pytest.mark.parametrize("augment", [None, "flip", "paper"])
-@pytest.mark.parametrize("variant", [{"tau_input": "additive"}, {"embedding_dim": 0}])
+@pytest.mark.parametrize(
+    "variant", [{"networks__tau_input": "additive"}, {"networks__embedding_dim": 0}]
+)
 def test_variants_train(X, y, settings, augment, variant):
-    clf = P2PClassifier(**{**settings, "augment": augment, **variant}).fit(X[:20], y[:20])
+    clf = (
+        P2PClassifier()
+        .set_params(**{**settings, "augment": augment, **variant})
+        .fit(X[:20], y[:20])
+    )
     exp = clf.explain(X[:4])
-    assert (exp.region_embeddings is None) == ("embedding_dim" in variant)
+    assert (exp.region_embeddings is None) == ("networks__embedding_dim" in variant)
 
 
 def test_a_callable_augmentation_sees_the_regions(X, y, settings):
@@ -263,18 +289,18 @@ def test_a_callable_augmentation_sees_the_regions(X, y, settings):
         seen.append((images.shape[1:], regions.shape[1:], rng.random()))
         return images, regions
 
-    P2PClassifier(**{**settings, "augment": augment}).fit(X, y)
+    P2PClassifier().set_params(**{**settings, "augment": augment}).fit(X, y)
     assert {s[:2] for s in seen} == {((32, 32, 3), (32, 32))}
     assert len({s[2] for s in seen}) == len(seen)
 
 
 def test_memory_is_given_back_at_once(clf, X, y, settings):
     clf.explain(X[:2])  # the first time, imports leave references behind
-    few = {**settings, "max_epochs": 1, "warmup_epochs": 0}
+    few = {**settings, "max_epochs": 1, "objective__warmup_epochs": 0}
     gc.collect()
     gc.disable()
     try:
-        made = P2PClassifier(**few).fit(X, y)
+        made = P2PClassifier().set_params(**few).fit(X, y)
         made.explain(X[:2])
         left = [weakref.ref(part) for part in (made, made.net_, made.module_)]
         del made

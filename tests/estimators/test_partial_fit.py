@@ -17,12 +17,16 @@ def X(X):
 @pytest.fixture(scope="module")
 def begun(X, settings):
     names = np.array(["cat", "dog"] * 4)
-    return P2PClassifier(**settings).partial_fit(X, names, classes=["cat", "dog", "elephant"])
+    return (
+        P2PClassifier()
+        .set_params(**settings)
+        .partial_fit(X, names, classes=["cat", "dog", "elephant"])
+    )
 
 
 @pytest.fixture
 def fresh(settings):
-    return P2PClassifier(**settings)
+    return P2PClassifier().set_params(**settings)
 
 
 def test_named_classes_are_kept_whole(begun, X):
@@ -65,7 +69,10 @@ def test_first_labels_must_be_among_the_named(fresh, X):
 def test_class_weight(settings, X):
     y = np.array([0, 1] * 4)
     plain, even, odd = (
-        P2PClassifier(**settings, class_weight=weight).partial_fit(X, y).predict_proba(X)
+        P2PClassifier()
+        .set_params(**settings, class_weight=weight)
+        .partial_fit(X, y)
+        .predict_proba(X)
         for weight in (None, {0: 3.0, 1: 3}, {0: 1.0, 1: 1000.0})
     )
     np.testing.assert_array_equal(plain, even)
@@ -76,8 +83,12 @@ def test_weight_of_a_class_holds_where_no_other_is_seen(settings, X):
     # Images of class 1 weigh nothing: with them alone, nothing is learned.
     moved = []
     for weight in (None, {0: 1.0, 1: 0.0}):
-        own = {"optimizer": torch.optim.SGD, "lr_schedule": "constant", "weight_decay": 0.0}
-        clf = P2PClassifier(**{**settings, **own}, class_weight=weight)
+        own = {
+            "training__optimizer": torch.optim.SGD,
+            "training__lr_schedule": "constant",
+            "training__weight_decay": 0.0,
+        }
+        clf = P2PClassifier().set_params(**{**settings, **own}, class_weight=weight)
         clf.partial_fit(X, [0, 1] * 4)
         before = clf.module_.classifier.network.fc.weight.clone()
         clf.partial_fit(X[:2], [1, 1])
@@ -95,7 +106,7 @@ def test_weight_of_a_class_holds_where_no_other_is_seen(settings, X):
     ],
 )
 def test_class_weight_refused(settings, X, weight, message):
-    clf = P2PClassifier(**settings, class_weight=weight)
+    clf = P2PClassifier().set_params(**settings, class_weight=weight)
     with pytest.raises(InputError, match=message):
         clf.partial_fit(X, [0, 1] * 4)
     if isinstance(weight, dict):
@@ -105,7 +116,11 @@ def test_class_weight_refused(settings, X, weight, message):
 
 def test_flat_rows_and_grey_images(settings, X):
     rows = X.reshape(8, -1)
-    clf = P2PClassifier(**settings, image_shape=(32, 32, 3)).partial_fit(rows, [0, 1] * 4)
+    clf = (
+        P2PClassifier()
+        .set_params(**settings, image_shape=(32, 32, 3))
+        .partial_fit(rows, [0, 1] * 4)
+    )
     assert clf.n_features_in_ == rows.shape[1]
 
 
@@ -137,7 +152,7 @@ def test_a_fit_that_cannot_start_leaves_the_estimator_as_it_was(begun, X):
 
 
 def test_score_compares_labels_by_value(settings, X):
-    clf = P2PClassifier(**settings).partial_fit(X, [0, 1] * 4)
+    clf = P2PClassifier().set_params(**settings).partial_fit(X, [0, 1] * 4)
     truth = clf.predict(X)
     assert clf.score(X, truth.astype(float)) == clf.score(X, truth) == 1
     with pytest.raises(InputError, match="y holds strings"):

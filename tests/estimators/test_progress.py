@@ -40,8 +40,8 @@ def data():
 
 @pytest.fixture
 def clf():
-    own = {"image_size": 32, "max_epochs": 2, "warmup_epochs": 1, "batch_size": 4}
-    return P2PClassifier(**{**presets.SMALL, **own, "random_state": 0})
+    own = {"image_size": 32, "max_epochs": 2, "objective__warmup_epochs": 1, "batch_size": 4}
+    return P2PClassifier().set_params(**{**presets.SMALL, **own, "random_state": 0})
 
 
 def test_callbacks_see_every_epoch_and_change_nothing(clf, data):

@@ -48,7 +48,7 @@ def make():
     """Build a method with tiny settings: those of SETTINGS that it has, and others."""
 
     def build(cls, **settings):
-        return cls(**{**cls.known(SETTINGS), **settings})
+        return cls().set_params(**{**presets.settings_for(cls, SETTINGS), **settings})
 
     return build
 

@@ -81,7 +81,8 @@ def zeros_and_ones():
 def test_learns(name, zeros_and_ones):
     (X, y), (images, target, masks) = zeros_and_ones
     method = METHODS[name].cls
-    clf = method(**{**method.known(SETTINGS), **CHANGES.get(name, {})}).fit(X, y)
+    settings = {**presets.settings_for(method, SETTINGS), **CHANGES.get(name, {})}
+    clf = method().set_params(**settings).fit(X, y)
     exp = clf.explain(images)
     accuracy, lowest, highest = BARS[name]
     assert np.mean(exp.predicted == target) >= accuracy

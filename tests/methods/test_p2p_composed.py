@@ -46,7 +46,10 @@ class WithSlopes(LRASPPHead):
 
 def trainee(**settings):
     # One tau is told apart from many when the networks are built.
-    own = Trainee(P2PClassifier, warmup_epochs=EPOCHS, **settings)
+    known = P2PClassifier().get_params()
+    named = {name.rpartition("__")[2]: name for name in known}
+    settings = {named[name]: value for name, value in settings.items()}
+    own = Trainee(P2PClassifier, objective__warmup_epochs=EPOCHS, **settings)
     own.clf.set_params(max_epochs=2 * EPOCHS)
     with torch.no_grad():  # more is kept than tau allows in some images, less in others
         own.module.selector.pixel_scorer.get_parameter(BIAS[own.clf.selector])[0] += 1
@@ -72,7 +75,7 @@ def draws(n, d, k, samples, drawn_tau):
 def expected(own, progress, tau=None, tau_min=0.05, tau_input="logit", samples=1, **changed):
     twin = own.twin()
     scorer = twin.selector.pixel_scorer
-    k = own.clf.embedding_dim
+    k = own.module.selector.embedding_dim
     if tau is not None:
         offset = lambda tau: torch.zeros(1 + k, dtype=torch.float64)  # noqa: E731
     elif tau_input == "logit":

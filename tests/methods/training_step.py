@@ -8,6 +8,7 @@ import torch
 from skorch.history import History
 from torch import nn
 
+from p2pselect import presets
 from p2pselect.training._phases import Step, set_training
 
 SIDE, N_CLASSES, EPOCHS = 8, 3, 10
@@ -88,7 +89,7 @@ class Trainee:
             "random_state": 3,
             "device": "cpu",
         }
-        self.clf = method(**{**method.known(tiny), **settings})
+        self.clf = method().set_params(**{**presets.settings_for(method, tiny), **settings})
         inputs, target = self.batch = make_batch()
         y = torch.arange(N_CLASSES).repeat(2)[: len(target)].numpy()
         images, regions = inputs["images"].numpy(), inputs["regions"].numpy()

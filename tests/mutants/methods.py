@@ -91,7 +91,7 @@ FAULTS = [
             "scores.areas) - self.tau)": "scores.areas) + self.tau)",
             "torch.relu(expected_kept_fraction(masks, scores.areas) - self.tau)": "torch.relu(self.tau - expected_kept_fraction(masks, scores.areas))",
             '"smoothness": self.smoothness_weight': '"smoothness": 0',
-            "return {\"agreement\": kl_to_teacher(teacher, out)}": "return {\"agreement\": kl_to_teacher(out, out)}",
+            'return {"agreement": kl_to_teacher(teacher, out)}': 'return {"agreement": kl_to_teacher(out, out)}',
             "self.area_weight * area,": "area,",
             "(masks + 5e-4) ** self.area_power": "masks",
             "self._hinge\n        )": "None\n        )",
@@ -117,11 +117,11 @@ FAULTS = [
         },
     ),
     *planted(
-        "methods/_p2p_hooks.py",
+        "methods/_p2p.py",
         f"{FIXED_TAU}::test_a_fixed_tau_is_trained_for_and_the_selector_is_not_told",
         {
-            "told = self.tau_input if self.trained_tau_ is None else None": (
-                "told = self.tau_input"
+            "told = options.tau_input if self.trained_tau_ is None else None": (
+                "told = options.tau_input"
             ),
         },
     ),
@@ -131,12 +131,12 @@ FAULTS = [
         {"self._check_tau(tau)": ""},
     ),
     *planted(
-        "methods/_p2p_hooks.py",
+        "methods/_p2p.py",
         f"{FIXED_TAU}::test_uniform_training_serves_a_fixed_tau_with_the_model_of_the_search",
-        {'"dynamic" or self.tau_training == "uniform"': '"dynamic"'},
+        {'"dynamic" or self._objective_options.tau_training == "uniform"': '"dynamic"'},
     ),
     *planted(
-        "methods/_p2p_hooks.py",
+        "methods/_p2p.py",
         f"{FIXED_TAU}::test_training_goes_on_for_the_same_tau_only",
         {"if self._tau_to_train != self.trained_tau_:": "if False:"},
     ),
@@ -190,10 +190,10 @@ FAULTS = [
         {"if self.memory.is_empty:": "if True:"},
     ),
     *planted(
-        "methods/_p2p_hooks.py",
+        "methods/_p2p.py",
         "estimators/test_fixed_tau.py::test_uniform_training_serves_a_fixed_tau_with_the_model_of_the_search",
         {
-            'every = self.tau == "dynamic" or self.tau_training == "uniform"': 'every = self.tau == "dynamic"',
+            'every = self.tau == "dynamic" or self._objective_options.tau_training == "uniform"': 'every = self.tau == "dynamic"',
         },
     ),
     *planted(
@@ -211,10 +211,10 @@ FAULTS = [
         },
     ),
     *planted(
-        "methods/_p2p_hooks.py",
+        "methods/_p2p.py",
         "test_prediction_parameters.py::test_declared_settings_do_not_change_what_is_learned_and_a_trained_tau_does[p2p]",
         {
-            'return own | {"tau"} if self.tau_training == "uniform" else own': 'return own | {"tau"}',
+            'return own | {"tau"} if self._objective_options.tau_training == "uniform" else own': 'return own | {"tau"}',
         },
     ),
     *planted(

@@ -300,7 +300,7 @@ FAULTS = [
         "estimators/_fitting.py",
         "estimators/test_settings.py::test_training_that_goes_on",
         {
-            "refuse_changes(self, NETWORKS)": "pass",
+            'refuse_changes(self, "networks")': "pass",
         },
     ),
     *planted(
@@ -318,17 +318,15 @@ FAULTS = [
         },
     ),
     *planted(
-        "estimators/_settings.py",
-        "estimators/test_settings.py::test_unknown_names",
+        "_settings.py",
+        "test_settings_once.py",
         {
-            "if name not in known:": "if False:",
-        },
-    ),
-    *planted(
-        "estimators/_settings.py",
-        "estimators/test_settings.py::test_settings_of_own_methods_are_seen_however_they_are_written",
-        {
-            "in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]": "in (p.KEYWORD_ONLY,)]",
+            "if name not in settings:": "if False:",
+            "given.get(name, declared.default)": "given.get(name)",
+            "params[outer] = declared.group() if given is None else copy(given)": "params[outer] = given or declared.group()",
+            "if k not in dropped}": "}",
+            "constraints=self.constraints or inherited.constraints": "constraints=self.constraints",
+            'f"{name}__{k}": v for k, v in group._parameter_constraints.items()': 'f"{k}": v for k, v in group._parameter_constraints.items()',
         },
     ),
     *planted(
@@ -336,6 +334,7 @@ FAULTS = [
         "test_presets.py::test_estimators_of_a_preset_share_nothing",
         {
             "return deepcopy(self._settings[name])": "return self._settings[name]",
+            "set_params(**deepcopy(own))": "set_params(**own)",
         },
     ),
     *planted(

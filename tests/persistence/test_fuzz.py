@@ -116,6 +116,8 @@ def test_hostile_settings_with_a_checksum_that_fits(model, X):
             continue
         n_loaded += 1
         assert not isinstance(clf.pretrained, str) or clf.pretrained == "auto"
-        assert clf.checkpoint_dir is None and not clf.callbacks
+        assert (
+            clf._training_options.checkpoint_dir is None and not clf._training_options.callbacks
+        )
         assert np.isfinite(sum(p.sum().item() for p in clf.module_.parameters()))
     assert 0 < n_loaded < 1000

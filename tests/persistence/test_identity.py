@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from p2pselect import P2PClassifier, SuperpixelTransformer, load, methods, presets
+from p2pselect._settings import Settings
 from p2pselect.exceptions import InputError
 from p2pselect.persistence import save
 from p2pselect.persistence._config_values import decode, encode
@@ -55,7 +56,7 @@ def same(one, other):
         return len(one) == len(other) and all(map(same, one, other))
     if isinstance(one, np.random.RandomState):
         return one.randint(2**31) == other.randint(2**31)
-    if isinstance(one, SuperpixelTransformer):
+    if isinstance(one, (SuperpixelTransformer, Settings)):
         return same(one.get_params(), other.get_params())
     return one == other and repr(one) == repr(other)
 
@@ -114,7 +115,7 @@ X = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)
 SETTINGS = presets.SMALL | {
     "image_size": 32,
     "max_epochs": 0,
-    "warmup_epochs": 0,
+    "objective__warmup_epochs": 0,
     "device": "cpu",
 }
 
@@ -144,22 +145,28 @@ odd_settings = st.fixed_dictionaries(
         ),
         "image_size": st.sampled_from([32, np.int64(32), np.uint8(48)]),
         "pretrained": st.sampled_from([False, {"selector": False, "classifier": False}]),
-        "selector_options": st.sampled_from([{"strides": (4, 16)}, {"strides": [4, 8]}]),
-        "classifier_options": st.sampled_from([None, {}, {"drop_rate": np.float32(0.1)}]),
-        "frozen_share": st.one_of(unit, st.just({"selector": 0.5}), unit.map(np.float32)),
+        "networks__selector_options": st.sampled_from(
+            [{"strides": (4, 16)}, {"strides": [4, 8]}]
+        ),
+        "networks__classifier_options": st.sampled_from(
+            [None, {}, {"drop_rate": np.float32(0.1)}]
+        ),
+        "networks__frozen_share": st.one_of(
+            unit, st.just({"selector": 0.5}), unit.map(np.float32)
+        ),
         "certainty_threshold": unit.map(np.float64),
         "selection": st.sampled_from(["threshold", "budget"]),
-        "embedding_dim": st.integers(0, 3),
+        "networks__embedding_dim": st.integers(0, 3),
         "class_weight": st.sampled_from(
             [None, "balanced", {0: 1.0, 1: 5}, {np.int64(0): np.float32(2)}]
         ),
-        "optimizer": st.sampled_from(["sgd", torch.optim.RMSprop]),
+        "training__optimizer": st.sampled_from(["sgd", torch.optim.RMSprop]),
         "augment": st.sampled_from([None, "flip", "affine+tint"]),
         "image_shape": st.sampled_from([None, (32, 32, 3), (np.int64(32), 32, 3)]),
         "warm_start": st.booleans(),
-        "compile": st.booleans(),
+        "training__compile": st.booleans(),
         "device": st.sampled_from(["cpu", torch.device("cpu")]),
-        "callbacks": st.sampled_from([None, []]),
+        "training__callbacks": st.sampled_from([None, []]),
         "random_state": st.sampled_from([None, 3, np.int32(3), np.random.RandomState(1)]),
         "verbose": st.sampled_from([0, 1, True]),
     },
@@ -169,7 +176,7 @@ odd_settings = st.fixed_dictionaries(
 @settings(max_examples=8, deadline=None)
 @given(odd_settings)
 def test_every_setting(tmp_path_factory, monkeypatch_compile, odd):
-    clf = P2PClassifier(**{**SETTINGS, **odd}).fit(X, [0, 1, 0, 1])
+    clf = P2PClassifier().set_params(**{**SETTINGS, **odd}).fit(X, [0, 1, 0, 1])
     check_identity(clf, saved_and_loaded(clf, tmp_path_factory.mktemp("saved") / "model"))
 
 
@@ -184,7 +191,7 @@ def monkeypatch_compile():
 @pytest.mark.parametrize("cls", METHODS)
 def test_every_method(cls, tmp_path):
     odd = {"class_weight": {"a": 1.0, "b": np.float32(2)}, "image_size": np.int64(32)}
-    clf = cls(**cls.known(SETTINGS | odd)).fit(X, ["a", "b"] * 2)
+    clf = cls(**presets.settings_for(cls, SETTINGS | odd)).fit(X, ["a", "b"] * 2)
     again = saved_and_loaded(clf, tmp_path / "model")
     check_identity(clf, again)
     assert again.fit(X, ["a", "b"] * 2).predict(X).shape == (4,)
@@ -198,26 +205,31 @@ def test_every_method(cls, tmp_path):
     ],
 )  # fmt: skip
 def test_classes(y, tmp_path):
-    clf = P2PClassifier(**SETTINGS).fit(X, y)
+    clf = P2PClassifier().set_params(**SETTINGS).fit(X, y)
     check_identity(clf, saved_and_loaded(clf, tmp_path / "model"))
 
 
 def test_paths_stay_at_home(tmp_path):
     weights = tmp_path / "secret" / "weights.pt"
     weights.parent.mkdir()
-    clf = P2PClassifier(**SETTINGS).fit(X, [0, 1] * 2)
+    clf = P2PClassifier().set_params(**SETTINGS).fit(X, [0, 1] * 2)
     network = clf.module_.classifier.network
     torch.save(network.state_dict(), weights)
     own = {
         "regions": SuperpixelTransformer(n_segments=9, cache_dir=weights.parent / "cache"),
-        "checkpoint_dir": str(weights.parent),
+        "training__checkpoint_dir": str(weights.parent),
         "pretrained": {"classifier": weights, "selector": False},
     }
-    clf = P2PClassifier(**{**SETTINGS, **own}).fit(X, [0, 1] * 2)
+    clf = P2PClassifier().set_params(**{**SETTINGS, **own}).fit(X, [0, 1] * 2)
     again = saved_and_loaded(clf, tmp_path / "model")
     assert b"secret" not in b"".join(f.read_bytes() for f in Path(tmp_path, "model").iterdir())
     assert again.regions.n_segments == again.regions_.n_segments == 9
-    assert again.regions.cache_dir is again.regions_.cache_dir is again.checkpoint_dir is None
+    assert (
+        again.regions.cache_dir
+        is again.regions_.cache_dir
+        is again.training.checkpoint_dir
+        is None
+    )
     assert again.pretrained == {"classifier": False, "selector": False}
     # The estimator that was saved has what it had.
     assert clf.regions.cache_dir is not None and clf.pretrained["classifier"] == weights

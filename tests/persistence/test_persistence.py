@@ -76,14 +76,14 @@ def test_unknown_class_and_newer_format(saved, change):
 
 def test_settings_that_do_not_fit_the_weights(saved):
     config = json.loads((saved / CONFIG).read_text())
-    _rewrite(saved, params={**config["params"], "embedding_dim": 10**9})
+    _rewrite(saved, params={**config["params"], "networks__embedding_dim": 10**9})
     with pytest.raises(ModelFileError, match="do not fit the settings"):
         load(saved)
 
 
 def test_a_config_that_was_changed(saved):
     text = (saved / CONFIG).read_text(encoding="utf-8")
-    changed = text.replace('"tau_min": 0.05', '"tau_min": 0.06')
+    changed = text.replace('"tau": "dynamic"', '"tau": "dynamik"')
     assert changed != text
     (saved / CONFIG).write_text(changed, encoding="utf-8")
     with pytest.raises(ModelFileError, match="is damaged: its checksum"):

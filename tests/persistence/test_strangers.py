@@ -35,10 +35,10 @@ def regions_with(**params):
     ("name", "value"),
     [
         ("regions", lambda path: regions_with(cache_dir=path)),
-        ("checkpoint_dir", str),
+        ("training__checkpoint_dir", str),
         ("pretrained", str),
         ("pretrained", lambda path: {"classifier": path, "selector": False}),
-        ("callbacks", lambda path: [path]),
+        ("training__callbacks", lambda path: [path]),
     ],
 )
 def test_paths_are_ignored_with_a_word(saved, X, tmp_path, name, value):
@@ -81,7 +81,7 @@ def test_links_to_and_within_the_folder(saved, tmp_path):
     ],
 )
 def test_options_that_name_files(saved, option):
-    rewrite(saved, classifier_options=option)
+    rewrite(saved, networks__classifier_options=option)
     (name,) = option
     with pytest.raises(ModelFileError, match=f"classifier_options.*{name}"):
         load(saved)
@@ -91,18 +91,24 @@ def test_options_that_name_files(saved, option):
     "params",
     [
         {"image_size": 10**9},
-        {"selector_image_size": 10**9},
-        {"tau_step": 1e-12},
-        {"embedding_dim": 10**9},
-        {"selector_options": {"strides": [4, 16], "head_channels": 10**9}},
-        {"classifier": "vit_tiny_patch16_224", "classifier_options": {"depth": 10**9}},
-        {"classifier": "vit_tiny_patch16_224", "classifier_options": {"depth": 2**16}},
+        {"networks__selector_image_size": 10**9},
+        {"search__tau_step": 1e-12},
+        {"networks__embedding_dim": 10**9},
+        {"networks__selector_options": {"strides": [4, 16], "head_channels": 10**9}},
+        {
+            "classifier": "vit_tiny_patch16_224",
+            "networks__classifier_options": {"depth": 10**9},
+        },
+        {
+            "classifier": "vit_tiny_patch16_224",
+            "networks__classifier_options": {"depth": 2**16},
+        },
         {"regions": regions_with(engine="os.system")},
         {"regions": regions_with(n_segments=-1)},
         {"regions": "os.system"},
         {"classifier": "hf-hub:someone/something"},
         {"classifier": "local-dir:/etc"},
-        {"optimizer": {"optimizer": "os.system"}},
+        {"training__optimizer": {"optimizer": "os.system"}},
     ],
 )
 def test_absurd_settings(saved, params):

@@ -11,7 +11,7 @@ from p2pselect.reproduction import Plan, Suite
 SETTINGS = {
     **presets.SMALL,
     "image_size": 32,
-    "warmup_epochs": 0,
+    "objective__warmup_epochs": 0,
     "regions": SuperpixelTransformer(engine="grid", n_segments=16),
 }
 

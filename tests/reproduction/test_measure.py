@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2pselect import Explanation, P2PClassifier, datasets, metrics
+from p2pselect import Explanation, P2PClassifier, datasets, metrics, presets
 from p2pselect.images import as_images
 from p2pselect.methods import COMETClassifier
 from p2pselect.reproduction import _measure as module
@@ -21,10 +21,15 @@ SWEEP = (0.6, 0.9)
 
 @pytest.fixture(scope="module")
 def settings():
-    from p2pselect import SuperpixelTransformer, presets
+    from p2pselect import SuperpixelTransformer
 
     regions = SuperpixelTransformer(engine="grid", n_segments=16)
-    changed = {"image_size": 32, "regions": regions, "max_epochs": 6, "warmup_epochs": 1}
+    changed = {
+        "image_size": 32,
+        "regions": regions,
+        "max_epochs": 6,
+        "objective__warmup_epochs": 1,
+    }
     return {**presets.SMALL, **changed, "certainty_threshold": 0.75, "random_state": 0}
 
 
@@ -46,7 +51,7 @@ def split():
 @pytest.fixture(scope="module")
 def p2p(settings, split):
     train = split("train")
-    return P2PClassifier(**settings).fit(train.images, train.target)
+    return P2PClassifier().set_params(**settings).fit(train.images, train.target)
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +175,9 @@ def test_any_curve_of_kept_fractions_is_inverted(curve, kept):
 
 def test_fixed_tau_keeps_as_much_where_more_tau_shows_less(settings, split, test):
     train = split("train")
-    falling = P2PClassifier(**{**settings, "max_epochs": 0, "tau_input": "additive"})
+    falling = P2PClassifier().set_params(
+        **{**settings, "max_epochs": 0, "networks__tau_input": "additive"}
+    )
     falling.set_params(certainty_threshold=1.0).fit(train.images, train.target)
     head = falling.module_.selector._head
     with torch.no_grad():
@@ -222,7 +229,9 @@ def test_an_ablation_is_not_swept(p2p, test):
 
 def test_continuous_masks_are_hardened_for_the_matched_row(settings, split, test):
     train = split("train")
-    comet = COMETClassifier(**COMETClassifier.known({**settings, "max_epochs": 1}), tau=0.2)
+    comet = COMETClassifier(
+        **presets.settings_for(COMETClassifier, {**settings, "max_epochs": 1}), tau=0.2
+    )
     comet.set_params(regions="grid").fit(train.images, train.target)
     found = measure(comet, test, 0.2, certainty_thresholds=SWEEP).scores
     assert set(found) == {"default", "matched"}

@@ -13,6 +13,7 @@ from torch import nn
 
 from p2pselect.estimators._inputs import read_images
 from p2pselect.exceptions import InputError
+from p2pselect.presets import Preset
 
 
 class FlatRows:
@@ -97,19 +98,19 @@ def tiny_classifier(n_classes: int) -> nn.Module:
     )
 
 
-FLAT_SETTINGS: dict[str, Any] = {
-    "selector": tiny_selector,
-    "classifier": tiny_classifier,
-    "regions": "grid",
-    "image_size": 8,
-    "tau": 1.0,
-    "tau_training": "uniform",
-    "tau_min": 0.99,
-    "max_epochs": 20,
-    "lr": 0.03,
-    "batch_size": 32,
-    "augment": None,
-    "sparsity_weight": 0.01,
-    "random_state": 0,
-}
+FLAT_SETTINGS = Preset(
+    selector=tiny_selector,
+    classifier=tiny_classifier,
+    regions="grid",
+    image_size=8,
+    tau=1.0,
+    objective__tau_training="uniform",
+    search__tau_min=0.99,
+    max_epochs=20,
+    lr=0.03,
+    batch_size=32,
+    augment=None,
+    objective__sparsity_weight=0.01,
+    random_state=0,
+)
 """Settings so small that scikit-learn's checks take seconds; everything is kept."""

@@ -10,16 +10,16 @@ from p2pselect.testing import (
     make_check_images,
 )
 
-SMALL = P2PClassifier(
+SMALL = P2PClassifier().set_params(
     **{
         **presets.SMALL,
         "image_size": 32,
         "max_epochs": 1,
-        "warmup_epochs": 0,
+        "objective__warmup_epochs": 0,
         "random_state": 0,
     }
 )
-TINY = P2PClassifier(**{**FLAT_SETTINGS, "max_epochs": 1})
+TINY = P2PClassifier().set_params(**{**FLAT_SETTINGS, "max_epochs": 1})
 
 
 @pytest.mark.parametrize(("name", "check"), [*image_classifier_checks(SMALL)])

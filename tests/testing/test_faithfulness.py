@@ -19,6 +19,7 @@ from p2pselect.methods import (
     RealXClassifier,
 )
 from p2pselect.nn._model import SelectiveModel
+from p2pselect.presets import settings_for
 from p2pselect.testing import (
     check_image_classifier,
     image_classifier_checks,
@@ -29,13 +30,12 @@ from p2pselect.testing import (
 
 REMOVED = "check_removed_pixels_do_not_matter"
 FAITHFUL = "check_faithful_by_construction"
-TINY = {**FLAT_SETTINGS, "max_epochs": 1, "tau_min": 0.05, "lr": 0.003}
+TINY = {**FLAT_SETTINGS, "max_epochs": 1, "search__tau_min": 0.05, "lr": 0.003}
 
 
 def tiny(cls, **settings):
     tau = "dynamic" if cls is P2PClassifier else 0.3
-    known = {name: TINY[name] for name in cls().get_params() if name in TINY}
-    return cls(**{**known, "tau": tau, **settings})
+    return cls(**{**settings_for(cls, TINY), "tau": tau, **settings})
 
 
 def run(check, estimator):

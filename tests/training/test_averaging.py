@@ -19,12 +19,14 @@ def fit(**changes):
     scenes = datasets.make_digit_scenes(40, image_size=32, random_state=0)
     watch = Watch()
     settings = {**presets.SMALL, "image_size": 32, "regions": "grid", "max_epochs": 3}
-    clf = P2PClassifier(**settings, random_state=0, callbacks=[watch], **changes)
+    clf = P2PClassifier().set_params(
+        **settings, random_state=0, training__callbacks=[watch], **changes
+    )
     return clf.fit(scenes.images, scenes.target % 2), watch.seen
 
 
 def test_the_mean_of_the_weights_predicts():
-    clf, seen = fit(ema_decay=0.8)
+    clf, seen = fit(training__ema_decay=0.8)
     mean = seen[0]
     for weights in seen[1:]:
         mean = {name: 0.8 * mean[name] + 0.2 * weights[name] for name in mean}
@@ -33,7 +35,7 @@ def test_the_mean_of_the_weights_predicts():
 
 
 def test_training_itself_does_not_change():
-    averaged, seen = fit(ema_decay=0.8)
+    averaged, seen = fit(training__ema_decay=0.8)
     plain, also_seen = fit()
     assert averaged.history_[:, "train_loss"] == plain.history_[:, "train_loss"]
     for weights, same in zip(seen, also_seen, strict=True):
@@ -45,8 +47,10 @@ def test_without_a_step_there_is_no_mean():
     settings = {**presets.SMALL, "image_size": 32, "max_epochs": 0, "random_state": 0}
     y = scenes.target % 2
     y[:2] = [0, 1]
-    plain = P2PClassifier(**settings).fit(scenes.images, y)
-    averaged = P2PClassifier(**settings, ema_decay=0.5).fit(scenes.images, y)
+    plain = P2PClassifier().set_params(**settings).fit(scenes.images, y)
+    averaged = (
+        P2PClassifier().set_params(**settings, training__ema_decay=0.5).fit(scenes.images, y)
+    )
     for first, second in zip(
         plain.module_.parameters(), averaged.module_.parameters(), strict=True
     ):

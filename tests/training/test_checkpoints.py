@@ -18,7 +18,7 @@ SETTINGS = {
     "image_size": 32,
     "regions": SuperpixelTransformer(n_segments=16),
     "max_epochs": 5,
-    "warmup_epochs": 1,
+    "objective__warmup_epochs": 1,
     "batch_size": 8,
     "random_state": 0,
 }
@@ -48,10 +48,10 @@ class StopAfter(Callback):
 
 def fit_with_stops(clf, stops, X, y):
     for n_batches in stops:
-        clf.set_params(callbacks=[StopAfter(n_batches)])
+        clf.set_params(training__callbacks=[StopAfter(n_batches)])
         with pytest.raises(Stopped):
             clf.fit(X, y)
-    return clf.set_params(callbacks=None).fit(X, y)
+    return clf.set_params(training__callbacks=None).fit(X, y)
 
 
 def assert_equal_training(continued, whole):
@@ -66,56 +66,79 @@ def assert_equal_training(continued, whole):
     "changes",
     [
         {},
-        {"lr_schedule": "constant", "optimizer": "adam"},
-        {"validation_fraction": 0.2, "lr_schedule": "cosine", "optimizer": "sgd"},
-        {"num_workers": 2},
+        {"training__lr_schedule": "constant", "training__optimizer": "adam"},
+        {
+            "validation_fraction": 0.2,
+            "training__lr_schedule": "cosine",
+            "training__optimizer": "sgd",
+        },
+        {"training__num_workers": 2},
         {"augment": "paper"},
-        {"ema_decay": 0.9},
+        {"training__ema_decay": 0.9},
     ],
     ids=lambda changes: "-".join(changes) or "small",
 )
 def test_continued_is_as_uninterrupted(changes, scenes, tmp_path):
     settings = {**SETTINGS, **changes}
-    whole = P2PClassifier(**settings).fit(*scenes)
-    clf = P2PClassifier(**settings, checkpoint_dir=tmp_path / "new" / "folder")
+    whole = P2PClassifier().set_params(**settings).fit(*scenes)
+    clf = P2PClassifier().set_params(
+        **settings, training__checkpoint_dir=tmp_path / "new" / "folder"
+    )
     assert_equal_training(fit_with_stops(clf, [6, 5, 1], *scenes), whole)
 
 
 @pytest.mark.parametrize("name", ["diet", "comet", "realx", "invase", "bcos"])
 def test_every_kind_of_method(name, scenes, tmp_path):
     cls = METHODS[name].cls
-    settings = cls.known({**SETTINGS, "max_epochs": 4})
+    settings = presets.settings_for(cls, {**SETTINGS, "max_epochs": 4})
     if name == "diet":
         settings |= {"n_stages": 2, "max_steps": 3}
-    whole = cls(**settings).fit(*scenes)
-    clf = cls(**settings, checkpoint_dir=str(tmp_path))
+    whole = cls().set_params(**settings).fit(*scenes)
+    clf = cls().set_params(**settings, training__checkpoint_dir=str(tmp_path))
     assert_equal_training(fit_with_stops(clf, [5, 5, 2], *scenes), whole)
 
 
 def test_what_is_finished_is_not_trained_again(scenes, tmp_path):
-    settings = {**SETTINGS, "max_epochs": 2, "random_state": None, "checkpoint_dir": tmp_path}
-    first = P2PClassifier(**settings).fit(*scenes)
-    again = P2PClassifier(**settings, callbacks=[StopAfter(0)]).fit(*scenes)
+    settings = {
+        **SETTINGS,
+        "max_epochs": 2,
+        "random_state": None,
+        "training__checkpoint_dir": tmp_path,
+    }
+    first = P2PClassifier().set_params(**settings).fit(*scenes)
+    again = (
+        P2PClassifier().set_params(**settings, training__callbacks=[StopAfter(0)]).fit(*scenes)
+    )
     assert_equal_training(again, first)
     assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_another_training_has_another_file(scenes, tmp_path):
     X, y = scenes
-    settings = {**SETTINGS, "max_epochs": 1, "warmup_epochs": 0, "checkpoint_dir": tmp_path}
-    P2PClassifier(**settings).fit(X, y)
-    P2PClassifier(**settings).fit(X[1:], y[1:])
-    P2PClassifier(**settings).fit(X, 1 - y)
-    P2PClassifier(**settings).fit(X[::-1].copy(), y[::-1].copy())
-    P2PClassifier(**{**settings, "lr": 1e-4}).fit(X, y)
+    settings = {
+        **SETTINGS,
+        "max_epochs": 1,
+        "objective__warmup_epochs": 0,
+        "training__checkpoint_dir": tmp_path,
+    }
+    P2PClassifier().set_params(**settings).fit(X, y)
+    P2PClassifier().set_params(**settings).fit(X[1:], y[1:])
+    P2PClassifier().set_params(**settings).fit(X, 1 - y)
+    P2PClassifier().set_params(**settings).fit(X[::-1].copy(), y[::-1].copy())
+    P2PClassifier().set_params(**{**settings, "lr": 1e-4}).fit(X, y)
     assert len(list(tmp_path.iterdir())) == 5
-    P2PClassifier(**settings, n_jobs=1, verbose=0).fit(X, y)
+    P2PClassifier().set_params(**settings, n_jobs=1, verbose=0).fit(X, y)
     assert len(list(tmp_path.iterdir())) == 5
 
 
 def test_a_damaged_checkpoint_is_named(scenes, tmp_path):
-    settings = {**SETTINGS, "max_epochs": 1, "warmup_epochs": 0, "checkpoint_dir": tmp_path}
-    P2PClassifier(**settings).fit(*scenes)
+    settings = {
+        **SETTINGS,
+        "max_epochs": 1,
+        "objective__warmup_epochs": 0,
+        "training__checkpoint_dir": tmp_path,
+    }
+    P2PClassifier().set_params(**settings).fit(*scenes)
     (file,) = tmp_path.iterdir()
     content = file.read_bytes()
     for damaged in (content[:100], b"", content[: len(content) // 2]):
@@ -125,8 +148,13 @@ def test_a_damaged_checkpoint_is_named(scenes, tmp_path):
 
 
 def test_a_checkpoint_calls_nothing(scenes, tmp_path):
-    settings = {**SETTINGS, "max_epochs": 1, "warmup_epochs": 0, "checkpoint_dir": tmp_path}
-    P2PClassifier(**settings).fit(*scenes)
+    settings = {
+        **SETTINGS,
+        "max_epochs": 1,
+        "objective__warmup_epochs": 0,
+        "training__checkpoint_dir": tmp_path,
+    }
+    P2PClassifier().set_params(**settings).fit(*scenes)
     (file,) = tmp_path.iterdir()
     torch.save({"format": 1, "seed": print}, file)
     with pytest.raises(InputError, match="is not a checkpoint that can be read"):
@@ -143,21 +171,23 @@ class Spoil(Callback):
 
 
 def test_a_loss_that_is_not_finite_names_the_last_checkpoint(scenes, tmp_path):
-    clf = P2PClassifier(**SETTINGS, checkpoint_dir=tmp_path, callbacks=[Spoil()])
+    clf = P2PClassifier().set_params(
+        **SETTINGS, training__checkpoint_dir=tmp_path, training__callbacks=[Spoil()]
+    )
     with pytest.raises(
         TrainingError, match=r"epoch 3, step 1 \(terms: .*after epoch 2 is in"
     ) as e:
         clf.fit(*scenes)
     (file,) = tmp_path.iterdir()
     assert str(file) in str(e.value)
-    whole = P2PClassifier(**SETTINGS).fit(*scenes)
-    assert_equal_training(clf.set_params(callbacks=None).fit(*scenes), whole)
+    whole = P2PClassifier().set_params(**SETTINGS).fit(*scenes)
+    assert_equal_training(clf.set_params(training__callbacks=None).fit(*scenes), whole)
 
 
 def test_settings_that_cannot_be_told_apart(scenes, tmp_path):
     settings = {**SETTINGS, "augment": lambda images, regions, rng: (images, regions)}
     with pytest.raises(InputError, match="augment=.* cannot be pickled"):
-        P2PClassifier(**settings, checkpoint_dir=tmp_path).fit(*scenes)
+        P2PClassifier().set_params(**settings, training__checkpoint_dir=tmp_path).fit(*scenes)
 
 
 KILLED = """
@@ -213,8 +243,10 @@ def test_killed_at_twenty_moments(tmp_path):
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        whole = P2PClassifier(**{**SETTINGS, "max_epochs": 60}).fit(
-            made.images, made.target % 2
+        whole = (
+            P2PClassifier()
+            .set_params(**{**SETTINGS, "max_epochs": 60})
+            .fit(made.images, made.target % 2)
         )
     finally:
         torch.set_num_threads(threads)

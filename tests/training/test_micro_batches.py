@@ -29,11 +29,11 @@ def fit(**changes):
         "batch_size": 10,
         "max_epochs": 3,
         "lr": 0.01,
-        "optimizer": "sgd",
+        "training__optimizer": "sgd",
         "augment": None,
         "random_state": 0,
     }
-    clf = BlackboxClassifier(**{**settings, **changes})
+    clf = BlackboxClassifier().set_params(**{**settings, **changes})
     return clf.fit(scenes.images, scenes.target % 2)
 
 
@@ -44,7 +44,7 @@ def weights(clf):
 def test_gradients_add_up_to_those_of_the_batch():
     whole = fit()
     for size in (1, 3, 10, 99):
-        parts = fit(micro_batch_size=size)
+        parts = fit(training__micro_batch_size=size)
         torch.testing.assert_close(weights(parts), weights(whole), atol=1e-6, rtol=0)
         np.testing.assert_allclose(
             parts.history_[:, "train_loss"], whole.history_[:, "train_loss"], rtol=1e-5

@@ -31,7 +31,7 @@ SETTINGS = {
     "image_size": 32,
     "regions": SuperpixelTransformer(n_segments=9),
     "max_epochs": 6,
-    "warmup_epochs": 3,
+    "objective__warmup_epochs": 3,
     "batch_size": 8,
     "validation_fraction": 0.25,
     "random_state": 0,
@@ -47,8 +47,8 @@ def scenes():
 
 
 def fitted(scenes, *callbacks, **changes):
-    settings = {**SETTINGS, "callbacks": list(callbacks), **changes}
-    return P2PClassifier(**settings).fit(*scenes)
+    settings = {**SETTINGS, "training__callbacks": list(callbacks), **changes}
+    return P2PClassifier().set_params(**settings).fit(*scenes)
 
 
 def phases_of(clf):
@@ -72,7 +72,9 @@ def phases_of(clf):
     ],
 )
 def test_callbacks_that_can_only_fail_are_refused_before_training(scenes, entry, match):
-    clf = P2PClassifier(**{**SETTINGS, "callbacks": [entry], "validation_fraction": None})
+    clf = P2PClassifier().set_params(
+        **{**SETTINGS, "training__callbacks": [entry], "validation_fraction": None}
+    )
     for fit in (clf.fit, clf.partial_fit):
         with pytest.raises(InputError, match=match):
             fit(*scenes)
@@ -109,14 +111,15 @@ def test_early_stopping_waits_for_the_last_phase(scenes):
         clf = fitted(scenes, SOON)
     assert phases_of(clf) == ["warmup"] * 3 + ["joint"] * 2
     assert clf.interrupted_ is False
-    real_x = RealXClassifier.known({**SETTINGS, "callbacks": [SOON], "max_epochs": 3})
+    own = {**SETTINGS, "training__callbacks": [SOON], "max_epochs": 3}
+    real_x = presets.settings_for(RealXClassifier, own)
     stopped = RealXClassifier(**real_x).fit(*scenes)
     assert phases_of(stopped) == ["classifier"] * 3 + ["selector"] * 2
 
 
 def test_early_stopping_where_all_epochs_are_warmup(scenes):
     best = EarlyStopping(patience=1, threshold=10.0, load_best=True)
-    assert len(fitted(scenes, best, warmup_epochs=6).history_) == 2
+    assert len(fitted(scenes, best, objective__warmup_epochs=6).history_) == 2
 
 
 def test_the_best_epoch_is_one_of_the_last_phase(scenes, tmp_path):
@@ -133,8 +136,8 @@ def test_the_best_epoch_is_one_of_the_last_phase(scenes, tmp_path):
     flags = clf.history_[:, ("train_loss_best", "valid_loss_best")]
     assert flags[0] == (True, False) and flags[3] == (True, True)
     assert [row.get("event_cp") for row in clf.history_][:4] == [None, None, None, True]
-    continued = fitted(scenes, max_epochs=4, lr_schedule="constant")
-    still = fitted(scenes, Worse(), best, lr_schedule="constant")
+    continued = fitted(scenes, max_epochs=4, training__lr_schedule="constant")
+    still = fitted(scenes, Worse(), best, training__lr_schedule="constant")
     for name, value in continued.module_.state_dict().items():
         torch.testing.assert_close(still.module_.state_dict()[name], value, rtol=0, atol=0)
 
@@ -183,7 +186,7 @@ def test_scores_of_an_epoch_are_those_of_predictions(scenes):
     ]
     stop = EarlyStopping("accuracy", patience=1, threshold=10.0, **higher)
     labels = np.array(["even", "odd"])[y]
-    silent = {"batch_size": 3, "augment": None, "ema_decay": None}
+    silent = {"batch_size": 3, "augment": None, "training__ema_decay": None}
     clf = fitted((X, labels), *scores, stop, **silent)
     assert phases_of(clf) == ["warmup"] * 3 + ["joint"] * 2
     _, rows = train_test_split(
@@ -201,9 +204,9 @@ def test_scores_of_an_epoch_are_those_of_predictions(scenes):
 
 def test_a_training_that_was_stopped_early_is_over(scenes, tmp_path):
     best = EarlyStopping(patience=1, threshold=10.0, load_best=True)
-    first = fitted(scenes, best, checkpoint_dir=tmp_path)
+    first = fitted(scenes, best, training__checkpoint_dir=tmp_path)
     assert best.best_epoch_ == 4 and len(first.history_) == 5
-    again = fitted(scenes, best, checkpoint_dir=tmp_path)
+    again = fitted(scenes, best, training__checkpoint_dir=tmp_path)
     assert len(again.history_) == 5
     np.testing.assert_array_equal(
         again.predict_proba(scenes[0]), first.predict_proba(scenes[0])
@@ -252,7 +255,7 @@ def test_an_interrupt_between_two_epochs_is_no_stop(scenes, tmp_path, monkeypatc
 
     monkeypatch.setattr(Checkpoints, "on_epoch_end", interrupted)
     with pytest.warns(P2PSelectWarning, match="interrupted after 1 full epochs"):
-        clf = fitted(scenes, checkpoint_dir=tmp_path)
+        clf = fitted(scenes, training__checkpoint_dir=tmp_path)
     assert clf.interrupted_ is True
 
 

@@ -17,7 +17,7 @@ SETTINGS = {
     "image_size": 32,
     "regions": "grid",
     "max_epochs": 4,
-    "warmup_epochs": 1,
+    "objective__warmup_epochs": 1,
     "batch_size": 8,
     "random_state": 0,
     "device": "cpu",
@@ -38,13 +38,13 @@ def colors():
 @pytest.mark.parametrize("cls", [P2PClassifier, BcosClassifier])
 def test_a_hopeless_training_is_told_from_one_that_learned(cls, colors):
     X, y = colors
-    settings = cls.known(SETTINGS) if cls is not P2PClassifier else SETTINGS
+    settings = presets.settings_for(cls, SETTINGS) if cls is not P2PClassifier else SETTINGS
     same = X[np.zeros(24, int)]
     with pytest.warns(P2PSelectWarning, match="the model has learned nothing: after 4 epochs"):
-        cls(**settings).fit(same, y[:24])
+        cls().set_params(**settings).fit(same, y[:24])
     with warnings.catch_warnings():
         warnings.simplefilter("error", P2PSelectWarning)
-        clf = cls(**settings).fit(X, y)
+        clf = cls().set_params(**settings).fit(X, y)
     assert (clf.predict(X) == y).mean() > 0.9
 
 

@@ -38,10 +38,10 @@ def test_phase_and_loss_are_seen(monkeypatch):
     scenes = datasets.make_digit_scenes(16, image_size=32, random_state=0)
     settings = {
         **presets.SMALL,
-        **{"image_size": 32, "regions": "grid", "max_epochs": 3, "warmup_epochs": 1},
+        **{"image_size": 32, "regions": "grid", "max_epochs": 3, "objective__warmup_epochs": 1},
         **{"verbose": 1, "random_state": 0, "validation_fraction": 0.5, "device": "cpu"},
     }
-    clf = P2PClassifier(**settings)
+    clf = P2PClassifier().set_params(**settings)
     with seen(monkeypatch) as shown:
         clf.fit(scenes.images, scenes.target % 2)
     assert all(len(state) <= 80 for state in shown)
@@ -64,8 +64,8 @@ def test_a_training_that_goes_on_begins_where_it_was_stopped(monkeypatch, tmp_pa
     given = scenes.images, scenes.target % 2
     settings = {
         **presets.SMALL,
-        **{"image_size": 32, "regions": "grid", "max_epochs": 4, "warmup_epochs": 0},
-        **{"random_state": 0, "device": "cpu", "checkpoint_dir": tmp_path},
+        **{"image_size": 32, "regions": "grid", "max_epochs": 4, "objective__warmup_epochs": 0},
+        **{"random_state": 0, "device": "cpu", "training__checkpoint_dir": tmp_path},
     }
 
     class Stop(Callback):
@@ -74,7 +74,7 @@ def test_a_training_that_goes_on_begins_where_it_was_stopped(monkeypatch, tmp_pa
                 raise RuntimeError("killed")
 
     with pytest.raises(RuntimeError, match="killed"):
-        P2PClassifier(**settings, callbacks=[Stop()]).fit(*given)
+        P2PClassifier().set_params(**settings, training__callbacks=[Stop()]).fit(*given)
     with seen(monkeypatch) as shown:
-        P2PClassifier(**settings, verbose=1).fit(*given)
+        P2PClassifier().set_params(**settings, verbose=1).fit(*given)
     assert "2.0/4" in shown[0] and "4.0/4" in shown[-1]

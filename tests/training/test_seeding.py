@@ -25,7 +25,7 @@ SETTINGS = {
     "image_size": 32,
     "regions": SuperpixelTransformer(n_segments=9),
     "max_epochs": 2,
-    "warmup_epochs": 1,
+    "objective__warmup_epochs": 1,
     "batch_size": 8,
     "validation_fraction": 0.25,
     "random_state": 0,
@@ -39,7 +39,12 @@ def scenes():
 
 
 def fitted_proba(seed, X, y):
-    return P2PClassifier(**{**SETTINGS, "random_state": seed}).fit(X, y).predict_proba(X)
+    return (
+        P2PClassifier()
+        .set_params(**{**SETTINGS, "random_state": seed})
+        .fit(X, y)
+        .predict_proba(X)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +98,7 @@ def test_fits_side_by_side_equal_fits_alone(scenes, alone, backend):
 
 def test_loading_beside_a_fit_changes_neither(scenes, alone, tmp_path):
     path = tmp_path / "model"
-    P2PClassifier(**SETTINGS).fit(*scenes).save(path)
+    P2PClassifier().set_params(**SETTINGS).fit(*scenes).save(path)
     over = threading.Event()
 
     def load_again_and_again():
@@ -133,7 +138,7 @@ AROUND = {
 @pytest.mark.parametrize("around", AROUND.values(), ids=AROUND)
 def test_what_the_program_has_switched_changes_nothing(scenes, alone, tmp_path, around):
     X, y = scenes
-    clf = P2PClassifier(**SETTINGS)
+    clf = P2PClassifier().set_params(**SETTINGS)
     with around(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Anomaly Detection")
         before = state_of_the_process()

@@ -41,7 +41,7 @@ class Pairs(IterableDataset):
 
 
 def make(cls=P2PClassifier, **changes):
-    return cls(**cls.known({**SETTINGS, **changes}), random_state=0)
+    return cls(**presets.settings_for(cls, {**SETTINGS, **changes}), random_state=0)
 
 
 def grid(images):
@@ -88,13 +88,13 @@ def test_views_are_the_same_again_and_others_in_the_next_epoch():
 def test_learns_from_a_stream_what_it_learns_from_arrays():
     X, y = SCENES.images, np.array([label for _, label in PAIRS])
     stream = Pairs(PAIRS)
-    clf = make(max_epochs=2, num_workers=0).fit(stream)
+    clf = make(max_epochs=2, training__num_workers=0).fit(stream)
     assert stream.epochs == [0, 1]
     assert clf.classes_.tolist() == [0, 1] and clf.image_shape_in_ == (32, 32)
     assert np.isfinite(clf.history_[:, "train_loss"]).all()
     assert clf.predict_proba(X).shape == (41, 2)
     # One batch of everything, in the same order: the same step.
-    whole = {"max_epochs": 1, "batch_size": 41, "augment": None, "warmup_epochs": 0}
+    whole = {"max_epochs": 1, "batch_size": 41, "augment": None, "objective__warmup_epochs": 0}
     streamed = make(**whole).fit(Pairs(PAIRS))
     listed = make(**whole).fit(X, y)
     losses = [c.history_[-1]["train_loss"] for c in (streamed, listed)]
@@ -175,7 +175,9 @@ def test_workers_may_divide_the_images_anew_in_every_epoch():
         def set_epoch(self, epoch):
             self.epochs = [0] * epoch
 
-    clf = make(num_workers=2, max_epochs=3, lr_schedule="onecycle").fit(Uneven(PAIRS))
+    clf = make(training__num_workers=2, max_epochs=3, training__lr_schedule="onecycle").fit(
+        Uneven(PAIRS)
+    )
     assert clf.history_[:, "train_batch_count"] == [6, 6, 6]
 
 
@@ -186,7 +188,7 @@ def test_batches_of_one_image_are_batches():
 
 def test_workers_that_read_the_same_are_told():
     with pytest.raises(InputError, match="num_workers=2, and each of them reads the same"):
-        make(num_workers=2).fit(Pairs(PAIRS, divided=False))
+        make(training__num_workers=2).fit(Pairs(PAIRS, divided=False))
 
 
 def test_what_needs_rows_refuses_a_stream():
@@ -211,7 +213,7 @@ def test_learns_from_shards_that_webdataset_reads(tmp_path, num_workers):
                 tar.write({"__key__": f"{number:03d}", "png": image, "cls": label})
     shards = webdataset.WebDataset(str(tmp_path / "train-{0..1}.tar"), shardshuffle=2)
     stream = shards.decode("pil").shuffle(10).to_tuple("png", "cls")
-    clf = make(num_workers=num_workers, max_epochs=2).fit(stream)
+    clf = make(training__num_workers=num_workers, max_epochs=2).fit(stream)
     assert clf.classes_.tolist() == [0, 1] and len(clf.history_) == 2
 
 
@@ -231,11 +233,11 @@ def test_a_stopped_training_goes_on_to_the_same_end(tmp_path):
                     raise RuntimeError("the disk is gone")
                 yield pair
 
-    settings = {"max_epochs": 3, "lr_schedule": "onecycle", "augment": "shift+tint"}
+    settings = {"max_epochs": 3, "training__lr_schedule": "onecycle", "augment": "shift+tint"}
     whole = make(**settings).fit(Stop(None))
     with pytest.raises(RuntimeError, match="the disk is gone"):
-        make(**settings, checkpoint_dir=tmp_path).fit(Stop(1))
-    resumed = make(**settings, checkpoint_dir=tmp_path).fit(Stop(None))
+        make(**settings, training__checkpoint_dir=tmp_path).fit(Stop(1))
+    resumed = make(**settings, training__checkpoint_dir=tmp_path).fit(Stop(None))
     assert json.dumps(resumed.history_[:, "train_loss"]) == json.dumps(
         whole.history_[:, "train_loss"]
     )

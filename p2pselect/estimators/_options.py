@@ -1,0 +1,107 @@
+"""Groups of settings that few people change: of the networks, and of the search for tau."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+from sklearn.utils._param_validation import Interval
+
+from p2pselect._settings import Options, setting
+
+#: Side in pixels of the largest grid: anything larger is a slip, and would fill any memory.
+MAX_SIDE = 16384
+
+
+class NetworkOptions(Options):
+    """Details of selector and classifier: the ``networks`` of an estimator.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Examples
+    --------
+    >>> NetworkOptions(selector_options={"strides": (4, 16)})
+    NetworkOptions(selector_options={'strides': (4, 16)})
+    """
+
+    selector_options: dict[str, Any] | None = setting(
+        "For :func:`p2pselect.nn._selectors.build_pixel_scorer`: ``strides``, "
+        "``head_channels``, ``weights``.",
+        dict,
+        default=None,
+        role="networks",
+    )
+    classifier_options: dict[str, Any] | None = setting(
+        "More arguments for ``timm.create_model``.", dict, default=None, role="networks"
+    )
+    selector_image_size: int | None = setting(
+        "Side in pixels of the copy that the selector sees; ``image_size`` by default.  Its "
+        "maps are coarse anyway: half the side makes its passes about four times cheaper.",
+        Interval(Integral, 1, MAX_SIDE, closed="both"),
+        default=None,
+        role="networks",
+    )
+    frozen_share: float | dict[str, float] = setting(
+        "Share of each network's layers, from the image on, that keep their (pretrained) "
+        'weights.  A dict tells ``"selector"`` and ``"classifier"`` apart.',
+        Interval(Real, 0, 1, closed="left"),
+        dict,
+        default=0.0,
+        role="networks",
+    )
+
+
+class ClassifierNetworkOptions(
+    NetworkOptions, without=("selector_options", "selector_image_size")
+):
+    """Details of the classifier: the ``networks`` of an estimator without a selector.
+
+    Parameters
+    ----------
+    {parameters}
+    """
+
+
+class SearchOptions(Options):
+    """The values of tau that are tried: the ``search`` of an estimator.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Examples
+    --------
+    >>> SearchOptions(tau_step=0.1)
+    SearchOptions(tau_step=0.1)
+    """
+
+    tau_min: float = setting(
+        "Start of the search.  Where training draws tau, it is the lower end of that too.",
+        Interval(Real, 0, 1, closed="neither"),
+        default=0.05,
+    )
+    tau_step: float = setting(
+        "Step of the search; tau = 1 is always tried last.",
+        Interval(Real, 0.001, 1, closed="left"),
+        default=0.05,
+        role="prediction",
+    )
+    allow_empty: bool = setting(
+        "Allow masks without any region, as the released code does.  By default the most "
+        "probable region is always kept, even where it alone is larger than the budget: a "
+        "classifier can be certain about a black image.",
+        "boolean",
+        default=False,
+        role="prediction",
+    )
+
+
+class FullImageSearchOptions(SearchOptions, without=("allow_empty",)):
+    """The values of tau that are tried by a method that always shows the whole image.
+
+    Parameters
+    ----------
+    {parameters}
+    """

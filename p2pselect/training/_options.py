@@ -1,0 +1,91 @@
+"""The settings of training that few people change, as one group."""
+
+from __future__ import annotations
+
+import os
+from numbers import Integral, Real
+from typing import Any
+
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+
+from p2pselect._settings import Options, setting
+from p2pselect.nn._image_network import PRECISIONS
+from p2pselect.training._fitting import LR_SCHEDULES, OPTIMIZERS
+
+
+class TrainingOptions(Options):
+    """Optimizer, precision, callbacks and checkpoints: the ``training`` of an estimator.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Examples
+    --------
+    >>> TrainingOptions(optimizer="adamw").set_params(weight_decay=0.01)
+    TrainingOptions(optimizer='adamw', weight_decay=0.01)
+    """
+
+    optimizer: Any = setting(
+        "Name of an optimizer, or a class such as those of ``torch.optim``.",
+        StrOptions(set(OPTIMIZERS)),
+        callable,
+        default="adam",
+    )
+    lr_schedule: str = setting(
+        "How the learning rate changes within a training, batch by batch.",
+        StrOptions(set(LR_SCHEDULES)),
+        default="constant",
+    )
+    weight_decay: float = setting(
+        "Weight decay of the optimizer.", Interval(Real, 0, None, closed="left"), default=0.0
+    )
+    ema_decay: float | None = setting(
+        "Predict with a moving average of the weights, which decays by this factor per step; "
+        ".99 to .9999 are usual.",
+        Interval(Real, 0, 1, closed="neither"),
+        default=None,
+    )
+    micro_batch_size: int | None = setting(
+        "Images that go through the networks at once in training; the gradients of a batch are "
+        "summed.  It is halved, with a warning, when a GPU runs out of memory.",
+        Interval(Integral, 1, None, closed="left"),
+        default=None,
+    )
+    precision: str = setting(
+        '``"bf16-mixed"`` runs the networks in bfloat16 wherever torch\'s autocast does.',
+        StrOptions(set(PRECISIONS)),
+        default="32",
+    )
+    compile: bool = setting(
+        "Compile the networks with :func:`torch.compile`; where that fails, there is a warning "
+        "and the networks run uncompiled.",
+        "boolean",
+        default=False,
+    )
+    num_workers: int = setting(
+        "Processes that read and augment training images.",
+        Interval(Integral, 0, None, closed="left"),
+        default=0,
+        role="machine",
+    )
+    callbacks: list[Any] | None = setting(
+        'skorch callbacks, for example ``EarlyStopping(monitor="valid_loss")`` together with '
+        "``validation_fraction``.  Callbacks that compare epochs only see those of the last "
+        "phase, because all phases before it prepare for it.",
+        list,
+        default=None,
+        kind="list of skorch callbacks",
+        role="machine",
+    )
+    checkpoint_dir: str | os.PathLike[str] | None = setting(
+        "Folder for the state of training, which is written after every epoch.  A training "
+        "that was stopped goes on when the same lines run again, and ends as it would have.  "
+        "Trainings with other settings or data have files of their own there; callbacks start "
+        "from scratch.",
+        str,
+        HasMethods(["__fspath__"]),
+        default=None,
+        kind="str or path-like",
+        role="machine",
+    )

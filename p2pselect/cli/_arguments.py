@@ -77,9 +77,13 @@ class _RaiseLimit(argparse.Action):
 
 
 _SHARED: dict[str, dict[str, Any]] = {
-    "model": {"type": Path, "metavar": "MODEL", "help": "the folder of a saved model"},
-    "images": {"nargs": "+", "metavar": "IMAGES", "help": "image files, or folders of them"},
-    "folder": {"type": Path, "metavar": "DIR", "help": "a folder of CLASS/IMAGE files"},
+    "model": {"type": Path, "metavar": "MODEL", "help": "folder of a saved model"},
+    "images": {"nargs": "+", "metavar": "IMAGES", "help": "image files, or folders of images"},
+    "folder": {
+        "type": Path,
+        "metavar": "DIR",
+        "help": "folder with a subfolder per class",
+    },
     "--json": {"type": Path, "metavar": "FILE", "help": "also write the results as JSON"},
     "--seed": {
         "type": whole(0, MAX_SEED),
@@ -95,15 +99,15 @@ _SHARED: dict[str, dict[str, Any]] = {
     "--on-error": {
         "choices": ("raise", "skip"),
         "default": "raise",
-        "help": "whether an image that cannot be read ends the command, or is named and left "
-        "out (default: raise)",
+        "help": "end with an error if an image cannot be read, or name it and leave it out "
+        "(default: raise)",
     },
     "--max-pixels": {
         "type": whole(1),
         "action": _RaiseLimit,
         "metavar": "N",
-        "help": "largest number of pixels of an image, as a protection against files that fill "
-        "the memory (default: 89478485; a JPEG may have four times as many)",
+        "help": "largest number of pixels of an image, a protection against files that fill "
+        "the memory (default: 89478485; four times as many for a JPEG)",
     },
 }
 

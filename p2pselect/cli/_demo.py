@@ -4,8 +4,9 @@ Trains a small P2PClassifier and the same classifier on whole images, prints how
 compare on test images, and writes explanations as a PNG and as an interactive HTML page.
 Without --data it generates its images: handwritten digits pasted on photographs.
 
-    p2pselect demo --out results
-    p2pselect demo --data emoji_scenes --target scene --epochs 30
+examples:
+  p2pselect demo --out results
+  p2pselect demo --data emoji_scenes --target scene --epochs 30
 """
 
 from __future__ import annotations

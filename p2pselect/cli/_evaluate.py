@@ -1,7 +1,8 @@
 """Score a model on a folder of labeled images, and on object masks if there are any.
 
-p2pselect evaluate leaves.model leaves/test
-p2pselect evaluate leaves.model leaves/test/images --masks-dir leaves/test/masks --json f.json
+examples:
+  p2pselect evaluate leaves.model leaves/test
+  p2pselect evaluate leaves.model leaves/test/images --masks-dir leaves/test/masks --json f.json
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--masks-dir",
         type=Path,
         metavar="DIR",
-        help="a folder of CLASS/IMAGE.png masks with white objects; an image without a mask "
-        "does not count in the scores that need masks",
+        help="folder of masks, CLASS/IMAGE.png, with white objects; images without a mask do "
+        "not count in the scores that need one",
     )
     add_shared(parser, "--json", "--certainty", "--on-error", "--max-pixels")
 

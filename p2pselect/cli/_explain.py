@@ -1,7 +1,8 @@
 """Show what a model looked at: an HTML report, PNG figures, mask files.
 
-p2pselect explain leaves.model photos/ --html report.html
-p2pselect explain leaves.model photos/ --png figures/ --masks masks/ --certainty .9
+examples:
+  p2pselect explain leaves.model photos/ --html report.html
+  p2pselect explain leaves.model photos/ --png figures/ --masks masks/ --certainty .9
 """
 
 from __future__ import annotations

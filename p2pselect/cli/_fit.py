@@ -1,7 +1,8 @@
 """Train a model on a folder of images with one subfolder per class.
 
-p2pselect fit leaves/train --out leaves.model
-p2pselect fit leaves/train --out leaves.model --epochs 40 --image-size 96 --flip
+examples:
+  p2pselect fit leaves/train --out leaves.model
+  p2pselect fit leaves/train --out leaves.model --epochs 40 --image-size 96 --flip
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``p2pselect fit``."""
     add_shared(parser, "folder")
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="MODEL", help="the folder to save it in"
+        "--out", type=Path, required=True, metavar="MODEL", help="folder for the trained model"
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="replace the model that MODEL already holds"

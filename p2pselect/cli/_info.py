@@ -1,6 +1,7 @@
 """Describe a saved model.
 
-p2pselect info leaves.model
+examples:
+  p2pselect info leaves.model
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Predict the classes of images, as CSV or JSON.
 
-p2pselect predict leaves.model photos/ > predictions.csv
-p2pselect predict leaves.model one.jpg two.png --format json
+examples:
+  p2pselect predict leaves.model photos/ > predictions.csv
+  p2pselect predict leaves.model one.jpg two.png --format json
 """
 
 from __future__ import annotations

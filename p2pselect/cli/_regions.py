@@ -1,6 +1,7 @@
 """Show the regions that images are divided into, before anything is trained.
 
-p2pselect regions photos/ --out borders/ --segments 60
+examples:
+  p2pselect regions photos/ --out borders/ --segments 60
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Run the paper's evaluation, and write its tables and figures.
 
-p2pselect reproduce run --scale small --data data --out results --n-jobs 2
-p2pselect reproduce run --scale small --out results --methods p2p comet --seeds 0
-p2pselect reproduce report results --csv small.csv
+examples:
+  p2pselect reproduce run --scale small --data data --out results --n-jobs 2
+  p2pselect reproduce run --scale small --out results --methods p2p comet --seeds 0
+  p2pselect reproduce report results --csv small.csv
 """
 
 from __future__ import annotations

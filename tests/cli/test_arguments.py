@@ -4,10 +4,12 @@ import subprocess
 import sys
 
 import pytest
+from PIL import Image
 from sklearn.utils._param_validation import Interval
 
 from p2pselect import P2PClassifier, SuperpixelTransformer
 from p2pselect.cli import _arguments as arguments
+from p2pselect.cli import _entrypoint as entrypoint
 from p2pselect.cli import main
 
 FIT = ["fit", "DIR", "--out", "m"]
@@ -84,6 +86,23 @@ def test_ranges_are_those_of_the_estimators(read, estimator, parameter, text):
         except arguments.argparse.ArgumentTypeError:
             value = None
         assert (value is not None) == any(float(number) in limits for limits in allowed)
+
+
+def test_defaults_are_those_of_the_estimators():
+    options = entrypoint._parser().parse_args(REGIONS)
+    transformer = SuperpixelTransformer()
+    assert options.engine == transformer.engine
+    assert options.segments == transformer.n_segments
+    assert options.compactness == transformer.compactness
+    assert options.image_size == P2PClassifier().image_size
+
+
+def test_help_states_the_defaults(capsys):
+    with pytest.raises(SystemExit):
+        main(["regions", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    for default in ("slic", "100", "14", "224", "raise", Image.MAX_IMAGE_PIXELS):
+        assert f"(default: {default}" in said
 
 
 def test_seeds_are_those_of_the_estimators():

@@ -158,7 +158,7 @@ class Settings(DocumentedEstimator, BaseEstimator):
         cls.__init__ = _constructor(cls._settings)  # type: ignore[method-assign]
         if cls.__doc__ is not None and "{parameters}" in cls.__doc__:
             text = "\n".join(_documented(*item) for item in cls._settings.items())
-            cls.__doc__ = inspect.cleandoc(cls.__doc__).replace("{parameters}", text)
+            cls.__doc__ = inspect.cleandoc(cls.__doc__).replace("{parameters}", text) + "\n"
 
     @classmethod
     def _get_param_names(cls) -> list[str]:
@@ -195,6 +195,7 @@ class Settings(DocumentedEstimator, BaseEstimator):
         Returns
         -------
         dict of str to object
+            Values by name.
         """
         params = super().get_params(deep)
         for name in self._groups() if deep else ():
@@ -214,6 +215,7 @@ class Settings(DocumentedEstimator, BaseEstimator):
         Returns
         -------
         self
+            The object itself.
         """
         for outer in {name.partition("__")[0] for name in params if "__" in name}:
             declared = self._settings.get(outer)

@@ -46,5 +46,10 @@ def public_methods(name: str, cls: type) -> Iterator[tuple[str, Any]]:
         if base.__module__.partition(".")[0] == "p2pselect":
             for member, value in vars(base).items():
                 kinds = (FunctionType, classmethod, staticmethod, property)
-                if isinstance(value, kinds) and not member.startswith("_"):
+                if member.startswith("_") or not isinstance(value, kinds):
+                    continue
+                if inspect.getattr_static(cls, member) is not value:
+                    continue  # overridden
+                # A method without a docstring has that of the method that it overrides.
+                if value.__doc__ or not inspect.getdoc(getattr(cls, member)):
                     yield f"{name}.{member}", value

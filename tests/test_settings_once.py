@@ -65,7 +65,7 @@ def test_constructor_signature_and_documentation():
         "    How fast, in words that are too many for a single line of a docstring of this "
         "width,\n    all in all.\n"
         "brush : Brush, default=None\n    What to paint with.\n"
-        "name : str, default=None\n    Signature.\n\nSee Also\n--------\nBrush"
+        "name : str, default=None\n    Signature.\n\nSee Also\n--------\nBrush\n"
     )
     assert 'shape : {"flat", "round"}, default=\'round\'' in Brush.__doc__
     assert "width : int >= 1, default=3" in Brush.__doc__

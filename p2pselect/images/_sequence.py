@@ -31,19 +31,6 @@ class ImageSequence:
     images : iterable of str or path-like, or ImageSource
         Image files, which are opened when read, not now; or where else to read images from.
 
-    Attributes
-    ----------
-    shape : tuple of int
-        ``(n,)``: the number of images.
-    n_channels : int
-        Channels that ``seq[i]`` has: 1, 3 or 4.  Files and Pillow images have 3.
-    is_float : bool
-        Whether images are float32 in [0, 1] instead of uint8.
-    image_shape : tuple of int, or None
-        Height and width, where all images share them and no file had to be opened to know.
-    files : ndarray of str, or None
-        The paths, where the images are files.
-
     Examples
     --------
     >>> import numpy as np
@@ -79,11 +66,13 @@ class ImageSequence:
 
     @property
     def shape(self) -> tuple[int]:
+        """``(n,)``: the number of images."""
         # scikit-learn indexes what has a shape with arrays, anything else item by item.
         return (len(self),)
 
     @property
     def n_channels(self) -> int:
+        """Channels that ``seq[i]`` has: 1, 3 or 4."""
         return self._source.n_channels
 
     @property
@@ -93,14 +82,17 @@ class ImageSequence:
 
     @property
     def is_float(self) -> bool:
+        """Whether images are float32 in [0, 1] instead of uint8."""
         return self._source.is_float
 
     @property
     def image_shape(self) -> tuple[int, int] | None:
+        """Height and width where all images share them, else None."""
         return self._source.image_shape
 
     @property
     def files(self) -> np.ndarray | None:
+        """The paths where the images are files, else None."""
         if not isinstance(self._source, FileImages):
             return None
         return self._source.paths(self._positions(slice(None)))

@@ -77,7 +77,8 @@ class ImageSource(ABC):
 
         Returns
         -------
-        ndarray of shape (h, w, n_channels), uint8, or float32 in [0, 1] if ``is_float``
+        ndarray of shape (h, w, n_channels)
+            Of uint8, or float32 in [0, 1] if ``is_float``.
 
         Raises
         ------
@@ -91,6 +92,7 @@ class ImageSource(ABC):
         Parameters
         ----------
         positions : ndarray of shape (b,), int
+            Which images.
 
         Returns
         -------
@@ -105,10 +107,12 @@ class ImageSource(ABC):
         Parameters
         ----------
         position : int
+            Which image.
 
         Returns
         -------
         tuple of int
+            In pixels.
         """
         height, width = self.read_one(position).shape[:2]
         return height, width
@@ -119,10 +123,12 @@ class ImageSource(ABC):
         Parameters
         ----------
         position : int
+            Which image.
 
         Raises
         ------
         ImageReadError
+            If it cannot be read.
         """
         self.read_one(position)
 
@@ -135,10 +141,12 @@ class ImageSource(ABC):
         Parameters
         ----------
         positions : ndarray of shape (b,), int
+            Which images.
 
         Returns
         -------
         ImageSource or None
+            The smaller source.
         """
         return None
 
@@ -193,9 +201,14 @@ class EncodedImageSource(ImageSource):
         Returns
         -------
         file : path or binary file
+            The encoded image.
         name : str
             What error messages and warnings call the image.
         """
+
+    def _decode(self, position: int, **how: Any) -> Any:
+        file, name = self.open_one(position)
+        return decode_image(file, name, self._told, **how)
 
     def read_one(self, position: int) -> np.ndarray:
         return self._decode(position)
@@ -205,7 +218,3 @@ class EncodedImageSource(ImageSource):
 
     def check(self, position: int) -> None:
         self._decode(position, smallest=True)
-
-    def _decode(self, position: int, **how: Any) -> Any:
-        file, name = self.open_one(position)
-        return decode_image(file, name, self._told, **how)

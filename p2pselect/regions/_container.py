@@ -21,6 +21,7 @@ class ImagesWithRegions:
     Parameters
     ----------
     images : ImageSequence or ndarray of shape (n, h, w, c)
+        The images.
     regions : ndarray of shape (n, h, w), int32, or list of n arrays of shape (h_i, w_i)
         Labels ``0 .. d_i - 1`` per image; a list where the images differ in size.
 

@@ -37,15 +37,15 @@ class RegionEngine(Protocol):
     Its labels must depend on the image alone, so that an image has the same regions whenever it
     comes again.  It is called from several threads where ``n_jobs`` says so.
 
-    Notes
-    -----
-    To keep its label maps on disk (``cache_dir``), an engine needs an attribute ``cache_key``:
-    a text that is changed whenever its results change.
-
     See Also
     --------
     SuperpixelTransformer : Makes label maps of images by an engine.
     masks_to_labels : Turns overlapping masks into labels.
+
+    Notes
+    -----
+    To keep its label maps on disk (``cache_dir``), an engine needs an attribute ``cache_key``:
+    a text that is changed whenever its results change.
 
     Examples
     --------
@@ -56,6 +56,9 @@ class RegionEngine(Protocol):
     >>> SuperpixelTransformer(engine=stripes).propose(np.zeros((1, 6, 3), np.uint8))
     array([[0, 0, 1, 1, 2, 2]], dtype=int32)
     """
+
+    # Otherwise the signature of a protocol is (*args, **kwargs).
+    def __init__(self) -> None: ...
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """Divide one image.

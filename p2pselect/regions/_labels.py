@@ -22,7 +22,7 @@ def relabel(
 
     Parameters
     ----------
-    labels : ndarray of shape (h, w) or (n, h, w), integer
+    labels : ndarray of shape (h, w) or (n, h, w), int
         Any numbers.
     min_size : int, default=1
         Fewest pixels of a region; smaller ones join the neighbor with the longest common
@@ -53,16 +53,17 @@ def relabel(
 
 
 def n_regions(labels: np.ndarray) -> np.ndarray:
-    """Number of regions of every image.
+    """Count the regions of every image.
 
     Parameters
     ----------
-    labels : ndarray of shape (n, h, w), integer
+    labels : ndarray of shape (n, h, w), int
         Labels ``0 .. d_i - 1`` per image.
 
     Returns
     -------
     ndarray of shape (n,), int
+        The numbers ``d_i``.
 
     Examples
     --------
@@ -73,11 +74,11 @@ def n_regions(labels: np.ndarray) -> np.ndarray:
 
 
 def region_areas(labels: np.ndarray, n_columns: int | None = None) -> np.ndarray:
-    """Pixels of every region.
+    """Count the pixels of every region.
 
     Parameters
     ----------
-    labels : ndarray of shape (n, h, w), integer
+    labels : ndarray of shape (n, h, w), int
         Labels ``0 .. d_i - 1`` per image.
     n_columns : int, default=None
         Columns of the result; None takes the largest number of regions.
@@ -105,7 +106,7 @@ def flip_labels(labels: np.ndarray, axis: int = -1) -> np.ndarray:
 
     Parameters
     ----------
-    labels : ndarray of shape (h, w) or (n, h, w), integer
+    labels : ndarray of shape (h, w) or (n, h, w), int
         Label maps.
     axis : int, default=-1
         -1 swaps left and right, -2 top and bottom.
@@ -128,7 +129,7 @@ def crop_labels(labels: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
 
     Parameters
     ----------
-    labels : ndarray of shape (h, w) or (n, h, w), integer
+    labels : ndarray of shape (h, w) or (n, h, w), int
         Label maps.
     rows, columns : slice
         The window, in pixels.
@@ -154,7 +155,7 @@ def check_label_maps(
 
     Parameters
     ----------
-    regions : array-like of shape (n, h, w), integer
+    regions : array-like of shape (n, h, w), int
         Label maps, numbered from 0 without gaps.
     n, h, w : int, default=None
         The number of images and their size; None accepts any.
@@ -162,6 +163,7 @@ def check_label_maps(
     Returns
     -------
     ndarray of shape (n, h, w), int32
+        The same label maps.
 
     Raises
     ------

@@ -146,11 +146,13 @@ class SuperpixelTransformer(TransformerMixin, Settings):
         ----------
         X : images
             Anything that :func:`p2pselect.images.as_images` takes.
-        y : ignored
+        y : object, default=None
+            Ignored.
 
         Returns
         -------
         self
+            The transformer itself.
 
         Raises
         ------
@@ -203,6 +205,7 @@ class SuperpixelTransformer(TransformerMixin, Settings):
         Returns
         -------
         ndarray of shape (h, w), int32
+            Labels as :meth:`transform` gives them.
         """
         if image.ndim != 3 or 0 in image.shape:
             raise InputError(
@@ -229,10 +232,12 @@ class SuperpixelTransformer(TransformerMixin, Settings):
         Parameters
         ----------
         images : ndarray of shape (b, h, w, c), uint8 or float in [0, 1]
+            Images with channels as in :meth:`propose`.
 
         Returns
         -------
         ndarray of shape (b, h, w), int32
+            Labels as :meth:`transform` gives them.
         """
         return np.stack(self._propose_all(images))
 

@@ -104,7 +104,7 @@ def test_figures_at_the_top_count_all_images(made, tmp_path):
     assert names == {"Image 0", f"Image {wrong}", "Image 11"}
     assert "Shown: all 1 wrong answers and 2 of 11 right ones, evenly spaced." in text
     right = np.mean(exp.predicted == made.y)
-    assert f"<dd>{100 * right:.0f} %</dd>" in text and "<dd>12</dd>" in text
+    assert f"<dd>{100 * right:.0f}%</dd>" in text and "<dd>12</dd>" in text
 
 
 @pytest.mark.parametrize("max_images", [1, 5, 14, 40, 59, 60, 200])
@@ -173,8 +173,8 @@ def test_the_figures_at_the_top(made, tmp_path):
     text = written(tmp_path, exp, y)
     facts = dict(re.findall("<dt>(.*?)</dt><dd>(.*?)</dd>", text))
     assert facts["images"] == "12"
-    assert facts["right answers"] == "25 %"
-    assert facts["certain (≥ 95 %)"] == percent(exp.certainty_reached.mean())
+    assert facts["right answers"] == "25%"
+    assert facts["certain (≥ 95%)"] == percent(exp.certainty_reached.mean())
     assert facts["pixels shown, on average"] == percent(exp.kept_fraction.mean())
 
 
@@ -274,7 +274,7 @@ def test_notebook_display(made):
     exp = replace(made.explanation, classes=np.array(HOSTILE[:2] * 5))
     batch, one = repr_html(exp), repr_html(exp[0])
     assert batch.count("<img") == 12 and "The first 6" in batch
-    assert one.count("<img") == 2 and "asked for 95 %" in one
+    assert one.count("<img") == 2 and "asked for 95%" in one
     assert "script>" not in batch and "<b>digit" not in batch and "&lt;" in batch
     assert not re.search(r'src="(?!data:)', batch + one)
     assert "<img" not in repr_html(exp[:0])

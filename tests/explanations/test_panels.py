@@ -28,7 +28,7 @@ def test_explanation_says_class_certainty_and_sparsity(made):
     exp = made.explanation
     words = texts(plot_explanation(exp, 2))
     assert f"Predicted: {exp.predicted[2]}" in words
-    assert "asked for 95 %" in words and f"τ = {exp.tau[2]:.2f}" in words
+    assert "asked for 95%" in words and f"τ = {exp.tau[2]:.2f}" in words
 
 
 def test_explanation_without_embeddings_has_three_panels(made):
@@ -118,8 +118,8 @@ def test_page_choice_depends_on_the_seed_alone(made):
 def test_page_share_on_object_is_the_mean_over_images(made):
     exp = made.explanation
     everything = np.ones(exp.regions.shape, bool)
-    assert "100 % of the kept" in texts(plot_page(exp, object_masks=everything, n_images=1))
-    assert "0 % of the kept" in texts(plot_page(exp, object_masks=~everything, n_images=1))
+    assert "100% of the kept" in texts(plot_page(exp, object_masks=everything, n_images=1))
+    assert "0% of the kept" in texts(plot_page(exp, object_masks=~everything, n_images=1))
 
 
 def test_page_of_images_that_are_not_square(made):

@@ -16,14 +16,14 @@ from p2pselect.explanations.figures._words import (
 @pytest.mark.parametrize(
     ("share", "words"),
     [
-        (0, "0 %"),
-        (0.0004, "< 0.1 %"),
-        (0.004, "0.4 %"),
-        (0.0999, "10 %"),
-        (0.5, "50 %"),
-        (0.993, "99.3 %"),
-        (0.99999, "> 99.9 %"),
-        (1, "100 %"),
+        (0, "0%"),
+        (0.0004, "< 0.1%"),
+        (0.004, "0.4%"),
+        (0.0999, "10%"),
+        (0.5, "50%"),
+        (0.993, "99.3%"),
+        (0.99999, "> 99.9%"),
+        (1, "100%"),
     ],
 )
 def test_percent(share, words):
@@ -31,8 +31,8 @@ def test_percent(share, words):
 
 
 def test_nothing_but_one_is_a_hundred_percent():
-    assert percent(1 - 1e-12) == "> 99.9 %"
-    assert percent(1e-12) == "< 0.1 %"
+    assert percent(1 - 1e-12) == "> 99.9%"
+    assert percent(1e-12) == "< 0.1%"
 
 
 def test_label_is_one_short_line():

@@ -206,7 +206,7 @@ FAULTS = [
         "explanations/report/_payload.py",
         "explanations/test_html.py::test_the_work_grows_with_the_number_of_images_not_with_its_square",
         {
-            '"kept": round(float(one.kept_fraction[0]), 4)': '"kept": round(float(explanation.kept_fraction[image]), 4)',
+            '"kept": round(float(one.kept_fraction[0]), 6)': '"kept": round(float(explanation.kept_fraction[image]), 6)',
         },
     ),
     *planted(

@@ -13,15 +13,15 @@ def percent(share: float) -> str:
     """A share in [0, 1] as people read it; small shares keep a decimal.
 
     >>> percent(0.123), percent(0.012), percent(0.9996), percent(1.0)
-    ('12 %', '1.2 %', '> 99.9 %', '100 %')
+    ('12%', '1.2%', '> 99.9%', '100%')
     """
     hundred = 100 * float(share)
     if 99.9 < hundred < 100:
-        return "> 99.9 %"
+        return "> 99.9%"
     if 0 < hundred < 0.1:
-        return "< 0.1 %"
+        return "< 0.1%"
     whole = 9.95 <= hundred <= 99 or hundred in (0, 100)
-    return f"{hundred:.0f} %" if whole else f"{hundred:.1f} %"
+    return f"{hundred:.0f}%" if whole else f"{hundred:.1f}%"
 
 
 def label(value: Any, length: int = 28) -> str:
@@ -61,7 +61,7 @@ def distinct_labels(values: Sequence[Any], length: int = 28) -> list[str]:
 
 
 def certainty_words(explanation: ExplanationArrays, image: int) -> str:
-    """For example ``certain (98 %, asked for 95 %)``."""
+    """For example ``certain (98%, asked for 95%)``."""
     reached = "certain" if explanation.certainty_reached[image] else "not certain"
     asked = percent(explanation.certainty_threshold)
     return f"{reached} ({percent(explanation.certainty[image])}, asked for {asked})"

@@ -60,7 +60,7 @@ def image_payload(explanation: ExplanationArrays, image: int) -> dict[str, Any]:
         "certainty": round(float(one.certainty[0]), 4),
         "certain": bool(one.certainty_reached[0]),
         "tau": round(float(one.tau[0]), 4),
-        "kept": round(float(one.kept_fraction[0]), 4),
+        "kept": round(float(one.kept_fraction[0]), 6),
         "regions": len(order),
         "keptRegions": int(one.visible_region_masks[0].sum()),
         "map": _runs(place[one.regions[0]], n_groups),

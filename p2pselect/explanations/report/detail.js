@@ -91,18 +91,18 @@ function drawBars(item, step) {
 
 /** What the position of the slider means, in a sentence. */
 function meaning(item, step, fraction) {
-  if (item.soft) return "This method shows every region at a brightness of its own.";
+  if (item.soft) return "This method shows every region with a brightness of its own.";
   const values = probabilities(item, step);
   const { stop } = item.steps;
   if (step > stop) {
     return item.certain
-      ? "Not needed: the classifier never saw the faint regions, they would have come next."
-      : "The classifier never saw the faint regions, they would have come next.";
+      ? "Not needed: the classifier never saw the faint regions; they would have come next."
+      : "The classifier never saw the faint regions; they would have come next.";
   }
   if (step < stop && !values) return "The classifier was not asked at this point.";
   const best = Math.max(...values);
   const sure = `${percent(best)} for ${report.labels[item.top[values.indexOf(best)]]}`;
-  if (step < stop) return `Not certain yet: ${sure}, ${percent(report.threshold)} were asked for.`;
+  if (step < stop) return `Not certain yet: ${sure}, but ${percent(report.threshold)} was asked for.`;
   if (item.certain) return `This is all it needed: ${sure} from ${percent(fraction)} of the pixels.`;
   return `It stopped here without being certain: ${sure}.`;
 }

@@ -74,7 +74,7 @@ function passes(item) {
     (wanted === "" || Number(wanted) === item.predicted || Number(wanted) === item.truth) &&
     (outcome === "" || (outcome === "right") === isRight(item)) &&
     (certain === "" || (certain === "yes") === item.certain) &&
-    // Rounded up, so that "at most 100 %" leaves nothing out.
+    // Rounded up, so that "at most 100%" leaves nothing out.
     item.kept <= Number(byId("by-kept").value) / 100 + 1e-9
   );
 }

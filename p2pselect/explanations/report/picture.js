@@ -9,10 +9,10 @@ const NOT_SEEN = 85;
 /** A share in [0, 1] as people read it. */
 function percent(share) {
   const hundred = 100 * share;
-  if (hundred > 99.9 && hundred < 100) return "> 99.9 %";
-  if (hundred > 0 && hundred < 0.1) return "< 0.1 %";
+  if (hundred > 99.9 && hundred < 100) return "> 99.9%";
+  if (hundred > 0 && hundred < 0.1) return "< 0.1%";
   const whole = (hundred >= 9.95 && hundred <= 99) || hundred === 0 || hundred === 100;
-  return `${hundred.toFixed(whole ? 0 : 1)} %`;
+  return `${hundred.toFixed(whole ? 0 : 1)}%`;
 }
 
 function bytes(code) {

@@ -27,7 +27,7 @@ import torch
 from torch import nn
 
 from p2pselect import P2PClassifier, SuperpixelTransformer, datasets
-from p2pselect.methods._p2p_loss import P2PObjective
+from p2pselect.methods._p2p import P2PObjective
 from p2pselect.nn._dilation import PhasedConv2d
 from p2pselect.training._phases import Phase, Step, set_training
 

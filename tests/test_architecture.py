@@ -33,6 +33,7 @@ MAX_LINES = 350
 #: Longer files, each with the reason why two would be harder to read.
 LONGER: dict[str, str] = {
     "p2pselect.methods._diet": "two methods that share masks and losses",
+    "p2pselect.methods._p2p": "the main method: its losses, its settings and the estimator",
 }
 #: Rooms within a room.
 SUBROOMS = {"figures", "report"}

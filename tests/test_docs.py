@@ -46,8 +46,8 @@ def small(tmp_path, monkeypatch):
 
     monkeypatch.setattr(datasets, "make_digit_scenes", fewer)
     regions = SuperpixelTransformer(n_segments=16)
-    few = {"max_epochs": 1, "objective__warmup_epochs": 0, "regions": regions}
-    monkeypatch.setattr(presets, "SMALL", presets.Preset(**presets.SMALL._settings | few))
+    quick = {"max_epochs": 1, "objective__warmup_epochs": 0, "regions": regions}
+    monkeypatch.setattr(presets, "SMALL", presets.Preset(**presets.SMALL._settings | quick))
     monkeypatch.chdir(tmp_path)
     scenes = few(24, 32, random_state=0)
     rows = ["path,label"]

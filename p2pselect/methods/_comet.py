@@ -11,7 +11,7 @@ As in the released code (k = 4, g = 2, lambda = 100) the margin compares means o
 weighted by the sample weights, and the area is penalized per image.  The manuscript has
 :math:`-a L_D` instead of the margin, which is not bounded below.
 
-COMET-1 (``inverted=True``; P2P paper, section 4) shows the classifier the inverse,
+COMET-1 (:class:`COMET1Classifier`; P2P paper, section 4) shows the classifier the inverse,
 :math:`(1 - m) \odot x`: it classifies from what a black box finds least important, and
 :math:`1 - m` is what is kept and ranked.  The paper does not say when the mask is inverted.
 ``inversion="joint"`` is the literal reading: the classifier of the formulas sees the inverse
@@ -113,27 +113,10 @@ class COMETClassifier(BlackboxGuidedClassifier):
         default="soft",
         role="prediction",
     )
-    inverted: bool = setting(
-        "Show the classifier 1 - m (COMET-1).",
-        "boolean",
-        default=False,
-    )
-    inversion: str = setting(
-        "When COMET-1 inverts the mask: from the start, or once the selector has "
-        "learned, which takes ``max_epochs`` more for the classifier.",
-        StrOptions({"joint", "after"}),
-        default="joint",
-    )
     margin_weight: float = setting(
-        "k, the weight of the margin.",
-        Interval(Real, 0, None, closed="left"),
-        default=4.0,
+        "k, the weight of the margin.", Interval(Real, 0, None, closed="left"), default=4.0
     )
-    margin: float = setting(
-        "g, the margin.",
-        Real,
-        default=2.0,
-    )
+    margin: float = setting("g, the margin.", Real, default=2.0)
     area_weight: float = setting(
         r":math:`\lambda`, on the mean mask beyond tau.",
         Interval(Real, 0, None, closed="left"),
@@ -142,29 +125,26 @@ class COMETClassifier(BlackboxGuidedClassifier):
 
     _trains_for_tau = True
 
-    def _prediction_parameters(self) -> frozenset[str]:
-        return super()._prediction_parameters() | {"mask"}
+    def _joint_phase(self, inverted: bool) -> Phase:
+        objective = COMETObjective(
+            float(self.tau), self.margin_weight, self.margin, self.area_weight, inverted
+        )
+        return Phase("joint", self.max_epochs, objective, ("selector", "classifier"))
 
     def _phases(self) -> Sequence[Phase]:
-        jointly = self.inverted and self.inversion == "joint"
-        objective = COMETObjective(
-            float(self.tau), self.margin_weight, self.margin, self.area_weight, jointly
-        )
-        phases = [Phase("joint", self.max_epochs, objective, ("selector", "classifier"))]
-        if self.inverted and not jointly:
-            again = ("inverse", self.max_epochs, inverse_objective, ("classifier",))
-            phases.append(Phase(*again, begin=copy_blackbox))
-        return [*self._blackbox_phase(), *phases]
+        return [*self._blackbox_phase(), self._joint_phase(inverted=False)]
 
     def _scores(self, images: Tensor, regions: Tensor) -> RegionScores:
-        scores = super()._scores(images, regions)
-        maps = -scores.maps if self.inverted else scores.maps
-        shown = maps[:, 0].sigmoid() if self.mask == "soft" else None
-        return RegionScores(maps, scores.areas, shown)
+        return self._seen(self.module_.score(images, regions))
+
+    def _seen(self, scores: RegionScores) -> RegionScores:
+        """Scores with the mask that the classifier sees, unless that is the binary one."""
+        shown = scores.maps[:, 0].sigmoid() if self.mask == "soft" else None
+        return RegionScores(scores.maps, scores.areas, shown)
 
 
 class COMET1Classifier(COMETClassifier):
-    """COMET-1: :class:`COMETClassifier` whose classifier sees the inverse of the mask.
+    """COMET whose classifier sees the inverse of the mask.
 
     Parameters
     ----------
@@ -196,10 +176,29 @@ class COMET1Classifier(COMETClassifier):
 
     Examples
     --------
-    >>> COMET1Classifier().inverted
-    True
+    >>> from p2pselect import datasets, presets
+    >>> scenes = datasets.make_digit_scenes(24, image_size=32, random_state=0)
+    >>> settings = {**presets.SMALL, "image_size": 32, "max_epochs": 1}
+    >>> clf = COMET1Classifier(**presets.settings_for(COMET1Classifier, settings))
+    >>> clf.fit(scenes.images, scenes.target % 2).predict(scenes.images).shape
+    (24,)
     """
 
-    inverted: bool = setting(
-        default=True,
+    inversion: str = setting(
+        "When the mask is inverted: from the start, or once the selector has learned, "
+        "which takes ``max_epochs`` more for the classifier.",
+        StrOptions({"joint", "after"}),
+        default="joint",
     )
+
+    def _phases(self) -> Sequence[Phase]:
+        joint = self._joint_phase(inverted=self.inversion == "joint")
+        phases = [*self._blackbox_phase(), joint]
+        if self.inversion == "after":
+            again = ("inverse", self.max_epochs, inverse_objective, ("classifier",))
+            phases.append(Phase(*again, begin=copy_blackbox))
+        return phases
+
+    def _scores(self, images: Tensor, regions: Tensor) -> RegionScores:
+        scores = self.module_.score(images, regions)
+        return self._seen(RegionScores(-scores.maps, scores.areas))

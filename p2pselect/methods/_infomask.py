@@ -136,16 +136,10 @@ class InfoMaskClassifier(BaselineClassifier):
         Interval(Real, 0, 1, closed="left"),
         default=0.2,
     )
-    sparsity: str = setting(
-        default="penalty",
-        role="networks",
-    )
+    sparsity: str = setting(default="penalty")
 
     def _build_model(self, n_classes: int) -> nn.Module:
         return SelectiveModel(self._build_scorer(2), self._build_classifier(n_classes))
-
-    def _prediction_parameters(self) -> frozenset[str]:
-        return super()._prediction_parameters() | {"mask", "noise"}
 
     def _phases(self) -> Sequence[Phase]:
         objective = InfoMaskObjective(self.beta, self.threshold, self.kl_reduction, self._hinge)

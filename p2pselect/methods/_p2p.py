@@ -1,16 +1,29 @@
-"""P2P: from pixels to perception (Vandenhirtz & Vogt, ICML 2025).
+r"""P2P: from pixels to perception (Vandenhirtz & Vogt, ICML 2025).
 
-The selector gives every region a logit and an embedding, the classifier sees the regions that
-are kept.  Both minimize eq. 5: cross-entropy on the masked image, a hinge on the fraction kept
-beyond tau, and a penalty on the covariance of the regions
-(:mod:`p2pselect.methods._p2p_loss`).
+The selector gives every region j a logit :math:`\mu_j(\tau)` and an embedding :math:`E_j`, the
+means of its pixel maps over the region (section 3).  The classifier sees the regions that a
+mask m keeps, on black.  Both minimize eq. 5,
+
+.. math:: -\log \frac 1 S \sum_s p(y \mid x_{m_s}) + \lambda_1 L_m(\tau)
+          + \lambda_2 \|\Sigma\|_1, \quad \Sigma = E^\top E
+
+with relaxed Bernoulli masks :math:`m_s` of logits from :math:`N(\mu(\tau), \Sigma)` and the
+hinge :math:`L_m` of eq. 3 on the expected area beyond tau.  Every image and step draws its own
+:math:`\tau \sim U[\tau_{min}, 1]`, so that one model answers every tau; at prediction the
+certainty search (eq. 4) finds the smallest one per image.
+
+Deviations from the paper that the released code shares: eq. 5's norm is a mean over the entries
+of :math:`\Sigma`, and :math:`\lambda_1` is ramped up.  Deviations of ours: tau enters as
+``s * logit(tau)`` with a slope s > 0, so that more is kept at a larger tau
+(``tau_input="additive"`` is the released form); an image always keeps a region; an optional
+warm-up of the classifier comes first.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -22,14 +35,99 @@ from p2pselect._settings import Options, setting
 from p2pselect.estimators._base import SelectiveImageClassifier
 from p2pselect.estimators._options import NetworkOptions
 from p2pselect.exceptions import InputError, P2PSelectWarning, brief
-from p2pselect.methods._p2p_loss import P2PObjective, RandomMaskObjective
 from p2pselect.nn._model import SelectiveModel
+from p2pselect.nn._pooling import region_areas
+from p2pselect.nn._sampling import relaxed_bernoulli, sample_logits
 from p2pselect.nn._selectors import Selector
 from p2pselect.selection import SelectionRule
-from p2pselect.training._phases import Phase
+from p2pselect.training._loss_terms import (
+    covariance_penalty,
+    expected_kept_fraction,
+    geometric_schedule,
+    monte_carlo_cross_entropy,
+    sparsity_hinge,
+    sparsity_schedule,
+)
+from p2pselect.training._phases import LossTerms, Phase, Step
 
 #: Below this many images, on a CPU, the default networks are a poor choice.
 SMALL_DATA = 5000
+
+
+# -- losses ----------------------------------------------------------------------------------
+
+
+def sample_tau(step: Step, tau_min: float) -> Tensor:
+    """Draw tau ~ U[tau_min, 1] per image (section 3, dynamic thresholding)."""
+    return tau_min + (1 - tau_min) * step.rand_like(step.images[:, 0, 0, 0])
+
+
+@dataclass(frozen=True)
+class P2PObjective:
+    """Equation 5: cross-entropy on the masked image, sparsity hinge, covariance penalty.
+
+    With ``tau=None`` every image and step draws its own (section 3, dynamic thresholding); a
+    number is the constant threshold of the hinge (the paper's fixed variant, figure 4).
+    """
+
+    sparsity_weight: float = 10.0
+    covariance_weight: float = 0.01
+    tau_min: float = 0.05
+    tau: float | None = None
+    temperature: float = 1.0
+    final_temperature: float = 0.5
+    n_samples_mc: int = 1
+    straight_through: bool = False
+
+    def __call__(self, step: Step) -> LossTerms:
+        scores = step.model.score(step.images, step.regions)
+        tau = self._tau(step)
+        mean, embeddings = scores.at(step.model.selector.tau_offset(tau))
+        start, end = self.temperature, self.final_temperature
+        temperature = geometric_schedule(start, end, step.progress)
+        logits = []
+        for _ in range(self.n_samples_mc):
+            sampled = mean
+            if embeddings.shape[1]:
+                sampled = sample_logits(mean, embeddings, step.randn_like(embeddings[:, :, 0]))
+            uniform = step.rand_like(mean)
+            masks = relaxed_bernoulli(sampled, uniform, temperature, self.straight_through)
+            logits.append(step.model.classify(step.images, step.regions, masks))
+        p_bar = expected_kept_fraction(mean.sigmoid(), scores.areas)
+        weight = self.sparsity_weight * sparsity_schedule(step.progress)
+        terms = {
+            "cross_entropy": monte_carlo_cross_entropy(torch.stack(logits), step.target),
+            "sparsity": weight * sparsity_hinge(p_bar, tau),
+        }
+        if embeddings.shape[1]:
+            penalty = covariance_penalty(embeddings, scores.areas)
+            terms["covariance"] = self.covariance_weight * penalty
+        return terms
+
+    def _tau(self, step: Step) -> Tensor:
+        if self.tau is None:
+            return sample_tau(step, self.tau_min)
+        return torch.full((len(step.images),), self.tau, device=step.images.device)
+
+
+@dataclass(frozen=True)
+class RandomMaskObjective:
+    """Cross-entropy on random region masks: the classifier's warm-up (ours, not the paper's).
+
+    Each region is kept with probability tau, drawn per image as in training.
+    """
+
+    tau_min: float = 0.05
+
+    def __call__(self, step: Step) -> LossTerms:
+        areas = region_areas(step.regions)
+        tau = sample_tau(step, self.tau_min)
+        masks = (step.rand_like(areas) < tau[:, None]).to(areas.dtype)
+        logits = step.model.classify(step.images, step.regions, masks)
+        return {"cross_entropy": monte_carlo_cross_entropy(logits[None], step.target)}
+
+
+# -- settings --------------------------------------------------------------------------------
 
 
 class P2PNetworkOptions(NetworkOptions):
@@ -119,6 +217,9 @@ class P2PObjectiveOptions(Options):
         Interval(Integral, 0, None, closed="left"),
         default=0,
     )
+
+
+# -- the method ------------------------------------------------------------------------------
 
 
 class P2PClassifier(SelectiveImageClassifier):

@@ -238,9 +238,6 @@ class RBAEMClassifier(BlackboxGuidedClassifier):
         classifier = self._build_classifier(n_classes)
         return BlackboxGuidedModel(selector, classifier, self._build_classifier(n_classes))
 
-    def _prediction_parameters(self) -> frozenset[str]:
-        return super()._prediction_parameters() | {"mask"}
-
     def _phases(self) -> Sequence[Phase]:
         low, high = self.sigma_range
         prior = RandomRBFObjective((low, high))

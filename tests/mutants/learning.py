@@ -11,7 +11,7 @@ CHECK = "testing/test_faithfulness.py"
 
 FAULTS = [
     *planted(
-        "methods/_p2p_loss.py",
+        "methods/_p2p.py",
         P2P,
         {
             '"sparsity": weight * sparsity_hinge': '"sparsity": -weight * sparsity_hinge',

@@ -22,7 +22,7 @@ from skorch.callbacks import (
 from p2pselect import P2PClassifier, SuperpixelTransformer, datasets, presets
 from p2pselect.exceptions import InputError, P2PSelectWarning
 from p2pselect.methods import RealXClassifier
-from p2pselect.methods._p2p_loss import P2PObjective
+from p2pselect.methods._p2p import P2PObjective
 from p2pselect.training._checkpoints import Checkpoints
 from p2pselect.training._monitors import check_callbacks, compares_epochs
 

@@ -109,7 +109,7 @@ def as_images(
 
 def _recognize(X: Any, channels: str, image_shape: Sequence[int] | None) -> ImageSequence:
     if isinstance(X, ImageSequence):
-        X.repeat_remarks()
+        X.reset_warnings()
         return X
     if isinstance(X, ImageSource):
         return ImageSequence(X)

@@ -61,16 +61,15 @@ def _formats() -> list[str]:
 def decode_image(
     file: str | os.PathLike[str] | IO[bytes],
     name: str,
-    told: set[str] | None = None,
+    warned: set[str] | None = None,
     *,
     convert: Callable[[Image.Image], Any] | None = None,
     smallest: bool = False,
 ) -> Any:
     """Decode a file into RGB pixels (h, w, 3), uint8; its content decides, not its ending.
 
-    ``name`` is what messages call it, and ``told`` holds the kinds of remarks that were made
-    already, see :func:`tell`.  ``convert`` makes something else of the opened Pillow image.
-    ``smallest`` decodes a JPEG at an eighth of its height and width: that reads all of its
+    ``name`` is what messages call it, and ``warned`` is for :func:`warn_once`.  ``convert``
+    makes something else of the opened Pillow image.  ``smallest`` decodes a JPEG at an eighth of its height and width: that reads all of its
     data, and so finds all damage, in about a third of the time.
 
     A JPEG with up to four times ``PIL.Image.MAX_IMAGE_PIXELS``, such as the photographs of some
@@ -88,8 +87,8 @@ def decode_image(
             if smallest:
                 image.draft(None, (1, 1))  # only JPEGs have smaller sizes
             _fit_into_limit(image)
-            _remark_on_frames(image, name, told)
-            return from_pillow(image, name, told)
+            _warn_of_frames(image, name, warned)
+            return from_pillow(image, name, warned)
     except MemoryError:
         raise
     # Pillow's decoders answer damaged files with nearly every exception there is.
@@ -152,7 +151,7 @@ def _reason(file: str | os.PathLike[str] | IO[bytes], error: Exception) -> str:
 
 
 def from_pillow(
-    image: Image.Image, name: str = "the image", told: set[str] | None = None
+    image: Image.Image, name: str = "the image", warned: set[str] | None = None
 ) -> np.ndarray:
     """RGB pixels (h, w, 3), uint8, of a Pillow image of any mode, by the rules above.
 
@@ -177,7 +176,7 @@ def from_pillow(
     image = upright(image)
     if mode.startswith("I"):
         values = _sixteen_bits(image, tags)
-        _remark_on_range(int(values.min()), int(values.max()), name, told)
+        _warn_of_range(int(values.min()), int(values.max()), name, warned)
         gray = (values >> 8).astype(np.uint8)
         transparent = image.info.get("transparency")
         if isinstance(transparent, int):
@@ -185,7 +184,7 @@ def from_pillow(
         return to_rgb(gray[..., np.newaxis])
     rgb = np.array(image.convert("RGB"))
     if wide:
-        _remark_on_range(int(rgb.min()) << 8, int(rgb.max()) << 8 | 255, name, told)
+        _warn_of_range(int(rgb.min()) << 8, int(rgb.max()) << 8 | 255, name, warned)
     if image.has_transparency_data:
         return to_rgb(np.asarray(image.convert("RGBA")))
     return rgb
@@ -217,14 +216,14 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def tell(told: set[str] | None, kind: str, remark: str) -> None:
-    """Warn, but only once for all images that share the set of kinds already told."""
-    if told is not None:
-        if kind in told:
+def warn_once(warned: set[str] | None, kind: str, message: str) -> None:
+    """Warn, unless images that share the set ``warned`` had a warning of this kind already."""
+    if warned is not None:
+        if kind in warned:
             return
-        told.add(kind)
-        remark += "; other images like it are not named"
-    warnings.warn(remark, P2PSelectWarning, stacklevel=2)
+        warned.add(kind)
+        message += "; other images like it are not named"
+    warnings.warn(message, P2PSelectWarning, stacklevel=2)
 
 
 def _too_many_pixels() -> str:
@@ -235,8 +234,8 @@ def _too_many_pixels() -> str:
     )
 
 
-def _remark_on_frames(image: Image.Image, name: str, told: set[str] | None) -> None:
-    """Say that other frames or pages are not looked at, unless they are mere previews.
+def _warn_of_frames(image: Image.Image, name: str, warned: set[str] | None) -> None:
+    """Warn that other frames or pages are not looked at, unless they are mere previews.
 
     Previews are the second pictures of photographs (MPO) and smaller versions of the same page
     in TIFF files.
@@ -250,7 +249,9 @@ def _remark_on_frames(image: Image.Image, name: str, told: set[str] | None) -> N
         if smaller:
             return
     count = getattr(image, "n_frames", 2)
-    tell(told, "frames", f"{name} has {count} frames or pages: only the first is looked at")
+    warn_once(
+        warned, "frames", f"{name} has {count} frames or pages: only the first is looked at"
+    )
 
 
 def _check_bands(tags: dict[int, Any]) -> None:
@@ -285,11 +286,11 @@ def _sixteen_bits(image: Image.Image, tags: dict[int, Any]) -> np.ndarray:
     return values
 
 
-def _remark_on_range(low: int, high: int, name: str, told: set[str] | None) -> None:
+def _warn_of_range(low: int, high: int, name: str, warned: set[str] | None) -> None:
     if low < high and high - low < _NARROW:
         levels = (high >> 8) - (low >> 8) + 1
-        tell(
-            told,
+        warn_once(
+            warned,
             "range",
             f"{name} has 16-bit values from {low} to {high}, of which the upper 8 bits leave "
             f"{levels} of 256 levels: if 0..65535 is not the range of such images, scale them "

@@ -113,7 +113,7 @@ def warn_left_out(listing: FolderListing, stacklevel: int = 2) -> None:
         )
 
 
-def natural(name: str) -> tuple[list[str | int], str]:
+def natural_key(name: str) -> tuple[list[str | int], str]:
     """A key to sort names by, in which numbers count as numbers."""
     parts: list[str | int] = list(_NUMBER.split(name))
     parts[1::2] = map(int, parts[1::2])
@@ -138,7 +138,7 @@ def _enter(
             visible = [entry for entry in found if not is_hidden(entry.name)]
     except OSError as error:
         raise InputError(f"{path} cannot be looked into: {error.strerror}") from error
-    return sorted(visible, key=lambda entry: natural(entry.name)), around | {identity}
+    return sorted(visible, key=lambda entry: natural_key(entry.name)), around | {identity}
 
 
 def _kind(entry: os.DirEntry[str]) -> str:

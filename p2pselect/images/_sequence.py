@@ -190,13 +190,13 @@ class ImageSequence:
         shapes = [self._source.size_of(int(i)) for i in self._positions(slice(None))]
         return np.array(shapes, dtype=np.intp).reshape(-1, 2)
 
-    def repeat_remarks(self) -> None:
-        """Let warnings about odd images be given again, although they were given before.
+    def reset_warnings(self) -> None:
+        """Let warnings about odd images be given again.
 
-        Each is given once for all images of a sequence, until the sequence is used again, by
-        another ``fit`` for example.
+        Each kind is given once for all images of a sequence, until the sequence is used again,
+        by another ``fit`` for example.
         """
-        self._source._told.clear()
+        self._source._warned.clear()
 
     def check(self, number: int) -> None:
         """Raise an error if one image is damaged.

@@ -151,8 +151,8 @@ class ImageSource(ABC):
         return None
 
     @cached_property
-    def _told(self) -> set[str]:
-        """Kinds of remarks that were made of these images, each of which is made only once."""
+    def _warned(self) -> set[str]:
+        """Kinds of warnings that were given for these images, each of which is given once."""
         return set()
 
 
@@ -208,7 +208,7 @@ class EncodedImageSource(ImageSource):
 
     def _decode(self, position: int, **how: Any) -> Any:
         file, name = self.open_one(position)
-        return decode_image(file, name, self._told, **how)
+        return decode_image(file, name, self._warned, **how)
 
     def read_one(self, position: int) -> np.ndarray:
         return self._decode(position)

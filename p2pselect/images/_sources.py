@@ -146,7 +146,7 @@ class PillowImages(ImageSource):
     def read_one(self, position: int) -> np.ndarray:
         image: Image.Image = self.images[position]
         try:
-            return from_pillow(image, f"image {position}", self._told)
+            return from_pillow(image, f"image {position}", self._warned)
         except (ValueError, OSError) as error:
             raise InputError(f"image {position} (PIL, mode {image.mode}): {error}") from error
 

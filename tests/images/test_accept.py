@@ -97,8 +97,8 @@ def test_flat_rows(pixels):
         first.reshape(len(first), -1), image_shape=first.shape[1:], channels="first"
     )
     np.testing.assert_array_equal(images.batch(slice(None)), pixels)
-    grey = as_images(pixels[..., 0].reshape(len(pixels), -1), image_shape=pixels.shape[1:3])
-    np.testing.assert_array_equal(grey[2][..., 0], pixels[2, ..., 0])
+    gray = as_images(pixels[..., 0].reshape(len(pixels), -1), image_shape=pixels.shape[1:3])
+    np.testing.assert_array_equal(gray[2][..., 0], pixels[2, ..., 0])
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, ">f4"])
@@ -124,9 +124,9 @@ def test_tensor_that_requires_grad():
 
 
 @pytest.mark.parametrize("shape", [(7, 20, 28), (7, 20, 28, 1)])
-def test_grey_is_repeated(shape, pixels):
-    grey = pixels[..., :1].reshape(shape)
-    images = as_images(grey)
+def test_gray_is_repeated(shape, pixels):
+    gray = pixels[..., :1].reshape(shape)
+    images = as_images(gray)
     assert images.n_channels == 1 and images[0].shape == (20, 28, 1)
     np.testing.assert_array_equal(
         images.batch(slice(None)), np.repeat(pixels[..., :1], 3, axis=-1)
@@ -167,7 +167,7 @@ BAD = {
     "two channels": (U8[..., :2], {}, "it has 2 channels; expected 1"),
     "five channels": (np.zeros((4, 8, 8, 5), np.uint8), {}, "it has 5 channels"),
     "one image": (np.zeros((8, 8, 3), np.uint8), {}, r"X\[None\]"),
-    "one grey image": (np.zeros((8, 8), np.uint8), {}, "image_shape="),
+    "one gray image": (np.zeros((8, 8), np.uint8), {}, "image_shape="),
     "one axis": (np.zeros(8), {}, r"shape \(8,\)"),
     "five axes": (np.zeros((1, 1, 4, 4, 3)), {}, r"shape \(1, 1, 4, 4, 3\)"),
     "no axis": (np.array(3.0), {}, r"shape \(\)"),
@@ -182,7 +182,7 @@ BAD = {
     "floats to 16": (U8 + 16.0, {}, r"expected \[0, 1\] \(divide by the value that is white"),
     "floats of 16 bits": (U8 + 4095.0, {}, "divide by the value that is white"),
     "0..255 floats": (U8 + 255.0, {}, r"from 255 to 255, expected \[0, 1\] \(pass X / 255"),
-    "normalised": (U8 - 2.1, {}, "from -2.1 to -2.1.*normalization"),
+    "normalized": (U8 - 2.1, {}, "from -2.1 to -2.1.*normalization"),
     "one path": ("cat.jpg", {}, "X is one path, 'cat.jpg'"),
     "one encoded image": (b"\xff\xd8" * 9, {}, "one encoded image: pass a list"),
     "array of bytes": (np.array([b"cat.jpg"]), {}, "dtype .S7.*list of bytes"),

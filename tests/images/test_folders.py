@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from p2pselect.exceptions import ImageReadError, InputError
 from p2pselect.images import ImageSequence
 from p2pselect.images._decode import readable_endings
-from p2pselect.images._folders import list_folder, list_subfolders, natural
+from p2pselect.images._folders import list_folder, list_subfolders, natural_key
 
 
 def tree(root, *files):
@@ -36,8 +36,8 @@ def test_numbers_in_names_count_as_numbers(tmp_path):
 
 @given(st.lists(st.text("01 2a.", max_size=5), unique=True))
 def test_the_order_is_one_order_of_all_names(names):
-    assert sorted(names, key=natural) == sorted(reversed(names), key=natural)
-    assert natural("x9") < natural("x10") < natural("xa")
+    assert sorted(names, key=natural_key) == sorted(reversed(names), key=natural_key)
+    assert natural_key("x9") < natural_key("x10") < natural_key("xa")
 
 
 @pytest.mark.parametrize(

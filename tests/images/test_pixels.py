@@ -8,12 +8,12 @@ from p2pselect.images._pixels import resize, resize_nearest, to_rgb
 
 
 def test_opacity_over_black_rounds_to_nearest():
-    colour, alpha = np.meshgrid(np.arange(256), np.arange(256))
-    rgba = np.stack([colour] * 3 + [alpha], axis=-1).astype(np.uint8)
-    exact = np.rint(colour * alpha / 255).astype(np.uint8)
+    color, alpha = np.meshgrid(np.arange(256), np.arange(256))
+    rgba = np.stack([color] * 3 + [alpha], axis=-1).astype(np.uint8)
+    exact = np.rint(color * alpha / 255).astype(np.uint8)
     np.testing.assert_array_equal(to_rgb(rgba)[..., 0], exact)
     floats = to_rgb((rgba / 255).astype(np.float32))
-    np.testing.assert_allclose(floats[..., 2], colour * alpha / 255**2, atol=1e-6)
+    np.testing.assert_allclose(floats[..., 2], color * alpha / 255**2, atol=1e-6)
 
 
 def test_removed_pixels_stay_removed():
@@ -39,7 +39,7 @@ def test_resize_keeps_constants_and_range(dtype):
     stripes = np.zeros((40, 40, 3), np.float32)
     stripes[::2] = 1
     small = resize(stripes, (20, 20))
-    # Antialiased: stripes finer than the new pixels become grey instead of disappearing.
+    # Antialiased: stripes finer than the new pixels become gray instead of disappearing.
     assert np.abs(small[2:-2] - 0.5).max() < 0.1
 
 

@@ -61,7 +61,7 @@ def test_damaged_exif_does_not_matter(corner, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("mode", "colour", "expected"),
+    ("mode", "color", "expected"),
     [
         ("1", 1, WHITE),
         ("L", 77, [77] * 3),
@@ -78,8 +78,8 @@ def test_damaged_exif_does_not_matter(corner, tmp_path):
         ("I", 65535, WHITE),
     ],
 )
-def test_every_mode_has_a_rule(mode, colour, expected):
-    images = as_images([Image.new(mode, (4, 5), colour)])
+def test_every_mode_has_a_rule(mode, color, expected):
+    images = as_images([Image.new(mode, (4, 5), color)])
     assert images[0].shape == (5, 4, 3) and images[0].dtype == np.uint8
     assert (images[0] == expected).all()
     assert (images.batch([0], size=3) == expected).all()
@@ -124,7 +124,7 @@ def test_palette_with_transparency(tmp_path):
     assert array[0].tolist() == [RED, BLACK]
 
 
-def test_one_transparent_colour(tmp_path):
+def test_one_transparent_color(tmp_path):
     array = _saved(
         Image.new("RGB", (1, 1), "white"), tmp_path / "a.png", transparency=(255,) * 3
     )
@@ -140,7 +140,7 @@ def test_opacity_is_the_same_in_files_and_arrays(tmp_path):
 @pytest.mark.filterwarnings("ignore:.*frames or pages")
 @pytest.mark.parametrize("ending", ["gif", "webp", "png", "tiff"])
 def test_first_frame_of_an_animation(ending, tmp_path):
-    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue", "lime")]
+    frames = [Image.new("RGB", (4, 4), color) for color in ("red", "blue", "lime")]
     options = {"lossless": True} if ending == "webp" else {}
     array = _saved(
         frames[0], tmp_path / f"a.{ending}", save_all=True, append_images=frames[1:], **options
@@ -319,9 +319,9 @@ BANDS = {
         {"photometric": "rgb", "planarconfig": "contig", "extrasamples": ("unspecified",) * 2},
     ),
     "infrared": ((4, 5, 4), {"photometric": "rgb", "extrasamples": ("unspecified",)}),
-    "five of grey": ((4, 5, 5), {"photometric": "minisblack", "planarconfig": "contig"}),
-    "two of grey": ((4, 5, 2), {"photometric": "minisblack", "planarconfig": "contig"}),
-    "four of grey": ((4, 5, 4), {"photometric": "minisblack", "planarconfig": "contig"}),
+    "five of gray": ((4, 5, 5), {"photometric": "minisblack", "planarconfig": "contig"}),
+    "two of gray": ((4, 5, 2), {"photometric": "minisblack", "planarconfig": "contig"}),
+    "four of gray": ((4, 5, 4), {"photometric": "minisblack", "planarconfig": "contig"}),
     "planes": ((5, 4, 5), {"photometric": "minisblack", "planarconfig": "separate"}),
 }
 
@@ -359,7 +359,7 @@ def test_opacity_in_a_tiff_is_laid_over_black(kind, tmp_path):
 @pytest.mark.parametrize("ending", ["gif", "webp", "png", "tiff"])
 def test_other_frames_are_mentioned_once(ending, tmp_path):
     path = tmp_path / f"a.{ending}"
-    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue", "lime")]
+    frames = [Image.new("RGB", (4, 4), color) for color in ("red", "blue", "lime")]
     frames[0].save(path, save_all=True, append_images=frames[1:])
     images = as_images([path] * 3)
     with pytest.warns(P2PSelectWarning, match=f"a.{ending} has 3 frames or pages") as said:
@@ -378,7 +378,7 @@ def test_previews_are_not_frames(tmp_path):
     with tifffile.TiffWriter(tmp_path / "pyramid.tif") as file:
         file.write(np.full((64, 64, 3), 9, np.uint8), photometric="rgb")
         file.write(np.full((32, 32, 3), 9, np.uint8), photometric="rgb", subfiletype=1)
-    frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
+    frames = [Image.new("RGB", (16, 16), color) for color in ("red", "blue")]
     frames[0].save(tmp_path / "photo.mpo", save_all=True, append_images=frames[1:])
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -9,7 +9,7 @@ FAULTS = [
         {
             "Image.open(file, formats=_formats())": "Image.open(file)",
             "image.draft(None, (width // 2, height // 2))": "pass",
-            "            _remark_on_frames(image, name, told)\n": "",
+            "            _warn_of_frames(image, name, warned)\n": "",
         },
     ),
     *planted(
@@ -22,7 +22,7 @@ FAULTS = [
             "values = 65535 - values": "pass",
             "if extra > 1 or": "if False and",
             "if low < high and high - low < _NARROW:": "if False:",
-            "if kind in told:": "if False:",
+            "if kind in warned:": "if False:",
         },
     ),
     *planted(
@@ -201,7 +201,7 @@ FAULTS = [
         "images/_accept.py",
         "images/test_reading.py::test_narrow_values_in_16_bits_are_said_once",
         {
-            "X.repeat_remarks()": "pass",
+            "X.reset_warnings()": "pass",
         },
     ),
     *planted(

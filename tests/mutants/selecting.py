@@ -276,7 +276,7 @@ FAULTS = [
     ),
     *planted(
         "regions/_connectivity.py",
-        "regions/test_labels.py::test_among_equal_borders_the_first_neighbour_or_the_more_alike_one",
+        "regions/test_labels.py::test_among_equal_borders_the_first_neighbor_or_the_more_alike_one",
         {
             "or (cost == least and other < best)": "or cost == least",
             "cost += difference * difference": "cost += 0 * difference",

@@ -45,7 +45,7 @@ def test_any_number_of_channels(photographs, engine, channels):
 
 
 @pytest.mark.parametrize("engine", ["quickshift"])
-def test_colour_engines_say_that_they_need_colour(engine):
+def test_color_engines_say_that_they_need_color(engine):
     with pytest.raises(InputError, match="5 channels"):
         SuperpixelTransformer(engine=engine).propose(np.zeros((8, 8, 5), np.uint8))
 
@@ -64,7 +64,7 @@ def test_grid_and_pixel():
     assert np.array_equal(pixel, np.arange(24).reshape(4, 6))
 
 
-def test_callable_gets_the_image_and_its_labels_are_relabelled():
+def test_callable_gets_the_image_and_its_labels_are_relabeled():
     seen = []
 
     def checkerboard(image):

@@ -56,13 +56,13 @@ def test_the_longest_border_counts_more_than_the_order():
     )
 
 
-def test_among_equal_borders_the_first_neighbour_or_the_more_alike_one():
+def test_among_equal_borders_the_first_neighbor_or_the_more_alike_one():
     labels = np.array([[0, 1, 2, 2], [0, 1, 2, 2], [0, 1, 3, 3], [0, 0, 0, 0]], np.int32)
     merged = np.where(labels == 3, 0, labels)
     np.testing.assert_array_equal(relabel(labels, min_size=3), merged)
-    colours = np.zeros((4, 4, 3), np.uint8)
-    colours[labels == 2] = colours[labels == 3] = 9
-    likely = connect(labels, colours, 3, 99)
+    colors = np.zeros((4, 4, 3), np.uint8)
+    colors[labels == 2] = colors[labels == 3] = 9
+    likely = connect(labels, colors, 3, 99)
     np.testing.assert_array_equal(likely, np.where(labels == 3, 2, labels))
 
 

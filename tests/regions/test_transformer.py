@@ -63,10 +63,10 @@ def test_kinds_of_input_give_equal_labels(photographs):
     assert np.array_equal(first.transform(photographs.transpose(0, 3, 1, 2)), expected)
     read_only = np.broadcast_to(photographs, photographs.shape)
     assert np.array_equal(transformer.propose_batch(read_only), expected)
-    grey = photographs[..., :1]
-    colour = np.repeat(grey, 3, axis=3)
-    assert np.array_equal(transformer.transform(grey), transformer.transform(colour))
-    assert np.array_equal(transformer.transform(grey[..., 0]), transformer.transform(colour))
+    gray = photographs[..., :1]
+    color = np.repeat(gray, 3, axis=3)
+    assert np.array_equal(transformer.transform(gray), transformer.transform(color))
+    assert np.array_equal(transformer.transform(gray[..., 0]), transformer.transform(color))
 
 
 def test_input_is_not_modified(photographs):

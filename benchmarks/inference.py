@@ -25,8 +25,7 @@ import numpy as np
 import torch
 
 from p2pselect import P2PClassifier, datasets, presets
-from p2pselect.nn._masking import apply_mask
-from p2pselect.nn._pooling import region_areas, region_mean, to_pixels
+from p2pselect.nn._masking import apply_mask, region_areas, region_mean, to_pixels
 
 
 @torch.inference_mode()

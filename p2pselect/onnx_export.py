@@ -74,7 +74,7 @@ def _write(estimator: Any, name: str, output: str, path: Path) -> None:
     import torch
     from torch import nn
 
-    from p2pselect.nn._pooling import upsample
+    from p2pselect.nn._masking import upsample
 
     class AtFullSize(nn.Module):
         """Brings the maps of a selector to the size of its images."""

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from p2pselect._settings import setting
 from p2pselect.estimators._base import SelectiveImageClassifier
 from p2pselect.nn._model import RegionScores, SelectiveModel
-from p2pselect.nn._ties import break_ties
 from p2pselect.selection import SelectionRule
 from p2pselect.selection._prediction_run import PredictionRun
 from p2pselect.selection._selection_rule import ScoreCut
@@ -126,3 +125,31 @@ class BaselineClassifier(SelectiveImageClassifier):
             areas.append(scores.areas[real].cpu().numpy())
         cut = ScoreCut.of_scores(np.concatenate(logits), np.concatenate(areas), CUT_GRID)
         self.score_cuts_ = cut.cuts
+
+
+def break_ties(scores: Tensor, areas: Tensor) -> Tensor:
+    """Scores in the same order, equal ones set apart by a fixed random permutation.
+
+    Ties are common where every pixel is a region (clamped maps, repeated borders), and sorting
+    by label would prefer the top left.  Values move by as few steps of float32 as it takes;
+    rows without ties stay as they are.  Regions of area 0 come out as ``-inf``.
+
+    Examples
+    --------
+    >>> scores = break_ties(torch.tensor([[1.0, 0.0, 1.0, 2.0]]), torch.ones(1, 4))
+    >>> scores.unique().numel(), scores.argmax().item(), scores.argmin().item()
+    (4, 3, 1)
+    """
+    scores = scores.masked_fill(areas == 0, -torch.inf)
+    d = scores.shape[1]
+    # The first d of one sequence: the order of two labels does not depend on d.
+    shuffle = torch.from_numpy(np.random.default_rng(0).random(d).argsort()).to(scores.device)
+    falling, order = scores[:, shuffle].sort(dim=1, descending=True, stable=True)
+    bits = falling.contiguous().view(torch.int32).long()
+    # Floats are ordered as the integers of their bits, the sign apart.
+    steps = torch.where(bits < 0, -(bits & 0x7FFFFFFF), bits)
+    place = torch.arange(d, device=scores.device)
+    steps = (steps + place).cummin(dim=1).values - place
+    apart = steps.abs().int().view(torch.float32) * steps.sign()
+    apart = torch.where(falling.isinf(), falling, apart)
+    return torch.empty_like(scores).scatter_(1, shuffle[order], apart)

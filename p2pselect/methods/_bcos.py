@@ -32,8 +32,8 @@ from p2pselect.estimators._options import ClassifierNetworkOptions
 from p2pselect.exceptions import InputError, P2PSelectWarning, brief
 from p2pselect.methods._base import BaselineClassifier
 from p2pselect.methods._blackbox import FullImageModel
+from p2pselect.nn._masking import region_areas, region_mean
 from p2pselect.nn._model import RegionScores
-from p2pselect.nn._pooling import region_areas, region_mean
 from p2pselect.training._data import TrainingData, as_float_images
 from p2pselect.training._phases import LossTerms, Phase, Step
 

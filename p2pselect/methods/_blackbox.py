@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from p2pselect._settings import setting
 from p2pselect.estimators._base import SelectiveImageClassifier
 from p2pselect.estimators._options import ClassifierNetworkOptions, FullImageSearchOptions
+from p2pselect.nn._masking import region_areas
 from p2pselect.nn._model import RegionScores
-from p2pselect.nn._pooling import region_areas
 from p2pselect.selection import SelectionRule
 from p2pselect.training._phases import LossTerms, Phase, Step
 

@@ -27,9 +27,8 @@ from p2pselect._settings import setting
 from p2pselect.estimators._options import ClassifierNetworkOptions
 from p2pselect.methods._base import BaselineClassifier
 from p2pselect.methods._blackbox import FullImageModel
-from p2pselect.nn._masking import apply_mask
+from p2pselect.nn._masking import apply_mask, region_areas, region_mean, to_pixels
 from p2pselect.nn._model import RegionScores
-from p2pselect.nn._pooling import region_areas, region_mean, to_pixels
 from p2pselect.selection._selection_rule import budget_cut
 from p2pselect.training._phases import LossTerms, Phase, Step
 

@@ -37,9 +37,8 @@ from torch import Tensor
 
 from p2pselect._settings import setting
 from p2pselect.methods._blackbox_guided import BlackboxGuidedClassifier, copy_blackbox
-from p2pselect.nn._masking import apply_mask
+from p2pselect.nn._masking import apply_mask, to_pixels
 from p2pselect.nn._model import RegionScores
-from p2pselect.nn._pooling import to_pixels
 from p2pselect.training._loss_terms import expected_kept_fraction
 from p2pselect.training._phases import LossTerms, Phase, Step
 

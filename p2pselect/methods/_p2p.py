@@ -35,9 +35,8 @@ from p2pselect._settings import Options, setting
 from p2pselect.estimators._base import SelectiveImageClassifier
 from p2pselect.estimators._options import NetworkOptions
 from p2pselect.exceptions import InputError, P2PSelectWarning, brief
+from p2pselect.nn._masking import region_areas, relaxed_bernoulli, sample_logits
 from p2pselect.nn._model import SelectiveModel
-from p2pselect.nn._pooling import region_areas
-from p2pselect.nn._sampling import relaxed_bernoulli, sample_logits
 from p2pselect.nn._selectors import Selector
 from p2pselect.selection import SelectionRule
 from p2pselect.training._loss_terms import (

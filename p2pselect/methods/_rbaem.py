@@ -37,9 +37,8 @@ from p2pselect.methods._blackbox_guided import (
     kl_to_teacher,
     teacher_logits,
 )
+from p2pselect.nn._masking import region_areas, region_mean, relaxed_bernoulli, to_pixels
 from p2pselect.nn._model import RegionScores
-from p2pselect.nn._pooling import region_areas, region_mean, to_pixels
-from p2pselect.nn._sampling import relaxed_bernoulli
 from p2pselect.training._loss_terms import expected_kept_fraction
 from p2pselect.training._phases import LossTerms, Phase, Step
 

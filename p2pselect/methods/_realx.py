@@ -31,8 +31,7 @@ from torch import Tensor
 from p2pselect._settings import setting
 from p2pselect.methods._base import BaselineClassifier, area_penalty
 from p2pselect.methods._gradient_estimators import rebar
-from p2pselect.nn._pooling import region_areas
-from p2pselect.nn._sampling import relaxed_bernoulli
+from p2pselect.nn._masking import region_areas, relaxed_bernoulli
 from p2pselect.training._loss_terms import expected_kept_fraction
 from p2pselect.training._phases import LossTerms, Phase, Step
 

@@ -36,7 +36,7 @@ _SETTLED = {
 
 
 def check_network_name(name: str, known: Sequence[str] = ()) -> None:
-    """Raise :class:`UnknownNameError` with near matches unless timm or ``known`` has it."""
+    """Raise UnknownNameError, with near matches, unless timm or ``known`` has the name."""
     import timm
 
     if name in known or timm.is_model(name):
@@ -51,18 +51,7 @@ def check_network_name(name: str, known: Sequence[str] = ()) -> None:
 def create_timm(
     name: str, pretrained: Pretrained, image_size: int | None = None, **options: Any
 ) -> nn.Module:
-    """Create a timm model; weights come from timm's hub or from a local file.
-
-    Parameters
-    ----------
-    name : str
-        A timm model name, with or without a pretrained tag.
-    pretrained : {True, False, "auto"} or path
-    image_size : int, optional
-        Passed on as ``img_size`` where the architecture is built for one input size.
-    **options
-        Passed to ``timm.create_model``.
-    """
+    """Create a timm model for an image size; weights come from timm's hub or a local file."""
     import timm
 
     check_network_name(name)
@@ -121,25 +110,9 @@ def build_classifier(
 ) -> ImageNetwork:
     """Build the classifier that will see the masked images.
 
-    Parameters
-    ----------
-    classifier : str or callable
-        A timm model name, or a factory ``n_classes -> Module`` whose module maps images
-        (n, 3, h, w) to logits (n, n_classes).  A factory's module is given images in
-        [0, 1] unless it carries timm's ``pretrained_cfg`` with a mean and a std.
-    n_classes : int
-    image_size : int
-        Side of the model's grid in pixels.
-    pretrained : {True, False, "auto"} or path, default=False
-    options : dict, optional
-        More keyword arguments for ``timm.create_model``, for example ``drop_rate``.
-
-    Raises
-    ------
-    UnknownNameError
-        If no network has this name; the message lists near matches.
-    InputError
-        If `options` has an argument that another setting decides on.
+    It is a timm model (``options`` are more arguments of ``timm.create_model``), or that of a
+    factory ``n_classes -> Module``.  A factory's module is given images in [0, 1], unless it
+    carries timm's ``pretrained_cfg`` with a mean and a std.
     """
     if callable(classifier):
         network = build_own("classifier", classifier, n_classes)

@@ -24,7 +24,7 @@ class PhasedConv2d(nn.Conv2d):
 
     @staticmethod
     def can_stand_for(module: nn.Module) -> TypeGuard[nn.Conv2d]:
-        """Whether a module is a convolution whose result and gradients this class gives."""
+        """Whether this class gives the same results and gradients as a module."""
         return (
             type(module) is nn.Conv2d
             and module.dilation != (1, 1)
@@ -83,15 +83,7 @@ class PhasedConv2d(nn.Conv2d):
 def without_dilation(network: nn.Module) -> nn.Module:
     """A network with a :class:`PhasedConv2d` for every convolution that it can stand for.
 
-    Parameters
-    ----------
-    network : Module
-        Stays as it is.
-
-    Returns
-    -------
-    Module
-        A copy, or `network` itself where there is nothing to replace.
+    It is a copy, or ``network`` itself where there is nothing to replace.
     """
     if not any(map(PhasedConv2d.can_stand_for, network.modules())):
         return network

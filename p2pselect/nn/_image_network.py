@@ -21,25 +21,12 @@ PRECISIONS: dict[str, torch.dtype | None] = {
 
 
 class ImageNetwork(nn.Module):
-    """A network behind the size and the normalisation it works at.
+    """A network that resizes and normalizes the images it is given.
 
-    Black is 0 outside, whatever the normalisation inside.
-
-    Parameters
-    ----------
-    network : Module
-        Stays as it is: layers that are replaced are replaced in a copy.
-    mean, std : sequence of 3 floats
-        Per channel, in units of the [0, 1] pixel range.
-    image_size : int, optional
-        Side in pixels at which the network sees the images; default: as they come.
-
-    Attributes
-    ----------
-    precision : str
-        One of :data:`PRECISIONS`.
-    frozen_share : float in [0, 1)
-        Share of the layers, from the image on, that do not learn.
+    Black is 0 outside, whatever the normalization inside.  Layers that are replaced are
+    replaced in a copy of ``network``.  ``mean`` and ``std`` are per channel, in units of the
+    [0, 1] range; ``image_size`` is the side in pixels at which the network sees the images (as
+    they come, by default).
     """
 
     mean: Tensor
@@ -55,8 +42,8 @@ class ImageNetwork(nn.Module):
         super().__init__()
         self.network = without_dilation(network)
         self.image_size = image_size
-        self.precision = "32"
-        self.frozen_share = 0.0
+        self.precision = "32"  # one of PRECISIONS
+        self.frozen_share = 0.0  # share of the layers, from the image on, that do not learn
         self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(-1, 1, 1), persistent=False)
 
@@ -73,9 +60,9 @@ class ImageNetwork(nn.Module):
             return self.network(normalized).float()
 
     def freeze(self) -> None:
-        """Keep the first layers as they are, their batch statistics too.
+        """Keep the first layers as they are, including their batch statistics.
 
-        Of a network with a backbone, the layers of that count; the head always learns.
+        Where a network has a backbone, its layers are those that count; the head always learns.
         """
         backbone = getattr(self.network, "backbone", self.network)
         layers = [m for m in backbone.modules() if list(m.parameters(recurse=False))]
@@ -87,18 +74,10 @@ class ImageNetwork(nn.Module):
 
 
 def prepare_networks(model: nn.Module, precision: str, compiled: bool, image_size: int) -> None:
-    """Set the precision of the networks of a model, and compile them.
+    """Set the precision of the networks of a model, and compile them for images of a size.
 
-    A machine that cannot compile (no C++ compiler, for example) gets a warning and the
-    networks as they are.
-
-    Parameters
-    ----------
-    model : Module
-    precision : {"32", "bf16-mixed"}
-    compiled : bool
-    image_size : int
-        Side in pixels of the images that the model is given.
+    On a machine that cannot compile (without a C++ compiler, for example) a warning is given
+    and the networks stay as they are.
     """
     networks = [module for module in model.modules() if isinstance(module, ImageNetwork)]
     for network in networks:

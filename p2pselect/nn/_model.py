@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from p2pselect.nn._masking import apply_mask
-from p2pselect.nn._pooling import region_areas, region_mean, to_pixels
+from p2pselect.nn._masking import apply_mask, region_areas, region_mean, to_pixels
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Networks that users bring: built by their factory, tried once, before anything is trained."""
+"""Networks of the user: built by a factory, and tried once before anything is trained."""
 
 from __future__ import annotations
 
@@ -22,24 +22,7 @@ _HOW = {
 
 
 def build_own(setting: str, factory: Callable[[int], Any], n_outputs: int) -> nn.Module:
-    """The module that a factory makes; a copy, so that training leaves the factory's alone.
-
-    Parameters
-    ----------
-    setting : {"classifier", "selector"}
-    factory : callable
-    n_outputs : int
-        Classes, or maps.
-
-    Returns
-    -------
-    Module
-
-    Raises
-    ------
-    InputError
-        If `factory` is a module, or does not return one.
-    """
+    """A copy of the module that a factory makes, so that training leaves the module as it is."""
     if isinstance(factory, nn.Module):
         raise InputError(
             f"{setting} must be the name of a network or {_HOW[setting]}; got a module "
@@ -56,26 +39,10 @@ def build_own(setting: str, factory: Callable[[int], Any], n_outputs: int) -> nn
 
 
 def check_outputs(setting: str, network: nn.Module, n_outputs: int, side: int) -> None:
-    """Try a network on two images, in training and in evaluation; nothing of it changes.
+    """Try a network on two images, in training and in evaluation; nothing about it changes.
 
-    Parameters
-    ----------
-    setting : {"classifier", "selector"}
-    network : Module
-    n_outputs : int
-        Classes, or maps.
-    side : int
-        Side of the images in pixels.
-
-    Raises
-    ------
-    InputError
-        If the network fails, or returns anything but one tensor of the right shape.
-
-    Warns
-    -----
-    P2PSelectWarning
-        If a classifier returns probabilities: the softmax of these is nearly even.
+    Raises InputError if the network fails or returns anything but one tensor of the right
+    shape, and warns if a classifier returns probabilities: their softmax is nearly even.
     """
     device = next((p.device for p in network.parameters()), torch.device("cpu"))
     images = torch.linspace(0, 1, 6 * side**2, device=device).view(2, 3, side, side)

@@ -27,83 +27,40 @@ TORCHVISION_LRASPP = "lraspp_mobilenet_v3_large"
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
-class LRASPPHead(nn.Module):
-    """Lite R-ASPP head (Howard et al., 2019, figure 10) on two feature maps.
+class PixelScorer(nn.Module):
+    """A backbone that returns two feature maps, and torchvision's LR-ASPP head on them.
 
-    Parameters
-    ----------
-    low_channels, high_channels : int
-        Channels of the finer and of the coarser feature map.
-    n_maps : int
-        Number of output maps.
-    inter_channels : int, default=128
-        Width of the head.
+    The head is that of Howard et al. (2019, figure 10).
     """
 
-    def __init__(
-        self, low_channels: int, high_channels: int, n_maps: int, inter_channels: int = 128
-    ):
-        super().__init__()
-        self.cbr = nn.Sequential(
-            nn.Conv2d(high_channels, inter_channels, 1, bias=False),
-            nn.BatchNorm2d(inter_channels),
-            nn.ReLU(),
-        )
-        self.scale = nn.Sequential(
-            nn.AdaptiveAvgPool2d(1),
-            nn.Conv2d(high_channels, inter_channels, 1, bias=False),
-            nn.Sigmoid(),
-        )
-        self.low_classifier = nn.Conv2d(low_channels, n_maps, 1)
-        self.high_classifier = nn.Conv2d(inter_channels, n_maps, 1)
-
-    def forward(self, low: Tensor, high: Tensor) -> Tensor:
-        """Map features (n, c, h, w) and (n, c', h', w') to maps (n, n_maps, h, w)."""
-        x = self.cbr(high) * self.scale(high)
-        x = F.interpolate(x, size=low.shape[-2:], mode="bilinear", align_corners=False)
-        return self.low_classifier(low) + self.high_classifier(x)
-
-    def additive_slope(self) -> Tensor:
-        """What adding 1 to every input of the last 1x1 convolutions adds to each map."""
-        low, high = self.low_classifier.weight, self.high_classifier.weight
-        return low.sum(dim=(1, 2, 3)) + high.sum(dim=(1, 2, 3))
-
-
-class PixelScorer(nn.Module):
-    """A backbone that returns two feature maps, and an LR-ASPP head on them."""
-
-    def __init__(self, backbone: nn.Module, head: LRASPPHead):
+    def __init__(self, backbone: nn.Module, head: Any):
         super().__init__()
         self.backbone = backbone
         self.head = head
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map normalised images (n, 3, h, w) to maps (n, n_maps, h', w')."""
+        """Map normalized images (n, 3, h, w) to maps (n, n_maps, h', w')."""
         features = self.backbone(images)
         low, high = features.values() if isinstance(features, dict) else features
-        return self.head(low, high)
+        return self.head({"low": low, "high": high})
+
+    def additive_slope(self) -> Tensor:
+        """What adding 1 to every input of the last 1x1 convolutions adds to each map."""
+        low, high = self.head.low_classifier.weight, self.head.high_classifier.weight
+        return low.sum(dim=(1, 2, 3)) + high.sum(dim=(1, 2, 3))
 
 
 class Selector(nn.Module):
     r"""Pixel maps of selection logits and embeddings, and the offset that tau adds.
 
-    The paper gives tau to the network by adding it before the last linear layer, which
-    is exactly a global bias: the order of the regions never depends on tau and the masks
-    for rising tau are nested.  That is kept as the property: one pass per image serves
-    every tau.
+    The paper gives tau to the network by adding it before the last linear layer, which is
+    exactly a global bias: the order of the regions never depends on tau, and the masks for
+    rising tau are nested.  One pass per image therefore serves every tau.
 
-    Parameters
-    ----------
-    pixel_scorer : Module
-        Maps images (n, 3, h, w) in [0, 1] to maps (n, 1 + embedding_dim, h', w').
-    embedding_dim : int
-        Size k of the region embeddings (3 in the paper).
-    tau_input : {"logit", "additive"} or None, default="logit"
-        ``"logit"`` offsets the region logits by ``s * logit(tau)`` with one learned slope
-        ``s > 0`` that starts at 1, so that the expected kept fraction starts at tau;
-        ``"additive"`` is the released form, ``a * tau`` on every map with the slopes that
-        follow from the last convolutions.  None is a selector that is not told tau: it
-        was trained for a single one.
+    ``tau_input="logit"`` offsets the region logits by ``s * logit(tau)`` with one learned slope
+    ``s > 0`` that starts at 1, so that the expected kept fraction starts at tau; ``"additive"``
+    is the released form, ``a * tau`` on every map with the slopes that follow from the last
+    convolutions.  None is a selector that is not told tau, because it is trained for one only.
     """
 
     # logit(1) is infinite; at .995 an undecided region is kept with probability .995.
@@ -128,15 +85,14 @@ class Selector(nn.Module):
         if self.tau_input is None:
             return tau.new_zeros(len(tau), 1 + self.embedding_dim)
         if self.tau_input == "additive":
-            return tau[:, None] * self._head.additive_slope()
+            return tau[:, None] * self._additive_slope()
         offset = F.softplus(self.raw_slope) * torch.logit(tau.clamp(max=self.MAX_TAU))
         return F.pad(offset[:, None], (0, self.embedding_dim))
 
-    @property
-    def _head(self) -> LRASPPHead:
+    def _additive_slope(self) -> Tensor:
         for module in self.pixel_scorer.modules():
-            if isinstance(module, LRASPPHead):
-                return module
+            if hasattr(module, "additive_slope"):
+                return module.additive_slope()
         raise InputError(
             "tau_input='additive' needs a selector with an LR-ASPP head; "
             "use tau_input='logit' with a selector factory"
@@ -152,30 +108,13 @@ def build_pixel_scorer(
 ) -> ImageNetwork:
     """Build the network that maps images to ``n_maps`` pixel maps.
 
-    Parameters
-    ----------
-    selector : str or callable
-        ``"lraspp_mobilenet_v3_large"`` (torchvision's, the paper's), a timm model name
-        (its ``features_only`` form gets an LR-ASPP head), or a factory
-        ``n_maps -> Module`` mapping images (n, 3, h, w) in [0, 1] to maps.
-    n_maps : int
-    pretrained : {True, False, "auto"} or path, default=False
-    options : dict, optional
-        ``strides`` (pair of int, default (8, 16)): strides of the finer and the coarser
-        feature map of a timm backbone; smaller ones suit images under 100 pixels.
-        ``head_channels`` (int, default 128): width of the head.  ``weights``
-        ("segmentation" or "imagenet", default "segmentation"): which of torchvision's
-        weights; the first, as used by the paper, saw segmentation masks of the 20 VOC
-        classes.
-    image_size : int, default=64
-        Side in pixels of the images on which the module of a factory is tried.
-
-    Raises
-    ------
-    UnknownNameError
-        If no network has this name; the message lists near matches.
-    InputError
-        If ``options`` has an unknown key, or the backbone has no such strides.
+    A name is torchvision's ``"lraspp_mobilenet_v3_large"`` (the paper's) or a timm model, whose
+    ``features_only`` form gets an LR-ASPP head.  A factory ``n_maps -> Module`` is tried on
+    images of ``image_size``.  Options of a timm model are ``strides`` (pair of int, default
+    (8, 16)), those of the finer and the coarser feature map: smaller ones suit images of less
+    than 100 pixels.  That of torchvision's is ``weights`` ("segmentation" or "imagenet"): the
+    first, the paper's, saw segmentation masks of the 20 VOC classes.  ``head_channels`` (128)
+    is the width of the head.
     """
     if callable(selector):
         network = build_own("selector", selector, n_maps)
@@ -204,6 +143,7 @@ def _timm_lraspp(
     head_channels: int = 128,
 ) -> ImageNetwork:
     import timm
+    from torchvision.models.segmentation.lraspp import LRASPPHead
 
     trunk: Any = timm.create_model(name, features_only=True)
     reductions = trunk.feature_info.reduction()
@@ -228,6 +168,7 @@ def _torchvision_lraspp(
     weights: str = "segmentation",
 ) -> ImageNetwork:
     from torchvision.models.segmentation import lraspp_mobilenet_v3_large
+    from torchvision.models.segmentation.lraspp import LRASPPHead
 
     if weights not in ("segmentation", "imagenet"):
         raise InputError(

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlparse
 
 import torch
 from torch import nn
@@ -30,21 +28,8 @@ _WRAPPERS = (
 def read_state_dict(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
     """Read the weights in a file, without unpickling code.
 
-    Parameters
-    ----------
-    path : str or path-like
-        A ``.safetensors`` file, or what ``torch.save`` wrote (``.pt``, ``.pth``, ``.bin``,
-        ``.ckpt``): a state dict, or a dict that has one as ``state_dict``, ``model`` and the
-        like.  Moving averages (``state_dict_ema``) are preferred.
-
-    Returns
-    -------
-    dict of str to Tensor
-
-    Raises
-    ------
-    WeightsNotFoundError
-        If the file is missing or holds no tensors by name.
+    A ``.safetensors`` file, or what ``torch.save`` wrote: a state dict, or a dict that has one
+    as ``state_dict``, ``model`` or the like.  Moving averages are preferred.
     """
     path = Path(path)
     if not path.is_file():
@@ -87,32 +72,11 @@ def fitting_weights(
     heads: Sequence[str] = (),
     needed: Callable[[str], bool] | None = None,
 ) -> dict[str, torch.Tensor]:
-    """The weights in a file that belong into a network.
+    """The weights in a file that belong to a network, which may be on the meta device.
 
-    All but those of its head must be there.  A prefix that all names of the file have
-    (``module.``, ``model.``) is taken off.
-
-    Parameters
-    ----------
-    path : str or path-like
-    network : Module
-        May be on the meta device.
-    name : str
-        What messages call the network.
-    heads : sequence of str, default=()
-        Sub-modules that may be missing or be made for other classes.
-    needed : callable, optional
-        Which names must be there, where not all are.
-
-    Returns
-    -------
-    dict of str to Tensor
-
-    Raises
-    ------
-    WeightsNotFoundError
-        If the file cannot be read, or a weight is missing or of another shape; the message
-        names the first one.
+    A prefix that all names in the file share (``module.``, ``model.``) is removed.  All weights
+    must be there (or those that are ``needed``), except in sub-modules named in ``heads``,
+    which may be missing or made for other classes.
     """
     wanted = network.state_dict()
     state = _without_prefix(read_state_dict(path), wanted)
@@ -168,26 +132,10 @@ def _is_in(name: str, modules: Sequence[str]) -> bool:
 
 
 def with_pretrained(name: str, pretrained: Pretrained, build: Callable[[Any], T]) -> T:
-    """Call ``build`` with what ``pretrained`` comes to for the network ``name``.
+    """Call ``build`` with True, False or the path of a file, as ``pretrained`` says.
 
-    Parameters
-    ----------
-    name : str
-        Name of the network, for messages.
-    pretrained : {True, False, "auto"} or path
-        ``True`` downloads (or takes from the cache) and raises where that fails;
-        ``"auto"`` falls back to random weights with one warning; a path is read.
-    build : callable
-        Builds the network, given ``True``, ``False`` or the path.
-
-    Returns
-    -------
-    The network.
-
-    Raises
-    ------
-    WeightsNotFoundError
-        If the weights were asked for and cannot be had.
+    ``True`` downloads the weights (or takes them from the cache) and raises where that fails;
+    ``"auto"`` falls back to random weights with a warning; a path is read.
     """
     if pretrained is False:
         return build(False)
@@ -200,8 +148,7 @@ def with_pretrained(name: str, pretrained: Pretrained, build: Callable[[Any], T]
             )
         return build(path)
     try:
-        if not _may_load(name):
-            raise OSError("no connection to the model hub, and not in the local cache")
+        check_hub(name)
         return build(True)
     except (OSError, RuntimeError) as error:
         reason = str(error).splitlines()[0][:160]
@@ -220,26 +167,29 @@ def with_pretrained(name: str, pretrained: Pretrained, build: Callable[[Any], T]
         return build(False)
 
 
-def _may_load(name: str) -> bool:
-    """Whether a download has a chance: the hub's client retries for most of a minute."""
+def check_hub(name: str) -> None:
+    """Raise OSError unless timm's weights are in the cache, or the hub answers.
+
+    The hub's client answers a single request at once; downloads retry for most of a minute.
+    """
     import huggingface_hub
     import timm
 
     if not timm.is_model(name):
-        return True  # torchvision's downloads fail at once by themselves
+        return  # torchvision's downloads fail at once by themselves
     config: Any = timm.get_pretrained_cfg(name)
-    if config is None:
-        return False
-    hub_id = config.hf_hub_id
-    cached = hub_id and any(
-        isinstance(huggingface_hub.try_to_load_from_cache(hub_id, file), str)
-        for file in ("model.safetensors", "pytorch_model.bin")
-    )
-    if cached or any(key.lower() in ("http_proxy", "https_proxy") for key in os.environ):
-        return True
-    host = urlparse(huggingface_hub.constants.ENDPOINT).hostname or "huggingface.co"
+    if config is None or not config.has_weights:
+        raise OSError("timm has no weights of this name")
+    files = ("model.safetensors", "pytorch_model.bin")
+    if not config.hf_hub_id or any(
+        isinstance(huggingface_hub.try_to_load_from_cache(config.hf_hub_id, file), str)
+        for file in files
+    ):
+        return
     try:
-        socket.create_connection((host, 443), timeout=3).close()
-    except OSError:
-        return False
-    return True
+        huggingface_hub.HfApi().model_info(config.hf_hub_id, timeout=3)
+    # The errors of its HTTP library differ from version to version.
+    except Exception as error:
+        raise OSError(
+            f"they are not in the local cache, and the model hub cannot be reached: {error}"
+        ) from error

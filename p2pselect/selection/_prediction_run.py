@@ -15,9 +15,8 @@ from p2pselect import distributed
 from p2pselect.exceptions import InputError
 from p2pselect.explanations._explanation import Explanation
 from p2pselect.images import ImageSequence
-from p2pselect.nn._masking import apply_mask
+from p2pselect.nn._masking import apply_mask, to_pixels
 from p2pselect.nn._model import RegionScores
-from p2pselect.nn._pooling import to_pixels
 from p2pselect.selection._certainty_search import (
     Chunk,
     SearchResult,

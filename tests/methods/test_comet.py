@@ -14,8 +14,7 @@ from p2pselect.exceptions import InputError
 from p2pselect.methods import COMET1Classifier, COMETClassifier
 from p2pselect.methods._blackbox_guided import BlackboxGuidedModel
 from p2pselect.methods._comet import COMETObjective, inverse_objective
-from p2pselect.nn._masking import apply_mask
-from p2pselect.nn._pooling import to_pixels
+from p2pselect.nn._masking import apply_mask, to_pixels
 from p2pselect.training._net import SelectiveNet
 from p2pselect.training._phases import Phase
 from p2pselect.training._shares import Part

@@ -12,9 +12,8 @@ from scipy import ndimage
 
 from p2pselect.exceptions import InputError
 from p2pselect.methods import BlackboxPixelClassifier, RealXClassifier
-from p2pselect.methods._base import area_penalty
+from p2pselect.methods._base import area_penalty, break_ties
 from p2pselect.methods._blackbox_pixel import LatticeObjective, lattice_order
-from p2pselect.nn._ties import break_ties
 
 
 @settings(max_examples=60, deadline=None)

@@ -17,7 +17,6 @@ from oracles import losses as oracle
 from torch import nn
 
 from p2pselect import P2PClassifier
-from p2pselect.nn._selectors import LRASPPHead
 
 WARMUP, JOINT = 0, 1
 SETTINGS = {
@@ -29,11 +28,11 @@ SETTINGS = {
 }
 
 
-class WithSlopes(LRASPPHead):
+class WithSlopes(nn.Module):
     """Maps to which tau is added with learned slopes, as by an LR-ASPP head."""
 
     def __init__(self, n_maps):
-        nn.Module.__init__(self)
+        super().__init__()
         self.maps = tiny_selector(n_maps)
         self.slopes = nn.Parameter(torch.ones(n_maps))
 

@@ -57,7 +57,7 @@ def test_reinforce_is_unbiased():
 
 def test_relaxed_masks_alone_are_biased():
     # The test above can fail: without the correction it would.
-    from p2pselect.nn._sampling import relaxed_bernoulli
+    from p2pselect.nn._masking import relaxed_bernoulli
 
     torch.manual_seed(0)
     exact = enumerated_gradient(LOGITS, reward)

@@ -53,7 +53,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "nn/_sampling.py",
+        "nn/_masking.py",
         P2P,
         {
             "(logits + torch.logit(uniform": "(logits - torch.logit(uniform",
@@ -66,7 +66,7 @@ FAULTS = [
         P2P,
         {
             "F.softplus(self.raw_slope) * torch": "-F.softplus(self.raw_slope) * torch",
-            "return tau[:, None] * self._head": "return 0 * tau[:, None] * self._head",
+            "return tau[:, None] * self._additive": "return 0 * tau[:, None] * self._additive",
             "MAX_TAU = 0.995": "MAX_TAU = 0.9",
         },
     ),
@@ -250,7 +250,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "nn/_pooling.py",
+        "nn/_masking.py",
         "nn/test_regions_in_torch.py",
         {
             "sums / areas[:, None].clamp(min=1)": "sums / areas.mean()",

@@ -232,7 +232,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "nn/_sampling.py",
+        "nn/_masking.py",
         "nn/test_regions_in_torch.py::test_straight_through_is_binary_with_the_relaxed_gradient",
         {
             "return (soft > 0.5).to(soft.dtype) + (soft - soft.detach())": "return (soft > 0.5).to(soft.dtype) + soft - soft.detach()",

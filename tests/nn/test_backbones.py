@@ -20,7 +20,10 @@ from p2pselect.nn._selectors import Selector, build_pixel_scorer
 
 @pytest.fixture
 def offline(monkeypatch):
-    monkeypatch.setattr(weights, "_may_load", lambda name: False)
+    def refuse(name):
+        raise OSError("the model hub cannot be reached")
+
+    monkeypatch.setattr(weights, "check_hub", refuse)
 
 
 def test_a_transformer_is_built_for_the_image_size():

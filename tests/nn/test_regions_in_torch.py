@@ -5,9 +5,15 @@ import pytest
 import torch
 from oracles.objectives import region_means
 
-from p2pselect.nn._masking import apply_mask
-from p2pselect.nn._pooling import region_areas, region_mean, to_pixels, upsample
-from p2pselect.nn._sampling import relaxed_bernoulli, sample_logits
+from p2pselect.nn._masking import (
+    apply_mask,
+    region_areas,
+    region_mean,
+    relaxed_bernoulli,
+    sample_logits,
+    to_pixels,
+    upsample,
+)
 
 RNG = np.random.default_rng(0)
 

@@ -179,10 +179,11 @@ def test_fixed_tau_keeps_as_much_where_more_tau_shows_less(settings, split, test
         **{**settings, "max_epochs": 0, "networks__tau_input": "additive"}
     )
     falling.set_params(certainty_threshold=1.0).fit(train.images, train.target)
-    head = falling.module_.selector._head
+    scorer = falling.module_.selector.pixel_scorer.network
+    head = scorer.head
     with torch.no_grad():
         weight = head.low_classifier.weight[0]
-        weight -= (2 + head.additive_slope()[0]) / weight.numel()
+        weight -= (2 + scorer.additive_slope()[0]) / weight.numel()
         logits = falling.explain(test.images, tau=0.5).selection_logits
         head.low_classifier.bias[0] += 1 - float(np.median(logits))
     # Nothing is certain enough, or all is at once: the search ends at one of its ends.

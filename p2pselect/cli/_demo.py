@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from p2pselect._optional import need
 from p2pselect.atomic_write import atomic_open, write_json
 from p2pselect.cli._arguments import add_shared, check_outputs, whole
+from p2pselect.cli._fit import set_epochs
 from p2pselect.exceptions import InputError
 
 if TYPE_CHECKING:
@@ -108,17 +109,15 @@ def _run(options: argparse.Namespace) -> None:
 
     started = time.perf_counter()
     train, test = load(options.data, options.target, options.seed)
-    settings: dict[str, Any] = {**presets.SMALL, "random_state": options.seed, "verbose": 1}
-    share = presets.SMALL["objective"].warmup_epochs / presets.SMALL["max_epochs"]
-    epochs = EPOCHS if options.data is None else presets.SMALL["max_epochs"]
-    epochs = epochs if options.epochs is None else options.epochs
-    settings |= {"max_epochs": epochs, "objective__warmup_epochs": round(share * epochs)}
+    settings = presets.SMALL | {"random_state": options.seed, "verbose": 1}
+    clf = P2PClassifier(**settings)
+    set_epochs(clf, options.epochs or (EPOCHS if options.data is None else clf.max_epochs))
     print(f"{len(train.target)} training images, {len(test.target)} test images")
     print("P2P: a selector keeps some regions, and a classifier sees only those")
-    clf = P2PClassifier().set_params(**settings).fit(train.images, train.target)
+    clf.fit(train.images, train.target)
     print("black box: the same classifier sees whole images")
     blackbox = BlackboxClassifier(**presets.settings_for(BlackboxClassifier, settings))
-    blackbox.fit(train.images, train.target)
+    blackbox.set_params(max_epochs=clf.max_epochs).fit(train.images, train.target)
     exp = clf.explain(test.images)
     figures = measure(exp, test, blackbox)
     png, html = draw(exp, test, options.out, options.seed)

@@ -110,16 +110,14 @@ def run(options: argparse.Namespace) -> None:
     counts = Counter(labels.tolist())
     named = ", ".join(f"{label} {count}" for label, count in sorted(counts.items()))
     print(f"{len(labels)} images, {len(counts)} classes: {named[:200]}")
+    clf = P2PClassifier().set_params(**settings)
     epochs = options.epochs
     if epochs is None and options.preset == "small":
-        epochs = max(settings["max_epochs"], -(-_STEPS * settings["batch_size"] // len(labels)))
+        epochs = max(clf.max_epochs, -(-_STEPS * clf.batch_size // len(labels)))
     if epochs is not None:
-        # Keep the share of warm-up that the preset has, or the selector learns nothing.
-        preset = P2PClassifier().set_params(**settings)
-        share = preset.get_params()["objective__warmup_epochs"] / preset.max_epochs
-        settings |= {"max_epochs": epochs, "objective__warmup_epochs": round(share * epochs)}
+        set_epochs(clf, epochs)
     with hint_at_skipping():
-        clf = P2PClassifier().set_params(**settings).fit(images, labels)
+        clf.fit(images, labels)
     learned = len(clf.history_)
     if clf.interrupted_ and not learned:
         raise KeyboardInterrupt("interrupted within the first epoch: nothing is saved")
@@ -137,6 +135,12 @@ def run(options: argparse.Namespace) -> None:
         )
     say_what_it_learned(clf, images, labels)
     print(f"saved {options.out}; next: p2pselect evaluate {options.out} DIR")
+
+
+def set_epochs(clf: P2PClassifier, epochs: int) -> None:
+    """Change the number of epochs, but not the share of warm-up: the selector needs it."""
+    share = clf.get_params()["objective__warmup_epochs"] / clf.max_epochs
+    clf.set_params(max_epochs=epochs, objective__warmup_epochs=round(share * epochs))
 
 
 def say_what_it_learned(clf: P2PClassifier, images: ImageSequence, labels: np.ndarray) -> None:

@@ -76,7 +76,7 @@ def test_few_images_are_learned_from_more_often(folder, tmp_path, monkeypatch, c
     seen = []
 
     def fit(self, images, labels):
-        seen.append((self.max_epochs, self.objective.warmup_epochs))
+        seen.append((self.max_epochs, self.get_params()["objective__warmup_epochs"]))
         raise InputError("enough")
 
     monkeypatch.setattr(P2PClassifier, "fit", fit)

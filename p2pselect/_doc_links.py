@@ -12,10 +12,10 @@ class DocumentedEstimator:
     _doc_link_module = "p2pselect"
     _doc_link_template = DOCUMENTATION + "/reference/{page}"
 
+    #: What exports the class in the reference; by default its room.
+    _documented_in: str | None = None
+
     def _doc_link_url_param_generator(self) -> dict[str, str]:
-        room, name = type(self).__module__.split(".")[1], type(self).__name__
-        pages = {
-            "baselines": f"baselines.html#p2pselect.methods.{name}",
-            "model_selection": f"generated/p2pselect.model_selection.{name}.html",
-        }
-        return {"page": pages.get(room, f"generated/p2pselect.{name}.html")}
+        room = ".".join(type(self).__module__.split(".")[:2])
+        home = self._documented_in or room
+        return {"page": f"generated/{home}.{type(self).__name__}.html"}

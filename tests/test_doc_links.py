@@ -11,8 +11,8 @@ from p2pselect.model_selection import CertaintySearchCV
     ("estimator", "page"),
     [
         (P2PClassifier(), "generated/p2pselect.P2PClassifier.html"),
-        (SuperpixelTransformer(), "generated/p2pselect.SuperpixelTransformer.html"),
-        (COMETClassifier(), "baselines.html#p2pselect.methods.COMETClassifier"),
+        (SuperpixelTransformer(), "generated/p2pselect.regions.SuperpixelTransformer.html"),
+        (COMETClassifier(), "generated/p2pselect.methods.COMETClassifier.html"),
         (
             CertaintySearchCV(P2PClassifier()),
             "generated/p2pselect.model_selection.CertaintySearchCV.html",

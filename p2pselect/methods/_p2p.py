@@ -295,6 +295,7 @@ class P2PClassifier(SelectiveImageClassifier):
         "What is minimized.", P2PObjectiveOptions, default=None
     )
 
+    _documented_in = "p2pselect"
     #: The only tau that training was for; None where it was for all of them.
     trained_tau_ = None
 

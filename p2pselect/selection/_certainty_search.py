@@ -102,19 +102,9 @@ def search_certainty(
     Images leave when they are certain, and the next images fill up the classifier's batches,
     so that these stay full until the end.
 
-    Parameters
-    ----------
-    chunks : iterable of Chunk
-        In the order of the images; at most ``batch_size`` images each.
-    n_images : int
-    classify : callable
-        Maps images of chunks and their bool pixel masks (b, h, w) to probabilities
-        (b, n_classes).
-    certainty_threshold : float
-        delta, in (0, 1].
-    batch_size : int
-    keep_path : bool, default=False
-        Keep the probabilities of every level that was visited.
+    Chunks come in the order of the images, with at most ``batch_size`` images each; ``classify``
+    maps their images and bool pixel masks (b, h, w) to probabilities (b, n_classes).
+    ``keep_path`` keeps the probabilities of every level that was visited.
     """
     queue = _Queue(chunks, batch_size)
     result: SearchResult | None = None

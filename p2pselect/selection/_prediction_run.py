@@ -31,21 +31,11 @@ from p2pselect.training._data import as_float_images, fingerprint
 class PredictionRun:
     """One pass of a fitted method over images.
 
-    Parameters
-    ----------
-    rule : SelectionRule
-    images : ImageSequence
-    regions : ndarray of shape (n, h, w) or None
-        None lets the rule propose them, batch by batch.
-    tau_grid : ndarray of shape (t,)
-    certainty_threshold : float
-    keep : {"nothing", "ranks", "all"}, default="nothing"
-        What to remember of every batch besides the predictions: "ranks" for
-        :meth:`pixel_masks`, "all" for :meth:`explain`.
-    max_kept : float, optional
-        Largest fraction of the pixels that any mask may keep.
-    is_shared : bool, default=False
-        Whether the processes that ``torchrun`` has started divide the images among them.
+    Without ``regions`` (n, h, w) the rule proposes them, batch by batch.  ``keep`` says what to
+    remember of every batch besides the predictions: "nothing", "ranks" for :meth:`pixel_masks`,
+    or "all" for :meth:`explain`.  ``max_kept`` is the largest fraction of the pixels that any
+    mask may keep.  With ``is_shared`` the processes that ``torchrun`` has started divide the
+    images among them.
     """
 
     def __init__(

@@ -72,7 +72,7 @@ def guessing_losses(shares: np.ndarray) -> dict[str, float]:
     >>> round(guessing_losses(np.array([0.5, 0.5]))["cross_entropy"], 3)
     0.693
     """
-    # B-cos is told 1 for the right class and 1 / C for all others.
+    # Targets of a binary cross-entropy: 1 for the right class, 1 / C for all others.
     told = shares + (1 - shares) / len(shares)
     return {
         "cross_entropy": float(entr(shares).sum()),

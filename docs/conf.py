@@ -28,6 +28,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "recorded",
     "paper_tables",
+    "methods_table",
 ]
 exclude_patterns = ["_build"]
 templates_path = ["_templates"]

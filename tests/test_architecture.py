@@ -167,7 +167,12 @@ def test_what_is_inside_a_room_is_private():
 
 @pytest.mark.parametrize(
     "file",
-    [*sorted((ROOT / "examples").rglob("*.py")), *sorted((ROOT / "docs").rglob("*.md"))],
+    [
+        ROOT / "README.md",
+        *sorted((ROOT / "examples").rglob("*.py")),
+        *sorted((ROOT / "tests/extension").rglob("*.py")),
+        *sorted((ROOT / "docs").rglob("*.md")),
+    ],
     ids=lambda file: file.relative_to(ROOT).as_posix(),
 )
 def test_examples_and_pages_import_nothing_private(file):

@@ -175,7 +175,7 @@ def main() -> None:
         row["fit_cpu_seconds"] = max(scores["fit_cpu_seconds"] for scores in native)
         rows[variant.name] = row
     print(
-        "\n| method | accuracy | binary mask | localization | random | centre | kept | CPU s |"
+        "\n| method | accuracy | binary mask | localization | random | center | kept | CPU s |"
     )
     print("|---|---|---|---|---|---|---|---|")
     for name, row in sorted(rows.items(), key=lambda item: -item[1]["matched_localization"]):

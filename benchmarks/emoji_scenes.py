@@ -77,7 +77,7 @@ def main() -> None:
     blackbox.fit(train.images, train.target)
 
     figures: dict[str, float] = {}
-    print("| split | delta | accuracy | kept | localization | random | centre | certain |")
+    print("| split | delta | accuracy | kept | localization | random | center | certain |")
     print("|---|---|---|---|---|---|---|---|")
     for split in ("test", "test_seen_designs"):
         test = datasets.load_emoji_scenes(options.data, split)

@@ -11,7 +11,7 @@ on photographs that scikit-image ships.  Quality, against annotated segmentation
   scikit-image's SLIC.
 
 The truth is BSDS500 (--bsds: a folder with images/test and groundTruth/test somewhere below,
-centre square at 224 pixels, all annotators averaged) or the object masks of emoji_scenes
+center square at 224 pixels, all annotators averaged) or the object masks of emoji_scenes
 (--emoji, or the environment variable P2PSELECT_EMOJI_SCENES).  In the JSON file the keys
 without a suffix are of the first of these that is there.
 
@@ -207,7 +207,7 @@ def judge(propose: Propose, pairs: list[tuple[np.ndarray, Truths]]) -> np.ndarra
 
 
 def at_density(curve: np.ndarray, density: float) -> np.ndarray:
-    """Measures at a contour density, between those of two neighbours on the curve."""
+    """Measures at a contour density, between those of two neighbors on the curve."""
     order = np.argsort(curve[:, 3])
     return np.array([np.interp(density, curve[order, 3], column[order]) for column in curve.T])
 
@@ -231,7 +231,7 @@ def measures(labels: np.ndarray, truths: Truths) -> tuple[float, ...]:
 
 
 def boundaries(labels: np.ndarray) -> np.ndarray:
-    """Pixels that have a neighbour with another label."""
+    """Pixels that have a neighbor with another label."""
     edges = np.zeros(labels.shape, bool)
     vertical, horizontal = labels[1:] != labels[:-1], labels[:, 1:] != labels[:, :-1]
     edges[1:] |= vertical

@@ -83,9 +83,9 @@ def test_channels_first_flat_rows_and_opacity(clf, scenes):
 
 def test_grey_images_are_three_equal_channels(clf, scenes):
     X, y = scenes
-    grey = X[..., 0]
-    colour = np.repeat(grey[..., None], 3, axis=3)
+    gray = X[..., 0]
+    color = np.repeat(gray[..., None], 3, axis=3)
     by_grey, by_colour = (
-        clone(clf).fit(images, y).predict_proba(images) for images in (grey, colour)
+        clone(clf).fit(images, y).predict_proba(images) for images in (gray, color)
     )
     np.testing.assert_allclose(by_grey, by_colour, atol=1e-6)

@@ -79,7 +79,7 @@ def test_subclasses_inherit_redeclare_and_drop():
     with pytest.raises(InvalidParameterError, match="'speed' parameter of Slow must be"):
         Slow(speed=2)._validate_params()
     with pytest.raises(TypeError, match="cannot drop"):
-        type("Odd", (Painter,), {}, without=("colour",))
+        type("Odd", (Painter,), {}, without=("colour",))  # codespell:ignore colour
     with pytest.raises(TypeError, match="Odd must not define __init__"):
         type("Odd", (Painter,), {"__init__": lambda self, *, hue=1: None})
 

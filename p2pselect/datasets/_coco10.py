@@ -104,7 +104,7 @@ def load_coco10(
     Source: https://cocodataset.org/#download, "2017 Train images" and "2017 Train/Val
     annotations".
 
-    The paper takes "the ten classes that maximise the least number of unique images".  Its
+    The paper takes "the ten classes that maximize the least number of unique images".  Its
     released code removes classes one by one from the 30 most frequent ones
     (:func:`max_min_classes`) and then replaces "dining table" and "bowl", which are often full
     of food, with "vase" and "bed" by hand.  The classes and rules are the same here, but the

@@ -20,7 +20,7 @@ from p2pselect.estimators._fixed_settings import (
     unchanged_by_errors,
 )
 from p2pselect.estimators._inputs import (
-    Labelled,
+    Labeled,
     check_channels,
     check_class_weight,
     check_sample_weight,
@@ -93,7 +93,7 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         regions: Any = None,
         **metadata: Any,
     ) -> Self:
-        """Train on labelled images.
+        """Train on labeled images.
 
         Parameters
         ----------
@@ -101,7 +101,7 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
             See :func:`p2pselect.images.as_images`: arrays, paths, Pillow images, tensors,
             or the ``output="images+regions"`` of a ``SuperpixelTransformer``.  Or a
             ``torch.utils.data.Dataset`` of pairs (image, label); an ``IterableDataset`` is
-            read once to see its labels, and then once per epoch, in its own order.  Grey
+            read once to see its labels, and then once per epoch, in its own order.  Gray
             images, RGB and RGBA may change between calls: networks see three channels.
         y : array-like of shape (n,)
             Labels, at least two different ones; None where X has them.
@@ -131,7 +131,7 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         again = self.warm_start and hasattr(self, "net_")
         if again:
             self._check_continues()
-        given = self._read_labelled(X, y, sample_weight, regions)
+        given = self._read_labeled(X, y, sample_weight, regions)
         classes = find_classes(given.labels)
         if again:
             check_channels(given.images, self)
@@ -187,7 +187,7 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         if again:
             self._check_continues()
             refuse_changes(self)
-        given = self._read_labelled(X, y, sample_weight, None)
+        given = self._read_labeled(X, y, sample_weight, None)
         if again:
             check_channels(given.images, self)
         if classes is not None:
@@ -211,7 +211,7 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         self._train(data, [1])
         return self
 
-    def _read_labelled(self, X: Any, y: Any, sample_weight: Any, regions: Any) -> Labelled:
+    def _read_labeled(self, X: Any, y: Any, sample_weight: Any, regions: Any) -> Labeled:
         """Everything that can be said of training images before their classes are known."""
         images: ImageSequence | StreamContents
         if isinstance(X, IterableDataset):
@@ -228,7 +228,7 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
                 f"X and y must have the same length: got {len(images)} images and "
                 f"{len(labels)} labels"
             )
-        return Labelled(images, maps, labels, check_sample_weight(sample_weight, len(images)))
+        return Labeled(images, maps, labels, check_sample_weight(sample_weight, len(images)))
 
     def _start(
         self, images: ImageSequence | StreamContents, classes: np.ndarray, again: bool
@@ -266,7 +266,7 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
             self._adopt(self._build_model(len(self.classes_)))
 
     def _data(
-        self, given: Labelled, target: np.ndarray, weight: np.ndarray
+        self, given: Labeled, target: np.ndarray, weight: np.ndarray
     ) -> TrainingData | TrainingStream:
         images, regions = given.images, given.regions
         views = Views(self.regions_.propose_batch, self.image_size, self._views())

@@ -181,7 +181,7 @@ def resolve_regions(regions: Any, n_jobs: int | None) -> SuperpixelTransformer:
 
 
 @dataclass(frozen=True)
-class Labelled:
+class Labeled:
     """Training images with all that was given for them.
 
     Attributes

@@ -193,14 +193,14 @@ def paper_view(
     size: int,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Crop, flip and colour jitter (section 4 and the released code), one image.
+    """Crop, flip and color jitter (section 4 and the released code), one image.
 
     Parameters
     ----------
     name : {"paper", "paper-crop"}
     image : ndarray of shape (h, w, 3), uint8
     regions : ndarray of shape (h', w') or None
-        Given regions are cropped along, by nearest neighbour.
+        Given regions are cropped along, by nearest neighbor.
     size : int
         Side of the result in pixels.
     """

@@ -18,7 +18,7 @@ FLAGS = (
     "--disable-background-networking --disable-component-update --force-device-scale-factor=1"
 )
 
-# Colours at the middle of every image pixel of a canvas, as a flat list.
+# Colors at the middle of every image pixel of a canvas, as a flat list.
 PIXELS = """
 const [canvas, h, w] = arguments;
 const step = canvas.width / w;

@@ -180,11 +180,11 @@ def test_masks_that_hardly_moved_are_told(toy_step):
 
 def test_colours_are_constant_per_image_and_in_range():
     torch.manual_seed(0)
-    colours = random_colors(torch.randn(2000, 3))
-    assert colours.shape == (2000, 3, 1, 1)
-    assert colours.min() >= 0 and colours.max() <= 1
+    colors = random_colors(torch.randn(2000, 3))
+    assert colors.shape == (2000, 3, 1, 1)
+    assert colors.min() >= 0 and colors.max() <= 1
     wanted = torch.tensor([0.527, 0.447, 0.403])
-    torch.testing.assert_close(colours.mean(dim=(0, 2, 3)), wanted, atol=0.02, rtol=0)
+    torch.testing.assert_close(colors.mean(dim=(0, 2, 3)), wanted, atol=0.02, rtol=0)
 
 
 def test_amortized_teaches_each_network_its_own_loss(toy_step):

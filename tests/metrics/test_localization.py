@@ -21,6 +21,9 @@ MASK_SCORES = [
     (mask_recall_score, oracle.recall),
 ]
 
+#: Options of Quantus: do not rescale the values.
+AS_GIVEN = {"disable_warnings": True, "normalise": False}  # codespell:ignore normalise
+
 
 @pytest.fixture(params=range(5))
 def batch(request):
@@ -150,7 +153,7 @@ def test_localization_equals_quantus():
     quantus = pytest.importorskip("quantus", "0.6", "quantus is not installed")
     rng = np.random.default_rng(0)
     kept, objects = rng.random((2, 8, 16, 16)) < 0.4
-    metric = quantus.RelevanceMassAccuracy(disable_warnings=True, normalise=False)
+    metric = quantus.RelevanceMassAccuracy(**AS_GIVEN)
     theirs = metric.evaluate_batch(
         a_batch=kept.astype(float)[:, None], s_batch=objects[:, None]
     )
@@ -162,7 +165,7 @@ def test_pointing_game_equals_quantus_on_continuous_maps():
     quantus = pytest.importorskip("quantus", "0.6", "quantus is not installed")
     rng = np.random.default_rng(0)
     heat, objects = rng.random((20, 12, 12)), rng.random((20, 12, 12)) < 0.4
-    metric = quantus.PointingGame(disable_warnings=True, normalise=False)
+    metric = quantus.PointingGame(**AS_GIVEN)
     theirs = metric.evaluate_batch(a_batch=heat[:, None], s_batch=objects[:, None])
     np.testing.assert_array_equal(pointing_game_score(heat, objects, per_image=True), theirs)
 

@@ -220,7 +220,7 @@ def test_own_scorer_objects_beside_names(model, scenes):
 
 def test_unknown_names_list_near_matches():
     with pytest.raises(UnknownNameError, match="did you mean 'localization'"):
-        get_scorer("localisation")
+        get_scorer("localisation")  # codespell:ignore localisation
     with pytest.raises(UnknownNameError, match="there are"):
         ExplanationScorers(["no such score at all"])
 

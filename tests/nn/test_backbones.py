@@ -1,4 +1,4 @@
-"""Networks by name, pretrained weights, normalisation that travels with the backbone."""
+"""Networks by name, pretrained weights, normalization that travels with the backbone."""
 
 import warnings
 

@@ -51,7 +51,7 @@ def comet_losses(classifier, detector, images, masks, target, tau, k, g, weight)
 
 
 def toy_classifier(n_classes=3):
-    """A linear classifier of four mean colours."""
+    """A linear classifier of four mean colors."""
     return nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(12, n_classes))
 
 

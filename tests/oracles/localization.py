@@ -53,7 +53,7 @@ def average_precision(heats, objects, valids):
 
 
 def center_disc(area, objects):
-    """Precision of a centred disc: the rim, at one distance, counts by the pixel it lacks."""
+    """Precision of a centered disc: the rim, at one distance, counts by the pixel it lacks."""
     h, w = objects.shape
     if not area or not objects.any():
         return math.nan

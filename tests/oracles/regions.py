@@ -26,7 +26,7 @@ def is_canonical(labels: np.ndarray) -> bool:
 
 
 def kmeans(image: np.ndarray, rows: int, columns: int, compactness: float, n_iter: int):
-    """SLIC without connectivity, on all pixels: nearest of the nine centres around."""
+    """SLIC without connectivity, on all pixels: nearest of the nine centers around."""
     h, w = image.shape[:2]
     row = (np.searchsorted(np.arange(rows + 1) * h // rows, np.arange(h), "right") - 1)[:, None]
     column = np.searchsorted(np.arange(columns + 1) * w // columns, np.arange(w), "right") - 1
@@ -34,20 +34,20 @@ def kmeans(image: np.ndarray, rows: int, columns: int, compactness: float, n_ite
     y, x = np.mgrid[:h, :w] * weight
     points = np.dstack([y, x, rgb2lab(image)])
     labels = row * columns + column
-    centres = np.array([points[labels == k].mean(axis=0) for k in range(rows * columns)])
+    centers = np.array([points[labels == k].mean(axis=0) for k in range(rows * columns)])
     for _ in range(n_iter):
-        labels = _assign(points, centres, row, column, rows, columns)
+        labels = _assign(points, centers, row, column, rows, columns)
         for k in np.unique(labels):
-            centres[k] = points[labels == k].mean(axis=0)
-    return _assign(points, centres, row, column, rows, columns)
+            centers[k] = points[labels == k].mean(axis=0)
+    return _assign(points, centers, row, column, rows, columns)
 
 
-def _assign(points, centres, row, column, rows, columns):
+def _assign(points, centers, row, column, rows, columns):
     best = np.full(points.shape[:2], np.inf)
     labels = np.zeros(points.shape[:2], int)
-    for k, centre in enumerate(centres):
+    for k, center in enumerate(centers):
         near = (abs(row - k // columns) <= 1) & (abs(column - k % columns) <= 1)
-        distance = np.where(near, ((points - centre) ** 2).sum(axis=2), np.inf)
+        distance = np.where(near, ((points - center) ** 2).sum(axis=2), np.inf)
         labels[distance < best] = k
         best = np.minimum(best, distance)
     return labels

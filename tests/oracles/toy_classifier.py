@@ -7,7 +7,7 @@ from p2pselect import Explanation
 
 
 class ToyClassifier(ClassifierMixin, BaseEstimator):
-    """Keeps the brightest patches, then compares their mean colour with the classes'.
+    """Keeps the brightest patches, then compares their mean color with the classes'.
 
     Parameters
     ----------
@@ -66,9 +66,9 @@ class ToyClassifier(ClassifierMixin, BaseEstimator):
     def predict_proba_masked(self, images):
         scale = 255 if images.dtype == np.uint8 else 1
         total = images.reshape(len(images), -1, images.shape[3]).sum(axis=1) / scale
-        colour = total / (total.sum(axis=1, keepdims=True) + 1e-9)
+        color = total / (total.sum(axis=1, keepdims=True) + 1e-9)
         means = self.means_ / self.means_.sum(axis=1, keepdims=True)
-        score = np.exp(-30 * ((colour[:, None] - means) ** 2).sum(axis=2))
+        score = np.exp(-30 * ((color[:, None] - means) ** 2).sum(axis=2))
         return (score / score.sum(axis=1, keepdims=True)).astype(np.float32)
 
     def predict_proba(self, X):

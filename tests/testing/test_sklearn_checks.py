@@ -19,7 +19,7 @@ class FlatP2P(FlatRows, P2PClassifier):
 
 
 class FlatRegions(SuperpixelTransformer):
-    """Every row is a grey image one pixel high; its labels are the features that come out."""
+    """Every row is a gray image one pixel high; its labels are the features that come out."""
 
     def fit(self, X, y=None):
         width = n_columns(X)

@@ -22,7 +22,7 @@ from p2pselect.training._augmentation import (
 
 
 def _striped(n=4, size=32):
-    """Images whose colour says which region a pixel is in."""
+    """Images whose color says which region a pixel is in."""
     regions = np.tile(np.arange(size) // 8, (n, size, 1)).astype(np.int32)
     regions[:, size // 2 :] += 4
     images = np.repeat((regions * 30)[..., None], 3, axis=-1).astype(np.uint8)
@@ -42,7 +42,7 @@ def test_regions_follow_the_image(name, dtype):
     shown = images if dtype == np.uint8 else images / np.float32(255)
     views, labels = AUGMENTATIONS[name](shown, regions, np.random.default_rng(0))
     assert views.dtype == dtype and labels.dtype == np.int32 and views.shape == images.shape
-    # Bilinear sampling mixes colours along the borders only.
+    # Bilinear sampling mixes colors along the borders only.
     assert _agreement(np.round(views * scale), labels) > (0.8 if name == "affine" else 0.999)
     np.testing.assert_array_equal(images, before[0])
     np.testing.assert_array_equal(regions, before[1])
@@ -95,7 +95,7 @@ def test_random_crops_are_seven_eighths_of_the_shorter_side():
 
 def test_paper_view_crops_given_regions_along():
     images, regions = _striped(1, size=64)
-    # Without jitter the colour would tell the region; with it, constant regions stay so.
+    # Without jitter the color would tell the region; with it, constant regions stay so.
     view, labels = paper_view("paper", images[0], regions[0], 48, np.random.default_rng(3))
     assert view.shape == (48, 48, 3) and labels.shape == (48, 48)
     spread = [view[labels == label].std(axis=0).max() for label in np.unique(labels)]

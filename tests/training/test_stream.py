@@ -126,7 +126,7 @@ def test_labels_of_any_kind_and_images_of_any_kind():
 
 def test_classes_weigh_as_they_do_in_arrays():
     clf = make(class_weight={0: 1.0, 1: 3.0}).fit(Pairs(PAIRS))
-    given = clf._read_labelled(Pairs(PAIRS), None, None, None)
+    given = clf._read_labeled(Pairs(PAIRS), None, None, None)
     data = clf._data(given, given.labels, np.where(given.labels, 1.5, 0.5))
     assert data.class_weight.tolist() == [0.5, 1.5]
 

@@ -69,8 +69,9 @@ def decode_image(
     """Decode a file into RGB pixels (h, w, 3), uint8; its content decides, not its ending.
 
     ``name`` is what messages call it, and ``warned`` is for :func:`warn_once`.  ``convert``
-    makes something else of the opened Pillow image.  ``smallest`` decodes a JPEG at an eighth of its height and width: that reads all of its
-    data, and so finds all damage, in about a third of the time.
+    makes something else of the opened Pillow image.  ``smallest`` decodes a JPEG at an eighth
+    of its height and width: that reads all of its data, and so finds all damage, in about a
+    third of the time.
 
     A JPEG with up to four times ``PIL.Image.MAX_IMAGE_PIXELS``, such as the photographs of some
     phones, is decoded at half its height and width.

@@ -108,6 +108,14 @@ shared_docs = SharedDocs(
         per_image : bool, default=False
             Return one score per image instead of the mean.
     """,
+    mask_score_parameters="""
+        Parameters
+        ----------
+        %(pixel_masks)s
+        %(object_masks)s
+        %(valid)s
+        %(per_image)s
+    """,
     scores_of_images="""
         float, or ndarray of shape (n,)
             In [0, 1]; NaN for images without object pixels.
@@ -140,7 +148,29 @@ shared_docs = SharedDocs(
             Seed that breaks ties between pixels where every pixel is its own region, so
             that ties are never broken by position.
     """,
+    curve_parameters="""
+        Parameters
+        ----------
+        %(explanation)s
+        %(predict_proba)s
+        %(grid)s
+        %(tie_breaker)s
+    """,
+    plot_of_image="""
+        Parameters
+        ----------
+        %(explanation)s
+        %(image)s
+        %(ax)s
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The axes that were drawn on.
+    """,
     correct_and_certainty="""
+        Parameters
+        ----------
         correct : array-like of shape (n,), bool
             Whether the prediction is right.
         certainty : array-like of shape (n,)

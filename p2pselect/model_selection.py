@@ -91,21 +91,17 @@ def cross_validate_explanations(
     if isinstance(scoring, str):
         scoring = [scoring]
     named = dict(scoring) if isinstance(scoring, Mapping) else {s: s for s in scoring}
-    references = {"random_localization": "random_localization", "empty": "neg_n_empty"}
-    references["center_localization"] = "center_localization"
-    if masks is None:
-        references = {}
-    named |= {f"reference_{name}": scorer for name, scorer in references.items()}
+    references = ("random_localization", "center_localization", "neg_n_empty")
+    if masks is not None:
+        named |= {f"reference_{name}": name for name in references}
     metadata = {"masks": masks, "valid": valid, "groups": groups}
+    options = {"n_jobs": n_jobs, "verbose": verbose, "return_estimator": return_estimator}
     scorers = ExplanationScorers(named)
-    splits = {"cv": cv, "n_jobs": n_jobs, "verbose": verbose}
-    results = _cross_validate(
-        estimator, X, y, metadata, scorers, return_estimator=return_estimator, **splits
-    )
-    for name in references:
+    results = _cross_validate(estimator, X, y, metadata, scorers, cv=cv, **options)
+    for name in references if masks is not None else ():
         results[name] = results.pop(f"test_reference_{name}")
-    if "empty" in references:
-        results["empty"] = (-results["empty"]).astype(int)
+    if masks is not None:
+        results["empty"] = (-results.pop("neg_n_empty")).astype(int)
     return results
 
 
@@ -219,8 +215,8 @@ class CertaintySearchCV(
             )
         metadata = {"masks": masks, "valid": valid, "groups": groups}
         every = _EveryCandidate(candidates, scorers)
-        splits = {"cv": self.cv, "n_jobs": self.n_jobs, "verbose": self.verbose}
-        results = _cross_validate(self.estimator, X, y, metadata, every, **splits)
+        options = {"cv": self.cv, "n_jobs": self.n_jobs, "verbose": self.verbose}
+        results = _cross_validate(self.estimator, X, y, metadata, every, **options)
         self.cv_results_ = _tabulate(results, candidates, list(scorers.scorers))
         self.best_index_ = int(np.argmin(self.cv_results_[f"rank_test_{decisive}"]))
         self.best_score_ = float(self.cv_results_[f"mean_test_{decisive}"][self.best_index_])
@@ -280,7 +276,7 @@ def _check_needs_no_training(estimator: Any, name: str) -> None:
         return
     method = type(owner).__name__ if owner is not None else f"no step {brief(step)}"
     hint = ""
-    if parameter == "tau" and "objective__tau_training" in owner.get_params():
+    if parameter == "tau" and known and "objective__tau_training" in owner.get_params():
         hint = ", or set objective__tau_training='uniform', which trains for every tau"
     raise UnknownNameError(
         f"param_grid: {name} of {method} is not a setting of prediction alone, and this search "

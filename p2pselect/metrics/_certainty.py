@@ -67,8 +67,6 @@ def expected_calibration_error(
     The bins have equal width and are closed on the right; each one is weighted by the number
     of its images.
 
-    Parameters
-    ----------
     %(correct_and_certainty)s
     n_bins : int, default=10
         Number of bins, at least 1.
@@ -104,8 +102,6 @@ def expected_calibration_error(
 def risk_coverage_curve(correct: np.ndarray, certainty: np.ndarray) -> RiskCoverageCurve:
     """Error rate when only the most certain share of the images is answered.
 
-    Parameters
-    ----------
     %(correct_and_certainty)s
 
     Returns
@@ -137,8 +133,6 @@ def risk_coverage_curve(correct: np.ndarray, certainty: np.ndarray) -> RiskCover
 def aurc(correct: np.ndarray, certainty: np.ndarray) -> float:
     """Area under the risk-coverage curve; less is better.
 
-    Parameters
-    ----------
     %(correct_and_certainty)s
 
     Returns

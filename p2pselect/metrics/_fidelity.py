@@ -77,8 +77,8 @@ def insertion_fidelity_curve(
     predict_proba: PredictProba,
     *,
     grid: Grid = PAPER_GRID,
-    protocol: Protocol = "exact",
     random_state: int = 0,
+    protocol: Protocol = "exact",
 ) -> FidelityCurve:
     """Agreement while the kept regions are added to a black image, most important first.
 
@@ -87,15 +87,10 @@ def insertion_fidelity_curve(
     added.  A hard mask whose order agrees with its scores reaches 1 at its own area by
     construction.
 
-    Parameters
-    ----------
-    %(explanation)s
-    %(predict_proba)s
-    %(grid)s
+    %(curve_parameters)s
     protocol : {"exact", "official"}, default="exact"
         "exact" adds at most t.  "official" does what the paper's released code does: it adds
         strictly less than t (but everything at t = 1), in single precision.
-    %(tie_breaker)s
 
     Returns
     -------
@@ -122,23 +117,18 @@ def deletion_fidelity_curve(
     predict_proba: PredictProba,
     *,
     grid: Grid = PAPER_GRID,
-    protocol: Protocol = "exact",
     random_state: int = 0,
+    protocol: Protocol = "exact",
 ) -> FidelityCurve:
     """Agreement while the kept regions are blackened, most important first.
 
     A point of the curve is the share of images that still have the model's own prediction
     on its masked image, when at most a fraction t of the image's pixels has been removed.
 
-    Parameters
-    ----------
-    %(explanation)s
-    %(predict_proba)s
-    %(grid)s
+    %(curve_parameters)s
     protocol : {"exact", "official"}, default="exact"
         "exact" removes at most t.  "official" does what the paper's released code does: it
         removes at least t (but nothing at t = 0), in single precision.
-    %(tie_breaker)s
 
     Returns
     -------
@@ -173,12 +163,7 @@ def insertion_probability_curve(
     curve ends at the whole image, and its classifier meets images of a kind that it was never
     trained on.
 
-    Parameters
-    ----------
-    %(explanation)s
-    %(predict_proba)s
-    %(grid)s
-    %(tie_breaker)s
+    %(curve_parameters)s
 
     Returns
     -------
@@ -210,12 +195,7 @@ def deletion_probability_curve(
 
     Its area is the deletion metric of RISE.
 
-    Parameters
-    ----------
-    %(explanation)s
-    %(predict_proba)s
-    %(grid)s
-    %(tie_breaker)s
+    %(curve_parameters)s
 
     Returns
     -------

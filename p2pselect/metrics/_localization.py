@@ -26,8 +26,8 @@ def localization_score(
     object_masks: np.ndarray,
     *,
     valid: np.ndarray | None = None,
-    empty: Literal["nan", "zero", "raise"] = "nan",
     per_image: bool = False,
+    empty: Literal["nan", "zero", "raise"] = "nan",
 ) -> float | np.ndarray:
     """Share of the kept pixels that are on the object: ``|m & g| / |m|``.
 
@@ -36,15 +36,10 @@ def localization_score(
     random mask (:func:`random_localization`) and a centered disc
     (:func:`center_localization`) score.
 
-    Parameters
-    ----------
-    %(pixel_masks)s
-    %(object_masks)s
-    %(valid)s
+    %(mask_score_parameters)s
     empty : {"nan", "zero", "raise"}, default="nan"
         What an image without kept pixels scores: no score, 0, or an error.  The paper's
         released code counts 0.  :func:`n_empty_masks` returns the number of such images.
-    %(per_image)s
 
     Returns
     -------
@@ -91,12 +86,7 @@ def mask_iou_score(
     It is greatest when exactly the whole object is kept, so it punishes a model that needs
     less than that.
 
-    Parameters
-    ----------
-    %(pixel_masks)s
-    %(object_masks)s
-    %(valid)s
-    %(per_image)s
+    %(mask_score_parameters)s
 
     Returns
     -------
@@ -123,12 +113,7 @@ def mask_recall_score(
 ) -> float | np.ndarray:
     """Share of the object that is kept: ``|m & g| / |g|``.
 
-    Parameters
-    ----------
-    %(pixel_masks)s
-    %(object_masks)s
-    %(valid)s
-    %(per_image)s
+    %(mask_score_parameters)s
 
     Returns
     -------
@@ -278,16 +263,10 @@ def center_localization(
 ) -> float | np.ndarray:
     """:func:`localization_score` of a centered disc as large as each image's own mask.
 
-    Photographers center their objects, which makes this a strong reference.  Pixels on the rim
+    Only the areas of the masks matter.  Photographers center their objects, which makes this a strong reference.  Pixels on the rim
     that are equally far from the center count in equal parts.
 
-    Parameters
-    ----------
-    pixel_masks : array-like of shape (n, h, w), bool
-        True where a pixel is kept; only the areas are used.
-    %(object_masks)s
-    %(valid)s
-    %(per_image)s
+    %(mask_score_parameters)s
 
     Returns
     -------

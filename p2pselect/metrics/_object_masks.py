@@ -51,7 +51,8 @@ def check_object_masks(
     """
     if count_masks(masks, name) != n_images:
         hint = ""
-        if len(axes := getattr(masks, "shape", ())) == 3 and axes[2] == n_images:
+        axes: tuple[int, ...] = getattr(masks, "shape", ())
+        if len(axes) == 3 and axes[2] == n_images:
             hint = f"; if the images are the last axis, pass np.moveaxis({name}, -1, 0)"
         raise InputError(
             f"{name} must have one mask per image: got {len(masks)} masks for "

@@ -83,7 +83,7 @@ FAULTS = [
             "np.where(fractions == 1, d, below)": "below",
             "np.minimum(below + 1, d)": "np.minimum(below, d)",
             'row, allowed, side="right"': 'row, allowed, side="left"',
-            "return permutation[np.argsort(": "return explanation.ranking + 0 * (np.argsort(",
+            "permutation = np.random.default_rng(random_state).permutation(d)": "permutation = np.arange(d)",
             "position[i] < k if keep_first": "position[i] <= k if keep_first",
             "if k not in self._cache": "if True",
         },

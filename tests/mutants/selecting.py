@@ -187,14 +187,14 @@ FAULTS = [
         "model_selection.py",
         "test_model_selection.py::test_equals_scikit_learns_cross_validation[None]",
         {
-            '"random_localization": "random_localization"': '"random_localization": "localization"',
+            'references = ("random_localization", ': 'references = ("center_localization", ',
         },
     ),
     *planted(
         "model_selection.py",
         "test_model_selection.py::test_one_explanation_per_fold",
         {
-            "return_estimator=return_estimator, **splits": "**splits",
+            '"verbose": verbose, "return_estimator": return_estimator': '"verbose": verbose',
         },
     ),
     *planted(
@@ -271,7 +271,7 @@ FAULTS = [
         "model_selection.py",
         "metrics/test_empty_masks.py::test_scorer_and_cross_validation_count",
         {
-            'results["empty"] = (-results["empty"]).astype(int)': "pass",
+            'results["empty"] = (-results.pop("neg_n_empty")).astype(int)': "pass",
         },
     ),
     *planted(

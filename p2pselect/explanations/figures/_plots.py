@@ -35,16 +35,7 @@ def plot_regions(
 ) -> Axes:
     """Draw the original image with its region borders, those of the kept part in yellow.
 
-    Parameters
-    ----------
-    %(explanation)s
-    %(image)s
-    %(ax)s
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        The axes that were drawn on.
+    %(plot_of_image)s
 
     Examples
     --------
@@ -69,16 +60,7 @@ def plot_masked_image(
 ) -> Axes:
     """Draw what the classifier saw: the kept regions, and everything else black.
 
-    Parameters
-    ----------
-    %(explanation)s
-    %(image)s
-    %(ax)s
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        The axes that were drawn on.
+    %(plot_of_image)s
 
     Examples
     --------
@@ -96,16 +78,7 @@ def plot_heat_map(
 ) -> Axes:
     """Draw the selection probability of every region, with its scale.
 
-    Parameters
-    ----------
-    %(explanation)s
-    %(image)s
-    %(ax)s
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        The axes that were drawn on.
+    %(plot_of_image)s
 
     Examples
     --------
@@ -129,17 +102,7 @@ def plot_embedding(
 ) -> Axes:
     """Draw the region embeddings as colors: regions of similar color are chosen together.
 
-    Parameters
-    ----------
-    explanation : Explanation
-        With region embeddings.
-    %(image)s
-    %(ax)s
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        The axes that were drawn on.
+    %(plot_of_image)s
 
     Raises
     ------

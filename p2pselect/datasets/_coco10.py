@@ -28,18 +28,7 @@ annotations/instances_train2017.json
 images/train2017/000000000009.jpg    ... 118,287 images
 """
 #: The classes of the paper (section 5).
-COCO10_CLASSES = (
-    "bed",
-    "car",
-    "cat",
-    "clock",
-    "dog",
-    "person",
-    "sink",
-    "train",
-    "tv",
-    "vase",
-)
+COCO10_CLASSES = tuple("bed car cat clock dog person sink train tv vase".split())
 _CROP = CenterCrop(224, resized=256)
 
 

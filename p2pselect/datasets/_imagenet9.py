@@ -35,16 +35,8 @@ train/00_dog/*.JPEG                 ... to 08_fish
 val/00_dog/*.JPEG
 """
 _NAMES = (
-    "dog",
-    "bird",
-    "wheeled vehicle",
-    "reptile",
-    "carnivore",
-    "insect",
-    "musical instrument",
-    "primate",
-    "fish",
-)
+    "dog, bird, wheeled vehicle, reptile, carnivore, insect, musical instrument, primate, fish"
+).split(", ")
 
 
 def load_imagenet9(
@@ -58,8 +50,8 @@ def load_imagenet9(
     Parameters
     ----------
     root : str or path-like
-        Folder with the backgrounds challenge and with either lists of ImageNet's files or
-        folders of images, as shown below.
+        Folder with the backgrounds challenge, and with either lists of ImageNet's files or
+        folders of images.
     split : {"train", "val", "test"}, default "train"
         "test" is the set "original" of the challenge, with 224 x 224 pixels.
     imagenet : str or path-like, default None
@@ -86,13 +78,8 @@ def load_imagenet9(
     Source: ``backgrounds_challenge_data`` is a release of
     https://github.com/MadryLab/backgrounds_challenge, which states no checksum.  Its links
     to the training images no longer work; the two lists are part of the paper's released
-    code, https://github.com/mvandenhi/P2P (folder ``utils``).  The expected tree::
-
-        backgrounds_challenge_data/bg_challenge/
-          original/val/00_dog/*.JPEG
-          fg_mask/val/00_dog/*.npy
-        imagenet9_train_orig_path.pkl   or   train/00_dog/*.JPEG
-        imagenet9_val_orig_path.pkl     or   val/00_dog/*.JPEG
+    code, https://github.com/mvandenhi/P2P (folder ``utils``).  :doc:`/how-to/paper-datasets`
+    shows the expected tree.
 
     References
     ----------

@@ -181,7 +181,15 @@ FAULTS = [
     *planted(
         "datasets/_imagenet9.py",
         "datasets/test_imagenet9.py",
-        {"np.repeat(np.arange(len(by_class)),": "np.tile(np.arange(len(by_class)),"},
+        {
+            "np.repeat(np.arange(len(by_class)),": "np.tile(np.arange(len(by_class)),",
+            'raise pickle.UnpicklingError(f"it asks for {module}.{name}")': "return super().find_class(module, name)",
+        },
+    ),
+    *planted(
+        "datasets/_cifar10.py",
+        "datasets/test_cifar10.py",
+        {"if not check_integrity(": "if check_integrity("},
     ),
     *planted(
         "images/_torch_datasets.py",

@@ -33,6 +33,12 @@ class WritesToParameter(P2PClassifier):
         return super().fit(X, y, **metadata)
 
 
+class WritesToNestedParameter(P2PClassifier):
+    def fit(self, X, y, **metadata):
+        self.set_params(objective__covariance_weight=0.5)
+        return super().fit(X, y, **metadata)
+
+
 class LooksAtTheBatch(P2PClassifier):
     def predict_proba(self, X, **metadata):
         proba = super().predict_proba(X, **metadata)
@@ -62,6 +68,7 @@ class CutsRegions(P2PClassifier):
     ("faulty", "check"),
     [
         (WritesToParameter, "check_parameters_untouched"),
+        (WritesToNestedParameter, "check_parameters_untouched"),
         (LooksAtTheBatch, "check_order_and_batch_invariance"),
         (Unfaithful, "check_faithful_by_construction"),
         (MovesTheGlobalGenerator, "check_global_random_state_untouched"),
@@ -69,7 +76,7 @@ class CutsRegions(P2PClassifier):
     ],
 )
 def test_checks_find_what_they_are_for(faulty, check):
-    estimator = faulty(**TINY.get_params(deep=False))
+    estimator = faulty(**clone(TINY).get_params(deep=False))
     with pytest.raises(AssertionError):
         dict(image_classifier_checks(estimator))[check](estimator)
 
@@ -79,7 +86,7 @@ def test_all_failures_are_listed_by_name():
     few = {"check_parameters_untouched", "check_masks", "check_not_fitted_errors"}
     skip = tuple(set(every) - few)
     check_image_classifier(TINY, skip=skip)
-    estimator = WritesToParameter(**TINY.get_params(deep=False))
+    estimator = WritesToParameter(**clone(TINY).get_params(deep=False))
     with pytest.raises(AssertionError, match=r"1 checks failed .*\ncheck_parameters_untouched"):
         check_image_classifier(estimator, skip=skip)
 

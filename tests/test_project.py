@@ -63,6 +63,18 @@ def test_tox_and_ci_run_every_python_that_is_named():
     assert PROJECT["project"]["requires-python"] == f">={named[0]}"
 
 
+def test_environments_of_tox_that_are_named_exist():
+    tox = configparser.ConfigParser()
+    tox.read(ROOT / "tox.ini")
+    known = {name.removeprefix("testenv:") for name in tox.sections()} | {"py"}
+    files = ("CONTRIBUTING.md", ".github/pull_request_template.md", ".github/workflows/ci.yml")
+    text = "\n".join((ROOT / file).read_text(encoding="utf-8") for file in files)
+    named = re.findall(r"tox -e ([a-z][\w,]*)", text) + [
+        WORKFLOW.split("name: [")[1].split("]")[0].replace(" ", "")
+    ]
+    assert {name for names in named for name in names.split(",")} <= known
+
+
 def test_pypi_can_show_the_readme():
     """Links and pictures are absolute, because PyPI shows the README without its folder."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -32,28 +32,30 @@ from p2pselect.nn._masking import apply_mask, region_areas, region_mean, to_pixe
 def predict_naive(clf: P2PClassifier, images: np.ndarray, regions: np.ndarray) -> np.ndarray:
     """Probabilities by the loop of the paper, batch by batch."""
     grid = clf._tau_grid("dynamic")
-    model, proba = clf.module_, []
+    model, device, proba = clf.module_, clf.device_, []
     for start in range(0, len(images), clf.batch_size):
         rows = slice(start, start + clf.batch_size)
-        batch = torch.tensor(images[rows]).permute(0, 3, 1, 2).float() / 255
-        labels = torch.tensor(regions[rows]).long()
+        batch = torch.tensor(images[rows], device=device).permute(0, 3, 1, 2).float() / 255
+        labels = torch.tensor(regions[rows], device=device).long()
         areas = region_areas(labels)
         maps = model.selector(batch)
-        best = torch.zeros(len(batch), len(clf.classes_))
-        certain = torch.zeros(len(batch), dtype=torch.bool)
+        best = torch.zeros(len(batch), len(clf.classes_), device=device)
+        certain = torch.zeros(len(batch), dtype=torch.bool, device=device)
         for tau in grid:
-            offset = model.selector.tau_offset(torch.full((len(batch),), float(tau)))
+            offset = model.selector.tau_offset(
+                torch.full((len(batch),), float(tau), device=device)
+            )
             logits = (region_mean(maps, labels, areas) + offset[:, :, None])[:, 0]
             logits = logits.masked_fill(areas == 0, -torch.inf)
             masks = logits > 0
-            masks[torch.arange(len(batch)), logits.argmax(dim=1)] = True
+            masks[torch.arange(len(batch), device=device), logits.argmax(dim=1)] = True
             shown = apply_mask(batch, to_pixels(masks.float(), labels))
             out = model.classifier(shown).softmax(dim=1)
             best[~certain] = out[~certain]
             certain |= out.max(dim=1).values >= clf.certainty_threshold
             if certain.all():
                 break
-        proba.append(best.numpy())
+        proba.append(best.cpu().numpy())
     return np.concatenate(proba)
 
 

@@ -8,7 +8,7 @@ training in bfloat16 against one in 32 bits; a grid search of two fits at once o
 ``torchrun`` with one process for every card.
 
 Without a card, or with --small, everything runs on the processor in a small version, which
-shows that it runs and nothing else.  Every part writes its figures as soon as it has them, and a
+shows that it runs and nothing else.  Every part writes its figures as soon as it has them; a
 part that fails says so without ending the others.
 
     python benchmarks/gpu.py --json gpu.json

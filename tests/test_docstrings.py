@@ -35,7 +35,6 @@ NOT_YET = set(
     p2pselect.estimators.Options
     p2pselect.estimators.SelectiveImageClassifier
     p2pselect.estimators.setting
-    p2pselect.load
     p2pselect.methods.AmortizedDiETClassifier
     p2pselect.methods.BaselineClassifier
     p2pselect.methods.BcosClassifier
@@ -51,7 +50,6 @@ NOT_YET = set(
     p2pselect.methods.Method
     p2pselect.methods.RBAEMClassifier
     p2pselect.methods.RealXClassifier
-    p2pselect.persistence.describe
     p2pselect.training.TrainingOptions
     """.split()
 )

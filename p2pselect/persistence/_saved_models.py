@@ -103,14 +103,16 @@ def load(path: str | os.PathLike[str], expected: type | None = None) -> Any:
     Parameters
     ----------
     path : str or path-like
+        The folder of the model.
     expected : type, optional
         Class that the estimator must be of.  A model of a class of your own needs it: a name in
         a file never decides what is imported.
 
     Returns
     -------
-    The fitted estimator, on its ``device`` where there is one, or else on what ``"auto"``
-    finds.  ``pretrained`` and ``compile`` act from the next ``fit`` on.
+    estimator
+        The fitted estimator.  It is on its ``device`` if this exists here, otherwise on the one
+        that ``"auto"`` finds.  ``pretrained`` and ``compile`` take effect from the next ``fit``.
 
     Raises
     ------
@@ -129,17 +131,18 @@ def load(path: str | os.PathLike[str], expected: type | None = None) -> Any:
 
 
 def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Say what a saved model is, without building its networks.
+    """Describe a saved model without building its networks.
 
     Parameters
     ----------
     path : str or path-like
+        The folder of the model.
 
     Returns
     -------
     dict
         ``class``, ``classes`` (str), ``image_size``, ``regions``, ``certainty_threshold``, and
-        ``parameters``: how many of them each part has.
+        ``parameters``, the number of parameters of each network.
 
     Raises
     ------

@@ -168,6 +168,14 @@ shared_docs = SharedDocs(
         matplotlib.axes.Axes
             The axes that were drawn on.
     """,
+    ax_and_what_is_drawn="""
+        %(ax)s
+
+        Returns
+        -------
+        ExplanationDisplay
+            The display, with what it drew in ``ax_`` and ``figure_``.
+    """,
     correct_and_certainty="""
         Parameters
         ----------

@@ -98,7 +98,7 @@ class Explanation(ExplanationArrays):
     """
 
     def plot(self, image: int = 0, *, size: tuple[int, int] | None = None) -> Figure:
-        """Draw one image in panels, as :func:`plot_explanation` does.
+        """Draw one image in panels, as :func:`~p2pselect.explanations.plot_explanation` does.
 
         Parameters
         ----------
@@ -114,7 +114,7 @@ class Explanation(ExplanationArrays):
         return plot_explanation(self, image, size=size)
 
     def to_html(self, path: str | PathLike[str], y: Any = None, **options: Any) -> None:
-        """Write a self-contained interactive page, as :func:`write_html` does.
+        """Write an interactive page, as :func:`~p2pselect.explanations.write_html` does.
 
         Parameters
         ----------
@@ -122,7 +122,7 @@ class Explanation(ExplanationArrays):
             File to write.
         %(optional_y)s
         **options
-            Further parameters of :func:`write_html`.
+            Further parameters of :func:`~p2pselect.explanations.write_html`.
         """
         write_html(self, path, y=y, **options)
 

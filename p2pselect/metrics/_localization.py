@@ -263,8 +263,9 @@ def center_localization(
 ) -> float | np.ndarray:
     """:func:`localization_score` of a centered disc as large as each image's own mask.
 
-    Only the areas of the masks matter.  Photographers center their objects, which makes this a strong reference.  Pixels on the rim
-    that are equally far from the center count in equal parts.
+    Only the areas of the masks matter.  Photographers center their objects, which makes this a
+    strong reference.  Pixels on the rim that are equally far from the center count in equal
+    parts.
 
     %(mask_score_parameters)s
 

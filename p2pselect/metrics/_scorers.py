@@ -195,7 +195,7 @@ def make_explanation_scorer(
     greater_is_better: bool = True,
     name: str | None = None,
 ) -> ExplanationScorer:
-    """Make a scorer from a function of an :class:`Explanation`.
+    """Make a scorer from a function of an :class:`~p2pselect.Explanation`.
 
     The scorer works wherever the named ones do: in scikit-learn's ``cross_val_score`` and
     searches, in :class:`ExplanationScorers` and in ``cross_validate_explanations``.

@@ -62,12 +62,7 @@ class FidelityCurveDisplay(ExplanationDisplay):
         ----------
         %(explanation)s
         %(predict_proba)s
-        %(ax)s
-
-        Returns
-        -------
-        FidelityCurveDisplay
-            The data, drawn.
+        %(ax_and_what_is_drawn)s
         """
         insertion = insertion_fidelity_curve(explanation, predict_proba)
         deletion = deletion_fidelity_curve(explanation, predict_proba)
@@ -134,12 +129,7 @@ class RiskCoverageDisplay(ExplanationDisplay):
         ----------
         %(explanation)s
         %(y)s
-        %(ax)s
-
-        Returns
-        -------
-        RiskCoverageDisplay
-            The data, drawn.
+        %(ax_and_what_is_drawn)s
         """
         correct = explanation.predicted == check_true_labels(explanation, y)
         coverage, risk = risk_coverage_curve(correct, np.minimum(explanation.certainty, 1))
@@ -205,12 +195,7 @@ class ConfusionExamplesDisplay(ExplanationDisplay):
         max_classes : int, default=12
             If there are more classes, those with the most errors are shown, and the title says
             how many others there are.
-        %(ax)s
-
-        Returns
-        -------
-        ConfusionExamplesDisplay
-            The data, drawn.
+        %(ax_and_what_is_drawn)s
 
         Raises
         ------

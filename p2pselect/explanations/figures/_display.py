@@ -58,12 +58,7 @@ class ExplanationDisplay:
 
         Parameters
         ----------
-        %(ax)s
-
-        Returns
-        -------
-        ExplanationDisplay
-            The same object, with what it drew in ``ax_`` and ``figure_``.
+        %(ax_and_what_is_drawn)s
         """
         self.ax_ = axes_or_new(ax, *self._size())
         self.figure_ = self.ax_.figure

@@ -68,12 +68,7 @@ class EvidenceCurveDisplay(ExplanationDisplay):
         n_classes : int, default=4
             Number of classes to draw, at most 7: those that are most probable at the stopping
             point.
-        %(ax)s
-
-        Returns
-        -------
-        EvidenceCurveDisplay
-            The data, drawn.
+        %(ax_and_what_is_drawn)s
 
         Raises
         ------
@@ -180,12 +175,7 @@ class RegionCorrelationDisplay(ExplanationDisplay):
         %(image)s
         n_regions : int, default=12
             Number of regions to show, those with the highest scores.
-        %(ax)s
-
-        Returns
-        -------
-        RegionCorrelationDisplay
-            The data, drawn.
+        %(ax_and_what_is_drawn)s
 
         Raises
         ------

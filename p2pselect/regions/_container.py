@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
@@ -64,13 +63,7 @@ class ImagesWithRegions:
         """Select images by int, slice, int array or bool array; always a container."""
         if isinstance(key, tuple):  # scikit-learn's way to index the first of several axes
             key = key[0]
-        if isinstance(key, slice):
-            rows = np.arange(*key.indices(len(self)))
-        else:
-            try:
-                rows = np.arange(len(self))[[operator.index(key)]]
-            except TypeError:
-                rows = np.arange(len(self))[np.asarray(key)]
+        rows = np.atleast_1d(np.arange(len(self))[key])
         if isinstance(self.regions, np.ndarray):
             return ImagesWithRegions(self.images[rows], self.regions[rows])
         return ImagesWithRegions(self.images[rows], [self.regions[row] for row in rows])

@@ -178,12 +178,11 @@ def check_label_maps(
     dtype('int32')
     """
     regions = np.asarray(regions)
-    expected = tuple("any" if side is None else side for side in (n, h, w))
+    known = {"n": n, "h": h, "w": w}
     if regions.ndim != 3 or any(
-        wanted not in ("any", side)
-        for wanted, side in zip(expected, regions.shape, strict=True)
+        side not in (None, own) for side, own in zip(known.values(), regions.shape, strict=True)
     ):
-        wanted = ", ".join(map(str, expected)).replace("any, any, any", "n, h, w")
+        wanted = ", ".join(name if side is None else str(side) for name, side in known.items())
         raise InputError(f"regions must have shape ({wanted}), got {regions.shape}")
     if 0 in regions.shape[1:]:
         raise InputError(f"regions must have pixels, got shape {regions.shape}")

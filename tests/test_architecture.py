@@ -133,7 +133,7 @@ def test_no_arrow_upwards():
         ("p2pselect.nn._masking", "def f():\n import p2pselect.metrics", True),
         ("p2pselect.metrics._scores", "from p2pselect import P2PClassifier", True),
         ("p2pselect.cli._demo", "from p2pselect import P2PClassifier", False),
-        ("p2pselect.images._checks", "if TYPE_CHECKING:\n import p2pselect.cli", True),
+        ("p2pselect.images._pixels", "if TYPE_CHECKING:\n import p2pselect.cli", True),
         ("p2pselect.estimators._base", "import_module('p2pselect.persistence')", True),
         ("p2pselect.estimators._base", "import_module(f'p2pselect.cli._{name}')", True),
         ("p2pselect.methods._table", "HOME = {'x': 'p2pselect.nn._masking'}", False),

@@ -14,7 +14,7 @@ from PIL import Image
 from sklearn.utils import check_array
 
 from p2pselect.exceptions import ImageReadError, InputError, brief, brief_path
-from p2pselect.images._checks import CHANNELS, check_channels, check_dtype, check_values
+from p2pselect.images._pixels import CHANNELS, check_channels, check_dtype, check_values
 from p2pselect.images._sequence import ImageSequence
 from p2pselect.images._source import ImageSource
 from p2pselect.images._sources import ArrayImages, BytesImages, ListedImages, PillowImages

@@ -82,19 +82,28 @@ def decode_image(
         If the file is missing, damaged, not an image, or of a kind without a rule.
     """
     try:
-        with _open(file) as image:
-            if convert is not None:
-                return convert(image)
-            if smallest:
-                image.draft(None, (1, 1))  # only JPEGs have smaller sizes
-            _fit_into_limit(image)
-            _warn_of_frames(image, name, warned)
-            return from_pillow(image, name, warned)
+        if isinstance(file, str | os.PathLike):
+            with open(file, "rb") as opened:  # noqa: PTH123 (one per image)
+                return _decoded(opened, name, warned, convert, smallest)
+        return _decoded(file, name, warned, convert, smallest)
     except MemoryError:
         raise
     # Pillow's decoders answer damaged files with nearly every exception there is.
     except Exception as error:
         raise ImageReadError(f"{name}: {_reason(file, error)}") from error
+
+
+def _decoded(
+    file: IO[bytes], name: str, warned: set[str] | None, convert: Any, smallest: bool
+) -> Any:
+    with _open(file) as image:
+        if convert is not None:
+            return convert(image)
+        if smallest:
+            image.draft(None, (1, 1))  # only JPEGs have smaller sizes
+        _fit_into_limit(image)
+        _warn_of_frames(image, name, warned)
+        return from_pillow(image, name, warned)
 
 
 def shown_path(path: str | os.PathLike[str]) -> str:
@@ -103,18 +112,26 @@ def shown_path(path: str | os.PathLike[str]) -> str:
     return name if len(name) < len(shown) else shown
 
 
-def _open(file: str | os.PathLike[str] | IO[bytes]) -> Image.Image:
+def _open(file: IO[bytes]) -> Image.Image:
     """``Image.open``, but without its refusal of large JPEGs, which can be decoded smaller."""
-    if isinstance(file, str | os.PathLike):
-        with open(file, "rb") as opened:  # noqa: PTH123 (one per image)
-            start = opened.read(len(_JPEG))
-    else:
-        start = file.read(len(_JPEG))
-        file.seek(-len(start), os.SEEK_CUR)
-    if start == _JPEG:
+    start = file.read(4)
+    file.seek(-len(start), os.SEEK_CUR)
+    if start.startswith(_JPEG):
         Image.init()
-        return Image.OPEN["JPEG"][0](file, "")  # type: ignore[arg-type]  # or a path
-    return Image.open(file, formats=_formats())
+        return Image.OPEN["JPEG"][0](file, "")
+    try:
+        return Image.open(file, formats=_formats())
+    except UnidentifiedImageError as error:
+        if start in _TIFF:
+            raise UnidentifiedImageError(
+                "is a TIFF file of a kind that Pillow cannot decode (more than four bands, "
+                "floats in color or of 64 bits, or a volume, for example): read it and pass "
+                "arrays"
+            ) from error
+        n_bytes = file.seek(0, os.SEEK_END)
+        raise UnidentifiedImageError(
+            f"not an image in a known format ({n_bytes} bytes)"
+        ) from error
 
 
 def _fit_into_limit(image: Image.Image) -> None:
@@ -135,20 +152,9 @@ def _reason(file: str | os.PathLike[str] | IO[bytes], error: Exception) -> str:
             return "is a folder, expected an image file"
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
         return _too_many_pixels()
-    if not isinstance(error, UnidentifiedImageError):
-        return f"cannot be decoded: {error}"
-    if isinstance(file, str | os.PathLike):
-        with open(file, "rb") as opened:  # noqa: PTH123
-            start, n_bytes = opened.read(4), opened.seek(0, os.SEEK_END)
-    else:
-        file.seek(0)
-        start, n_bytes = file.read(4), file.seek(0, os.SEEK_END)
-    if start in _TIFF:
-        return (
-            "is a TIFF file of a kind that Pillow cannot decode (more than four bands, floats "
-            "in color or of 64 bits, or a volume, for example): read it and pass arrays"
-        )
-    return f"not an image in a known format ({n_bytes} bytes)"
+    if isinstance(error, UnidentifiedImageError):
+        return str(error)
+    return f"cannot be decoded: {error}"
 
 
 def from_pillow(

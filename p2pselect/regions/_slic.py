@@ -135,6 +135,7 @@ def _principal_components(image: np.ndarray) -> np.ndarray:
     axes = np.linalg.eigh(covariance.astype(float))[1][:, ::-1] * (100 / 255)
     centered = flat - total / len(flat)
     out = np.zeros((h * w, 3))
+    # No matrix product, whose order of summation is not the same on every machine.
     for k in range(min(channels, 3)):
         for channel in range(channels):
             out[:, k] += centered[:, channel] * axes[channel, k]

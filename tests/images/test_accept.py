@@ -238,7 +238,7 @@ def test_not_finite_names_the_image(value, as_list):
 
 
 def test_not_finite_beyond_the_first_chunk(monkeypatch):
-    monkeypatch.setattr("p2pselect.images._checks._CHUNK_BYTES", 100)
+    monkeypatch.setattr("p2pselect.images._pixels._CHUNK_BYTES", 100)
     X = np.zeros((9, 4, 4), dtype=np.float32)
     X[7, 3, 3] = np.nan
     with pytest.raises(InputError, match="first in image 7"):

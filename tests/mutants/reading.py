@@ -9,7 +9,7 @@ FAULTS = [
         {
             "Image.open(file, formats=_formats())": "Image.open(file)",
             "image.draft(None, (width // 2, height // 2))": "pass",
-            "            _warn_of_frames(image, name, warned)\n": "",
+            "        _warn_of_frames(image, name, warned)\n": "",
         },
     ),
     *planted(
@@ -36,7 +36,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "images/_checks.py",
+        "images/_pixels.py",
         "images/test_accept.py",
         {
             "if not (np.isfinite(darkest) and np.isfinite(brightest)):": "if False:",
@@ -241,7 +241,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "images/_checks.py",
+        "images/_pixels.py",
         "images/test_accept.py::test_bad_input",
         {
             "elif 128 < high <= 255:": "elif 1 < high <= 255:",
@@ -286,7 +286,7 @@ FAULTS = [
         "images/_decode.py",
         "images/test_reading.py::test_photographs_beyond_the_limit_are_decoded_smaller",
         {
-            "if start == _JPEG:": "if False:",
+            "if start.startswith(_JPEG):": "if False:",
         },
     ),
     *planted(

@@ -112,7 +112,7 @@ def load(path: str | os.PathLike[str], expected: type | None = None) -> Any:
     -------
     estimator
         The fitted estimator.  It is on its ``device`` if this exists here, otherwise on the one
-        that ``"auto"`` finds.  ``pretrained`` and ``compile`` take effect from the next ``fit``.
+        that ``"auto"`` finds.  ``pretrained`` and ``compile`` take effect in the next ``fit``.
 
     Raises
     ------

@@ -13,7 +13,7 @@ import torch
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared"
 
-#: Optional local data: the variable that names its folder, and where else it is looked for.
+#: Optional local data: the variable that names its folder, and the folder used without it.
 LOCAL_DATA = {
     "P2PSELECT_EMOJI_SCENES": BESIDE / "data" / "emoji_scenes",
     "P2PSELECT_WEIGHTS": BESIDE / "weights",
@@ -29,7 +29,7 @@ def local_folder(variable: str) -> Path:
 def without_local(variable: str) -> str:
     """The reason of a skip where optional data are missing."""
     beside = LOCAL_DATA[variable].name
-    return f"{variable} names no folder, and {beside} is not beside the checkout"
+    return f"{variable} does not name a folder, and there is no {beside} next to the checkout"
 
 
 def has_chromium() -> bool:
@@ -71,7 +71,7 @@ REASONS: dict[str, Callable[[], bool]] = {
 
 
 def objection(reason: str) -> str | None:
-    """What is wrong with a skip for this reason; None where it is justified."""
+    """What is wrong with a skip for this reason; None if it is justified."""
     if reason not in REASONS:
         return f"skipped for a reason that tests/skip_reasons.py does not list: {reason}"
     if not REASONS[reason]():

@@ -9,7 +9,7 @@ new image as usual, and then the recorded scores take the place of its answer.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -176,7 +176,8 @@ def _partial_masks(
     kept: list[float] = []
     found = False
     fixed = [{"tau": tau} for tau in (0.3, 0.4, 0.5, 0.2, 0.1, 0.7, 0.9)]
-    for candidates in ([{}], _searches(estimator, own, scores), fixed):
+    kinds: list[Iterable[dict[str, Any]]] = [[{}], _searches(estimator, own, scores), fixed]
+    for candidates in kinds:
         for settings in candidates:
             with _changed_settings(estimator, settings):
                 try:

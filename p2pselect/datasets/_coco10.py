@@ -6,7 +6,8 @@ import json
 import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ class _Photograph:
 
     file_name: str
     size: tuple[int, int]
-    segmentations: list[Any] = field(default_factory=list)
+    segmentations: list[Any]
 
 
 def load_coco10(
@@ -170,12 +171,17 @@ def max_min_classes(
     --------
     >>> max_min_classes("coco/annotations/instances_train2017.json")  # doctest: +SKIP
     """
-    shown = list(_classes_by_image(_read(Path(annotations))).values())
-    frequency = Counter(name for names in shown for name in names)
+    coco = _read(Path(annotations))
+    names = {category["id"]: category["name"] for category in coco["categories"]}
+    by_image: dict[int, set[str]] = defaultdict(set)
+    for annotation in coco["annotations"]:
+        by_image[annotation["image_id"]].add(names[annotation["category_id"]])
+    shown = list(by_image.values())
+    frequency = Counter(name for seen in shown for name in seen)
     classes = sorted(frequency, key=lambda name: (-frequency[name], name))[:n_candidates]
     while len(classes) > n_classes:
         kept = set(classes)
-        alone = Counter(name for names in shown if len(names & kept) == 1 for name in names)
+        alone = Counter(name for seen in shown if len(seen & kept) == 1 for name in seen)
         # Of equally rare classes, the last one in the alphabet goes.
         classes.remove(min(sorted(classes, reverse=True), key=alone.__getitem__))
     return sorted(classes)
@@ -193,14 +199,6 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
-def _classes_by_image(coco: dict[str, Any]) -> dict[int, set[str]]:
-    names = {category["id"]: category["name"] for category in coco["categories"]}
-    shown: dict[int, set[str]] = defaultdict(set)
-    for annotation in coco["annotations"]:
-        shown[annotation["image_id"]].add(names[annotation["category_id"]])
-    return shown
-
-
 def _unique_photographs(path: Path, classes: Sequence[str]) -> dict[str, list[_Photograph]]:
     """The images of each class that show none of the others, in the order of their ids."""
     coco = _read(path)
@@ -208,24 +206,19 @@ def _unique_photographs(path: Path, classes: Sequence[str]) -> dict[str, list[_P
     unknown = sorted(set(classes) - set(names.values()))
     if unknown:
         raise InputError(f"{path} has no category {', '.join(unknown)}")
-    wanted = set(classes)
-    owner = {
-        number: next(iter(seen & wanted))
-        for number, seen in _classes_by_image(coco).items()
-        if len(seen & wanted) == 1
-    }
-    photographs = {
-        image["id"]: _Photograph(image["file_name"], (image["height"], image["width"]))
-        for image in coco["images"]
-        if image["id"] in owner
-    }
+    shown: dict[int, dict[str, list[Any]]] = defaultdict(dict)
     for annotation in coco["annotations"]:
-        number = annotation["image_id"]
-        if number in photographs and names[annotation["category_id"]] == owner[number]:
-            photographs[number].segmentations.append(annotation["segmentation"])
+        name = names[annotation["category_id"]]
+        if name in classes:
+            of_image = shown[annotation["image_id"]]
+            of_image.setdefault(name, []).append(annotation["segmentation"])
     unique: dict[str, list[_Photograph]] = {name: [] for name in classes}
-    for number in sorted(photographs):
-        unique[owner[number]].append(photographs[number])
+    for image in sorted(coco["images"], key=itemgetter("id")):
+        of_image = shown.get(image["id"], {})
+        if len(of_image) == 1:
+            ((name, segmentations),) = of_image.items()
+            size = image["height"], image["width"]
+            unique[name].append(_Photograph(image["file_name"], size, segmentations))
     return unique
 
 

@@ -165,9 +165,9 @@ FAULTS = [
         "datasets/_coco10.py",
         "datasets/test_coco10.py",
         {
-            "if len(seen & wanted) == 1": "if seen & wanted",
+            "if len(of_image) == 1:": "if of_image:",
             "0.05 <= _CROP.mask": "0.0 <= _CROP.mask",
-            'and names[annotation["category_id"]] == owner[number]:': ":",
+            "if name in classes:": "if True:",
         },
     ),
     *planted(

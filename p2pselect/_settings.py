@@ -62,6 +62,7 @@ class Setting:
     constraints: tuple[Any, ...]
     role: Role | None
     kind: str | None
+    saved: bool
     annotation: Any = Any
 
     @property
@@ -91,6 +92,7 @@ def setting(
     default: Any,
     role: Role | None = None,
     kind: str | None = None,
+    saved: bool = True,
 ) -> Any:
     """Declare a setting in the body of a :class:`Settings` class.
 
@@ -108,13 +110,15 @@ def setting(
         What the setting acts on.
     kind : str, optional
         Words for the type in the documentation, where those of the constraints are too vague.
+    saved : bool, default=True
+        False for what belongs to this machine: None takes its place in a saved model.
 
     Returns
     -------
     Any
         A declaration; the class replaces it.
     """
-    return Setting(default, description, constraints, role, kind)
+    return Setting(default, description, constraints, role, kind, saved)
 
 
 @dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(setting,))
@@ -147,8 +151,9 @@ class Settings(DocumentedEstimator, BaseEstimator):
                 found[name] = own.over(found.get(name))
                 dropped.pop(name, None)
                 delattr(cls, name)
-        for name, declared in dropped.items():
-            setattr(cls, name, declared.default)
+        for name in without:
+            if name not in vars(cls):
+                setattr(cls, name, found[name].default)
         cls._dropped = dropped
         cls._settings = {k: v for k, v in found.items() if k not in dropped}
         cls._parameter_constraints = {
@@ -167,13 +172,20 @@ class Settings(DocumentedEstimator, BaseEstimator):
     @classmethod
     def _names_by_role(cls, *roles: Role) -> list[str]:
         """Names of the settings with one of these roles; ``group__name`` in a group."""
-        names = []
+        every = cls._single_settings()
+        return [name for name, one in every.items() if (one.role or "training") in roles]
+
+    @classmethod
+    def _single_settings(cls) -> dict[str, Setting]:
+        """All settings; those of a group, as ``group__name``, in the place of the group."""
+        found = {}
         for name, declared in cls._settings.items():
-            if declared.group is not None:
-                names += [f"{name}__{own}" for own in declared.group._names_by_role(*roles)]
-            elif (declared.role or "training") in roles:
-                names.append(name)
-        return names
+            if declared.group is None:
+                found[name] = declared
+            else:
+                own = declared.group._settings.items()
+                found |= {f"{name}__{inner}": setting for inner, setting in own}
+        return found
 
     def _group(self, name: str) -> Any:
         """A group of settings, or its class's defaults where it is None."""

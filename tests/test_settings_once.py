@@ -5,10 +5,21 @@ import pickle
 from numbers import Integral, Real
 
 import pytest
+from numpydoc.docscrape import NumpyDocString
 from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, ParameterGrid
 from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
 
+from p2pselect import P2PClassifier, SuperpixelTransformer
 from p2pselect._settings import Options, Settings, setting
+from p2pselect.estimators import (
+    ClassifierNetworkOptions,
+    FullImageSearchOptions,
+    NetworkOptions,
+    SearchOptions,
+)
+from p2pselect.methods import METHODS, P2PNetworkOptions, P2PObjectiveOptions
+from p2pselect.training import TrainingOptions
 
 
 class Brush(Options):
@@ -129,3 +140,44 @@ def test_roles():
     assert Painter._names_by_role("prediction", "machine") == ["speed", "name"]
     assert Painter._names_by_role("input") == ["brush__shape"]
     assert Slow._names_by_role("training") == ["brush__width", "patience"]
+
+
+CLASSES = [
+    *(method.cls for method in METHODS.values()), SuperpixelTransformer, TrainingOptions,
+    NetworkOptions, ClassifierNetworkOptions, SearchOptions, FullImageSearchOptions,
+    P2PNetworkOptions, P2PObjectiveOptions,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_signature_documentation_and_get_params_agree(cls):
+    names = [*inspect.signature(cls).parameters]
+    assert names == [*cls().get_params(deep=False)]
+    assert names == [p.name for p in NumpyDocString(cls.__doc__)["Parameters"]]
+    assert "__init__" not in inspect.getsource(cls)
+    for name, declared in cls._settings.items():
+        assert declared.description and declared.constraints, name
+        assert type(declared.default) not in (list, dict, set), name
+    cls()._validate_params()
+
+
+def test_people_set_few_parameters_by_hand():
+    assert len(inspect.signature(P2PClassifier).parameters) <= 25
+
+
+def test_a_search_reaches_into_groups():
+    grid = {"training__weight_decay": [0.1, 0.2], "networks__embedding_dim": [0]}
+    search = GridSearchCV(P2PClassifier(), grid)
+    for params in ParameterGrid(search.param_grid):
+        candidate = clone(clone(search.estimator).set_params(**clone(params, safe=False)))
+        assert (
+            candidate.get_params()["training__weight_decay"] == params["training__weight_decay"]
+        )
+    assert search.estimator.training is None
+
+
+def test_groups_are_not_shared_by_way_of_set_params():
+    options = TrainingOptions(num_workers=1)
+    first, second = P2PClassifier(training=options), P2PClassifier(training=options)
+    first.set_params(training__num_workers=2)
+    assert (first.training.num_workers, second.training.num_workers) == (2, 1)

@@ -1,9 +1,12 @@
-"""What every method shares: labels, training, the search for tau, explanations."""
+"""What every method does once it is fitted: predict, explain, save."""
 
 from __future__ import annotations
 
+import os
+from copy import deepcopy
 from numbers import Real
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -12,9 +15,11 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from p2pselect._labels import as_true_labels
-from p2pselect.estimators._fixed_settings import refuse_changes
-from p2pselect.estimators._inputs import check_channels
-from p2pselect.estimators._stored import StoredEstimator
+from p2pselect._model_folder import read_config, readable
+from p2pselect.estimators._changes import refuse_changes, remembered
+from p2pselect.estimators._fitting import TrainableImageClassifier
+from p2pselect.estimators._inputs import check_channels, resolve_regions
+from p2pselect.estimators._saving import load_model, save_model
 from p2pselect.exceptions import InputError, brief
 from p2pselect.explanations._explanation import Explanation
 from p2pselect.images import as_images
@@ -23,28 +28,59 @@ from p2pselect.selection import SelectionRule
 from p2pselect.selection._certainty_search import make_tau_grid
 from p2pselect.selection._prediction_run import PredictionRun
 from p2pselect.training._data import as_float_images
+from p2pselect.training._seeding import Randomness, resolve_device
 from p2pselect.training._surroundings import usual_surroundings
 
 
-class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimator):
-    """Base of all methods: a method says how its networks are built and what they learn.
+class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImageClassifier):
+    r"""Base of every method: a method says what its networks are and what they learn.
 
-    A subclass implements two hooks, :meth:`_build_model` and :meth:`_phases`.  It overrides
-    :meth:`_score` where its networks do not score regions themselves, or its classifier sees
-    continuous masks, and :meth:`_selection_rule` where it does not keep "the most probable
-    regions within a budget of tau".
+    A method is a subclass that implements two hooks and declares the settings that it adds with
+    :func:`~p2pselect.estimators.setting`.  Hooks begin with an underscore because only
+    subclasses use them.
+
+    ``_build_model(n_classes)``
+        Returns the networks as one module, under the estimator's seed.  Given images
+        (n, 3, h, w) in [0, 1] it returns logits (n, n_classes);
+        :class:`~p2pselect.nn.SelectiveModel` is one.  ``self._build_scorer(n_maps)`` and
+        ``self._build_classifier(n_classes)`` build what ``selector`` and ``classifier`` name.
+    ``_phases()``
+        Returns the phases of training, a sequence of :class:`~p2pselect.training.Phase`: what
+        learns from which objective, and for how many epochs.
+
+    Others have a default:
+
+    ``_score_regions(images, regions)``
+        Returns :class:`~p2pselect.nn.RegionScores` of a batch: what is kept first, and, for a
+        classifier that sees continuous masks, what it sees.  Default: ``module_.score``.
+    ``_selection_rule()``
+        Returns the :class:`~p2pselect.selection.SelectionRule`; a method that does not keep the
+        most probable regions within a budget of tau replaces a part of it.
+    ``_check_tau(tau)``
+        Raises where what was learned has no answer for this tau.
+    ``_prediction_parameters()``
+        Names of the settings that training does not depend on.  Default: those that are
+        declared with ``role="prediction"``.
+    ``_before_training(n_images, continues)``, ``_after_training(data)``
+        Called before the networks are built (or go on learning), and when they have learned.
+    ``_needs_rows_for()``
+        Names what needs training images in any order, which a stream cannot give.
+
+    Parameters
+    ----------
+    {parameters}
     """
 
     # -- hooks ---------------------------------------------------------------------------
 
-    def _score(self, images: Tensor, regions: Tensor) -> RegionScores:
+    def _score_regions(self, images: Tensor, regions: Tensor) -> RegionScores:
         """Score the regions of a batch; tau has no part in it."""
         return self.module_.score(images, regions)
 
     def _selection_rule(self) -> SelectionRule:
         """How the fitted estimator, with its parameters as they are now, selects regions."""
         return SelectionRule(
-            score=self._score,
+            score=self._score_regions,
             classify=lambda images: self.module_(images).softmax(dim=1),
             propose=self.regions_.propose_batch,
             image_size=self.image_size,
@@ -243,6 +279,95 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, StoredEstimato
             is_shared=True,
         )
 
+    # -- saved models --------------------------------------------------------------------
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted estimator to a folder, all of it or nothing.
+
+        Every setting comes back as it was, except for what belongs to this machine: paths (of
+        ``pretrained``, ``training__checkpoint_dir`` and the ``cache_dir`` of regions),
+        ``training__callbacks`` and a ``blackbox`` are not written, so that a model can be given
+        away.
+
+        Parameters
+        ----------
+        path : str or path-like
+            A new folder, or one that holds a saved model, which is replaced in one step.  A
+            folder that holds anything else is never touched.
+
+        Raises
+        ------
+        InputError
+            If a setting is a function, which a file cannot hold, or ``path`` is something
+            else; nothing was written.
+        sklearn.exceptions.NotFittedError
+            If the estimator is not fitted.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from p2pselect import P2PClassifier, datasets, load, presets
+        >>> scenes = datasets.make_digit_scenes(24, image_size=32, random_state=0)
+        >>> settings = {**presets.SMALL, "image_size": 32, "max_epochs": 1}
+        >>> clf = P2PClassifier(**settings).fit(scenes.images, scenes.target % 2)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     clf.save(Path(folder, "digits.model"))
+        ...     again = load(Path(folder, "digits.model"))
+        >>> bool((again.predict(scenes.images) == clf.predict(scenes.images)).all())
+        True
+        """
+        save_model(self, Path(path))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a saved estimator of this class.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The folder that :meth:`save` wrote.
+
+        Returns
+        -------
+        Self
+            The fitted estimator; see :func:`p2pselect.load`.
+
+        Raises
+        ------
+        ModelFileError
+            If the folder is missing, damaged, of another format or of another class.
+        """
+        path = Path(path)
+        with readable(path):
+            return load_model(cls, path, read_config(path))
+
+    @usual_surroundings()
+    def _restore(self, state: dict[str, Tensor], seed: int) -> None:
+        """Build the networks again and give them these weights."""
+        self.regions_ = resolve_regions(self.regions, self.n_jobs)
+        self._fixed_by_fit = remembered(self, "networks", "input")
+        self.device_ = resolve_device(self.device if _exists(self.device) else "auto")
+        self._seed = seed
+        with Randomness(seed, torch.device("cpu")).in_place():
+            model = self._build_model(len(self.classes_))
+        model.load_state_dict(state)
+        self._adopt(model)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Weights on the CPU, no optimizer: opens on machines without the training device.
+        state = dict(super().__getstate__())
+        if state.pop("net_", None) is not None:
+            model = self.module_
+            state["module_"] = model if self.device_.type == "cpu" else deepcopy(model).cpu()
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "module_" in state:
+            self.device_ = resolve_device(self.device if _exists(self.device) else "cpu")
+            self._adopt(self.module_, self.history_)
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "net_")
 
@@ -262,3 +387,11 @@ def _in_unit_interval(name: str, value: Any, *words: str) -> Any:
         allowed = " or ".join([*map(repr, words), "a number in (0, 1]"])
         raise InputError(f"{name} must be {allowed}, got {brief(value)}")
     return value
+
+
+def _exists(device: str | torch.device) -> bool:
+    try:
+        resolve_device(device)
+    except InputError:
+        return False
+    return True

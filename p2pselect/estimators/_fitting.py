@@ -1,22 +1,27 @@
-"""How an estimator learns: checks, labels, networks, phases."""
+"""How an image classifier learns: its settings, its networks, ``fit`` and ``partial_fit``."""
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, Self
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from skorch.callbacks import Callback
 from torch import nn
 from torch.utils.data import IterableDataset
 
 from p2pselect import distributed
 from p2pselect._labels import as_labels, encode_known, encode_labels, find_classes
-from p2pselect.estimators._fixed_settings import (
-    fixed_by_fit,
+from p2pselect._settings import Role, Settings, setting
+from p2pselect.estimators._changes import (
+    changes,
     refuse_changes,
+    remembered,
     unchanged_by_errors,
 )
 from p2pselect.estimators._inputs import (
@@ -30,16 +35,21 @@ from p2pselect.estimators._inputs import (
     refuse_rows,
     resolve_regions,
 )
-from p2pselect.estimators._networks import NetworkBuilder
+from p2pselect.estimators._options import MAX_SIDE, NetworkOptions, SearchOptions
 from p2pselect.estimators._progress import CallbackSupportMixin, FitTask, with_callbacks
 from p2pselect.exceptions import InputError, TrainingError, brief
 from p2pselect.images import ImageSequence
 from p2pselect.images._torch_datasets import is_map_style, labels_of
+from p2pselect.nn._backbones import build_classifier
+from p2pselect.nn._image_network import ImageNetwork, prepare_networks
+from p2pselect.nn._selectors import build_pixel_scorer
 from p2pselect.training._averaging import WeightAverage
 from p2pselect.training._checkpoints import Checkpoints, checkpoint_path
 from p2pselect.training._data import REGION_MEMORY, TrainingData, Views
 from p2pselect.training._fitting import new_net, run_epochs
+from p2pselect.training._monitors import check_callbacks
 from p2pselect.training._net import SelectiveNet
+from p2pselect.training._options import TrainingOptions
 from p2pselect.training._outcome import Outcome
 from p2pselect.training._phases import Phase
 from p2pselect.training._seeding import Randomness, draw_seed, resolve_device
@@ -47,39 +57,248 @@ from p2pselect.training._stream import StreamContents, TrainingStream
 from p2pselect.training._surroundings import usual_surroundings
 
 
-class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
-    """``fit`` and ``partial_fit`` for whatever networks and phases a method has."""
+class TrainableImageClassifier(CallbackSupportMixin, Settings):
+    """The settings of every method, and how its networks are built and trained."""
 
-    classes_: np.ndarray
-    module_: Any
-    _fixed_by_fit: dict[str, Any]
-    net_: SelectiveNet
+    selector: Any = setting(
+        "The paper's network, the name of a timm backbone that gets an LR-ASPP head, or a "
+        "factory ``n_maps -> Module``.",
+        str,
+        callable,
+        default="lraspp_mobilenet_v3_large",
+        role="networks",
+    )
+    classifier: Any = setting(
+        "Name of a timm model, or a factory ``n_classes -> Module``.",
+        str,
+        callable,
+        default="vit_tiny_patch16_224",
+        role="networks",
+    )
+    regions: Any = setting(
+        "What proposes regions.  A name or callable is the ``engine`` of a "
+        ":class:`~p2pselect.SuperpixelTransformer` with its defaults (about 100 regions).",
+        str,
+        callable,
+        HasMethods(["fit", "transform"]),
+        default="slic",
+        role="input",
+        kind="str, callable or SuperpixelTransformer",
+    )
+    image_size: int = setting(
+        "Side in pixels of the square grid that images are resized to.",
+        Interval(Integral, 1, MAX_SIDE, closed="both"),
+        default=224,
+        role="input",
+    )
+    pretrained: Any = setting(
+        '``"auto"`` uses pretrained weights where they are in the cache or can be downloaded, '
+        "and otherwise warns; ``True`` raises instead.  A path is a file of tensors, bare or "
+        "wrapped (:func:`p2pselect.nn._weights.read_state_dict`), in which all but the head "
+        'must fit.  A dict tells ``"selector"`` and ``"classifier"`` apart.',
+        "boolean",
+        str,
+        dict,
+        HasMethods(["__fspath__"]),
+        default="auto",
+        kind='{"auto", True, False}, path or dict',
+    )
+    tau: float | str = setting(
+        "Largest fraction of pixels kept: a number, or found for each image (eq. 4).",
+        StrOptions({"dynamic"}),
+        Interval(Real, 0, 1, closed="right"),
+        default=0.2,
+    )
+    certainty_threshold: float = setting(
+        "delta of eq. 4: the search for tau stops when the largest class probability reaches "
+        "it.  Used at prediction only.",
+        Interval(Real, 0, 1, closed="right"),
+        default=0.99,
+        role="prediction",
+    )
+    max_epochs: int = setting(
+        "Epochs of training.", Interval(Integral, 0, None, closed="left"), default=20
+    )
+    lr: float = setting(
+        "Learning rate; the highest one where there is a schedule.",
+        Interval(Real, 0, None, closed="neither"),
+        default=1e-4,
+    )
+    batch_size: int = setting(
+        "Images per step of training and per batch of prediction.",
+        Interval(Integral, 1, None, closed="left"),
+        default=64,
+    )
+    augment: Any = setting(
+        "Random views of the training images; the regions follow the image.\n\n"
+        '``"flip"`` mirrors, ``"shift"`` moves by up to a tenth of the side, ``"shift+tint"`` '
+        'changes colors too, ``"affine"`` and ``"affine+tint"`` move, turn, scale and shear a '
+        'little, ``"paper"`` is resized crop, flip and color jitter, ``"paper-crop"`` the same '
+        "with 7/8 of the side.\n\n"
+        "A callable maps ``(images, regions, rng)`` to new images and regions of the same "
+        "shapes: images (b, h, w, 3), uint8 or float in [0, 1]; regions (b, h, w), integers "
+        "from 0; and a numpy ``Generator``.",
+        str,
+        callable,
+        None,
+        default="flip",
+        kind="str, callable or None",
+    )
+    class_weight: dict[Any, float] | str | None = setting(
+        "Weights of the classes in the loss.",
+        dict,
+        StrOptions({"balanced"}),
+        default=None,
+    )
+    validation_fraction: float | None = setting(
+        "Share of every class held out.  The terms of the loss of these images go into "
+        "``history_``, with all schedules at their end, so that epochs can be compared; "
+        "``valid_loss`` is infinite in phases that only prepare for the last one.",
+        Interval(Real, 0, 1, closed="neither"),
+        default=None,
+    )
+    warm_start: bool = setting(
+        "Let ``fit`` continue from where the last one ended, with the settings as they are "
+        "now.  Those that the networks were built from cannot change.",
+        "boolean",
+        default=False,
+    )
+    channels: str = setting(
+        "Where array-like images have their channel axis.",
+        StrOptions({"first", "last"}),
+        default="last",
+        role="machine",
+    )
+    image_shape: tuple[int, ...] | None = setting(
+        "(h, w, c) of images that are given as flat rows (n, h * w * c).",
+        tuple,
+        default=None,
+        role="machine",
+        kind="tuple of int",
+    )
+    device: str | torch.device = setting(
+        '``"auto"`` takes a GPU where there is one.',
+        str,
+        torch.device,
+        default="auto",
+        role="machine",
+    )
+    n_jobs: int | None = setting(
+        "Threads that propose regions.", Integral, default=None, role="machine", kind="int"
+    )
+    random_state: Any = setting(
+        "A number makes training on a CPU exactly reproducible and leaves all global "
+        "generators untouched; None draws a seed from numpy's.",
+        "random_state",
+        default=None,
+    )
+    verbose: int = setting("Show a progress bar.", "verbose", default=0, role="machine")
+    networks: NetworkOptions | None = setting(
+        "Details of the networks.", NetworkOptions, default=None
+    )
+    training: TrainingOptions | None = setting(
+        "Optimizer, precision, callbacks and checkpoints.", TrainingOptions, default=None
+    )
+    search: SearchOptions | None = setting(
+        "The values of tau that are tried.", SearchOptions, default=None
+    )
+
+    #: Fitted attributes that a saved model holds besides the networks and the classes.
+    _fitted: ClassVar[tuple[str, ...]] = ("image_shape_in_", "n_channels_in_", "n_features_in_")
+
+    # -- hooks: SelectiveImageClassifier documents all of them ------------------------------
 
     @abstractmethod
     def _build_model(self, n_classes: int) -> nn.Module:
-        """Build the networks; called once per fit, under the estimator's seed."""
+        """Build the networks, under the estimator's seed."""
 
     @abstractmethod
     def _phases(self) -> Sequence[Phase]:
         """Phases of training, in order."""
 
-    def _cycles(self) -> Sequence[int]:
-        """Epochs of a first ``fit``, one learning-rate schedule after the other."""
-        return [self.max_epochs]
-
-    def _check_continues(self) -> None:
-        """Raise where training cannot go on with the settings as they are now."""
-
-    def _views(self) -> Any:
-        """Augmentation of the training images."""
-        return self.augment
+    def _before_training(self, n_images: int, continues: bool) -> None:
+        """Called before the networks are built, or before their training continues."""
 
     def _after_training(self, data: TrainingData) -> None:
-        """Whatever a method measures on its training images at the end."""
+        """Measure on the training images whatever prediction needs."""
 
     def _needs_rows_for(self) -> str | None:
-        """What a method does that needs training images in any order; None where nothing."""
+        """What needs training images in any order; None where nothing does."""
         return "validation_fraction" if self.validation_fraction else None
+
+    def _prediction_parameters(self) -> frozenset[str]:
+        """Settings that no training of this estimator, as it is set, depends on."""
+        return frozenset(self._names_by_role("prediction"))
+
+    # -- settings and networks -----------------------------------------------------------
+
+    @property
+    def _network_options(self) -> Any:
+        return self._group("networks")
+
+    @property
+    def _training_options(self) -> TrainingOptions:
+        return self._group("training")
+
+    @property
+    def _search_options(self) -> SearchOptions:
+        return self._group("search")
+
+    def _validate_params(self) -> None:
+        super()._validate_params()
+        training = self._training_options
+        check_callbacks(training.callbacks, self.validation_fraction, training.ema_decay)
+
+    def _build_scorer(self, n_maps: int) -> ImageNetwork:
+        """The network that ``selector`` names: from images to pixel maps."""
+        options = self._network_options
+        scorer = build_pixel_scorer(
+            self.selector,
+            n_maps,
+            self._weights_of("selector"),
+            options.selector_options,
+            options.selector_image_size or self.image_size,
+        )
+        scorer.image_size = options.selector_image_size
+        scorer.frozen_share = self._frozen_share_of("selector")
+        return scorer
+
+    def _build_classifier(self, n_classes: int) -> ImageNetwork:
+        """The network that ``classifier`` names: from images to logits."""
+        classifier = build_classifier(
+            self.classifier,
+            n_classes,
+            self.image_size,
+            self._weights_of("classifier"),
+            self._network_options.classifier_options,
+        )
+        classifier.frozen_share = self._frozen_share_of("classifier")
+        return classifier
+
+    def _weights_of(self, network: str) -> Any:
+        pretrained = self.pretrained
+        if isinstance(pretrained, dict):
+            _check_networks("pretrained", pretrained)
+            return pretrained.get(network, "auto")
+        if isinstance(pretrained, (str, os.PathLike)) and pretrained != "auto":
+            raise InputError(
+                "pretrained: two networks cannot share one file; pass "
+                f"pretrained={{'selector': ..., 'classifier': ...}}, got {brief(pretrained)}"
+            )
+        return pretrained
+
+    def _frozen_share_of(self, network: str) -> float:
+        share = self._network_options.frozen_share
+        if isinstance(share, dict):
+            _check_networks("networks__frozen_share", share)
+            share = share.get(network, 0.0)
+        if not (isinstance(share, Real) and 0 <= share < 1):
+            raise InputError(
+                f"networks__frozen_share of the {network} must be in [0, 1), got {brief(share)}"
+            )
+        return float(share)
+
+    # -- training ------------------------------------------------------------------------
 
     @with_callbacks
     @distributed.group()
@@ -98,11 +317,11 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         Parameters
         ----------
         X : images
-            See :func:`p2pselect.images.as_images`: arrays, paths, Pillow images, tensors,
-            or the ``output="images+regions"`` of a ``SuperpixelTransformer``.  Or a
-            ``torch.utils.data.Dataset`` of pairs (image, label); an ``IterableDataset`` is
-            read once to see its labels, and then once per epoch, in its own order.  Gray
-            images, RGB and RGBA may change between calls: networks see three channels.
+            See :func:`p2pselect.images.as_images`: arrays, paths, Pillow images, tensors, or
+            the ``output="images+regions"`` of a ``SuperpixelTransformer``.  Or a
+            ``torch.utils.data.Dataset`` of pairs (image, label); an ``IterableDataset`` is read
+            once for its labels, and then once per epoch, in its own order.  Gray images, RGB
+            and RGBA may change between calls, because networks see three channels.
         y : array-like of shape (n,)
             Labels, at least two different ones; None where X has them.
         sample_weight : array-like of shape (n,), optional
@@ -110,7 +329,8 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         regions : array-like of shape (n, h, w), optional
             Label maps to use instead of proposing regions.
         **metadata
-            Nothing else is learned from: object masks, for example, are for scoring.
+            Refused: ``fit`` learns from nothing else.  Object masks, for example, are for
+            scoring.
 
         Returns
         -------
@@ -128,27 +348,21 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         """
         self._validate_params()
         refuse_metadata(metadata)
-        again = self.warm_start and hasattr(self, "net_")
-        if again:
-            self._check_continues()
+        continues = self.warm_start and hasattr(self, "net_")
         given = self._read_labeled(X, y, sample_weight, regions)
         classes = find_classes(given.labels)
-        if again:
-            check_channels(given.images, self)
-            if not np.array_equal(self.classes_, classes):
-                raise InputError(
-                    "warm_start=True continues with the classes "
-                    f"{brief(self.classes_.tolist())}, got {brief(classes.tolist())}"
-                )
+        if continues and not np.array_equal(self.classes_, classes):
+            raise InputError(
+                "warm_start=True continues with the classes "
+                f"{brief(self.classes_.tolist())}, got {brief(classes.tolist())}"
+            )
         target = encode_labels(given.labels, classes)
         class_weight = check_class_weight(self.class_weight, classes, target)
         weight = check_sample_weight(given.weight * class_weight[target], len(target))
-        with unchanged_by_errors(self):
-            self._start(given.images, classes, again)
-            data = self._data(given, target, weight)
-        cycles = [self.max_epochs] if again else self._cycles()
-        task = FitTask(self, X, y, sum(cycles))
-        self._train(data, cycles, [("fit_task", task), ("outcome", Outcome())])
+        data = self._start(given, classes, target, weight, continues, "networks")
+        schedules = [self.max_epochs] if continues else self._epochs_by_schedule()
+        task = FitTask(self, X, y, sum(schedules))
+        self._train(data, schedules, [("fit_task", task), ("outcome", Outcome())])
         task.end()
         return self
 
@@ -183,36 +397,39 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
             If the loss stops being finite.
         """
         self._validate_params()
-        again = hasattr(self, "net_")
-        if again:
-            self._check_continues()
+        continues = hasattr(self, "net_")
+        if continues:
             refuse_changes(self)
         given = self._read_labeled(X, y, sample_weight, None)
-        if again:
-            check_channels(given.images, self)
         if classes is not None:
             named = find_classes(as_labels(classes, "classes"), "classes")
-            if again and not np.array_equal(self.classes_, named):
+            if continues and not np.array_equal(self.classes_, named):
                 raise InputError(
                     "classes must be those of the first call, "
                     f"{brief(self.classes_.tolist())}, got {brief(named.tolist())}"
                 )
         else:
-            named = self.classes_ if again else find_classes(given.labels)
+            named = self.classes_ if continues else find_classes(given.labels)
         target = encode_known(given.labels, named)
         class_weight = check_class_weight(self.class_weight, named, None)
         # Of the classes, not of this call's images: a call of rare ones alone must count.
         class_weight = class_weight / class_weight.mean()
         weight = (given.weight * class_weight[target]).astype(np.float32)
-        with unchanged_by_errors(self):
-            if not again:
-                self._start(given.images, named, again)
-            data = self._data(given, target, weight)
+        data = self._start(given, named, target, weight, continues, "networks", "input")
         self._train(data, [1])
         return self
 
+    def _read(self, X: Any, regions: Any) -> tuple[ImageSequence, np.ndarray | None]:
+        return read_images(
+            X,
+            regions,
+            channels=self.channels,
+            image_shape=self.image_shape,
+            image_size=self.image_size,
+        )
+
     def _read_labeled(self, X: Any, y: Any, sample_weight: Any, regions: Any) -> Labeled:
-        """Everything that can be said of training images before their classes are known."""
+        """Everything that can be said about training images before their classes are known."""
         images: ImageSequence | StreamContents
         if isinstance(X, IterableDataset):
             refuse_rows(
@@ -231,45 +448,73 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         return Labeled(images, maps, labels, check_sample_weight(sample_weight, len(images)))
 
     def _start(
-        self, images: ImageSequence | StreamContents, classes: np.ndarray, again: bool
-    ) -> None:
-        """Note what the estimator was fitted on, and have networks for it."""
-        if not again:
-            self.classes_ = classes
-            self.image_shape_in_ = images.image_shape
-            self.n_channels_in_ = images.stored_channels
-            if self.image_shape is not None:
-                self.n_features_in_ = int(np.prod(self.image_shape))
-        self._prepare(len(images), again)
+        self,
+        given: Labeled,
+        classes: np.ndarray,
+        target: np.ndarray,
+        weight: np.ndarray,
+        continues: bool,
+        *fixed: Role,
+    ) -> TrainingData | TrainingStream:
+        """Networks for a training, and its data; after an error all is as it was.
 
-    def _read(self, X: Any, regions: Any) -> tuple[ImageSequence, np.ndarray | None]:
-        return read_images(
-            X,
-            regions,
-            channels=self.channels,
-            image_shape=self.image_shape,
-            image_size=self.image_size,
-        )
+        Settings with the roles ``fixed`` must not have changed since the training began.
+        """
+        images = given.images
+        with unchanged_by_errors(self):
+            if continues:
+                check_channels(images, self)
+                refuse_changes(self, *fixed)
+            else:
+                self.classes_ = classes
+                self.image_shape_in_ = images.image_shape
+                self.n_channels_in_ = images.stored_channels
+                if self.image_shape is not None:
+                    self.n_features_in_ = int(np.prod(self.image_shape))
+            self.regions_ = resolve_regions(self.regions, self.n_jobs)
+            self.device_ = resolve_device(self.device)
+            self._before_training(len(images), continues)
+            self._fixed_by_fit = remembered(self, "networks", "input")
+            if continues:
+                self._renew_net()
+            else:
+                with distributed.group() as processes:
+                    self._seed = processes.broadcast(draw_seed(self.random_state))
+                with Randomness(self._seed, self.device_).in_place():
+                    self._adopt(self._build_model(len(classes)))
+            return self._data(given, target, weight)
 
-    def _prepare(self, n_images: int, again: bool) -> None:
-        """Everything that training needs besides data, unless it is there already."""
-        if again:
-            refuse_changes(self, "networks")
-        self.regions_ = resolve_regions(self.regions, self.n_jobs)
-        self.device_ = resolve_device(self.device)
-        self._fixed_by_fit = fixed_by_fit(self)
-        if again:
+    def _adopt(self, model: nn.Module, history: Any = None) -> None:
+        """Take a model as the fitted one, with a fresh optimizer."""
+        # Convolutions are about a quarter faster in this layout, also on CPUs.
+        self.module_ = model.to(self.device_).to(memory_format=torch.channels_last)
+        options = self._training_options
+        prepare_networks(model, options.precision, options.compile, self.image_size)
+        self.net_: SelectiveNet = new_net(self, self.module_, self._phases())
+        self._trained_with = remembered(self, "training", "machine")
+        if history is not None:
+            self.net_.history = history
+        self.history_ = self.net_.history
+        self.module_.eval()
+
+    def _renew_net(self) -> None:
+        """Train on with the settings as they are now; the optimizer keeps what it knows."""
+        if not changes(self, self._trained_with):
             return
-        with distributed.group() as processes:
-            self._seed = processes.broadcast(draw_seed(self.random_state))
-        with Randomness(self._seed, self.device_).in_place():
-            self._adopt(self._build_model(len(self.classes_)))
+        before = self.net_
+        self._adopt(self.module_, before.history)
+        after = self.net_.optimizer_
+        if type(after) is type(before.optimizer_):
+            now = [{k: v for k, v in g.items() if k != "params"} for g in after.param_groups]
+            after.load_state_dict(before.optimizer_.state_dict())
+            for group, own in zip(after.param_groups, now, strict=True):
+                group.update(own)
 
     def _data(
         self, given: Labeled, target: np.ndarray, weight: np.ndarray
     ) -> TrainingData | TrainingStream:
         images, regions = given.images, given.regions
-        views = Views(self.regions_.propose_batch, self.image_size, self._views())
+        views = Views(self.regions_.propose_batch, self.image_size, self.augment)
         if isinstance(images, StreamContents):
             # Images of a stream have the weight of their class.
             of_class = np.ones(len(self.classes_), np.float32)
@@ -277,39 +522,49 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
             return TrainingStream(images, self.classes_, views, of_class, self._seed)
         images.check_readable(progress=self.verbose > 0)
         if callable(views.augment):
-            # On two images, for a fault to be found before the regions of all are proposed.
+            # On two images, to find a fault before the regions of all images are proposed.
             views(images[:2], None if regions is None else regions[:2], 0, 0, np.arange(2))
         small_enough = len(images) * self.image_size**2 * 4 <= REGION_MEMORY
         if regions is None and small_enough and not views.need_originals:
             regions = propose_all(self.regions_, images, self.image_size)
         return TrainingData(images, target, views, regions, weight, self._seed)
 
+    def _epochs_by_schedule(self) -> list[int]:
+        """Epochs of a first ``fit``, one learning-rate schedule after the other."""
+        lengths: list[int] = []
+        for phase in self._phases():
+            if phase.continues_schedule:
+                lengths[-1] += phase.epochs
+            else:
+                lengths.append(phase.epochs)
+        return lengths
+
     def _train(
         self,
         data: TrainingData | TrainingStream,
-        cycles: Sequence[int],
+        schedules: Sequence[int],
         watchers: Sequence[tuple[str, Callback]] = (),
     ) -> None:
         with distributed.group() as processes:  # it stays open until the end of fit
             processes.check_same("images and labels", data.brief)
+        options = self._training_options
         end = len(self.net_.history)
         averages = []
-        if (decay := self._training_options.ema_decay) is not None:
-            averages.append(WeightAverage(self.module_, decay))
+        if options.ema_decay is not None:
+            averages.append(WeightAverage(self.module_, options.ema_decay))
             watchers = [*watchers, ("weight_average", averages[0])]
         checkpoints = None
-        folder = self._training_options.checkpoint_dir
-        if folder is not None and not end:
+        if options.checkpoint_dir is not None and not end:
             # The settings of a group are listed by themselves, the same whether it is None.
             without = {*self._names_by_role("machine"), *self._groups()}
             settings = {k: v for k, v in self.get_params().items() if k not in without}
-            path = checkpoint_path(folder, type(self).__name__, settings, data)
+            path = checkpoint_path(options.checkpoint_dir, type(self).__name__, settings, data)
             checkpoints = Checkpoints(path, self._seed, averages, processes)
             if checkpoints.restore(self.net_):
-                cycles = ()
+                schedules = ()
             self._seed = data.seed = checkpoints.seed
             watchers = [*watchers, ("checkpoints", checkpoints)]
-        for epochs in cycles:
+        for epochs in schedules:
             end += epochs
             done = max(0, len(self.net_.history) - end + epochs)
             if done >= epochs:
@@ -333,13 +588,10 @@ class TrainedEstimator(CallbackSupportMixin, NetworkBuilder):
         if isinstance(data, TrainingData):
             self._after_training(data)
 
-    def _adopt(self, model: nn.Module, history: Any = None) -> None:
-        """Take a model as the fitted one, with a fresh optimizer."""
-        # Convolutions are about a quarter faster in this layout, also on CPUs.
-        self.module_ = model.to(self.device_).to(memory_format=torch.channels_last)
-        self._ready(self.module_)
-        self.net_ = new_net(self, self.module_, self._phases())
-        if history is not None:
-            self.net_.history = history
-        self.history_ = self.net_.history
-        self.module_.eval()
+
+def _check_networks(setting: str, value: dict[str, Any]) -> None:
+    if set(value) - {"selector", "classifier"}:
+        raise InputError(
+            f"{setting}: a dict has the keys 'selector' and 'classifier', "
+            f"got {brief(sorted(value))}"
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from numbers import Real
 from typing import Any, ClassVar
@@ -77,6 +76,7 @@ class BaselineClassifier(SelectiveImageClassifier):
         role="networks",
     )
 
+    _fitted = (*SelectiveImageClassifier._fitted, "score_cuts_")
     #: Whether the method trains for tau even without a hinge on the kept area.
     _trains_for_tau: ClassVar[bool] = False
 
@@ -92,15 +92,12 @@ class BaselineClassifier(SelectiveImageClassifier):
     def _build_model(self, n_classes: int) -> nn.Module:
         return SelectiveModel(self._build_scorer(1), self._build_classifier(n_classes))
 
-    def _cycles(self) -> Sequence[int]:
-        return [phase.epochs for phase in self._phases()]
-
-    def _scores(self, images: Tensor, regions: Tensor) -> RegionScores:
+    def _method_scores(self, images: Tensor, regions: Tensor) -> RegionScores:
         """Scores as the method defines them, ties included."""
         return self.module_.score(images, regions)
 
-    def _score(self, images: Tensor, regions: Tensor) -> RegionScores:
-        scores = self._scores(images, regions)
+    def _score_regions(self, images: Tensor, regions: Tensor) -> RegionScores:
+        scores = self._method_scores(images, regions)
         ranked = break_ties(scores.maps[:, 0], scores.areas)[:, None]
         return RegionScores(ranked, scores.areas, scores.shown)
 

@@ -337,7 +337,7 @@ class BcosClassifier(BaselineClassifier, without=("selector",)):
                 stacklevel=2,
             )
 
-    def _scores(self, images: Tensor, regions: Tensor) -> RegionScores:
+    def _method_scores(self, images: Tensor, regions: Tensor) -> RegionScores:
         areas = region_areas(regions)
         contributions = self.module_.classifier.contributions(images)
         # Only the order counts; on this scale a sigmoid of the scores can be shown.

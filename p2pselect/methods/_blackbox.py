@@ -75,7 +75,7 @@ class BlackboxClassifier(SelectiveImageClassifier, without=("selector",)):
     def _phases(self) -> Sequence[Phase]:
         return [Phase("fit", self.max_epochs, full_image_objective, ("classifier",))]
 
-    def _score(self, images: Tensor, regions: Tensor) -> RegionScores:
+    def _score_regions(self, images: Tensor, regions: Tensor) -> RegionScores:
         areas = region_areas(regions)
         return RegionScores(torch.zeros_like(areas)[:, None], areas)
 

@@ -81,11 +81,18 @@ class BlackboxGuidedClassifier(BaselineClassifier):
         FrozenEstimator,
         default=None,
         role="networks",
+        saved=False,
     )
 
+    def _build_selector(self) -> nn.Module:
+        """The selector, which comes first in the order of random numbers."""
+        return self._build_scorer(1)
+
     def _build_model(self, n_classes: int) -> BlackboxGuidedModel:
-        scorer, classifier = self._build_scorer(1), self._build_classifier(n_classes)
-        return BlackboxGuidedModel(scorer, classifier, self._build_classifier(n_classes))
+        selector, classifier = self._build_selector(), self._build_classifier(n_classes)
+        model = BlackboxGuidedModel(selector, classifier, self._build_classifier(n_classes))
+        self._copy_given_blackbox(model)
+        return model
 
     @property
     def _given_blackbox(self) -> BlackboxClassifier | None:
@@ -100,10 +107,9 @@ class BlackboxGuidedClassifier(BaselineClassifier):
             return []
         return [Phase("blackbox", self.max_epochs, blackbox_objective, ("blackbox",))]
 
-    def _prepare(self, n_images: int, again: bool) -> None:
-        super()._prepare(n_images, again)
+    def _copy_given_blackbox(self, model: BlackboxGuidedModel) -> None:
         given = self._given_blackbox
-        if again or given is None:
+        if given is None:
             return
         if not np.array_equal(given.classes_, self.classes_):
             raise InputError(
@@ -111,8 +117,7 @@ class BlackboxGuidedClassifier(BaselineClassifier):
                 f"got y with {brief(self.classes_.tolist())}"
             )
         try:
-            state = given.module_.classifier.state_dict()
-            self.module_.blackbox.load_state_dict(state)
+            model.blackbox.load_state_dict(given.module_.classifier.state_dict())
         except RuntimeError as error:
             raise InputError(
                 "blackbox must have the classifier network of this method "

@@ -126,5 +126,5 @@ class BlackboxPixelClassifier(BaselineClassifier, without=("selector", "sparsity
             Phase("fit", self.max_epochs, LatticeObjective(float(self.tau)), ("classifier",))
         ]
 
-    def _scores(self, images: Tensor, regions: Tensor) -> RegionScores:
+    def _method_scores(self, images: Tensor, regions: Tensor) -> RegionScores:
         return lattice_scores(regions)

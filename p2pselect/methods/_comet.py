@@ -133,7 +133,7 @@ class COMETClassifier(BlackboxGuidedClassifier):
     def _phases(self) -> Sequence[Phase]:
         return [*self._blackbox_phase(), self._joint_phase(inverted=False)]
 
-    def _scores(self, images: Tensor, regions: Tensor) -> RegionScores:
+    def _method_scores(self, images: Tensor, regions: Tensor) -> RegionScores:
         return self._seen(self.module_.score(images, regions))
 
     def _seen(self, scores: RegionScores) -> RegionScores:
@@ -198,6 +198,6 @@ class COMET1Classifier(COMETClassifier):
             phases.append(Phase(*again, begin=copy_blackbox))
         return phases
 
-    def _scores(self, images: Tensor, regions: Tensor) -> RegionScores:
+    def _method_scores(self, images: Tensor, regions: Tensor) -> RegionScores:
         scores = self.module_.score(images, regions)
         return self._seen(RegionScores(-scores.maps, scores.areas))

@@ -43,7 +43,6 @@ from p2pselect.exceptions import P2PSelectWarning
 from p2pselect.methods._base import area_penalty
 from p2pselect.methods._blackbox_guided import (
     BlackboxGuidedClassifier,
-    BlackboxGuidedModel,
     copy_blackbox,
     l1_distance,
     teacher_logits,
@@ -278,6 +277,8 @@ class DiETClassifier(BlackboxGuidedClassifier, without=("augment", "selector")):
     (24,)
     """
 
+    #: A mask belongs to one view of its image.
+    augment = None
     networks: ClassifierNetworkOptions | None = setting(
         None, ClassifierNetworkOptions, default=None
     )
@@ -313,15 +314,11 @@ class DiETClassifier(BlackboxGuidedClassifier, without=("augment", "selector")):
         default=1.0,
     )
 
-    def _build_model(self, n_classes: int) -> BlackboxGuidedModel:
-        classifier = self._build_classifier(n_classes)
-        return BlackboxGuidedModel(nn.Identity(), classifier, self._build_classifier(n_classes))
+    def _build_selector(self) -> nn.Module:
+        return nn.Identity()
 
     def _needs_rows_for(self) -> str | None:
         return super()._needs_rows_for() or "the table of masks of a DiETClassifier"
-
-    def _views(self) -> None:
-        """No augmentation: a mask belongs to one view of its image."""
 
     def _optimizer(self, weight: float, random: bool) -> MaskOptimizer:
         return MaskOptimizer(
@@ -343,7 +340,8 @@ class DiETClassifier(BlackboxGuidedClassifier, without=("augment", "selector")):
             epochs = -(-(self.max_epochs - k) // self.n_stages)
             epochs = max(epochs, min(1, self.max_epochs))
             hooks = (stage.begin, stage.before_epoch)
-            phases.append(Phase(f"stage {k + 1}", epochs, stage, ("classifier",), *hooks))
+            name, later = f"stage {k + 1}", k > 0
+            phases.append(Phase(name, epochs, stage, ("classifier",), *hooks, later))
         return [*self._blackbox_phase(), *phases]
 
     def _train(self, *args: Any, **kwargs: Any) -> None:
@@ -355,12 +353,7 @@ class DiETClassifier(BlackboxGuidedClassifier, without=("augment", "selector")):
                 if isinstance(phase.objective, DiETStage):
                     phase.objective.memory.forget()
 
-    def _cycles(self) -> Sequence[int]:
-        epochs = [phase.epochs for phase in self._phases()]
-        first = len(self._blackbox_phase())
-        return [*epochs[:first], sum(epochs[first:])]
-
-    def _scores(self, images: Tensor, regions: Tensor) -> RegionScores:
+    def _method_scores(self, images: Tensor, regions: Tensor) -> RegionScores:
         areas = region_areas(regions)
         with torch.inference_mode(False), torch.enable_grad():
             own, labels = images.clone(), regions.clone()

@@ -145,8 +145,8 @@ class InfoMaskClassifier(BaselineClassifier):
         objective = InfoMaskObjective(self.beta, self.threshold, self.kl_reduction, self._hinge)
         return [Phase("joint", self.max_epochs, objective, ("selector", "classifier"))]
 
-    def _scores(self, images: Tensor, regions: Tensor) -> RegionScores:
-        scores = super()._scores(images, regions)
+    def _method_scores(self, images: Tensor, regions: Tensor) -> RegionScores:
+        scores = super()._method_scores(images, regions)
         mean, log_variance = scores.maps.unbind(dim=1)
         shown = None
         if self.mask == "soft":

@@ -296,8 +296,7 @@ class P2PClassifier(SelectiveImageClassifier):
     )
 
     _documented_in = "p2pselect"
-    #: The only tau that training was for; None where it was for all of them.
-    trained_tau_ = None
+    _fitted = (*SelectiveImageClassifier._fitted, "trained_tau_")
 
     @property
     def _objective_options(self) -> P2PObjectiveOptions:
@@ -325,7 +324,13 @@ class P2PClassifier(SelectiveImageClassifier):
         )
         return [
             Phase("warmup", warmup, RandomMaskObjective(tau_min), ("classifier",)),
-            Phase("joint", self.max_epochs - warmup, objective, ("selector", "classifier")),
+            Phase(
+                "joint",
+                self.max_epochs - warmup,
+                objective,
+                ("selector", "classifier"),
+                continues_schedule=True,
+            ),
         ]
 
     @property
@@ -333,17 +338,14 @@ class P2PClassifier(SelectiveImageClassifier):
         every = self.tau == "dynamic" or self._objective_options.tau_training == "uniform"
         return None if every else float(self.tau)
 
-    def _check_continues(self) -> None:
-        if self._tau_to_train != self.trained_tau_:
+    def _before_training(self, n_images: int, continues: bool) -> None:
+        if continues and self._tau_to_train != self.trained_tau_:
             raise InputError(
                 f"training can only go on for {_tau_name(self.trained_tau_)}, as it began, got "
                 f"tau={brief(self.tau)} and objective__tau_training="
                 f"{brief(self._objective_options.tau_training)}; fit a new model"
             )
-
-    def _prepare(self, n_images: int, again: bool) -> None:
-        self.trained_tau_ = self._tau_to_train
-        super()._prepare(n_images, again)
+        self.trained_tau_: float | None = self._tau_to_train
         untouched = self.classifier == "vit_tiny_patch16_224" and self.image_size >= 224
         if self.device_.type == "cpu" and untouched and n_images < SMALL_DATA:
             warnings.warn(

@@ -33,7 +33,6 @@ from torch import Tensor, nn
 from p2pselect._settings import setting
 from p2pselect.methods._blackbox_guided import (
     BlackboxGuidedClassifier,
-    BlackboxGuidedModel,
     kl_to_teacher,
     teacher_logits,
 )
@@ -230,12 +229,10 @@ class RBAEMClassifier(BlackboxGuidedClassifier):
 
     _trains_for_tau = True
 
-    def _build_model(self, n_classes: int) -> BlackboxGuidedModel:
+    def _build_selector(self) -> nn.Module:
         scorer = self._build_scorer(RBFSelector.LINEAR_MAPS if self.center == "linear" else 2)
         sigma = sigma_of_area(float(self.tau), self.image_size)
-        selector = RBFSelector(scorer, self.image_size, sigma, self.center)
-        classifier = self._build_classifier(n_classes)
-        return BlackboxGuidedModel(selector, classifier, self._build_classifier(n_classes))
+        return RBFSelector(scorer, self.image_size, sigma, self.center)
 
     def _phases(self) -> Sequence[Phase]:
         low, high = self.sigma_range
@@ -249,7 +246,7 @@ class RBAEMClassifier(BlackboxGuidedClassifier):
             Phase("selector", self.max_epochs, objective, ("selector",)),
         ]
 
-    def _scores(self, images: Tensor, regions: Tensor) -> RegionScores:
-        scores = super()._scores(images, regions)
+    def _method_scores(self, images: Tensor, regions: Tensor) -> RegionScores:
+        scores = super()._method_scores(images, regions)
         shown = scores.maps[:, 0].sigmoid() if self.mask == "soft" else None
         return RegionScores(scores.maps, scores.areas, shown)

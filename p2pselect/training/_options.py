@@ -77,6 +77,7 @@ class TrainingOptions(Options):
         default=None,
         kind="list of skorch callbacks",
         role="machine",
+        saved=False,
     )
     checkpoint_dir: str | os.PathLike[str] | None = setting(
         "Folder for the state of training, which is written after every epoch.  A training "
@@ -88,4 +89,5 @@ class TrainingOptions(Options):
         default=None,
         kind="str or path-like",
         role="machine",
+        saved=False,
     )

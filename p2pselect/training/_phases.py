@@ -128,6 +128,9 @@ class Phase:
     before_epoch : callable, optional
         ``(model, training data) -> None``, called before every other epoch of the phase: a
         ``fit`` that continues, or ``partial_fit``, can have brought other data.
+    continues_schedule : bool, default=False
+        Whether the learning-rate schedule of the phase before goes on in this one, instead of a
+        new one.
 
     Examples
     --------
@@ -145,6 +148,7 @@ class Phase:
     trainable: tuple[str, ...]
     begin: Callable[[Any, Any], None] | None = None
     before_epoch: Callable[[Any, Any], None] | None = None
+    continues_schedule: bool = False
 
 
 def phase_at(phases: Sequence[Phase], epoch: int) -> tuple[Phase, int]:

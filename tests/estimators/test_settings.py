@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 from sklearn.base import clone
+from skorch.callbacks import Callback
 
 from p2pselect import SuperpixelTransformer, load, presets
 from p2pselect.exceptions import InputError, P2PSelectWarning
@@ -107,3 +108,33 @@ def test_training_that_goes_on(fitted, X, y):
     with pytest.raises(InputError, match="classifier='test_vit' was set after fit"):
         fitted.set_params(classifier="test_vit").fit(X, y)
     fitted.set_params(warm_start=False).fit(X, y).predict(X)
+
+
+def test_training_that_goes_on_takes_every_setting_as_it_is_now(fitted, X, y):
+    fitted.set_params(warm_start=True, max_epochs=1).fit(X, y)
+    net, moments = fitted.net_, fitted.net_.optimizer_.state_dict()["state"]
+    fitted.fit(X, y)
+    assert fitted.net_ is net
+    changed = {
+        "lr": 3e-5, "batch_size": 5, "training__weight_decay": 0.5,
+        "training__lr_schedule": "constant", "objective__sparsity_weight": 7.0,
+        "training__callbacks": [("extra", Callback())],
+    }  # fmt: skip
+    steps = max(moments[0]["step"], 0)
+    for train in (lambda: fitted.fit(X, y), lambda: fitted.partial_fit(X, y)):
+        fitted.set_params(**changed)
+        train()
+        changed["lr"] += 1e-5
+        (group,) = fitted.net_.optimizer_.param_groups
+        assert group["weight_decay"] == 0.5 and fitted.net_.batch_size == 5
+        assert fitted.net_.phases[-1].objective.sparsity_weight == 7.0
+        assert "extra" in dict(fitted.net_.callbacks_)
+        state = fitted.net_.optimizer_.state_dict()["state"]
+        assert state[0]["step"] > steps  # it goes on where it was
+        steps = state[0]["step"]
+    assert group["lr"] == 4e-5
+    assert len(fitted.history_) == len(fitted.net_.history)
+    fitted.set_params(training__optimizer="sgd").partial_fit(X, y)
+    assert type(fitted.net_.optimizer_).__name__ == "SGD"
+    with pytest.raises(InputError, match="networks__frozen_share=0.5 was set after fit"):
+        fitted.set_params(networks__frozen_share=0.5).fit(X, y)

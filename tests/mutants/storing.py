@@ -4,27 +4,27 @@ from mutants.fault import planted
 
 FAULTS = [
     *planted(
-        "persistence/_model_folder.py",
+        "_model_folder.py",
         "persistence/test_persistence.py persistence/test_strangers.py",
         {
-            'if sha256(file) != config["weights_sha256"]:': "if False:",
+            'if sha256(weights) != config["weights_sha256"]:': "if False:",
             'if config.get("config_sha256") != config_digest(config):': "if False:",
-            'if not 1 <= config["format"] <= FORMAT:': "if False:",
+            'if config["format"] != FORMAT:': "if False:",
             "if file.resolve().parent != path.resolve():": "if False:",
         },
     ),
     *planted(
-        "persistence/_saved_models.py",
+        "estimators/_saving.py",
         "persistence/test_persistence.py persistence/test_strangers.py",
         {
-            "if expected is not None and not issubclass(cls, expected):": "if False:",
-            "    kept = _portable(params)": "    kept = params",
+            'if config["class"] != cls.__name__:': "if False:",
+            "    kept = _portable(estimator, params)": "    kept = params",
             "estimator._validate_params()": "pass",
             "estimator.set_params(**{name: _FOR_THE_NEXT_FIT[name] for name in later})": "pass",
         },
     ),
     *planted(
-        "persistence/_config_values.py",
+        "_model_folder.py",
         "persistence/test_identity.py::test_values persistence/test_identity.py::test_objects "
         "persistence/test_identity.py::test_tags_that_lie",
         {

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from p2pselect import Explanation
+from p2pselect._model_folder import CONFIG, WEIGHTS, config_digest
 from p2pselect.exceptions import InputError, ModelFileError
 from p2pselect.persistence import load
-from p2pselect.persistence._model_folder import CONFIG, WEIGHTS, config_digest
 
 HOSTILE = (
     None, True, False, 0, -1, 1, 2**31, 2**64, 10**400, -0.5, 1e308, float("nan"), float("inf"),

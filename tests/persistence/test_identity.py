@@ -11,11 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from p2pselect import P2PClassifier, SuperpixelTransformer, load, methods, presets
+from p2pselect._model_folder import CONFIG, decode, encode
 from p2pselect._settings import Settings
 from p2pselect.exceptions import InputError
-from p2pselect.persistence import save
-from p2pselect.persistence._config_values import decode, encode
-from p2pselect.persistence._model_folder import CONFIG
 
 text = st.text(st.characters(exclude_categories=["Cs"]))
 numpy_scalars = st.one_of(
@@ -121,7 +119,7 @@ SETTINGS = presets.SMALL | {
 
 
 def saved_and_loaded(estimator, folder):
-    save(estimator, folder)
+    estimator.save(folder)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         return load(folder)

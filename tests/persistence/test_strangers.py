@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from p2pselect import P2PClassifier, SuperpixelTransformer
+from p2pselect._model_folder import CONFIG, WEIGHTS, config_digest
 from p2pselect.exceptions import ModelFileError, P2PSelectWarning
 from p2pselect.persistence import load
-from p2pselect.persistence._model_folder import CONFIG, WEIGHTS, config_digest
 
 
 @pytest.fixture

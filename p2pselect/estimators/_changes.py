@@ -1,11 +1,17 @@
-"""Settings that became part of the model in fit: it is an error to change them afterwards."""
+"""What happens to a setting that is changed after ``fit``: one rule for all of them.
+
+Every setting acts the next time it is read, unless the networks were built from it (role
+``"networks"``) or have seen images of that kind (role ``"input"``).  Predictions and
+``partial_fit`` refuse a change of either; a ``fit`` that continues refuses one of the networks.
+Whatever else has changed, a training that continues takes as it is now.
+"""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import deepcopy
+from copy import copy, deepcopy
 from typing import Any
 
 from sklearn.base import clone
@@ -17,30 +23,31 @@ from p2pselect.regions._transformer import SuperpixelTransformer
 _OF_THE_MACHINE = ("cache_dir", "channels", "n_jobs", "output")
 
 
-def fixed_by_fit(estimator: Any) -> dict[str, Any]:
-    """The settings that predictions depend on and that only a fit can change, as they are."""
+def remembered(estimator: Any, *roles: Role) -> dict[str, Any]:
+    """The settings with these roles as they are now, whatever happens to them later."""
     params = estimator.get_params()
-    return {name: _copy(params[name]) for name in estimator._names_by_role("networks", "input")}
+    return {name: _copy(params[name]) for name in estimator._names_by_role(*roles)}
 
 
-def changes_since_fit(estimator: Any) -> dict[str, Any]:
-    """The settings fixed by fit that are others now, with the values that fit used.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Fitted.
-
-    Returns
-    -------
-    dict of str to object
-    """
+def changes(estimator: Any, before: dict[str, Any]) -> dict[str, Any]:
+    """The remembered settings that are others now, with the values that they had."""
     params = estimator.get_params()
     return {
         name: used
-        for name, used in estimator._fixed_by_fit.items()
+        for name, used in before.items()
         if _comparable(params[name]) != _comparable(used)
     }
+
+
+def refuse_changes(estimator: Any, *roles: Role) -> None:
+    """Raise where a setting that the fitted networks depend on is not what it was in fit."""
+    names = estimator._names_by_role(*(roles or ("networks", "input")))
+    for name, used in changes(estimator, estimator._fixed_by_fit).items():
+        if name in names:
+            raise InputError(
+                f"{name}={brief(estimator.get_params()[name])} was set after fit, which used "
+                f"{brief(used)}: the model is made for that.  Fit again, or set it back"
+            )
 
 
 def params_as_fitted(estimator: Any, stacklevel: int) -> dict[str, Any]:
@@ -48,7 +55,7 @@ def params_as_fitted(estimator: Any, stacklevel: int) -> dict[str, Any]:
 
     There is a warning where they differ.  The settings of a group that is None are left out.
     """
-    changed = changes_since_fit(estimator)
+    changed = changes(estimator, estimator._fixed_by_fit)
     if changed:
         used = ", ".join(f"{name}={brief(value)}" for name, value in changed.items())
         warnings.warn(
@@ -76,35 +83,13 @@ def unchanged_by_errors(estimator: Any) -> Iterator[None]:
         raise
 
 
-def refuse_changes(estimator: Any, *roles: Role) -> None:
-    """Say which setting is not what it was in fit.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Fitted.
-    *roles : {"networks", "input"}, default: both
-        Roles of the settings to look at.
-
-    Raises
-    ------
-    InputError
-        If one of them has changed; the message names it, with both values.
-    """
-    names = estimator._names_by_role(*(roles or ("networks", "input")))
-    for name, used in changes_since_fit(estimator).items():
-        if name in names:
-            raise InputError(
-                f"{name}={brief(estimator.get_params()[name])} was set after fit, which used "
-                f"{brief(used)}: the model is made for that.  Fit again, or set it back"
-            )
-
-
 def _copy(value: Any) -> Any:
     """A value that does not change with the setting."""
     if isinstance(value, SuperpixelTransformer):
         return clone(value)
-    return deepcopy(value) if isinstance(value, (dict, list)) else value
+    if isinstance(value, dict):
+        return deepcopy(value)
+    return copy(value) if isinstance(value, list) else value
 
 
 def _comparable(value: Any) -> Any:

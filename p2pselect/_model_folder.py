@@ -1,8 +1,8 @@
 """A saved model: a folder of ``model.safetensors``, the weights, and ``config.json``, the rest.
 
 This module writes and checks the two files and knows no class.  Reading never unpickles, never
-imports a name that a file gives, and never leaves the folder.  Values in the config come back equal
-in value and in type; what JSON has no word for is an object of one key, a tag:
+imports a name that a file gives, and never leaves the folder.  Values in the config come back
+equal in value and in type; what JSON has no word for is an object of one key, a tag:
 ``{"tuple": [1, 2]}``, ``{"dict": [[0, 1.5]]}``, ``{"numpy": ["<f4", 0.5]}``.
 
 A change that an older reader would misread raises ``FORMAT``.

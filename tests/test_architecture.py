@@ -17,8 +17,8 @@ FACE = "p2pselect"
 
 #: Low to high: a room imports from rooms to its left only.
 ROOMS = """
-    exceptions _show_versions _optional _doc_links _docstrings _settings distributed atomic_write _labels
-    images _explanation_arrays regions _model_folder
+    exceptions _show_versions _optional _doc_links _docstrings _settings distributed atomic_write
+    _labels images _explanation_arrays regions _model_folder
     datasets nn training metrics explanations selection onnx_export estimators methods
     model_selection presets persistence testing reproduction p2pselect cli __main__
 """.split()
@@ -33,7 +33,7 @@ MAX_LINES = 350
 #: Longer files, each with the reason why two would be harder to read.
 LONGER: dict[str, str] = {
     "p2pselect.estimators._fitting": "the settings that all methods have, and how they learn",
-    "p2pselect.estimators._base": "what all methods do once they are fitted, with its documentation",
+    "p2pselect.estimators._base": "what all methods do once they are fitted, documented",
     "p2pselect.methods._diet": "two methods that share masks and losses",
     "p2pselect.methods._p2p": "the main method: its losses, its settings and the estimator",
 }

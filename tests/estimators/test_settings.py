@@ -112,7 +112,7 @@ def test_training_that_goes_on(fitted, X, y):
 
 def test_training_that_goes_on_takes_every_setting_as_it_is_now(fitted, X, y):
     fitted.set_params(warm_start=True, max_epochs=1).fit(X, y)
-    net, moments = fitted.net_, fitted.net_.optimizer_.state_dict()["state"]
+    net = fitted.net_
     fitted.fit(X, y)
     assert fitted.net_ is net
     changed = {
@@ -120,7 +120,7 @@ def test_training_that_goes_on_takes_every_setting_as_it_is_now(fitted, X, y):
         "training__lr_schedule": "constant", "objective__sparsity_weight": 7.0,
         "training__callbacks": [("extra", Callback())],
     }  # fmt: skip
-    steps = max(moments[0]["step"], 0)
+    steps = int(net.optimizer_.state_dict()["state"][0]["step"])
     for train in (lambda: fitted.fit(X, y), lambda: fitted.partial_fit(X, y)):
         fitted.set_params(**changed)
         train()
@@ -131,7 +131,7 @@ def test_training_that_goes_on_takes_every_setting_as_it_is_now(fitted, X, y):
         assert "extra" in dict(fitted.net_.callbacks_)
         state = fitted.net_.optimizer_.state_dict()["state"]
         assert state[0]["step"] > steps  # it goes on where it was
-        steps = state[0]["step"]
+        steps = int(state[0]["step"])
     assert group["lr"] == 4e-5
     assert len(fitted.history_) == len(fitted.net_.history)
     fitted.set_params(training__optimizer="sgd").partial_fit(X, y)

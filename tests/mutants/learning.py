@@ -83,7 +83,7 @@ FAULTS = [
             "final_temperature=options.final_temperature,": "",
             "n_samples_mc=options.n_samples_mc,": "",
             "tau_min=tau_min,\n            tau=": "tau=",
-            'objective, ("selector", "classifier"))': 'objective, ("selector",))',
+            '                ("selector", "classifier"),\n': '                ("selector",),\n',
         },
     ),
     *planted(

@@ -33,7 +33,7 @@ import textwrap
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass, replace
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self, dataclass_transform
 
 from sklearn.base import BaseEstimator
@@ -51,6 +51,11 @@ from p2pselect.exceptions import did_you_mean
 #: kind; only ``training`` reads it; only ``prediction`` reads it; or it is about the
 #: ``machine`` and has no influence on what is learned.
 Role = Literal["networks", "input", "training", "prediction", "machine"]
+
+# Constraints that many settings have.
+POSITIVE = Interval(Real, 0, None, closed="neither")
+NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
+AT_LEAST_ONE = Interval(Integral, 1, None, closed="left")
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,8 @@ import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
-from p2pselect._settings import setting
-from p2pselect.estimators._base import SelectiveImageClassifier
-from p2pselect.nn._model import RegionScores, SelectiveModel
+from p2pselect.estimators import SelectiveImageClassifier, setting
+from p2pselect.nn import RegionScores, SelectiveModel
 from p2pselect.selection import SelectionRule
 from p2pselect.selection._prediction_run import PredictionRun
 from p2pselect.selection._selection_rule import ScoreCut
@@ -44,6 +43,17 @@ def area_penalty(kept: Tensor, tau: float | None) -> Tensor:
     tensor([0.0000, 0.2500])
     """
     return kept if tau is None else torch.relu(kept - tau)
+
+
+_EXAMPLE = """Examples
+--------
+>>> from p2pselect import datasets, presets
+>>> from p2pselect.methods import {name}
+>>> scenes = datasets.make_digit_scenes(24, image_size=32, random_state=0)
+>>> small = {{**presets.SMALL, "image_size": 32, "max_epochs": 1}}
+>>> clf = {name}(**presets.settings_for({name}, small))
+>>> clf.fit(scenes.images, scenes.target % 2).explain(scenes.images[:2]).pixel_masks.shape
+(2, 32, 32)"""
 
 
 class BaselineClassifier(SelectiveImageClassifier):
@@ -79,6 +89,11 @@ class BaselineClassifier(SelectiveImageClassifier):
     _fitted = (*SelectiveImageClassifier._fitted, "score_cuts_")
     #: Whether the method trains for tau even without a hinge on the kept area.
     _trains_for_tau: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls.__doc__ is not None:
+            cls.__doc__ = cls.__doc__.replace("{example}", _EXAMPLE.format(name=cls.__name__))
 
     @property
     def _hinge(self) -> float | None:

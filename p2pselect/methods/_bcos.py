@@ -27,15 +27,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from p2pselect._settings import setting
-from p2pselect.estimators._options import ClassifierNetworkOptions
+from p2pselect.estimators import ClassifierNetworkOptions, setting
 from p2pselect.exceptions import InputError, P2PSelectWarning, brief
 from p2pselect.methods._base import BaselineClassifier
 from p2pselect.methods._blackbox import FullImageModel
-from p2pselect.nn._masking import region_areas, region_mean
-from p2pselect.nn._model import RegionScores
+from p2pselect.nn import RegionScores, region_areas, region_mean
+from p2pselect.training import Phase, Step
 from p2pselect.training._data import TrainingData, as_float_images
-from p2pselect.training._phases import LossTerms, Phase, Step
 
 _EPS = 1e-12
 #: Training images whose logits are summed to check that the contributions explain them, and how
@@ -43,7 +41,7 @@ _EPS = 1e-12
 _N_EXPLAINED, _TOLERANCE = 64, 0.05
 
 
-def bcos_objective(step: Step) -> LossTerms:
+def bcos_objective(step: Step) -> dict[str, Tensor]:
     """Binary cross-entropy of all logits; the target of the wrong classes is 1 / C."""
     logits = step.model(step.images)
     target = torch.full_like(logits, 1 / logits.shape[1])

@@ -14,16 +14,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from p2pselect._settings import setting
-from p2pselect.estimators._base import SelectiveImageClassifier
-from p2pselect.estimators._options import ClassifierNetworkOptions, FullImageSearchOptions
-from p2pselect.nn._masking import region_areas
-from p2pselect.nn._model import RegionScores
+from p2pselect.estimators import (
+    ClassifierNetworkOptions,
+    FullImageSearchOptions,
+    SelectiveImageClassifier,
+    setting,
+)
+from p2pselect.nn import RegionScores, region_areas
 from p2pselect.selection import SelectionRule
-from p2pselect.training._phases import LossTerms, Phase, Step
+from p2pselect.training import Phase, Step
 
 
-def full_image_objective(step: Step) -> LossTerms:
+def full_image_objective(step: Step) -> dict[str, Tensor]:
     """Cross-entropy of the classifier on whole images."""
     logits = step.model(step.images)
     return {"cross_entropy": F.cross_entropy(logits, step.target, reduction="none")}

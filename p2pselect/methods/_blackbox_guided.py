@@ -11,18 +11,18 @@ import torch.nn.functional as F
 from sklearn.frozen import FrozenEstimator
 from torch import Tensor, nn
 
-from p2pselect._settings import setting
+from p2pselect.estimators import setting
 from p2pselect.exceptions import InputError, brief
 from p2pselect.methods._base import BaselineClassifier
 from p2pselect.methods._blackbox import BlackboxClassifier
-from p2pselect.nn._model import SelectiveModel
-from p2pselect.training._phases import LossTerms, Phase, Step
+from p2pselect.nn import SelectiveModel
+from p2pselect.training import Phase, Step
 
 #: Largest difference of probabilities that may be due to rounding.
 _ROUNDING = 1e-6
 
 
-def blackbox_objective(step: Step) -> LossTerms:
+def blackbox_objective(step: Step) -> dict[str, Tensor]:
     """Cross-entropy of the sub-module ``blackbox`` on whole images."""
     logits = step.model.blackbox(step.images)
     return {"cross_entropy": F.cross_entropy(logits, step.target, reduction="none")}

@@ -23,14 +23,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from p2pselect._settings import setting
-from p2pselect.estimators._options import ClassifierNetworkOptions
+from p2pselect.estimators import ClassifierNetworkOptions, setting
 from p2pselect.methods._base import BaselineClassifier
 from p2pselect.methods._blackbox import FullImageModel
-from p2pselect.nn._masking import apply_mask, region_areas, region_mean, to_pixels
-from p2pselect.nn._model import RegionScores
+from p2pselect.nn import RegionScores, apply_mask, region_areas, region_mean, to_pixels
 from p2pselect.selection._selection_rule import budget_cut
-from p2pselect.training._phases import LossTerms, Phase, Step
+from p2pselect.training import Phase, Step
 
 # The multiplier whose lattices, from every 2nd to every 32nd pixel, have the longest shortest
 # vectors.
@@ -80,7 +78,7 @@ class LatticeObjective:
         """Share shown at this point of training: from 1 down to tau, evenly in the log."""
         return self.tau ** min(1.0, 2 * progress)
 
-    def __call__(self, step: Step) -> LossTerms:
+    def __call__(self, step: Step) -> dict[str, Tensor]:
         scores = lattice_scores(step.regions)
         share = np.array([self.share_at(step.progress)])
         logits = scores.maps[:, 0].masked_fill(scores.areas == 0, -float("inf"))

@@ -32,15 +32,14 @@ from numbers import Real
 
 import torch
 import torch.nn.functional as F
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from torch import Tensor
 
-from p2pselect._settings import setting
+from p2pselect._settings import NOT_NEGATIVE
+from p2pselect.estimators import setting
 from p2pselect.methods._blackbox_guided import BlackboxGuidedClassifier, copy_blackbox
-from p2pselect.nn._masking import apply_mask, to_pixels
-from p2pselect.nn._model import RegionScores
-from p2pselect.training._loss_terms import expected_kept_fraction
-from p2pselect.training._phases import LossTerms, Phase, Step
+from p2pselect.nn import RegionScores, apply_mask, to_pixels
+from p2pselect.training import Phase, Step, expected_kept_fraction
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class COMETObjective:
     area_weight: float = 100.0
     inverted: bool = False
 
-    def __call__(self, step: Step) -> LossTerms:
+    def __call__(self, step: Step) -> dict[str, Tensor]:
         scores = step.model.score(step.images, step.regions)
         mask = scores.maps[:, 0].sigmoid()
         rest = apply_mask(step.images, to_pixels(1 - mask, step.regions))
@@ -75,7 +74,7 @@ class COMETObjective:
         }
 
 
-def inverse_objective(step: Step) -> LossTerms:
+def inverse_objective(step: Step) -> dict[str, Tensor]:
     """Cross-entropy of the classifier on what the frozen selector removes."""
     with torch.no_grad():
         mask = step.model.score(step.images, step.regions).maps[:, 0].sigmoid()
@@ -92,16 +91,7 @@ class COMETClassifier(BlackboxGuidedClassifier):
     ----------
     {parameters}
 
-    Examples
-    --------
-    >>> from p2pselect import datasets, presets
-    >>> scenes = datasets.make_digit_scenes(24, image_size=32, random_state=0)
-    >>> settings = {**presets.SMALL, "image_size": 32, "max_epochs": 1}
-    >>> own = presets.settings_for(COMETClassifier, settings)
-    >>> clf = COMETClassifier(**own)
-    >>> exp = clf.fit(scenes.images, scenes.target % 2).explain(scenes.images[:2])
-    >>> exp.soft_region_masks.shape == exp.region_masks.shape
-    True
+    {example}
     """
 
     mask: str = setting(
@@ -112,14 +102,10 @@ class COMETClassifier(BlackboxGuidedClassifier):
         default="soft",
         role="prediction",
     )
-    margin_weight: float = setting(
-        "k, the weight of the margin.", Interval(Real, 0, None, closed="left"), default=4.0
-    )
+    margin_weight: float = setting("k, the weight of the margin.", NOT_NEGATIVE, default=4.0)
     margin: float = setting("g, the margin.", Real, default=2.0)
     area_weight: float = setting(
-        r":math:`\lambda`, on the mean mask beyond tau.",
-        Interval(Real, 0, None, closed="left"),
-        default=100.0,
+        r":math:`\lambda`, on the mean mask beyond tau.", NOT_NEGATIVE, default=100.0
     )
 
     _trains_for_tau = True
@@ -173,14 +159,7 @@ class COMET1Classifier(COMETClassifier):
     ``"after"`` reaches .06 on average.  One observation supports ``"after"``: it is as accurate
     as COMET, as COMET-1 is in the paper, while a short ``"joint"`` training is less accurate.
 
-    Examples
-    --------
-    >>> from p2pselect import datasets, presets
-    >>> scenes = datasets.make_digit_scenes(24, image_size=32, random_state=0)
-    >>> settings = {**presets.SMALL, "image_size": 32, "max_epochs": 1}
-    >>> clf = COMET1Classifier(**presets.settings_for(COMET1Classifier, settings))
-    >>> clf.fit(scenes.images, scenes.target % 2).predict(scenes.images).shape
-    (24,)
+    {example}
     """
 
     inversion: str = setting(

@@ -30,15 +30,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
 from typing import Any
 
 import torch
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from torch import Tensor, nn
 
-from p2pselect._settings import setting
-from p2pselect.estimators._options import ClassifierNetworkOptions
+from p2pselect._settings import AT_LEAST_ONE, NOT_NEGATIVE, POSITIVE
+from p2pselect.estimators import ClassifierNetworkOptions, setting
 from p2pselect.exceptions import P2PSelectWarning
 from p2pselect.methods._base import area_penalty
 from p2pselect.methods._blackbox_guided import (
@@ -47,10 +46,8 @@ from p2pselect.methods._blackbox_guided import (
     l1_distance,
     teacher_logits,
 )
-from p2pselect.nn._masking import region_areas, region_mean, to_pixels
-from p2pselect.nn._model import RegionScores
-from p2pselect.training._loss_terms import expected_kept_fraction
-from p2pselect.training._phases import LossTerms, Phase, Step
+from p2pselect.nn import RegionScores, region_areas, region_mean, to_pixels
+from p2pselect.training import Phase, Step, expected_kept_fraction
 
 #: Mean and standard deviation of the colors that removed pixels take in training.
 _COLOR_MEAN, _COLOR_STD = (0.527, 0.447, 0.403), (0.229, 0.224, 0.225)
@@ -217,7 +214,7 @@ class DiETStage:
         if self.memory.is_empty:
             self.memory.improve(model, data, self.optimizer, self.threshold)
 
-    def __call__(self, step: Step) -> LossTerms:
+    def __call__(self, step: Step) -> dict[str, Tensor]:
         full = step.model(step.images)
         if not step.model.classifier.training:
             # Held-out images have no masks; only the agreement on whole images is known.
@@ -237,7 +234,7 @@ class AmortizedDiETObjective:
     area_weight: float = 1.0
     tau: float | None = None
 
-    def __call__(self, step: Step) -> LossTerms:
+    def __call__(self, step: Step) -> dict[str, Tensor]:
         scores = step.model.score(step.images, step.regions)
         masks = scores.maps[:, 0].sigmoid()
         rounded = (masks > 0.1 + 0.4 * step.progress).to(masks.dtype)
@@ -284,35 +281,27 @@ class DiETClassifier(BlackboxGuidedClassifier, without=("augment", "selector")):
     )
     n_stages: int = setting(
         "K.  The ``max_epochs`` epochs are divided among the stages, at least one for each.",
-        Interval(Integral, 1, None, closed="left"),
+        AT_LEAST_ONE,
         default=5,
     )
     cell_size: int = setting(
         "Side in pixels of a cell of the masks, which are enlarged bilinearly.",
-        Interval(Integral, 1, None, closed="left"),
+        AT_LEAST_ONE,
         default=8,
         role="networks",
     )
     mask_step: float = setting(
-        "How far the penalty on the area alone moves a cell per step.",
-        Interval(Real, 0, None, closed="neither"),
-        default=0.05,
+        "How far the penalty on the area alone moves a cell per step.", POSITIVE, default=0.05
     )
     max_steps: int = setting(
-        "Most steps that a mask gets, per stage and at prediction.",
-        Interval(Integral, 1, None, closed="left"),
-        default=60,
+        "Most steps that a mask gets, per stage and at prediction.", AT_LEAST_ONE, default=60
     )
     convergence: str = setting(
         "What has to stand still for a mask to be finished.",
         StrOptions({"mask", "loss"}),
         default="mask",
     )
-    area_weight: float = setting(
-        "Factor on w.",
-        Interval(Real, 0, None, closed="left"),
-        default=1.0,
-    )
+    area_weight: float = setting("Factor on w.", NOT_NEGATIVE, default=1.0)
 
     def _build_selector(self) -> nn.Module:
         return nn.Identity()
@@ -371,22 +360,10 @@ class AmortizedDiETClassifier(BlackboxGuidedClassifier):
     ----------
     {parameters}
 
-    Examples
-    --------
-    >>> from p2pselect import datasets, presets
-    >>> scenes = datasets.make_digit_scenes(24, image_size=32, random_state=0)
-    >>> settings = {**presets.SMALL, "image_size": 32, "max_epochs": 1}
-    >>> own = presets.settings_for(AmortizedDiETClassifier, settings)
-    >>> clf = AmortizedDiETClassifier(**own)
-    >>> clf.fit(scenes.images, scenes.target % 2).predict(scenes.images).shape
-    (24,)
+    {example}
     """
 
-    area_weight: float = setting(
-        "Factor on w.",
-        Interval(Real, 0, None, closed="left"),
-        default=1.0,
-    )
+    area_weight: float = setting("Factor on w.", NOT_NEGATIVE, default=1.0)
 
     def _phases(self) -> Sequence[Phase]:
         objective = AmortizedDiETObjective(self.area_weight, self._hinge)

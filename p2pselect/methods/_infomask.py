@@ -32,11 +32,11 @@ import torch.nn.functional as F
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
-from p2pselect._settings import setting
+from p2pselect._settings import NOT_NEGATIVE
+from p2pselect.estimators import setting
 from p2pselect.methods._base import BaselineClassifier, area_penalty
-from p2pselect.nn._model import RegionScores, SelectiveModel
-from p2pselect.training._loss_terms import expected_kept_fraction
-from p2pselect.training._phases import LossTerms, Phase, Step
+from p2pselect.nn import RegionScores, SelectiveModel
+from p2pselect.training import Phase, Step, expected_kept_fraction
 
 
 def semi_hard_mask(z: Tensor, threshold: float) -> Tensor:
@@ -64,7 +64,7 @@ class InfoMaskObjective:
     kl_reduction: str = "sum"
     tau: float | None = None
 
-    def __call__(self, step: Step) -> LossTerms:
+    def __call__(self, step: Step) -> dict[str, Tensor]:
         scores = step.model.score(step.images, step.regions)
         mean, log_variance = scores.maps.unbind(dim=1)
         z = mean + torch.exp(log_variance / 2) * step.randn_like(mean)
@@ -94,16 +94,7 @@ class InfoMaskClassifier(BaselineClassifier):
     ----------
     {parameters}
 
-    Examples
-    --------
-    >>> from p2pselect import datasets, presets
-    >>> scenes = datasets.make_digit_scenes(24, image_size=32, random_state=0)
-    >>> settings = {**presets.SMALL, "image_size": 32, "max_epochs": 1}
-    >>> own = presets.settings_for(InfoMaskClassifier, settings)
-    >>> clf = InfoMaskClassifier(**own)
-    >>> exp = clf.fit(scenes.images, scenes.target % 2).explain(scenes.images[:2])
-    >>> float(exp.soft_region_masks.max()) <= 0.8
-    True
+    {example}
     """
 
     mask: str = setting(
@@ -121,11 +112,7 @@ class InfoMaskClassifier(BaselineClassifier):
         default=True,
         role="prediction",
     )
-    beta: float = setting(
-        "Weight of the divergence from the prior.",
-        Interval(Real, 0, None, closed="left"),
-        default=0.5,
-    )
+    beta: float = setting("Weight of the divergence from the prior.", NOT_NEGATIVE, default=0.5)
     kl_reduction: str = setting(
         "How the divergences of the regions of an image are combined.",
         StrOptions({"sum", "mean"}),

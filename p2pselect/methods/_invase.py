@@ -17,20 +17,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from sklearn.utils._param_validation import Interval
-from torch import nn
+from torch import Tensor, nn
 
-from p2pselect._settings import setting
+from p2pselect._settings import NOT_NEGATIVE
+from p2pselect.estimators import setting
 from p2pselect.methods._base import BaselineClassifier, area_penalty
 from p2pselect.methods._gradient_estimators import reinforce, sample_bernoulli
-from p2pselect.nn._model import SelectiveModel
-from p2pselect.training._loss_terms import expected_kept_fraction
-from p2pselect.training._phases import LossTerms, Phase, Step
+from p2pselect.nn import SelectiveModel
+from p2pselect.training import Phase, Step, expected_kept_fraction
 
 
 class ActorCriticModel(SelectiveModel):
@@ -49,7 +47,7 @@ class INVASEObjective:
     tau: float | None = None
     use_baseline: bool = True
 
-    def __call__(self, step: Step) -> LossTerms:
+    def __call__(self, step: Step) -> dict[str, Tensor]:
         scores = step.model.score(step.images, step.regions)
         logits, present = scores.maps[:, 0], scores.areas > 0
         masks = sample_bernoulli(logits, step.rand_like(logits))
@@ -74,15 +72,7 @@ class INVASEClassifier(BaselineClassifier):
     ----------
     {parameters}
 
-    Examples
-    --------
-    >>> from p2pselect import datasets, presets
-    >>> scenes = datasets.make_digit_scenes(24, image_size=32, random_state=0)
-    >>> settings = {**presets.SMALL, "image_size": 32, "max_epochs": 1}
-    >>> own = presets.settings_for(INVASEClassifier, settings)
-    >>> clf = INVASEClassifier(**own)
-    >>> clf.fit(scenes.images, scenes.target % 2).predict(scenes.images).shape
-    (24,)
+    {example}
     """
 
     regions: Any = setting(
@@ -91,9 +81,7 @@ class INVASEClassifier(BaselineClassifier):
         default="grid",
     )
     area_weight: float = setting(
-        "Lambda, the weight of the mean selection probability.",
-        Interval(Real, 0, None, closed="left"),
-        default=0.1,
+        "Lambda, the weight of the mean selection probability.", NOT_NEGATIVE, default=0.1
     )
     use_baseline: bool = setting(
         "Compare the critic's loss with that of a network that sees everything.",

@@ -15,17 +15,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from sklearn.utils._param_validation import Interval
 from torch import Tensor
 
-from p2pselect._settings import setting
+from p2pselect._settings import POSITIVE
+from p2pselect.estimators import setting
 from p2pselect.methods._base import BaselineClassifier
-from p2pselect.training._phases import LossTerms, Phase, Step
+from p2pselect.training import Phase, Step
 
 
 def relaxed_k_hot(logits: Tensor, k: Tensor, uniform: Tensor, temperature: float) -> Tensor:
@@ -47,7 +46,7 @@ class L2XObjective:
     tau: float
     temperature: float = 0.1
 
-    def __call__(self, step: Step) -> LossTerms:
+    def __call__(self, step: Step) -> dict[str, Tensor]:
         scores = step.model.score(step.images, step.regions)
         logits = scores.maps[:, 0].masked_fill(scores.areas == 0, -torch.inf)
         k = (self.tau * (scores.areas > 0).sum(dim=1)).round().long().clamp(min=1)
@@ -66,15 +65,7 @@ class L2XClassifier(BaselineClassifier):
     ----------
     {parameters}
 
-    Examples
-    --------
-    >>> from p2pselect import datasets, presets
-    >>> scenes = datasets.make_digit_scenes(24, image_size=32, random_state=0)
-    >>> settings = {**presets.SMALL, "image_size": 32, "max_epochs": 1}
-    >>> own = presets.settings_for(L2XClassifier, settings)
-    >>> clf = L2XClassifier(**own)
-    >>> clf.fit(scenes.images, scenes.target % 2).predict(scenes.images).shape
-    (24,)
+    {example}
     """
 
     regions: Any = setting(
@@ -83,9 +74,7 @@ class L2XClassifier(BaselineClassifier):
         default="grid",
     )
     temperature: float = setting(
-        "Temperature of the Gumbel-softmax samples.",
-        Interval(Real, 0, None, closed="neither"),
-        default=0.1,
+        "Temperature of the Gumbel-softmax samples.", POSITIVE, default=0.1
     )
 
     _trains_for_tau = True

@@ -24,22 +24,22 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor
 
-from p2pselect._settings import Options, setting
-from p2pselect.estimators._base import SelectiveImageClassifier
-from p2pselect.estimators._options import NetworkOptions
+from p2pselect._settings import AT_LEAST_ONE, NOT_NEGATIVE, POSITIVE
+from p2pselect.estimators import NetworkOptions, Options, SelectiveImageClassifier, setting
 from p2pselect.exceptions import InputError, P2PSelectWarning, brief
-from p2pselect.nn._masking import region_areas, relaxed_bernoulli, sample_logits
-from p2pselect.nn._model import SelectiveModel
+from p2pselect.nn import SelectiveModel, region_areas, relaxed_bernoulli, sample_logits
 from p2pselect.nn._selectors import Selector
 from p2pselect.selection import SelectionRule
-from p2pselect.training._loss_terms import (
+from p2pselect.training import (
+    Phase,
+    Step,
     covariance_penalty,
     expected_kept_fraction,
     geometric_schedule,
@@ -47,7 +47,6 @@ from p2pselect.training._loss_terms import (
     sparsity_hinge,
     sparsity_schedule,
 )
-from p2pselect.training._phases import LossTerms, Phase, Step
 
 #: Below this many images, on a CPU, the default networks are a poor choice.
 SMALL_DATA = 5000
@@ -78,7 +77,7 @@ class P2PObjective:
     n_samples_mc: int = 1
     straight_through: bool = False
 
-    def __call__(self, step: Step) -> LossTerms:
+    def __call__(self, step: Step) -> dict[str, Tensor]:
         scores = step.model.score(step.images, step.regions)
         tau = self._tau(step)
         mean, embeddings = scores.at(step.model.selector.tau_offset(tau))
@@ -118,7 +117,7 @@ class RandomMaskObjective:
 
     tau_min: float = 0.05
 
-    def __call__(self, step: Step) -> LossTerms:
+    def __call__(self, step: Step) -> dict[str, Tensor]:
         areas = region_areas(step.regions)
         tau = sample_tau(step, self.tau_min)
         masks = (step.rand_like(areas) < tau[:, None]).to(areas.dtype)
@@ -173,33 +172,25 @@ class P2PObjectiveOptions(Options):
 
     sparsity_weight: float = setting(
         r":math:`\lambda_1` of eq. 5, reached half-way through training.",
-        Interval(Real, 0, None, closed="left"),
+        NOT_NEGATIVE,
         default=10.0,
     )
     covariance_weight: float = setting(
         r":math:`\lambda_2` of eq. 5, on the mean absolute entry of the covariance.",
-        Interval(Real, 0, None, closed="left"),
+        NOT_NEGATIVE,
         default=0.01,
     )
     temperature: float = setting(
         "Temperature of the relaxed Bernoulli masks at the start of training.",
-        Interval(Real, 0, None, closed="neither"),
+        POSITIVE,
         default=1.0,
     )
     final_temperature: float = setting(
-        "Their temperature from half-way through training on.",
-        Interval(Real, 0, None, closed="neither"),
-        default=0.5,
+        "Their temperature from half-way through training on.", POSITIVE, default=0.5
     )
-    n_samples_mc: int = setting(
-        "Sampled masks per image and step.",
-        Interval(Integral, 1, None, closed="left"),
-        default=1,
-    )
+    n_samples_mc: int = setting("Sampled masks per image and step.", AT_LEAST_ONE, default=1)
     straight_through: bool = setting(
-        "Train on binary masks with the gradient of the relaxed ones.",
-        "boolean",
-        default=False,
+        "Train on binary masks with the gradient of the relaxed ones.", "boolean", default=False
     )
     tau_training: str = setting(
         'The tau of the sparsity term.  ``"same"`` is ``tau``: drawn from U[``tau_min``, 1] '

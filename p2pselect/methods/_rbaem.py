@@ -23,23 +23,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Real
 
 import torch
 import torch.nn.functional as F
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from torch import Tensor, nn
 
-from p2pselect._settings import setting
+from p2pselect._settings import NOT_NEGATIVE, POSITIVE
+from p2pselect.estimators import setting
 from p2pselect.methods._blackbox_guided import (
     BlackboxGuidedClassifier,
     kl_to_teacher,
     teacher_logits,
 )
-from p2pselect.nn._masking import region_areas, region_mean, relaxed_bernoulli, to_pixels
-from p2pselect.nn._model import RegionScores
-from p2pselect.training._loss_terms import expected_kept_fraction
-from p2pselect.training._phases import LossTerms, Phase, Step
+from p2pselect.nn import RegionScores, region_areas, region_mean, relaxed_bernoulli, to_pixels
+from p2pselect.training import Phase, Step, expected_kept_fraction
 
 
 def rbf_logits(center: Tensor, sigma: Tensor, size: int) -> Tensor:
@@ -128,7 +126,7 @@ class RandomRBFObjective:
     sigma_range: tuple[float, float]
     temperature: float = 0.1
 
-    def __call__(self, step: Step) -> LossTerms:
+    def __call__(self, step: Step) -> dict[str, Tensor]:
         n, size = len(step.images), step.images.shape[-1]
         low, high = (size * share for share in self.sigma_range)
         draw = step.rand_like(step.images.new_empty(n, 3))
@@ -153,7 +151,7 @@ class RBAEMObjective:
     tau: float | None = None
     temperature: float = 1.0
 
-    def __call__(self, step: Step) -> LossTerms:
+    def __call__(self, step: Step) -> dict[str, Tensor]:
         scores = step.model.score(step.images, step.regions)
         logits = scores.maps[:, 0]
         masks = relaxed_bernoulli(logits, step.rand_like(logits), self.temperature)
@@ -179,15 +177,7 @@ class RBAEMClassifier(BlackboxGuidedClassifier):
     ----------
     {parameters}
 
-    Examples
-    --------
-    >>> from p2pselect import datasets, presets
-    >>> scenes = datasets.make_digit_scenes(24, image_size=32, random_state=0)
-    >>> settings = {**presets.SMALL, "image_size": 32, "max_epochs": 1}
-    >>> own = presets.settings_for(RBAEMClassifier, settings)
-    >>> clf = RBAEMClassifier(**own)
-    >>> clf.fit(scenes.images, scenes.target % 2).predict(scenes.images).shape
-    (24,)
+    {example}
     """
 
     mask: str = setting(
@@ -212,19 +202,13 @@ class RBAEMClassifier(BlackboxGuidedClassifier):
         default=(0.36, 0.45),
     )
     area_weight: float = setting(
-        r":math:`\lambda_1`.  The authors use .2 for CIFAR-10.",
-        Interval(Real, 0, None, closed="left"),
-        default=1.0,
+        r":math:`\lambda_1`.  The authors use .2 for CIFAR-10.", NOT_NEGATIVE, default=1.0
     )
     area_power: float = setting(
-        r":math:`\kappa`.  The authors use .3 for CIFAR-10.",
-        Interval(Real, 0, None, closed="neither"),
-        default=0.5,
+        r":math:`\kappa`.  The authors use .3 for CIFAR-10.", POSITIVE, default=0.5
     )
     smoothness_weight: float = setting(
-        r":math:`\lambda_2`.  The authors use 1e-3 for CIFAR-10.",
-        Interval(Real, 0, None, closed="left"),
-        default=1e-4,
+        r":math:`\lambda_2`.  The authors use 1e-3 for CIFAR-10.", NOT_NEGATIVE, default=1e-4
     )
 
     _trains_for_tau = True

@@ -21,19 +21,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Real
 
 import torch
 import torch.nn.functional as F
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from torch import Tensor
 
-from p2pselect._settings import setting
+from p2pselect._settings import NOT_NEGATIVE, POSITIVE
+from p2pselect.estimators import setting
 from p2pselect.methods._base import BaselineClassifier, area_penalty
 from p2pselect.methods._gradient_estimators import rebar
-from p2pselect.nn._masking import region_areas, relaxed_bernoulli
-from p2pselect.training._loss_terms import expected_kept_fraction
-from p2pselect.training._phases import LossTerms, Phase, Step
+from p2pselect.nn import region_areas, relaxed_bernoulli
+from p2pselect.training import Phase, Step, expected_kept_fraction
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class PriorMaskObjective:
 
     mask_rate: str = "half"
 
-    def __call__(self, step: Step) -> LossTerms:
+    def __call__(self, step: Step) -> dict[str, Tensor]:
         areas = region_areas(step.regions)
         rate = torch.full_like(areas[:, :1], 0.5)
         if self.mask_rate == "uniform":
@@ -61,7 +60,7 @@ class RealXObjective:
     estimator: str = "rebar"
     temperature: float = 0.1
 
-    def __call__(self, step: Step) -> LossTerms:
+    def __call__(self, step: Step) -> dict[str, Tensor]:
         scores = step.model.score(step.images, step.regions)
         logits = scores.maps[:, 0]
 
@@ -88,16 +87,7 @@ class RealXClassifier(BaselineClassifier):
     ----------
     {parameters}
 
-    Examples
-    --------
-    >>> from p2pselect import datasets, presets
-    >>> scenes = datasets.make_digit_scenes(24, image_size=32, random_state=0)
-    >>> settings = {**presets.SMALL, "image_size": 32, "max_epochs": 1}
-    >>> own = presets.settings_for(RealXClassifier, settings)
-    >>> clf = RealXClassifier(**own, tau=0.3)
-    >>> masks = clf.fit(scenes.images, scenes.target % 2).transform(scenes.images)
-    >>> bool(masks.mean() <= 0.3)
-    True
+    {example}
     """
 
     estimator: str = setting(
@@ -112,13 +102,11 @@ class RealXClassifier(BaselineClassifier):
         default="half",
     )
     area_weight: float = setting(
-        "Lambda, on the mean selection probability.",
-        Interval(Real, 0, None, closed="left"),
-        default=5.0,
+        "Lambda, on the mean selection probability.", NOT_NEGATIVE, default=5.0
     )
     temperature: float = setting(
         'Temperature of the relaxed masks; the re-implementation with ``"gumbel"`` has 1.',
-        Interval(Real, 0, None, closed="neither"),
+        POSITIVE,
         default=0.1,
     )
 

@@ -1,7 +1,7 @@
 """The rounding of ``precision="bf16-mixed"``, for processors that are hopelessly slow at it.
 
-What autocast computes in bfloat16 is computed in 32 bits here, with everything that goes
-into it and comes out of it rounded to bfloat16, forward and backward.
+What autocast computes in bfloat16 is computed in 32 bits here, with its inputs and outputs
+rounded to bfloat16, forward and backward.
 """
 
 from collections.abc import Callable
@@ -15,17 +15,17 @@ from torch.overrides import TorchFunctionMode
 
 from p2pselect.nn._image_network import ImageNetwork
 
-#: What autocast lowers the precision of, as far as image networks call it.
+#: What autocast computes in lower precision, as far as image networks call it.
 LOWERED = {torch.conv2d, F.linear, torch.matmul, torch.bmm, F.scaled_dot_product_attention}
 
 
 def is_fast() -> bool:
-    """Whether this machine computes with such numbers."""
+    """Whether this machine has instructions for such numbers."""
     return torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported()
 
 
 def rounded(value: Any) -> Any:
-    """A tensor as bfloat16 holds it, and so its gradient."""
+    """A tensor as bfloat16 holds it, and with it its gradient."""
     if isinstance(value, Tensor) and value.is_floating_point():
         return value.bfloat16().float()
     return value
@@ -46,7 +46,7 @@ class Rounding(TorchFunctionMode):
 
 
 def round_networks(model: nn.Module) -> None:
-    """Let the networks of a model compute as with ``precision="bf16-mixed"``."""
+    """Make the networks of a model compute as with ``precision="bf16-mixed"``."""
 
     def rounding(forward: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
         with Rounding():

@@ -1,15 +1,13 @@
 """Where the time of prediction and of training goes: CPU milliseconds per image, by part.
 
-From JPEG files to probabilities, and one epoch of training, of the networks of
-``presets.SMALL`` (64 px) and of the default ones (224 px), in one thread of torch.  What a
-part takes is measured around it, in the thread that runs it; "rest" is what remains of the
-whole process.
+From JPEG files to probabilities, and one epoch of training, with the networks of
+``presets.SMALL`` (64 px) and with the default ones (224 px), in one thread of torch.  The time
+of a part is measured around it, in the thread that runs it; "rest" is what remains of the whole
+process.
 
     OMP_NUM_THREADS=1 python benchmarks/budget.py --json budget.json
 """
 
-import argparse
-import json
 import tempfile
 import time
 from collections import defaultdict
@@ -18,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
+from measuring import Figures, finish, parser
 from PIL import Image
 
 from p2pselect import P2PClassifier, datasets, presets
@@ -41,7 +39,7 @@ class Clock:
         self.begun: dict[str, float] = {}
 
     def around(self, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function, its time counted."""
+        """The function, with its time counted."""
 
         def timed(*args: Any, **kwargs: Any) -> Any:
             start = time.thread_time()
@@ -54,7 +52,7 @@ class Clock:
 
     @contextmanager
     def watching(self, clf: P2PClassifier) -> Iterator[None]:
-        """Count the parts of whatever runs inside."""
+        """Count the parts of whatever runs in the block."""
         read, propose = ImageSequence.batch, SuperpixelTransformer.propose_batch
         backward = torch.Tensor.backward
         ImageSequence.batch = self.around("read and resize", read)
@@ -89,7 +87,7 @@ class Clock:
 
 
 def budget(clf: P2PClassifier, run: Callable[[], Any], n_images: int) -> dict[str, float]:
-    """Milliseconds per image of every part of a run, "rest" and "all"."""
+    """Milliseconds per image of each part of a run, of the rest, and of all."""
     run()  # compiles kernels and makes torch choose its own
     clock = Clock()
     with clock.watching(clf):
@@ -103,10 +101,8 @@ def budget(clf: P2PClassifier, run: Callable[[], Any], n_images: int) -> dict[st
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
-    options = parser.parse_args()
-    figures = {}
+    options = parser(__doc__).parse_args()
+    figures: Figures = {}
     for case, settings in CASES.items():
         n = N_IMAGES[case]
         size = settings.get("image_size", 224)
@@ -115,24 +111,20 @@ def main() -> None:
             paths = [Path(folder, f"{number}.jpg") for number in range(n)]
             for path, image in zip(paths, scenes.images, strict=True):
                 Image.fromarray(image).save(path, quality=90)
-            # Certain at the first tau: one pass of each network per image.
             clf = P2PClassifier().set_params(**{**settings, "max_epochs": 0}, random_state=0)
             clf.fit(scenes.images, scenes.target)
+            # Certain at the first tau: one pass of each network per image.
+            clf.set_params(certainty_threshold=0.05, augment=None)
             runs = {
                 "predict": lambda clf=clf, paths=paths: clf.predict(paths),
                 "train": lambda clf=clf, paths=paths, y=scenes.target: clf.partial_fit(
                     paths, y
                 ),
             }
-            clf.set_params(certainty_threshold=0.05, augment=None)
             for name, run in runs.items():
                 parts = budget(clf, run, n)
-                shown = ", ".join(f"{part} {ms:.2f}" for part, ms in parts.items())
-                print(f"{case}, {name}: {shown} ms an image", flush=True)
                 figures |= {f"{case}_{name}_{part}": ms for part, ms in parts.items()}
-                assert np.isfinite(list(parts.values())).all()
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+    finish(figures, options.json)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
-"""Prediction against the naive certainty search, and against its two networks alone.
+"""Prediction versus the naive certainty search, and versus its two networks alone.
 
-The naive loop runs the selector's backbone once a batch and then, at every tau, pools the
-regions and classifies the whole batch anew until every image of it is certain, as the
-released code does.  "networks over predict" is the time of one selector pass per image and
-one classifier pass per different mask, nothing else, over that of prediction, in batches of
-256.  CPU time, interleaved, medians; predictions must be identical.
+The naive loop runs the selector's backbone once per batch.  Then, at every tau, it pools the
+regions and classifies the whole batch again until every image in it is certain, as the released
+code does.  "networks over predict" is the time of one selector pass per image and one
+classifier pass per different mask, and of nothing else, over that of prediction, in batches of
+256.  CPU time, interleaved, medians; the predictions must be identical.
 
-A demo model on digit scenes, trained first; or, with --data and --model, a model of photographs
-with pasted emoji that emoji_scenes.py has saved, on one of their test splits.
+The model is a demo on digit scenes, trained first; or, with --data and --model, a model of
+photographs with pasted emoji that emoji_scenes.py has saved, on one of their test splits.
 
     python benchmarks/inference.py --json inference.json
     python benchmarks/inference.py --model saved_model   # skip the training
@@ -15,17 +15,17 @@ with pasted emoji that emoji_scenes.py has saved, on one of their test splits.
     python benchmarks/inference.py --data emoji_scenes --model emoji-model --split test
 """
 
-import argparse
-import json
-import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
+from measuring import Figures, finish, interleaved, medians, parser
 
 from p2pselect import P2PClassifier, datasets, presets
 from p2pselect.nn._masking import apply_mask, region_areas, region_mean, to_pixels
+
+Runs = dict[str, Callable[[], np.ndarray]]
 
 
 @torch.inference_mode()
@@ -69,95 +69,85 @@ def networks_alone(clf: P2PClassifier, images: np.ndarray, n_shown: int) -> None
             network(pixels[rows].float() / 255)
 
 
-def demo(model: Path | None) -> tuple[P2PClassifier, np.ndarray]:
-    """A model of digit scenes, and images it has not seen."""
-    test = datasets.make_digit_scenes(512, image_size=64, split="test", random_state=0)
-    if model:
-        return P2PClassifier.load(model), test.images
+def demo_model() -> P2PClassifier:
+    """A model of digit scenes."""
     train = datasets.make_digit_scenes(4000, image_size=64, random_state=0)
     settings = {**presets.SMALL, "max_epochs": 14, "objective__warmup_epochs": 1}
-    clf = P2PClassifier().set_params(**settings, random_state=0, verbose=1)
-    return clf.fit(train.images, train.target), test.images
+    clf = P2PClassifier().set_params(**settings, random_state=0)
+    return clf.fit(train.images, train.target)
 
 
-def emoji(model: Path, data: Path, split: str) -> tuple[P2PClassifier, np.ndarray]:
-    """A model of photographs with pasted emoji, and images it has not seen."""
-    clf = P2PClassifier.load(model)
-    test = datasets.load_emoji_scenes(data, split)
-    return clf, test.images.batch(slice(None), clf.image_size)
+def demo_images(n: int = 512) -> np.ndarray:
+    """Digit scenes that the model has not seen."""
+    return datasets.make_digit_scenes(n, image_size=64, split="test", random_state=0).images
 
 
-def timed(runs: dict[str, Any], repeats: int) -> tuple[dict[str, float], dict[str, Any]]:
-    """Median CPU seconds of every run, in turn, and its last result."""
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    results = {}
-    for _ in range(repeats):
-        for name, run in runs.items():
-            start = time.process_time()
-            results[name] = run()
-            times[name].append(time.process_time() - start)
-    return {name: float(np.median(values)) for name, values in times.items()}, results
+def search_runs(clf: P2PClassifier, images: np.ndarray, regions: np.ndarray) -> Runs:
+    """The naive search and ours, which must agree."""
+    runs: Runs = {
+        "naive": lambda: predict_naive(clf, images, regions),
+        "predict_proba": lambda: clf.predict_proba(images, regions=regions),
+    }
+    difference = np.abs(runs["naive"]() - runs["predict_proba"]()).max()
+    assert difference < 1e-4, f"the two searches disagree by {difference}"
+    return runs
+
+
+def count_passes(
+    clf: P2PClassifier, images: np.ndarray, regions: np.ndarray
+) -> tuple[int, int]:
+    """Number of images classified by the search, and of different masks it has to look at."""
+    sizes = []
+    hook = clf.module_.classifier.register_forward_pre_hook(
+        lambda module, inputs: sizes.append(len(inputs[0]))
+    )
+    exp = clf.explain(images, regions=regions)
+    hook.remove()
+    visited = ~np.isnan(exp.path_proba[:, :, 0])
+    changes = np.diff(exp.path_counts, axis=1, prepend=-1) != 0
+    return sum(sizes), int((visited & changes).sum())
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
-    parser.add_argument("--model", type=Path, help="a model saved by P2PClassifier.save")
-    parser.add_argument("--data", type=Path, help="emoji_scenes, with a --model of them")
-    parser.add_argument(
+    options_parser = parser(__doc__)
+    options_parser.add_argument("--model", type=Path, help="saved by P2PClassifier.save")
+    options_parser.add_argument("--data", type=Path, help="emoji_scenes, with a --model")
+    options_parser.add_argument(
         "--split",
         choices=("test", "test_seen_designs"),
         default="test_seen_designs",
         help="emoji that training has not seen, or has seen on other photographs (default)",
     )
-    parser.add_argument("--repeats", type=int, default=5)
-    options = parser.parse_args()
+    options_parser.add_argument("--repeats", type=int, default=5)
+    options = options_parser.parse_args()
     if options.data and not options.model:
-        parser.error("--data needs a --model of these images")
+        options_parser.error("--data needs a --model of these images")
+    clf = P2PClassifier.load(options.model) if options.model else demo_model()
     if options.data:
-        clf, images = emoji(options.model, options.data, options.split)
+        test = datasets.load_emoji_scenes(options.data, options.split)
+        images = test.images.batch(slice(None), clf.image_size)
     else:
-        clf, images = demo(options.model)
+        images = demo_images()
     clf.set_params(batch_size=64)
     regions = clf.regions_.propose_batch(images)
-
-    seen = {"classifier": 0}
-
-    def count(module: object, inputs: tuple[torch.Tensor, ...]) -> None:
-        seen["classifier"] += len(inputs[0])
-
-    hook = clf.module_.classifier.register_forward_pre_hook(count)
-    exp = clf.explain(images, regions=regions)
-    hook.remove()
-    visited = ~np.isnan(exp.path_proba[:, :, 0])
-    changes = np.diff(exp.path_counts, axis=1, prepend=-1) != 0
-    minimum = int((visited & changes).sum())
-
-    runs = {
-        "naive": lambda: predict_naive(clf, images, regions),
-        "predict_proba": lambda: clf.predict_proba(images, regions=regions),
-        "explain": lambda: clf.explain(images, regions=regions),
-    }
-    took, results = timed(runs, options.repeats)
-    difference = np.abs(results["naive"] - results["predict_proba"]).max()
-    assert difference < 1e-4, f"the two searches disagree by {difference}"
+    n_classified, n_masks = count_passes(clf, images, regions)
+    runs = search_runs(clf, images, regions)
+    runs["explain"] = lambda: clf.explain(images, regions=regions)
+    search = medians(interleaved(runs, options.repeats))
     clf.set_params(batch_size=256)
-    alone = {
-        "networks": lambda: networks_alone(clf, images, seen["classifier"]),
+    runs = {
+        "networks": lambda: networks_alone(clf, images, n_classified),
         "predict_proba": runs["predict_proba"],
     }
-    full, _ = timed(alone, options.repeats)
-    figures = {
-        "predict_speedup_naive": took["naive"] / took["predict_proba"],
-        "calls_over_minimum": seen["classifier"] / minimum,
-        "explain_over_predict_proba": took["explain"] / took["predict_proba"],
+    full = medians(interleaved(runs, options.repeats))
+    figures: Figures = {
+        "predict_speedup_naive": search["naive"] / search["predict_proba"],
+        "calls_over_minimum": n_classified / n_masks,
+        "explain_over_predict_proba": search["explain"] / search["predict_proba"],
         "networks_over_predict_256": full["networks"] / full["predict_proba"],
-        "classifier_images_per_input": seen["classifier"] / len(images),
+        "classifier_images_per_input": n_classified / len(images),
     }
-    for name, value in figures.items():
-        print(f"{name}: {value:.3f}")
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+    finish(figures, options.json)
 
 
 if __name__ == "__main__":

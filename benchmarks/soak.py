@@ -3,14 +3,13 @@
 python benchmarks/soak.py --cycles 2000 --json soak.json
 """
 
-import argparse
 import gc
-import json
 import tempfile
 import threading
 from pathlib import Path
 
 import numpy as np
+from measuring import Figures, finish, parser
 
 from p2pselect import P2PClassifier, SuperpixelTransformer, datasets, load, presets
 from p2pselect.reproduction._memory import PeakMemory
@@ -23,6 +22,8 @@ SETTINGS = {
     "objective__warmup_epochs": 0,
     "batch_size": 16,
 }
+#: Cycles between two looks at the process.
+STEP = 50
 
 
 def cycle(seed: int, folder: Path) -> None:
@@ -37,40 +38,35 @@ def cycle(seed: int, folder: Path) -> None:
     load(folder / "model").transform(scenes.images[:4])
 
 
-def state() -> dict[str, float]:
+def state() -> Figures:
     """What must not grow."""
     gc.collect()
-    files = Path("/proc/self/fd")
+    threads, files = Path("/proc/self/task"), Path("/proc/self/fd")
     return {
         "mib": PeakMemory().mib(),
-        "threads": len(list(Path("/proc/self/task").iterdir()))
-        if Path("/proc/self/task").is_dir()
-        else threading.active_count(),
-        "files": len(list(files.iterdir())) if files.is_dir() else 0,
+        "threads": len([*threads.iterdir()]) if threads.is_dir() else threading.active_count(),
+        "files": len([*files.iterdir()]) if files.is_dir() else 0,
     }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cycles", type=int, default=2000)
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
-    options = parser.parse_args()
+    options_parser = parser(__doc__)
+    options_parser.add_argument("--cycles", type=int, default=2000)
+    options = options_parser.parse_args()
     seen = []
     with tempfile.TemporaryDirectory() as folder:
         for number in range(options.cycles):
             cycle(number, Path(folder))
-            if number % 50 == 49:
+            if number % STEP == STEP - 1:
                 seen.append(state())
                 print(number + 1, seen[-1], flush=True)
     # The first tenth fills caches.
     first, last = seen[len(seen) // 10], seen[-1]
-    slope = np.polyfit(np.arange(len(seen)), [row["mib"] for row in seen], 1)[0] / 50
-    figures = {"cycles": options.cycles, "mib_per_cycle": float(slope)}
+    slope = np.polyfit(np.arange(len(seen)), [row["mib"] for row in seen], 1)[0] / STEP
+    figures: Figures = {"cycles": options.cycles, "mib_per_cycle": float(slope)}
     for name in first:
         figures |= {f"{name}_early": first[name], f"{name}_late": last[name]}
-    print(figures)
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=2))
+    finish(figures, options.json)
 
 
 if __name__ == "__main__":

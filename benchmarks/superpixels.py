@@ -1,25 +1,22 @@
 """Speed and quality of the region engines.
 
-Speed: CPU time of one thread per image of 224 x 224 with 100 segments, interleaved medians,
-on photographs that scikit-image ships.  Quality, against annotated segmentations:
+Speed: CPU time of one thread per image of 224 x 224 with 100 segments, interleaved medians, on
+photographs that come with scikit-image.  Quality, compared with annotated segmentations:
 
 * boundary recall: share of true boundary pixels with a region boundary within 2 pixels;
-* undersegmentation error (Neubert & Protzel): pixels that regions leak over true borders;
-* achievable segmentation accuracy: pixels right if every region got its best true segment;
-* contour density: share of pixels on a region boundary.  Recall is bought with it, so
-  "slic at equal density" is our SLIC with so few segments that its density equals that of
-  scikit-image's SLIC.
+* undersegmentation error (Neubert & Protzel): pixels that regions leak across true borders;
+* achievable segmentation accuracy: pixels that are right if every region gets its best segment;
+* contour density: share of pixels on a region boundary.  It buys recall; hence "slic at equal
+  density" is our SLIC with as many segments as give it the density of scikit-image's SLIC.
 
 The truth is BSDS500 (--bsds: a folder with images/test and groundTruth/test somewhere below,
-center square at 224 pixels, all annotators averaged) or the object masks of emoji_scenes
-(--emoji, or the environment variable P2PSELECT_EMOJI_SCENES).  In the JSON file the keys
-without a suffix are of the first of these that is there.
+central square at 224 pixels, all annotators averaged) or the object masks of emoji_scenes
+(--emoji, or the environment variable P2PSELECT_EMOJI_SCENES).  In the JSON file, keys without a
+suffix belong to the first of these that is given.
 
     python benchmarks/superpixels.py --bsds BSDS500 --emoji emoji_scenes --json regions.json
 """
 
-import argparse
-import json
 import os
 import subprocess
 import sys
@@ -29,6 +26,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+from measuring import Figures, finish, interleaved, medians, parser
 from PIL import Image
 from scipy.io import loadmat
 from scipy.ndimage import maximum_filter
@@ -49,22 +47,20 @@ MEASURES = (
 Truths = list[np.ndarray]
 Propose = Callable[[np.ndarray], np.ndarray]
 
-# Compactness is each engine's own scale; 20 is scikit-image's and fast-slic's customary one.
+# Each engine scales compactness in its own way; 20 is customary for these two.
 PARAMETERS = {"skimage-slic": {"compactness": 20.0}, "fast_slic": {"compactness": 20.0}}
-MATCHING = (60, 70, 80, 90, 100)  # segments among which equal density is looked for
+MATCHING = (60, 70, 80, 90, 100)  # numbers of segments between which equal density lies
 FEW = {"quickshift": 20, "felzenszwalb": 100}  # images that slow engines are judged on
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options_parser = parser(__doc__)
     emoji = os.environ.get("P2PSELECT_EMOJI_SCENES")
-    parser.add_argument("--bsds", type=Path, help="folder of BSDS500")
-    parser.add_argument("--emoji", type=Path, default=emoji, help="or P2PSELECT_EMOJI_SCENES")
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
-    parser.add_argument("--quick", action="store_true", help="20 images, 5 repeats")
-    options = parser.parse_args()
+    options_parser.add_argument("--bsds", type=Path, help="folder of BSDS500")
+    options_parser.add_argument("--emoji", type=Path, default=emoji, help="of emoji_scenes")
+    options_parser.add_argument("--quick", action="store_true", help="20 images, 5 repeats")
+    options = options_parser.parse_args()
     engines = [name for name in ENGINES if name != "pixel" and available(name)]
-
     figures = speed(engines, repeats=5 if options.quick else 25)
     truths = {}
     if options.bsds is not None:
@@ -73,11 +69,9 @@ def main() -> None:
         truths["emoji_scenes"] = list(emoji_scenes(options.emoji))
     for number, (name, pairs) in enumerate(truths.items()):
         suffix = "" if number == 0 else f"_{name}"
-        figures |= {f"ground_truth{suffix}": name} | quality(
-            engines, pairs[: 20 if options.quick else None], name, suffix
-        )
-    if options.json is not None:
-        options.json.write_text(json.dumps(figures, indent=1))
+        figures[f"ground_truth{suffix}"] = name
+        figures |= quality(engines, pairs[: 20 if options.quick else None], suffix)
+    finish(figures, options.json)
 
 
 def available(engine: str) -> bool:
@@ -113,56 +107,49 @@ def square_window(h: int, w: int) -> tuple[slice, slice]:
 # -- speed ---------------------------------------------------------------------------------
 
 
-def speed(engines: list[str], repeats: int) -> dict[str, float]:
-    images = photographs()
+def engine_runs(engines: list[str], images: np.ndarray) -> dict[str, Callable[[], object]]:
+    """The engines on all images, each called once: the first call compiles."""
     runs: dict[str, Callable[[], object]] = {}
     for name in engines:
         each = transformer(name)
         runs[name] = lambda each=each: [each.propose(image) for image in images]
+        runs[name]()
+    return runs
+
+
+def speed(engines: list[str], repeats: int) -> Figures:
+    images = photographs()
+    runs = engine_runs(engines, images)
     half = SuperpixelTransformer(resolution=SIDE // 2)
     runs["slic, resolution 112"] = lambda: half.transform(images)
     with tempfile.TemporaryDirectory() as folder:
         cached = SuperpixelTransformer(cache_dir=folder)
         runs["slic, from the cache"] = lambda: cached.transform(images)
-        for run in runs.values():
-            run()
-        slow = {"quickshift", "felzenszwalb"}
-        seconds: dict[str, list[float]] = {name: [] for name in runs}
-        for repeat in range(repeats):
-            for name, run in runs.items():
-                if name not in slow or repeat < 3:
-                    seconds[name].append(measured(run, time.process_time))
-    cpu = {name: float(np.median(values)) / len(images) for name, values in seconds.items()}
-
-    print(f"{'engine':24s} {'CPU ms per image':>17s} {'times skimage-slic':>19s}")
-    for name, value in sorted(cpu.items(), key=lambda item: item[1]):
-        print(f"{name:24s} {1000 * value:17.2f} {cpu['skimage-slic'] / value:19.1f}")
-    figures = {f"cpu_ms_{name}": 1000 * value for name, value in cpu.items()}
+        seconds = interleaved(runs, repeats, warm_up=1, slow=("quickshift", "felzenszwalb"))
+    cpu = {name: value / len(images) for name, value in medians(seconds).items()}
+    figures: Figures = {f"cpu_ms_{name}": 1000 * value for name, value in cpu.items()}
     figures["speed_ratio_skimage"] = cpu["skimage-slic"] / cpu["slic"]
     figures["threads_2_speedup"] = threads_speedup(images, repeats)
     figures["first_call_seconds"] = first_call()
-    print(f"two threads against one, wall time: {figures['threads_2_speedup']:.2f}x")
-    print(f"first call, nothing compiled: {figures['first_call_seconds']:.1f} s of CPU\n")
     return figures
 
 
-def measured(run: Callable[[], object], clock: Callable[[], float]) -> float:
-    start = clock()
-    run()
-    return clock() - start
-
-
 def threads_speedup(images: np.ndarray, repeats: int) -> float:
+    """Wall time of one thread over that of two."""
     batch = np.concatenate([images] * 16)
     one, two = (SuperpixelTransformer(n_jobs=n) for n in (1, 2))
     ratios = []
     for _ in range(repeats):
-        alone = measured(lambda: one.propose_batch(batch), time.perf_counter)
-        ratios.append(alone / measured(lambda: two.propose_batch(batch), time.perf_counter))
+        start = time.perf_counter()
+        one.propose_batch(batch)
+        between = time.perf_counter()
+        two.propose_batch(batch)
+        ratios.append((between - start) / (time.perf_counter() - between))
     return float(np.median(ratios))
 
 
 def first_call() -> float:
+    """CPU seconds of the first call in a process that has nothing compiled."""
     code = (
         "import time, numpy as np; from p2pselect import SuperpixelTransformer as T;"
         "x = np.zeros((64, 64, 3), np.uint8); start = time.process_time(); T().propose(x);"
@@ -179,21 +166,13 @@ def first_call() -> float:
 # -- quality -------------------------------------------------------------------------------
 
 
-def quality(
-    engines: list[str], pairs: list[tuple[np.ndarray, Truths]], truth: str, suffix: str
-) -> dict[str, float]:
-    print(f"{truth}, {len(pairs)} images")
-    print(f"{'':24s}" + "".join(f"{measure:>25s}" for measure in MEASURES))
+def quality(engines: list[str], pairs: list[tuple[np.ndarray, Truths]], suffix: str) -> Figures:
     rows = {name: judge(transformer(name).propose, pairs[: FEW.get(name)]) for name in engines}
     curve = [
         judge(SuperpixelTransformer(n_segments=n_segments).propose, pairs)
         for n_segments in MATCHING
     ]
-    rows["slic at equal density"] = at_density(np.array(curve), rows["skimage-slic"][3])
-    for name, row in rows.items():
-        print(f"{name:24s}" + "".join(f"{value:25.4f}" for value in row))
-    print()
-    rows["slic_equal_density"] = rows.pop("slic at equal density")
+    rows["slic_equal_density"] = at_density(np.array(curve), rows["skimage-slic"][3])
     return {
         f"{measure}_{name}{suffix}": float(value)
         for name, row in rows.items()

@@ -1,12 +1,12 @@
-"""What a training step of P2P costs over the two networks it trains, and how to make it cheap.
+"""What a training step of P2P costs beyond its two networks, and how to make it cheap.
 
-Times one step of ``P2PObjective`` (forward and backward, regions given) of the default
-networks against the bare forward and backward of selector and classifier on the same batch:
-CPU time in one thread (of several, time spent waiting for each other would count),
-interleaved, medians.
+Times one step of ``P2PObjective`` (forward and backward, regions given) of the default networks
+against the bare forward and backward passes of selector and classifier on the same batch: CPU
+time in one thread (with several, the time they wait for each other would count), interleaved,
+medians.
 
 At 224 px also images per second over those of the released configuration: both networks at full
-size, in 32 bits, torch's own memory layout and its own dilated convolutions, without anything
+size, in 32 bits, with torch's own memory layout and dilated convolutions, and without anything
 that its objective costs beyond them.  "full" is what P2P does by default, with the same result;
 the others are cheaper steps.  ``precision="bf16-mixed"`` is fast only on processors that
 compute with such numbers.  The fastest is what counts.
@@ -14,16 +14,13 @@ compute with such numbers.  The fastest is what counts.
     python benchmarks/training.py --json training.json
 """
 
-import argparse
-import json
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
-import numpy as np
 import torch
+from bfloat16 import is_fast
+from measuring import Figures, finish, interleaved, medians, parser
 from torch import nn
 
 from p2pselect import P2PClassifier, SuperpixelTransformer, datasets
@@ -78,60 +75,43 @@ class Case:
         return self
 
     def bare(self) -> None:
-        # A loss of a sum keeps the backward pass of each network whole.
+        self.model.zero_grad()
+        # Summing up all outputs keeps the backward pass of each network whole.
         networks = (self.model.selector, self.model.classifier)
         sum(network(self.step.images).square().mean() for network in networks).backward()
 
     def p2p(self) -> None:
+        self.model.zero_grad()
         sum(term.mean() for term in self.objective(self.step).values()).backward()
 
 
-def medians(runs: dict[str, tuple[Case, Callable[[], None]]], repeats: int) -> dict[str, float]:
-    """Median CPU seconds of every run, in turn; hopeless ones are tried once."""
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    for number in range(repeats):
-        for name, (case, run) in runs.items():
-            if number and times[name][0] > 3 * times["bare"][0]:
-                continue
-            start = time.process_time()
-            run()
-            times[name].append(time.process_time() - start)
-            case.model.zero_grad()
-    return {
-        name: float(np.median(values[min(2, len(values) - 1) :]))
-        for name, values in times.items()
-    }
+def step_runs(image_size: int) -> dict[str, Callable[[], None]]:
+    """A step of P2P, and its networks alone."""
+    case = Case(image_size).channels_last()
+    return {"bare": case.bare, "p2p": case.p2p}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
-    parser.add_argument("--repeats", type=int, default=22)
-    options = parser.parse_args()
+    options_parser = parser(__doc__)
+    options_parser.add_argument("--repeats", type=int, default=20)
+    options = options_parser.parse_args()
     torch.set_num_threads(1)
-    figures = {}
+    figures: Figures = {}
     for image_size in BATCH:
-        case = Case(image_size).channels_last()
-        runs = {"bare": (case, case.bare), "p2p": (case, case.p2p)}
+        runs = step_runs(image_size)
         if image_size == 224:
-            released = Case(image_size).as_released()
-            runs["released"] = (released, released.bare)
+            runs["released"] = Case(image_size).as_released().bare
             for name, settings in CHEAP.items():
-                cheap = Case(image_size, **settings).channels_last()
-                runs[name] = (cheap, cheap.p2p)
-        seconds = medians(runs, options.repeats)
-        for name, value in seconds.items():
-            print(f"{image_size} px, {name}: {1e3 * value / BATCH[image_size]:.1f} ms an image")
+                runs[name] = Case(image_size, **settings).channels_last().p2p
+        slow = () if is_fast() else ("bf16",)
+        seconds = medians(interleaved(runs, options.repeats, warm_up=2, slow=slow))
         figures[f"step_overhead_{image_size}"] = seconds["p2p"] / seconds["bare"]
         if "released" in seconds:
             gains = {name: seconds["released"] / seconds[name] for name in ("p2p", *CHEAP)}
             figures["throughput_full_224"] = gains.pop("p2p")
             figures |= {f"throughput_{name}_224": gain for name, gain in gains.items()}
             figures["throughput_over_released_224"] = max(gains.values())
-    for name, value in figures.items():
-        print(f"{name}: {value:.3f}")
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+    finish(figures, options.json)
 
 
 if __name__ == "__main__":

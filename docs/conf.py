@@ -10,7 +10,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
 
-from results import EXTRA, REPORTS  # noqa: E402
+from gallery_scraper import EXTRA, REPORTS  # noqa: E402
 
 import p2pselect  # noqa: E402
 
@@ -27,7 +27,6 @@ extensions = [
     "myst_parser",
     "sphinx_gallery.gen_gallery",
     "recorded",
-    "paper_tables",
     "methods_table",
 ]
 exclude_patterns = ["_build"]
@@ -66,7 +65,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
     "filename_pattern": "/plot_",
-    "image_scrapers": ("results",),
+    "image_scrapers": ("gallery_scraper",),
     "capture_repr": ("_repr_html_", "__repr__"),
     "ignore_repr_types": r"NotebookFigure|Display",
     "plot_gallery": True,

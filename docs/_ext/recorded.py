@@ -1,7 +1,8 @@
-"""``recorded``: a table of figures, read from the files that a benchmark wrote.
+"""Directives that show figures of ``benchmarks/results``; nothing is typed in.
 
-A figure in the documentation is one that a committed file under ``benchmarks/results``
-holds, beside the command that wrote it; nothing is typed in.
+``recorded`` shows JSON files beside the command that wrote them, ``recorded-history`` the last
+ratios of the history, and ``paper-tables`` and ``paper-claims`` what follows from a CSV file of
+the paper's evaluation.
 """
 
 import json
@@ -11,50 +12,124 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
+from p2pselect.reproduction._claims import claims
+from p2pselect.reproduction._scores import Results, read_scores
+from p2pselect.reproduction._table_formats import shown
+from p2pselect.reproduction._tables import Table, tables
+
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
+MARKS = {"best": nodes.strong, "second": nodes.emphasis}
 
 
-class Recorded(SphinxDirective):
+class FromResults(SphinxDirective):
+    """Shows the command, and says so if there are no figures yet."""
+
+    final_argument_whitespace = True
+    option_spec = {"command": directives.unchanged}
+
+    def run(self) -> list[nodes.Node]:
+        files = self.files()
+        for file in files:
+            self.env.note_dependency(str(file))
+        command = self.options.get("command")
+        before = [nodes.literal_block(command, command)] if command else []
+        present = [file for file in files if file.is_file()]
+        if not present:
+            return [*before, nodes.paragraph(text="No figures are recorded yet.")]
+        return before + self.show(present)
+
+
+class Recorded(FromResults):
     """Rows are the figures and columns the files, unless ``rows`` names prefixes.
 
-    With ``rows``, ``test_0.8`` is a row, and every figure ``test_0.8_NAME`` of a file goes
-    into its column ``NAME``.
+    With ``rows``, ``test_0.8`` is a row, and each figure ``test_0.8_NAME`` of a file goes into
+    its column ``NAME``.
     """
 
     required_arguments = 1
-    final_argument_whitespace = True
     option_spec = {"command": directives.unchanged_required, "rows": directives.unchanged}
 
-    def run(self) -> list[nodes.Node]:
-        names = self.arguments[0].split()
-        files = [RESULTS / f"{name}.json" for name in names]
-        for file in files:
-            self.env.note_dependency(str(file))
-        command = nodes.literal_block(self.options["command"], self.options["command"])
-        found = {
-            name: json.loads(file.read_text(encoding="utf-8"))
-            for name, file in zip(names, files, strict=True)
-            if file.is_file()
-        }
-        if not found:
-            return [command, nodes.paragraph(text="No figures are recorded yet.")]
+    def files(self) -> list[Path]:
+        return [RESULTS / f"{name}.json" for name in self.arguments[0].split()]
+
+    def show(self, files: list[Path]) -> list[nodes.Node]:
+        found = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in files}
         prefixes = self.options.get("rows", "").split()
-        rows = by_prefix(found, prefixes) if prefixes else by_file(found)
-        return [command, table(rows)]
+        return [table(*(by_prefix(found, prefixes) if prefixes else by_file(found)))]
+
+
+class RecordedHistory(FromResults):
+    """The last record of each machine."""
+
+    def files(self) -> list[Path]:
+        return [RESULTS / "history.json"]
+
+    def show(self, files: list[Path]) -> list[nodes.Node]:
+        history = json.loads(files[0].read_text(encoding="utf-8"))
+        last = {record["machine"]: record for record in history}.values()
+        names = list(dict.fromkeys(name for record in last for name in record["ratios"]))
+        head = ["", *(f"{record['date']}, {record['machine']}" for record in last)]
+        rows = [
+            [name, *(ratio(record["ratios"].get(name)) for record in last)] for name in names
+        ]
+        return [table(head, *rows)]
+
+
+class PaperTables(FromResults):
+    """Tables whose key begins with one of the prefixes in ``only``."""
+
+    required_arguments = 1
+    option_spec = {"command": directives.unchanged, "only": directives.unchanged}
+
+    def files(self) -> list[Path]:
+        return [RESULTS / f"{self.arguments[0]}.csv"]
+
+    def show(self, files: list[Path]) -> list[nodes.Node]:
+        prefixes = tuple(self.options.get("only", "").split()) or ("",)
+        chosen = [t for t in tables(results(files)) if t.key.startswith(prefixes)]
+        return [node for one in chosen for node in paper_table(one)]
+
+
+class PaperClaims(PaperTables):
+    """Which claims hold."""
+
+    def show(self, files: list[Path]) -> list[nodes.Node]:
+        head = ["data", "claim", "holds", "percent"]
+        return [table(head, *(list(claim) for claim in claims(results(files))))]
+
+
+def results(files: list[Path]) -> Results:
+    return Results(read_scores(files[0]))
+
+
+def paper_table(made: Table) -> list[nodes.Node]:
+    marks = [made.marks(k) for k in range(len(made.columns))]
+    rows = [
+        [line.label]
+        + [
+            MARKS.get(marks[k].get(i, ""), nodes.inline)("", shown(entry))
+            for k, entry in enumerate(line.entries)
+        ]
+        for i, line in enumerate(made.lines)
+    ]
+    title = nodes.paragraph("", "", nodes.strong("", made.title))
+    head = ["%", *(column.title for column in made.columns)]
+    return [title, table(head, *rows), nodes.paragraph(text=made.note)]
 
 
 def by_file(found: dict[str, dict]) -> list[list[str]]:
     """One row per figure, one column per file."""
-    keys = list(dict.fromkeys(key for figures in found.values() for key in figures))
-    # Seconds tell about the machine, and what else ran on it, more than about the program.
-    keys = [key for key in keys if key != "seconds"]
+    # Seconds tell more about the machine, and what else ran on it, than about the program.
+    keys = dict.fromkeys(
+        key for figures in found.values() for key in figures if key != "seconds"
+    )
     head = ["", *found] if len(found) > 1 else ["", "value"]
-    return [head] + [[k, *(shown(figures.get(k)) for figures in found.values())] for k in keys]
+    return [head] + [[k, *(number(f.get(k)) for f in found.values())] for k in keys]
 
 
 def by_prefix(found: dict[str, dict], prefixes: list[str]) -> list[list[str]]:
     """One row per file and prefix, one column per rest of a figure's name."""
-    cells = {
+    rows = {
         (name, prefix): {
             key.removeprefix(f"{prefix}_"): value
             for key, value in figures.items()
@@ -63,34 +138,38 @@ def by_prefix(found: dict[str, dict], prefixes: list[str]) -> list[list[str]]:
         for name, figures in found.items()
         for prefix in prefixes
     }
-    columns = list(dict.fromkeys(key for row in cells.values() for key in row))
+    columns = list(dict.fromkeys(key for row in rows.values() for key in row))
     several = len(found) > 1
     head = [""] * (1 + several) + columns
     return [head] + [
-        [*([name] if several else []), prefix, *(shown(row.get(c)) for c in columns)]
-        for (name, prefix), row in cells.items()
+        [*([name] if several else []), prefix, *(number(row.get(c)) for c in columns)]
+        for (name, prefix), row in rows.items()
         if row
     ]
 
 
-def shown(value: object) -> str:
+def number(value: object) -> str:
     """A figure as text; an absent one is empty."""
     if isinstance(value, float):
         return f"{value:.3f}" if abs(value) < 100 else f"{value:.0f}"
     return "" if value is None else str(value)
 
 
-def table(rows: list[list[str]]) -> nodes.table:
-    """A docutils table whose first row is the head."""
-    width = len(rows[0])
-    group = nodes.tgroup(cols=width)
-    group += [nodes.colspec(colwidth=1) for _ in range(width)]
-    head, body = nodes.thead(), nodes.tbody()
-    for part, some in ((head, rows[:1]), (body, rows[1:])):
-        for row in some:
+def ratio(entry: dict | None) -> str:
+    return "" if entry is None else f"{entry['value']:.2f} ± {entry['spread']:.2f}"
+
+
+def table(head: list, *body: list) -> nodes.table:
+    """A docutils table of texts or nodes."""
+    group = nodes.tgroup(cols=len(head))
+    group += [nodes.colspec(colwidth=1) for _ in head]
+    for part, rows in ((nodes.thead(), [head]), (nodes.tbody(), body)):
+        for row in rows:
             line = nodes.row()
-            for text in row:
-                line += nodes.entry("", nodes.paragraph(text=text.replace("_", " ")))
+            for entry in row:
+                if isinstance(entry, str):
+                    entry = nodes.inline("", entry.replace("_", " "))
+                line += nodes.entry("", nodes.paragraph("", "", entry))
             part += line
         group += part
     return nodes.table("", group)
@@ -98,4 +177,7 @@ def table(rows: list[list[str]]) -> nodes.table:
 
 def setup(app):
     app.add_directive("recorded", Recorded)
+    app.add_directive("recorded-history", RecordedHistory)
+    app.add_directive("paper-tables", PaperTables)
+    app.add_directive("paper-claims", PaperClaims)
     return {"parallel_read_safe": True}

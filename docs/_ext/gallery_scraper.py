@@ -1,7 +1,7 @@
-"""What sphinx-gallery shows of an example: the figures and reports that its variables hold.
+"""What sphinx-gallery shows of an example: figures and reports that its variables hold.
 
-Figures of the library belong to nobody, so that sphinx-gallery's own scraper, which asks
-pyplot, does not find them.
+The library's figures are unknown to pyplot, so sphinx-gallery's own scraper, which asks pyplot,
+does not find them.
 """
 
 import shutil
@@ -26,7 +26,7 @@ _shown: weakref.WeakSet[Figure] = weakref.WeakSet()
 
 
 def scrape(block: tuple, block_vars: dict, gallery_conf: dict) -> str:
-    """Save what is new among the variables after a block, and return the rst that shows it."""
+    """Save the new figures and reports after a block, and return the rst that shows them."""
     code, variables = block[1], block_vars["example_globals"]
     found = []
     for name, value in list(variables.items()):

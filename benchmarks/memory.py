@@ -46,8 +46,9 @@ def train_and_predict(folder: Path, size: int) -> Figures:
     peak = PeakMemory()
     images, labels = datasets.load_image_folder(folder)
     peaks = {"files": len(labels), "start_mib": peak.mib()}
-    settings = {**presets.SMALL, "max_epochs": 1, "objective__warmup_epochs": 0}
-    clf = P2PClassifier().set_params(**settings, image_size=size, random_state=0)
+    settings = {**presets.SMALL, "image_size": size, "max_epochs": 1}
+    settings |= {"objective__warmup_epochs": 0, "random_state": 0}
+    clf = P2PClassifier().set_params(**settings)
     with warnings.catch_warnings():
         # One epoch need not teach anything.
         warnings.simplefilter("ignore", P2PSelectWarning)

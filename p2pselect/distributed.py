@@ -130,7 +130,7 @@ class Group:
         return values[0]
 
     def check_same(self, what: str, value: Callable[[], Any]) -> None:
-        """Check that all processes were given the same data.
+        """Raise InputError, in every process, if one of them was given other data.
 
         Parameters
         ----------
@@ -139,11 +139,6 @@ class Group:
         value : callable
             Returns something picklable that tells the data from others; not called where
             there is one process only.
-
-        Raises
-        ------
-        InputError
-            In every process, if one was given something else.
         """
         if self.size == 1:
             return

@@ -28,8 +28,7 @@ from p2pselect.selection import SelectionRule
 from p2pselect.selection._certainty_search import make_tau_grid
 from p2pselect.selection._prediction_run import PredictionRun
 from p2pselect.training._data import as_float_images
-from p2pselect.training._seeding import Randomness, resolve_device
-from p2pselect.training._surroundings import usual_surroundings
+from p2pselect.training._isolation import Randomness, resolve_device, usual_surroundings
 
 
 class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImageClassifier):

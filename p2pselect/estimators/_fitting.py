@@ -43,18 +43,20 @@ from p2pselect.images._torch_datasets import is_map_style, labels_of
 from p2pselect.nn._backbones import build_classifier
 from p2pselect.nn._image_network import ImageNetwork, prepare_networks
 from p2pselect.nn._selectors import build_pixel_scorer
-from p2pselect.training._averaging import WeightAverage
+from p2pselect.training._callbacks import Outcome, WeightAverage, check_callbacks
 from p2pselect.training._checkpoints import Checkpoints, checkpoint_path
 from p2pselect.training._data import REGION_MEMORY, TrainingData, Views
 from p2pselect.training._fitting import new_net, run_epochs
-from p2pselect.training._monitors import check_callbacks
+from p2pselect.training._isolation import (
+    Randomness,
+    draw_seed,
+    resolve_device,
+    usual_surroundings,
+)
 from p2pselect.training._net import SelectiveNet
 from p2pselect.training._options import TrainingOptions
-from p2pselect.training._outcome import Outcome
 from p2pselect.training._phases import Phase
-from p2pselect.training._seeding import Randomness, draw_seed, resolve_device
 from p2pselect.training._stream import StreamContents, TrainingStream
-from p2pselect.training._surroundings import usual_surroundings
 
 
 class TrainableImageClassifier(CallbackSupportMixin, Settings):
@@ -137,7 +139,8 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
         "with 7/8 of the side.\n\n"
         "A callable maps ``(images, regions, rng)`` to new images and regions of the same "
         "shapes: images (b, h, w, 3), uint8 or float in [0, 1]; regions (b, h, w), integers "
-        "from 0; and a numpy ``Generator``.",
+        "from 0; and a numpy ``Generator``.  It is called with one image at a time (b = 1), so "
+        "that the view of an image does not depend on the others in its batch.",
         str,
         callable,
         None,

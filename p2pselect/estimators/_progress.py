@@ -6,7 +6,7 @@ from typing import Any
 
 from skorch.callbacks import Callback
 
-from p2pselect.training._monitors import StopTraining
+from p2pselect.training._callbacks import StopTraining
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks

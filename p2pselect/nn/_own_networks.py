@@ -22,7 +22,7 @@ _HOW = {
 
 
 def build_own(setting: str, factory: Callable[[int], Any], n_outputs: int) -> nn.Module:
-    """A copy of the module that a factory makes, so that training leaves the module as it is."""
+    """A copy of the module that a factory makes; training leaves the original as it is."""
     if isinstance(factory, nn.Module):
         raise InputError(
             f"{setting} must be the name of a network or {_HOW[setting]}; got a module "

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from p2pselect.exceptions import InputError, brief
-from p2pselect.training._seeding import Randomness
+from p2pselect.training._isolation import Randomness
 
 #: (images (b, h, w, 3), regions (b, h, w), rng) -> (images, regions), new arrays.
 Augmentation = Callable[
@@ -56,20 +56,12 @@ class Shift:
 
 @dataclass(frozen=True)
 class Affine:
-    """Turn, scale, shear and shift every image a little; borders are repeated.
+    """Rotate, scale, shear and shift every image a little; borders are repeated."""
 
-    Parameters
-    ----------
-    degrees : float, default=10
-        Largest turn to either side.
-    scale, shear, shift : float, default=0.1
-        Largest change of size, slant, and position as a fraction of the side.
-    """
-
-    degrees: float = 10.0
+    degrees: float = 10.0  # largest rotation to either side
     scale: float = 0.1
     shear: float = 0.1
-    shift: float = 0.1
+    shift: float = 0.1  # as a fraction of the side
 
     def __call__(
         self, images: np.ndarray, regions: np.ndarray, rng: np.random.Generator
@@ -109,35 +101,32 @@ def tint(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.clip(tinted, 0, white, out=tinted).astype(images.dtype)
 
 
-def shift_and_tint(
-    images: np.ndarray, regions: np.ndarray, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """:class:`Shift`, then :func:`tint`."""
-    images, regions = Shift()(images, regions, rng)
-    return tint(images, rng), regions
+@dataclass(frozen=True)
+class Tinted:
+    """A change of position, then :func:`tint`."""
 
+    move: Augmentation
 
-def affine_and_tint(
-    images: np.ndarray, regions: np.ndarray, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """:class:`Affine`, then :func:`tint`."""
-    images, regions = Affine()(images, regions, rng)
-    return tint(images, rng), regions
+    def __call__(
+        self, images: np.ndarray, regions: np.ndarray, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        images, regions = self.move(images, regions, rng)
+        return tint(images, rng), regions
 
 
 AUGMENTATIONS: dict[str, Augmentation] = {
     "flip": flip,
     "shift": Shift(),
-    "shift+tint": shift_and_tint,
+    "shift+tint": Tinted(Shift()),
     "affine": Affine(),
-    "affine+tint": affine_and_tint,
+    "affine+tint": Tinted(Affine()),
 }
 
 
 def random_resized_crop(image: np.ndarray, rng: np.random.Generator) -> Box:
-    """Draw a box (left, top, right, bottom) of 8 to 100 % of the area, aspect 3/4 to 4/3.
+    """Draw a box of 8 to 100 % of the area, with an aspect ratio of 3/4 to 4/3.
 
-    The default scale and ratio of torchvision's ``RandomResizedCrop``, which the paper uses.
+    As torchvision's ``RandomResizedCrop``, which the paper uses, does by default.
     """
     h, w = image.shape[:2]
     for _ in range(10):
@@ -163,7 +152,7 @@ def random_crop(image: np.ndarray, rng: np.random.Generator) -> Box:
     return left, top, left + side, top + side
 
 
-#: The paper's views, which are made of the original images: how each one is cut.
+#: How the paper's views are cut from the original images.
 PAPER_VIEWS: dict[str, Callable[[np.ndarray, np.random.Generator], Box]] = {
     "paper": random_resized_crop,
     "paper-crop": random_crop,
@@ -193,16 +182,9 @@ def paper_view(
     size: int,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Crop, flip and color jitter (section 4 and the released code), one image.
+    """Crop, flip and jitter the colors of one image (section 4 and the released code).
 
-    Parameters
-    ----------
-    name : {"paper", "paper-crop"}
-    image : ndarray of shape (h, w, 3), uint8
-    regions : ndarray of shape (h', w') or None
-        Given regions are cropped along, by nearest neighbor.
-    size : int
-        Side of the result in pixels.
+    Given regions (h', w') are cropped with the image, by nearest neighbor.
     """
     box = PAPER_VIEWS[name](image, rng)
     view = Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR, box=box)
@@ -221,20 +203,16 @@ def paper_view(
 def augmented(
     augment: Augmentation, images: np.ndarray, regions: np.ndarray, rng: Any
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What a function of the user makes of a batch, if it is images and label maps.
+    """What a function of the user makes of images and label maps.
 
-    Random numbers that it takes from torch's default generator belong to the batch, too.
-
-    Raises
-    ------
-    InputError
-        If it fails, or what it returns cannot be trained on.
+    Random numbers that it takes from torch's default generator are seeded by ``rng``, too.
+    InputError is raised if it fails, or returns something that cannot be trained on.
     """
     seed = int(rng.spawn(1)[0].integers(2**31))
     try:
         with Randomness(seed, torch.device("cpu")).in_place():
             views = augment(images, regions, rng)
-    # Whatever a function of the user may raise.
+    # A function of the user can raise anything.
     except Exception as error:
         raise InputError(
             f"augment={brief(augment)} fails ({type(error).__name__}: {error}); {_CONTRACT}"
@@ -247,7 +225,7 @@ def augmented(
 _CONTRACT = (
     "it must take images (b, h, w, 3), regions (b, h, w) and a numpy Generator, and return new "
     "images and regions of the same shapes: uint8, or float in [0, 1], and integers from 0; "
-    "transforms of torchvision or albumentations can be called inside of such a function"
+    "transforms of torchvision or albumentations can be called inside such a function"
 )
 
 
@@ -277,7 +255,7 @@ def _fault_of(views: Any, shape: tuple[int, ...]) -> str | None:
 
 
 def resolve_augmentation(augment: str | Augmentation | None) -> Augmentation | None:
-    """The function behind a name; the paper's have none, they need the original images."""
+    """The function behind a name; None for views that need the original images."""
     if augment is None:
         return None
     if callable(augment):

@@ -1,8 +1,9 @@
 """Training that can be killed: its state after every epoch, and the way back to it.
 
-What is restored is everything that the epochs to come depend on: networks, optimizer, learning
-rate schedule, random generators, history, and what a method learns outside of its networks.  So
-a training that was continued ends as one that was never stopped, to the bit on a CPU.
+Everything that later epochs depend on is restored: networks, optimizer, learning rate schedule,
+history, and what a method learns outside of its networks.  Random numbers depend on the seed
+and the epoch only.  So a training that was resumed ends (on a CPU, exactly) as one that was
+never stopped.
 """
 
 from __future__ import annotations
@@ -32,15 +33,9 @@ FORMAT = 3
 class Checkpoints(Callback):
     """The checkpoint of one training: a file, replaced after every epoch.
 
-    Parameters
-    ----------
-    path : Path
-    seed : int
-        Of the training; that of the checkpoint where there is one.
-    others : sequence of object
-        What else changes while training, with ``state_dict`` and ``load_state_dict``.
-    processes : Group
-        The first of them reads the file, and writes it, since all have the same to write.
+    A training that resumes takes over the ``seed`` of the checkpoint.  ``others`` are objects
+    that change while training, besides the net, with ``state_dict`` and ``load_state_dict``.
+    The first of several processes reads and writes the file: all have the same to write.
     """
 
     def __init__(
@@ -57,12 +52,9 @@ class Checkpoints(Callback):
         self.seed: int = self.saved["seed"] if self.saved else seed
 
     def restore(self, net: NeuralNet) -> bool:
-        """Bring a net where the checkpoint was written, if there is one.
+        """Restore a net from the checkpoint, if there is one.
 
-        Returns
-        -------
-        bool
-            Whether a callback has stopped that training: there is nothing left to do.
+        The result says whether a callback has stopped that training, so that it is over.
         """
         if self.saved is None:
             return False
@@ -160,35 +152,17 @@ def checkpoint_path(
     settings: Mapping[str, Any],
     data: TrainingData | TrainingStream,
 ) -> Path:
-    """The file of the training of a method, with these settings, on these data.
+    """The file for the training of a method with these settings on these data.
 
     Trainings that differ in anything have different files, so that a folder can serve all
-    candidates and folds of a search.
-
-    Parameters
-    ----------
-    folder : str or path-like
-        Created where it does not exist.
-    method : str
-    settings : mapping
-        Those that have an influence on what is learned.
-    data : TrainingData or TrainingStream
-        Labels and weights count, names of files or the pixels of some images.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    InputError
-        When a setting cannot be pickled, or ``folder`` cannot be made.
+    candidates and folds of a search.  Of the data, labels, weights, and names of files or the
+    pixels of some images count.
     """
     hashes = {}
     for name, value in settings.items():
         try:
             hashes[name] = joblib.hash(value)
-        # Whatever pickle has to say of an object.
+        # An object can raise anything when it is pickled.
         except Exception as error:
             raise InputError(
                 f"checkpoint_dir: {name}={brief(value)} cannot be told from others, as it "

@@ -1,4 +1,4 @@
-"""Training images as a torch data set that hands out whole batches."""
+"""Training images in memory or files, and their random views."""
 
 from __future__ import annotations
 
@@ -29,13 +29,7 @@ _N_LOOKED_AT, _SMALL, _N_ROWS = 8, 16, 64
 class Views:
     """What training sees of images: their regions, at the model's size, in random views.
 
-    Parameters
-    ----------
-    propose : callable
-        Maps images (b, h, w, 3) to label maps (b, h, w).
-    image_size : int
-        Side of the model's grid in pixels.
-    augment : str, callable or None
+    ``propose`` maps images (b, h, w, 3) to label maps (b, h, w).
     """
 
     def __init__(
@@ -51,7 +45,7 @@ class Views:
 
     @property
     def need_originals(self) -> bool:
-        """Whether views are cut from images of their own size, and regions differ each time."""
+        """Whether views are cut from the original images, so that regions differ each time."""
         # A callable need not be hashable.
         return isinstance(self.augment, str) and self.augment in PAPER_VIEWS
 
@@ -129,18 +123,9 @@ def as_batch(
 
 
 class TrainingData(Dataset):
-    """Images, regions and targets; augmentation is seeded by epoch and row.
+    """Images, regions, targets and weights (n,) that are handed out as whole batches.
 
-    Parameters
-    ----------
-    images : ImageSequence
-    target : ndarray of shape (n,), int64
-    views : Views
-    regions : ndarray of shape (n, h, w), optional
-        Label maps that were given or computed before; otherwise proposed batch by batch.
-    weight : ndarray of shape (n,), float32
-        Weight of every image in the loss.
-    seed : int
+    Without ``regions`` (n, h, w), they are proposed batch by batch.
     """
 
     def __init__(
@@ -169,19 +154,22 @@ class TrainingData(Dataset):
         return np.bincount(self.target, weights=self.weight)
 
     def n_batches(self, size: int) -> int:
-        """Batches of an epoch; a last one of one image has no batch statistics and sits out."""
+        """Batches of an epoch; a last one of a single image is left out (see one_left)."""
         return -(-(len(self) - self.one_left(size)) // size)
 
     def one_left(self, size: int) -> bool:
-        """Whether the last of several batches has one image; another one each epoch."""
+        """Whether the last of several batches has a single image, without batch statistics.
+
+        It is left out, which is another image in every epoch.
+        """
         return len(self) > size and len(self) % size == 1
 
     def loading(self, size: int) -> dict[str, Any]:
-        """How a ``DataLoader`` has to be set up for batches of so many images."""
+        """How to set up a ``DataLoader`` for batches of this size."""
         return {"batch_size": size, "shuffle": True, "drop_last": self.one_left(size)}
 
     def content(self) -> tuple[Any, ...]:
-        """What tells a training on these data from one on others."""
+        """What tells these data from others, for the name of a checkpoint."""
         rows = np.unique(np.linspace(0, len(self) - 1, _N_ROWS).astype(int))
         files = self.images.files
         size = self.views.image_size
@@ -190,7 +178,7 @@ class TrainingData(Dataset):
         return self.target, self.weight, seen, regions
 
     def brief(self) -> tuple[Any, ...]:
-        """Less of it, to be compared between processes."""
+        """Less than that, to be compared between processes."""
         return fingerprint(self.images, self.regions), self.target, self.weight
 
     def subset(self, rows: np.ndarray, views: Views) -> TrainingData:
@@ -233,7 +221,7 @@ def identity(batch: Any) -> Any:
 
 
 def fingerprint(images: ImageSequence, regions: np.ndarray | None) -> tuple[Any, ...]:
-    """What tells one set of images from another: its size, and some of its images."""
+    """Number of images and a look at some of them, which tells one set from another."""
     rows = np.unique(np.linspace(0, len(images) - 1, _N_LOOKED_AT).astype(int))
     some = images[rows]
     seen = some.batch(slice(None), _SMALL) if some.files is None else some.files.tolist()

@@ -17,10 +17,10 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 
 from p2pselect.distributed import Group
 from p2pselect.exceptions import InputError
+from p2pselect.training._callbacks import TrainingBar
 from p2pselect.training._data import TrainingData, Views, identity
 from p2pselect.training._net import SelectiveNet
 from p2pselect.training._phases import Phase
-from p2pselect.training._progress import TrainingBar
 from p2pselect.training._shares import synchronized_batch_norm
 from p2pselect.training._stream import TrainingStream
 
@@ -69,18 +69,8 @@ def run_epochs(
 ) -> None:
     """Train for ``epochs`` epochs, of which ``done`` were trained before it was stopped.
 
-    Parameters
-    ----------
-    net : SelectiveNet
-    data : TrainingData or TrainingStream
-        Of the former, ``validation_fraction`` of the images is held out.
-    epochs : int
-    settings : estimator
-    processes : Group
-        Those that share the training.
-    watchers : sequence of (str, Callback)
-        Callbacks of this run, besides those of the user.
-    done : int, default=0
+    ``validation_fraction`` of the images is held out, but not of a stream.  The ``processes``
+    share the training; ``watchers`` are callbacks besides those of the user.
     """
     train: TrainingData | TrainingStream = data
     valid = None

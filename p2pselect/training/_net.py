@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from p2pselect.distributed import Group
 from p2pselect.exceptions import P2PSelectWarning, TrainingError
+from p2pselect.training._callbacks import StopTraining, compares_epochs, scores_predictions
 from p2pselect.training._data import as_float_images
-from p2pselect.training._monitors import StopTraining, compares_epochs, scores_predictions
+from p2pselect.training._isolation import Randomness
 from p2pselect.training._noise import combine_seeds
 from p2pselect.training._phases import (
     LossTerms,
@@ -26,7 +27,6 @@ from p2pselect.training._phases import (
     phases_after,
     set_training,
 )
-from p2pselect.training._seeding import Randomness
 from p2pselect.training._shares import Batch, Part, add_gradients, split
 
 

@@ -1,8 +1,8 @@
 """Training images that come one after the other: an ``IterableDataset``, such as tar shards.
 
-Whoever wrote the stream decides on its order.  A ``set_epoch(epoch)`` that it may have is
-called before every epoch, for another order each time; the worker processes of ``num_workers``
-have a copy each, which has to divide the images by ``torch.utils.data.get_worker_info``.
+The stream decides on its order.  If it has a method ``set_epoch(epoch)``, that is called before
+every epoch, so that the order can change; with ``num_workers``, each worker has a copy, and the
+copies have to divide the images by ``torch.utils.data.get_worker_info``.
 """
 
 from __future__ import annotations
@@ -31,13 +31,7 @@ _PATIENCE = 60.0
 
 
 class StreamItems(IterableDataset):
-    """The pairs of a stream, checked.
-
-    Parameters
-    ----------
-    stream : IterableDataset of (image, label)
-    channels : {"last", "first"}
-    """
+    """The pairs (image, label) of a stream, checked."""
 
     def __init__(self, stream: Any, channels: Any):
         self.stream = stream
@@ -78,29 +72,12 @@ class StreamItems(IterableDataset):
 
 
 class StreamContents:
-    """What one pass over a stream tells: how many images there are, and their labels.
+    """What one pass over a stream tells: how many images there are, and their labels."""
 
-    Parameters
-    ----------
-    stream : IterableDataset of (image, label)
-    channels : {"last", "first"}
-    num_workers : int
-
-    Attributes
-    ----------
-    labels : list
-        In the order in which they were read.
-    stored_channels : int or None
-        Channels of the images; None where they are decoded when read.
-    image_shape : tuple of int or None
-        Height and width where all images share them.
-
-    Raises
-    ------
-    InputError
-        If there is no image, an item is no pair of an image and a label, the images differ in
-        their number of channels, or every worker reads the same ones.
-    """
+    #: Channels of the images; None where they are decoded when read.
+    stored_channels: int | None
+    #: Height and width where all images share them.
+    image_shape: tuple[int, ...] | None
 
     def __init__(self, stream: Any, channels: Any, num_workers: int):
         self.items = StreamItems(stream, channels)
@@ -144,17 +121,7 @@ class StreamContents:
 
 
 class TrainingStream(IterableDataset):
-    """Batches of a stream; augmentation is seeded by epoch and by place in the stream.
-
-    Parameters
-    ----------
-    contents : StreamContents
-    classes : ndarray of shape (n_classes,)
-        Sorted.
-    views : Views
-    class_weight : ndarray of shape (n_classes,), float32
-    seed : int
-    """
+    """Batches of a stream.  Random numbers depend on the epoch and the place in the stream."""
 
     def __init__(
         self,
@@ -182,19 +149,19 @@ class TrainingStream(IterableDataset):
         return counts * self.class_weight
 
     def n_batches(self, size: int) -> int:
-        """Batches of an epoch; at most, of several workers: they may divide the images anew."""
+        """Batches of an epoch, at most: several workers may divide the images differently."""
         n, workers = len(self), self.contents.num_workers
         if workers > 1:
             return n // size + workers
         return -(-(n - (n % size == 1)) // size)
 
     def loading(self, size: int) -> dict[str, Any]:
-        """How a ``DataLoader`` has to be set up for batches of so many images."""
+        """How to set up a ``DataLoader`` for batches of this size."""
         self.size = size
         return {"batch_size": None, "shuffle": False, "drop_last": False}
 
     def content(self) -> tuple[Any, ...]:
-        """What tells a training on these data from one on others."""
+        """What tells these data from others, for the name of a checkpoint."""
         return np.unique(self.contents.labels, return_counts=True), self.class_weight
 
     def brief(self) -> tuple[Any, ...]:
@@ -211,7 +178,7 @@ class TrainingStream(IterableDataset):
             stop = start + len(pairs_of_batch)
             if stop > expected:
                 break
-            # One image that is left has no batch statistics: it sits out.
+            # A single image that is left has no batch statistics, and is left out.
             if len(pairs_of_batch) > 1 or self.size == 1:
                 yield self._batch(pairs_of_batch, worker, start)
             start = stop
@@ -241,7 +208,7 @@ class TrainingStream(IterableDataset):
 
 
 def worker_number() -> int:
-    """Number of the worker process that this is, 0 where there are none."""
+    """Number of this worker process, 0 where there are none."""
     info = get_worker_info()
     return 0 if info is None else info.id
 

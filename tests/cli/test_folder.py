@@ -20,7 +20,7 @@ from p2pselect.cli._fit import say_what_it_learned
 from p2pselect.exceptions import InputError
 from p2pselect.metrics import localization_score
 from p2pselect.metrics._object_masks import check_object_masks
-from p2pselect.training._progress import TrainingBar
+from p2pselect.training._callbacks import TrainingBar
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from mutants.fault import planted
 
 FAULTS = [
     *planted(
-        "training/_seeding.py",
+        "training/_isolation.py",
         "training/test_seeding.py::test_own_numbers_go_on_where_they_stopped",
         {
             "                self.states = _get_states(self.device)\n": "",
@@ -13,14 +13,14 @@ FAULTS = [
         },
     ),
     *planted(
-        "training/_seeding.py",
+        "training/_isolation.py",
         "training/test_seeding.py::test_without_a_random_state_numpys_generator_decides",
         {
             "return int(check_random_state(random_state).randint(2**31 - 1))": "return int(np.random.SeedSequence().generate_state(1)[0] >> 1 if random_state is None else check_random_state(random_state).randint(2**31 - 1))",
         },
     ),
     *planted(
-        "training/_seeding.py",
+        "training/_isolation.py",
         "training/test_seeding.py::test_what_the_program_has_switched_changes_nothing[float64]",
         {
             "                torch.set_default_dtype(torch.float32)\n": "",
@@ -28,7 +28,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "training/_seeding.py",
+        "training/_isolation.py",
         "training/test_seeding.py::test_turns_are_taken_in_order",
         {
             "            with self._queue:\n                self._turn.acquire()": "            self._turn.acquire()",
@@ -36,7 +36,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "training/_seeding.py",
+        "training/_isolation.py",
         "training/test_seeding.py::test_a_forked_child_does_not_wait_for_threads_of_its_parent",
         {
             "    _TURNS.after_fork()\n": "",
@@ -44,14 +44,14 @@ FAULTS = [
         },
     ),
     *planted(
-        "training/_seeding.py",
+        "training/_isolation.py",
         "training/test_seeding.py::test_a_device_that_is_not_there",
         {
             'if resolved.type == "meta":': "if False:",
         },
     ),
     *planted(
-        "training/_surroundings.py",
+        "training/_isolation.py",
         "training/test_seeding.py::test_what_the_program_has_switched_changes_nothing",
         {
             "        if torch.is_inference_mode_enabled():": "        if False:",
@@ -60,7 +60,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "training/_surroundings.py",
+        "training/_isolation.py",
         "training/test_seeding.py::test_a_forked_child_answers_after_the_model_was_used",
         {
             "            inside.callback(torch.set_num_threads, threads)\n": "",
@@ -81,7 +81,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "training/_monitors.py",
+        "training/_callbacks.py",
         "training/test_monitors.py",
         {
             "if held_out and compares_epochs(callback) and validation_fraction is None:": "if False:",
@@ -129,7 +129,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "training/_progress.py",
+        "training/_callbacks.py",
         "training/test_progress.py::test_a_bar_begins_at_the_epochs_that_are_done",
         {
             "initial=self.done,": "",
@@ -148,7 +148,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "training/_outcome.py",
+        "training/_callbacks.py",
         "training/test_outcome.py::test_the_border_is_the_entropy_of_the_classes",
         {
             "if found and min(found) >= _SHARE_OF_GUESSING * scale * of_guessing:": "if found and min(found) >= 2 * scale * of_guessing:",

@@ -23,8 +23,8 @@ from p2pselect import P2PClassifier, SuperpixelTransformer, datasets, presets
 from p2pselect.exceptions import InputError, P2PSelectWarning
 from p2pselect.methods import RealXClassifier
 from p2pselect.methods._p2p import P2PObjective
+from p2pselect.training._callbacks import check_callbacks, compares_epochs
 from p2pselect.training._checkpoints import Checkpoints
-from p2pselect.training._monitors import check_callbacks, compares_epochs
 
 SETTINGS = {
     **presets.SMALL,
@@ -64,7 +64,7 @@ def phases_of(clf):
         (LRScheduler("ReduceLROnPlateau", monitor="valid_loss"), "LRScheduler monitors"),
         (
             EpochScoring("accuracy"),
-            "EpochScoring scores held-out images, of which there are none",
+            "EpochScoring scores held-out images, but no images are held out",
         ),
         (BatchScoring("accuracy"), "BatchScoring scores held-out images"),
         ("EarlyStopping", "must be a list of skorch callbacks"),

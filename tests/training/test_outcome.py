@@ -10,7 +10,7 @@ from scipy.stats import entropy
 from p2pselect import P2PClassifier, presets
 from p2pselect.exceptions import P2PSelectWarning
 from p2pselect.methods import BcosClassifier
-from p2pselect.training._outcome import Outcome, guessing_losses
+from p2pselect.training._callbacks import Outcome, guessing_losses
 
 SETTINGS = {
     **presets.SMALL,

@@ -10,7 +10,7 @@ import pytest
 from skorch.callbacks import Callback
 
 from p2pselect import P2PClassifier, datasets, presets
-from p2pselect.training import _progress as progress
+from p2pselect.training import _callbacks as progress
 
 
 class Terminal(io.StringIO):

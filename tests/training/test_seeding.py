@@ -16,8 +16,7 @@ from joblib import Parallel, delayed, parallel_config
 
 from p2pselect import P2PClassifier, SuperpixelTransformer, datasets, load, presets
 from p2pselect.exceptions import InputError
-from p2pselect.training._seeding import Randomness, Turns, resolve_device
-from p2pselect.training._surroundings import usual_surroundings
+from p2pselect.training._isolation import Randomness, Turns, resolve_device, usual_surroundings
 
 CPU = torch.device("cpu")
 SETTINGS = {

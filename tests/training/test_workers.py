@@ -26,18 +26,22 @@ class Stream(IterableDataset):
 
 scenes = datasets.make_digit_scenes(24, image_size=32, random_state=0)
 images, target = scenes.images, scenes.target % 2
-settings = {**presets.SMALL, "image_size": 32, "max_epochs": 1, "warmup_epochs": 0}
-settings |= {"batch_size": 8, "augment": "paper", "random_state": 0, "n_jobs": 2}
+changes = {"image_size": 32, "max_epochs": 1, "objective__warmup_epochs": 0, "batch_size": 8}
+changes |= {"augment": "paper", "random_state": 0, "n_jobs": 2}
+
+def make(num_workers=0):
+    clf = P2PClassifier(**presets.SMALL)
+    return clf.set_params(**changes, training__num_workers=num_workers)
 
 if __name__ == "__main__":
     torch.multiprocessing.set_start_method(sys.argv[1])
     # Threads of torch, numba and the reader are there before the workers are.
-    alone = P2PClassifier(**settings).fit(images, target)
+    alone = make().fit(images, target)
     alone.predict(images)
-    divided = P2PClassifier(**settings, num_workers=2).fit(images, target)
+    divided = make(2).fit(images, target)
     losses = [clf.history_[:, "train_loss"] for clf in (alone, divided)]
     np.testing.assert_allclose(*losses, rtol=1e-6)
-    assert len(P2PClassifier(**settings, num_workers=2).fit(Stream()).history_) == 1
+    assert len(make(2).fit(Stream()).history_) == 1
     print("done")
 """
 

@@ -1,9 +1,8 @@
-"""Randomness that is the estimator's own, and the device it runs on.
+"""An estimator computes as if it were alone in the process, and changes nothing around it.
 
 Networks draw their initial weights and their dropout from torch's default generators, which
-belong to the whole process.  An estimator therefore keeps a state of its own for them, puts it
-in place for a step of training, and afterwards puts the caller's back.  Only one thread at a
-time may do so.
+belong to the whole process.  An estimator therefore puts generators of its own in place for a
+step of training and the caller's back afterwards.  Only one thread at a time may do so.
 """
 
 from __future__ import annotations
@@ -11,15 +10,19 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from sklearn.utils import check_random_state
 from torch import Tensor
 
 from p2pselect.distributed import local_rank
 from p2pselect.exceptions import InputError, brief
+
+#: Devices for which autocast can be on.
+_AUTOCAST = ("cpu", "cuda", "mps", "xpu")
 
 
 def draw_seed(random_state: Any) -> int:
@@ -30,8 +33,8 @@ def draw_seed(random_state: Any) -> int:
 class Turns:
     """A re-entrant lock that threads get in the order in which they asked for it.
 
-    A thread that releases one of Python's own locks and takes it again at once usually gets
-    it again, however many others wait.
+    A thread that releases one of Python's own locks and takes it again at once usually gets it
+    again, no matter how many others wait.
     """
 
     def __init__(self) -> None:
@@ -59,7 +62,7 @@ class Turns:
             self._turn.release()
 
     def after_fork(self) -> None:
-        """In a child process, forget the threads that exist in its parent only."""
+        """In a child process, forget the threads that only exist in its parent."""
         depth = self._depth if self._owner == threading.get_ident() else 0
         self._start()
         for _ in range(depth):
@@ -69,9 +72,12 @@ class Turns:
 _TURNS = Turns()
 #: What the thread whose turn it is has to put back.
 _CALLERS: list[tuple[Tensor, torch.dtype]] = []
+_is_forked = False
 
 
 def _after_fork() -> None:
+    global _is_forked
+    _is_forked = True
     if _CALLERS and _TURNS._owner != threading.get_ident():
         # Another thread was in the middle of a step, which nobody ends here.
         rng, dtype = _CALLERS[0]
@@ -86,16 +92,8 @@ if hasattr(os, "register_at_fork"):
 
 
 class Randomness:
-    """The random numbers of one estimator.
+    """The random numbers of one estimator, on the CPU and on one other device.
 
-    Parameters
-    ----------
-    seed : int
-    device : torch.device
-        Where random numbers are drawn besides the CPU.
-
-    Examples
-    --------
     >>> own = Randomness(0, torch.device("cpu"))
     >>> with own.in_place():
     ...     first = torch.rand(2)
@@ -148,14 +146,35 @@ def _set_states(states: Sequence[Tensor], device: torch.device) -> None:
         torch.get_device_module(device).set_rng_state(states[1], device)
 
 
-def resolve_device(device: str | torch.device) -> torch.device:
-    """The torch device behind ``"auto"`` or a name; under ``torchrun`` a GPU of its own.
+@contextmanager
+def usual_surroundings() -> Iterator[None]:
+    """Inside, this thread computes as if nothing had been switched around it.
 
-    Raises
-    ------
-    InputError
-        If torch does not know the device, or it is not there.
+    Gradients are on, inference mode and autocast are off, new tensors are made on the CPU, and
+    numpy treats overflows and invalid operations as it does by default.  A process that was
+    forked computes in one thread.  Afterwards everything is as the caller had it.
     """
+    with ExitStack() as inside:
+        if _is_forked and (threads := torch.get_num_threads()) > 1:
+            # OpenMP would wait for the threads of the parent, which are not there, forever.
+            torch.set_num_threads(1)
+            inside.callback(torch.set_num_threads, threads)
+        inside.enter_context(
+            np.errstate(divide="warn", over="warn", under="ignore", invalid="warn")
+        )
+        if torch.is_inference_mode_enabled():
+            inside.enter_context(torch.inference_mode(False))
+        inside.enter_context(torch.enable_grad())
+        for device in _AUTOCAST:
+            if torch.is_autocast_enabled(device):
+                inside.enter_context(torch.autocast(device, enabled=False))
+        if torch.get_default_device().type != "cpu":
+            inside.enter_context(torch.device("cpu"))
+        yield
+
+
+def resolve_device(device: str | torch.device) -> torch.device:
+    """The torch device behind ``"auto"`` or a name; under ``torchrun``, a GPU per process."""
     if device == "auto":
         backends = {"cuda": torch.cuda, "mps": torch.backends.mps}
         device = next((name for name, found in backends.items() if found.is_available()), "cpu")

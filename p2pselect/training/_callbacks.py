@@ -1,0 +1,211 @@
+"""Callbacks of a training: which ones of the user can work, and those of the library."""
+
+from __future__ import annotations
+
+import math
+import sys
+import warnings
+from typing import Any
+
+import numpy as np
+from scipy.special import entr
+from skorch import NeuralNet
+from skorch.callbacks import BatchScoring, Callback, EpochScoring, LRScheduler
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm.auto import tqdm
+
+from p2pselect.exceptions import InputError, P2PSelectWarning, brief
+
+# -- callbacks of the user ---------------------------------------------------------------------
+
+
+class StopTraining(KeyboardInterrupt):
+    """Raised at the end of an epoch after which a callback wants no other.
+
+    A ``KeyboardInterrupt`` because that is what skorch's callbacks raise to stop a training.
+    """
+
+
+def check_callbacks(
+    given: Any, validation_fraction: float | None, ema_decay: float | None = None
+) -> None:
+    """Refuse callbacks that can only fail, before anything is trained.
+
+    Those are callbacks that need held-out images where there are none, and those that would
+    choose weights which a moving average replaces.
+    """
+    for entry in given or []:
+        callback = entry[1] if isinstance(entry, tuple) and len(entry) == 2 else entry
+        if isinstance(callback, type) and issubclass(callback, Callback):
+            callback = callback()
+        if not isinstance(callback, Callback):
+            raise InputError(
+                "callbacks must be a list of skorch callbacks, such as "
+                f"skorch.callbacks.EarlyStopping(), got {brief(entry)} in it"
+            )
+        name = type(callback).__name__
+        if scores_predictions(callback, training=False) and validation_fraction is None:
+            raise InputError(
+                f"callbacks: {name} scores held-out images, but no images are held out; set "
+                "validation_fraction (for example to 0.2), or on_train=True"
+            )
+        if getattr(callback, "load_best", False) and ema_decay is not None:
+            raise InputError(
+                f"callbacks: {name}(load_best=True) and ema_decay={ema_decay} both choose the "
+                "weights that predict; use one of them"
+            )
+        monitor = getattr(callback, "monitor", None)
+        held_out = isinstance(monitor, str) and monitor.startswith("valid_")
+        if held_out and compares_epochs(callback) and validation_fraction is None:
+            raise InputError(
+                f"callbacks: {name} monitors {brief(monitor)}, but no images are held out to "
+                "measure it; set validation_fraction (for example to 0.2), or monitor "
+                "'train_loss'"
+            )
+
+
+def scores_predictions(callback: Any, training: bool) -> bool:
+    """Whether a callback scores predictions for training images, or for those held out."""
+    return isinstance(callback, (EpochScoring, BatchScoring)) and callback.on_train == training
+
+
+def compares_epochs(callback: Any) -> bool:
+    """Whether a callback acts on how a recorded number changes from epoch to epoch."""
+    if isinstance(callback, LRScheduler):
+        # It always has a monitor, which only one of its policies looks at.
+        name = getattr(callback.policy, "__name__", callback.policy)
+        return bool(name == "ReduceLROnPlateau")
+    return getattr(callback, "monitor", None) is not None
+
+
+# -- callbacks of the library ------------------------------------------------------------------
+
+#: Short, so that phase and loss are visible in a terminal of 80 columns; what comes after them
+#: is cut off where there is no room.
+_FORMAT = "{desc} {percentage:3.0f}%|{bar:8}| {n:.1f}/{total} [{elapsed}<{remaining}{postfix}]"
+
+
+class TrainingBar(Callback):
+    """A progress bar over all epochs of a fit, of which some may be ``done`` already."""
+
+    def __init__(self, epochs: int, done: int = 0):
+        self.epochs = epochs
+        self.done = done
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        self.is_watched_ = sys.stderr.isatty()
+        self.bar_ = tqdm(
+            total=self.epochs,
+            initial=self.done,
+            unit="epoch",
+            desc="epochs",
+            bar_format=_FORMAT,
+            dynamic_ncols=True,
+            # In a log file every refresh is one more piece of a very long line.
+            mininterval=0.1 if self.is_watched_ else 30,
+        )
+
+    def on_batch_end(self, net: Any, training: bool = False, **kwargs: Any) -> None:
+        if training:
+            self.bar_.update(1 / max(1, net._n_batches))
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        row = net.history[-1]
+        terms = {
+            name: f"{name.removeprefix('train_')}={value:.3f}"
+            for name, value in row.items()
+            if name.startswith(("train_", "valid_"))
+            and isinstance(value, float)
+            and math.isfinite(value)  # it is not, for held-out images before the last phase
+        }
+        losses = [terms.pop(n) for n in ("train_loss", "valid_loss") if n in terms]
+        words = [*losses, row["phase"], *terms.values()]
+        self.bar_.set_postfix_str(", ".join(words), refresh=self.is_watched_)
+
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        self.bar_.close()
+
+
+class WeightAverage(Callback):
+    r"""Exponential moving average :math:`\bar w \leftarrow \beta \bar w + (1 - \beta) w`.
+
+    Training goes on with the weights themselves; the mean takes their place at its end.
+    Buffers, such as batch statistics, are those of the last step.
+    """
+
+    def __init__(self, module: nn.Module, decay: float):
+        self.averaged = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(decay))
+
+    def on_batch_end(self, net: NeuralNet, training: bool = False, **kwargs: Any) -> None:
+        if training:
+            self.averaged.update_parameters(net.module_)
+
+    def take_over(self, module: nn.Module) -> None:
+        """Put the mean in the place of the weights, if there was a step at all."""
+        if self.averaged.n_averaged:
+            module.load_state_dict(self.averaged.module.state_dict())
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        return self.averaged.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what a checkpoint has kept."""
+        self.averaged.load_state_dict(state)
+
+
+#: A loss that is closer to that of guessing differs from it only by noise.
+_SHARE_OF_GUESSING = 0.98
+#: Steps before which nobody expects that anything was learned.
+_FIRST_STEPS = 10
+
+
+class Outcome(Callback):
+    """Warns at the end of a training whose answers are no better than guesses.
+
+    It compares the cross-entropy of the last epoch, which training has computed anyway, with
+    that of guessing by how frequent the classes are.  Only the last phase counts; a few steps,
+    and methods that learn from something other than labels, are not judged.
+    """
+
+    def on_train_end(self, net: Any, X: Any = None, **kwargs: Any) -> None:
+        if net.interrupted or not net.history or not net.is_in_last_phase:
+            return
+        if len(net.history) * X.n_batches(net.batch_size) < _FIRST_STEPS:
+            return
+        last = net.history[-1]
+        by_class = X.class_weights()
+        scale = by_class.sum() / len(X)
+        for name, of_guessing in guessing_losses(by_class / by_class.sum()).items():
+            found = [
+                value
+                for key, value in last.items()
+                if key.startswith("train_") and key[6:].rpartition("/")[2] == name
+            ]
+            if found and min(found) >= _SHARE_OF_GUESSING * scale * of_guessing:
+                epochs = len(net.history)
+                warnings.warn(
+                    f"the model has learned nothing: after {epochs} epoch{'s' * (epochs > 1)} "
+                    f"the loss on the training images is {min(found):.3f}, and guessing by how "
+                    f"frequent the classes are gives {scale * of_guessing:.3f}. Check that the "
+                    "labels belong to their images; then try more epochs (max_epochs), another "
+                    "learning rate (lr), pretrained networks (pretrained=True) or a larger "
+                    "image_size",
+                    P2PSelectWarning,
+                    stacklevel=2,
+                )
+
+
+def guessing_losses(shares: np.ndarray) -> dict[str, float]:
+    """Losses, by name, of answering every image with the shares of the classes; in nats.
+
+    >>> round(guessing_losses(np.array([0.5, 0.5]))["cross_entropy"], 3)
+    0.693
+    """
+    # B-cos is told 1 for the right class and 1 / C for all others.
+    told = shares + (1 - shares) / len(shares)
+    return {
+        "cross_entropy": float(entr(shares).sum()),
+        "binary_cross_entropy": float((entr(told) + entr(1 - told)).sum()),
+    }

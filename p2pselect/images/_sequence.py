@@ -156,7 +156,8 @@ class ImageSequence:
         images = self._read(positions)
         if isinstance(images, np.ndarray) and images.shape[1:3] == wanted:
             return to_rgb(images)
-        rows = []
+        out = None
+        dtype = np.float32 if self.is_float else np.uint8
         for row, image in enumerate(images):
             wanted = wanted or (image.shape[0], image.shape[1])
             if size is None and image.shape[:2] != wanted:
@@ -164,11 +165,12 @@ class ImageSequence:
                     f"images differ in size (the first of the batch is {wanted}, number {row} "
                     f"is {image.shape[:2]}): pass size="
                 )
-            rows.append(resize(to_rgb(image), wanted))
+            if out is None:
+                out = np.empty((len(positions), *wanted, 3), dtype)
+            out[row] = resize(to_rgb(image), wanted)
         if wanted is None:
             raise InputError("a batch without images has no size: pass size=")
-        dtype = np.float32 if self.is_float else np.uint8
-        return np.array(rows, dtype).reshape(len(rows), *wanted, 3)
+        return np.empty((0, *wanted, 3), dtype) if out is None else out
 
     def sizes(self) -> np.ndarray:
         """Height and width of every image.

@@ -129,10 +129,16 @@ class SelectionRule:
     Examples
     --------
     >>> from dataclasses import replace
-    >>> from p2pselect.methods import RealXClassifier
-    >>> class CutAtOneHalf(RealXClassifier):
-    ...     def _selection_rule(self):
-    ...         return replace(super()._selection_rule(), cut="probability")
+    >>> rule = SelectionRule(
+    ...     score=lambda images, regions: RegionScores(torch.zeros(1, 1, 1), torch.ones(1, 1)),
+    ...     classify=lambda images: images.mean(dim=(2, 3)).softmax(dim=1),
+    ...     propose=lambda images: np.zeros(images.shape[:3], int),
+    ...     image_size=8,
+    ...     batch_size=4,
+    ...     device=torch.device("cpu"),
+    ... )
+    >>> replace(rule, cut="probability").cut
+    'probability'
     """
 
     score: Callable[[Tensor, Tensor], RegionScores]

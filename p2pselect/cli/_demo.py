@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from p2pselect._optional import need
 from p2pselect.atomic_write import atomic_open, write_json
 from p2pselect.cli._arguments import add_shared, check_outputs, whole
+from p2pselect.cli._evaluate import localization_figures
 from p2pselect.cli._fit import set_epochs
 from p2pselect.exceptions import InputError
 
@@ -161,23 +162,13 @@ def measure(exp: Any, test: Split, blackbox: Any) -> dict[str, float | None]:
     """The figures of the table; without object masks, those that need them are None."""
     import numpy as np
 
-    from p2pselect import metrics
-
     figures: dict[str, float | None] = {
         "accuracy": float(np.mean(exp.predicted == test.target)),
         "blackbox_accuracy": float(np.mean(blackbox.predict(test.images) == test.target)),
-        "localization": None,
-        "random_localization": None,
-        "center_localization": None,
         "kept_fraction": float(exp.kept_fraction.mean()),
         "certain": float(exp.certainty_reached.mean()),
     }
-    if test.masks is not None:
-        kept = exp.pixel_masks
-        figures["localization"] = float(metrics.localization_score(kept, test.masks))
-        figures["random_localization"] = float(metrics.random_localization(test.masks))
-        figures["center_localization"] = float(metrics.center_localization(kept, test.masks))
-    return figures
+    return figures | localization_figures(exp.pixel_masks, test.masks)
 
 
 def draw(exp: Any, test: Split, folder: Path, seed: int) -> tuple[Path, Path]:
@@ -210,10 +201,10 @@ def table(figures: dict[str, float | None]) -> str:
         ("images about which it became certain", "certain"),
     ]
     width = max(len(words) for words, _ in rows)
-    lines = ["", "on the test split".ljust(width), "-" * (width + 8)]
+    lines = ["", "on the test images", "-" * (width + 9)]
     for words, name in rows:
         value = figures[name]
         shown = "no masks" if value is None else f"{value:.1%}"
-        lines.append(f"{words.ljust(width)} {shown:>7}")
-    lines.append(f"{'time'.ljust(width)} {figures['seconds']:>5.0f} s")
+        lines.append(f"{words.ljust(width)} {shown:>8}")
+    lines.append(f"{'time'.ljust(width)} {figures['seconds']:>6.0f} s")
     return "\n".join(lines)

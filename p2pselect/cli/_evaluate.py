@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from p2pselect.atomic_write import write_json
 from p2pselect.cli._arguments import add_shared, check_outputs
 from p2pselect.exceptions import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +63,7 @@ def run(options: argparse.Namespace) -> None:
     correct = exp.predicted.astype(str) == labels
     insertion = metrics.insertion_fidelity_curve(exp, model.predict_proba_masked)
     deletion = metrics.deletion_fidelity_curve(exp, model.predict_proba_masked)
-    figures = {
+    figures: dict[str, float | None] = {
         "n_images": len(labels),
         "accuracy": float(correct.mean()),
         "kept_fraction": float(exp.kept_fraction.mean()),
@@ -69,12 +73,9 @@ def run(options: argparse.Namespace) -> None:
         "deletion_fidelity": float(deletion.area),
     }
     if masks is not None:
-        kept = exp.pixel_masks
         figures["n_masks"] = int(masks.any(axis=(1, 2)).sum())
-        figures["localization"] = float(metrics.localization_score(kept, masks))
-        figures["empty"] = metrics.n_empty_masks(kept)
-        figures["random_localization"] = float(metrics.random_localization(masks))
-        figures["center_localization"] = float(metrics.center_localization(kept, masks))
+        figures["empty"] = metrics.n_empty_masks(exp.pixel_masks)
+        figures |= localization_figures(exp.pixel_masks, masks)
     for name, value in figures.items():
         print(f"{name:20s} {value:.4f}" if isinstance(value, float) else f"{name:20s} {value}")
     print(f"{'':20s} per class: accuracy, kept")
@@ -86,3 +87,16 @@ def run(options: argparse.Namespace) -> None:
         print(f"{label:{width}s} {correct[own].mean():.4f}, {kept_fraction[own].mean():.4f}")
     if options.json:
         write_json(options.json, figures, indent=2)
+
+
+def localization_figures(kept: np.ndarray, masks: np.ndarray | None) -> dict[str, float | None]:
+    """How well kept pixels lie on the objects, and two references; None without masks."""
+    from p2pselect import metrics
+
+    if masks is None:
+        return dict.fromkeys(("localization", "random_localization", "center_localization"))
+    return {
+        "localization": float(metrics.localization_score(kept, masks)),
+        "random_localization": float(metrics.random_localization(masks)),
+        "center_localization": float(metrics.center_localization(kept, masks)),
+    }

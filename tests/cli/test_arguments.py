@@ -11,6 +11,7 @@ from p2pselect import P2PClassifier, SuperpixelTransformer
 from p2pselect.cli import _arguments as arguments
 from p2pselect.cli import _entrypoint as entrypoint
 from p2pselect.cli import main
+from p2pselect.training import TrainingOptions
 
 FIT = ["fit", "DIR", "--out", "m"]
 REGIONS = ["regions", "DIR", "--out", "o"]
@@ -68,7 +69,7 @@ def test_wrong_usage_is_one_line_too(arguments, capsys):
     ("read", "estimator", "parameter", "text"),
     [
         (arguments.whole(1), P2PClassifier, "image_size", "1"),
-        (arguments.whole(0), P2PClassifier, "num_workers", "0"),
+        (arguments.whole(0), TrainingOptions, "num_workers", "0"),
         (arguments.whole(1), SuperpixelTransformer, "n_segments", "1"),
         (arguments.not_negative, SuperpixelTransformer, "compactness", "0"),
         (arguments.positive_share, P2PClassifier, "certainty_threshold", "1"),

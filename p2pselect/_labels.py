@@ -115,8 +115,8 @@ def encode_known(labels: np.ndarray, classes: np.ndarray, name: str = "y") -> np
     if (target < 0).any():
         place = int((target < 0).argmax())
         raise InputError(
-            f"{name}[{place}] is {brief(labels[place].item())}, which is none of the classes "
-            f"{_first_few(classes)}"
+            f"{name}[{place}] is {brief(labels[place].item())}, "
+            f"which is not one of the classes {_first_few(classes)}"
         )
     return target
 

@@ -31,7 +31,7 @@ _LONGEST_PATH = 4096
 
 
 def brief(value: Any) -> str:
-    """Show a value in a message, whatever was given: its ``repr``, cut to 200 characters.
+    """Show any value in a message: its ``repr``, cut to 200 characters.
 
     Examples
     --------
@@ -95,7 +95,7 @@ class ModelFileError(P2PSelectError, ValueError):
 
 
 class UnknownNameError(P2PSelectError, ValueError):
-    """There is no network, engine or scorer of that name; the message lists near matches."""
+    """No network, engine or scorer has that name; the message lists near matches."""
 
 
 class TrainingError(P2PSelectError, RuntimeError):

@@ -194,5 +194,5 @@ def test_truth_may_hold_classes_that_are_not_known():
     assert as_true_labels(["cat", "eel"], classes).tolist() == ["cat", "eel"]
     with pytest.raises(InputError, match="none of the classifier's classes"):
         as_true_labels(["eel", "bat"], classes)
-    with pytest.raises(InputError, match=r"y\[1\] is 'eel', which is none of the classes"):
+    with pytest.raises(InputError, match=r"y\[1\] is 'eel', which is not one of the classes"):
         encode_known(np.array(["cat", "eel"]), classes)

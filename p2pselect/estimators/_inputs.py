@@ -253,7 +253,7 @@ def check_class_weight(
     if (known < 0).any() and len(set(known.tolist()) - {-1}) < len(classes):
         unknown = [key for key, place in zip(class_weight, known, strict=True) if place < 0]
         raise InputError(
-            f"class_weight has the key {brief(unknown[0])}, which is none of the classes "
+            f"class_weight has the key {brief(unknown[0])}, which is not one of the classes "
             f"{brief(classes.tolist())}"
         )
     weight = np.ones(len(classes))

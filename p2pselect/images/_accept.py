@@ -1,4 +1,4 @@
-"""``as_images``: recognize images in whatever they were given as, and check them."""
+"""``as_images``: recognize images in any of their forms, and check them."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def as_images(
 ) -> ImageSequence:
     """Turn images of any kind into an :class:`ImageSequence`, or say what is wrong.
 
-    Nothing is copied or decoded: float arrays are looked through once, in chunks; files are
-    only checked to exist.
+    Nothing is copied or decoded.  Float arrays are scanned once, in chunks, and files are only
+    checked to exist.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def as_images(
         One of
 
         * uint8 array (n, h, w, 3), the canonical form, or with 1 channel (gray) or 4
-          (RGBA, laid over black), or (n, h, w) (gray); also as memory map;
+          (RGBA, blended with black), or (n, h, w) (gray); memory maps, too;
         * the same as floats in [0, 1]; up to 1e-6 outside is taken for rounding and clipped;
         * torch tensor, with the same rules: for (n, c, h, w) pass ``channels="first"``;
         * list, array, Series or one-column DataFrame of file paths (``str`` or ``Path``),
@@ -58,9 +58,9 @@ def as_images(
         * an ImageSequence, which is returned as it is.
 
         Files and Pillow images become 8-bit RGB: EXIF orientation is applied, the first frame
-        of an animation taken, palette and CMYK converted, transparency laid over black, and of
-        16 bits the upper 8 are kept.  Where that may lose something, a warning says so, once
-        per call.
+        of an animation taken, palette and CMYK converted, transparency blended with black, and
+        of 16 bits the upper 8 are kept.  Where that may lose something, a warning says so,
+        once per call.
     channels : {"last", "first"}, default "last"
         Where arrays and tensors have their channel axis.  (n, h, w) has none either way.
     image_shape : tuple of int, default None

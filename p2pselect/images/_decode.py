@@ -4,7 +4,7 @@
 * Of an animation, or of a Pillow image with several frames, the current frame is taken: the
   first one, unless it was moved.
 * Gray, palette, CMYK, YCbCr, HSV and Lab become RGB as ``Image.convert`` does it.
-* Opacity (an alpha channel, or one transparent color) is laid over black.
+* Opacity (an alpha channel, or one transparent color) is blended with black.
 * Of 16 bits the upper 8 are taken, in gray as in color, so that all images are scaled alike.
 * What has no rule is refused: 32-bit floats, TIFF bands that are neither color nor opacity,
   more pixels than ``PIL.Image.MAX_IMAGE_PIXELS``.
@@ -242,7 +242,7 @@ def _too_many_pixels() -> str:
 
 
 def _warn_of_frames(image: Image.Image, name: str, warned: set[str] | None) -> None:
-    """Warn that other frames or pages are not looked at, unless they are mere previews.
+    """Warn that other frames or pages are ignored, unless they are mere previews.
 
     Previews are the second pictures of photographs (MPO) and smaller versions of the same page
     in TIFF files.
@@ -256,9 +256,7 @@ def _warn_of_frames(image: Image.Image, name: str, warned: set[str] | None) -> N
         if smaller:
             return
     count = getattr(image, "n_frames", 2)
-    warn_once(
-        warned, "frames", f"{name} has {count} frames or pages: only the first is looked at"
-    )
+    warn_once(warned, "frames", f"{name} has {count} frames or pages: only the first is used")
 
 
 def _check_bands(tags: dict[int, Any]) -> None:

@@ -16,7 +16,7 @@ _ROUNDING = 1e-6
 def to_rgb(images: np.ndarray) -> np.ndarray:
     """Turn images (..., h, w, c) of 1, 3 or 4 channels into RGB, of the same dtype.
 
-    One channel is repeated.  Four channels are color and opacity, laid over black: black is
+    One channel is repeated.  Four channels are color and opacity, blended with black: black is
     what removed pixels look like, so transparent pixels count as removed.  Images that have
     three channels are returned as they are.
 

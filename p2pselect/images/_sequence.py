@@ -1,4 +1,4 @@
-"""A lazy, indexable sequence of images, whatever they were given as."""
+"""A lazy, indexable sequence of images of any source."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ class ImageSequence:
     def batch(self, indices: Any, size: int | tuple[int, int] | None = None) -> np.ndarray:
         """Read several images as networks see them: RGB, of one size.
 
-        One channel is repeated to three; four channels are laid over black.  Each image is
+        One channel is repeated to three; four channels are blended with black.  Each image is
         stretched as a whole to ``size`` (the aspect ratio is not kept) with Pillow's
         antialiased bilinear filter.
 
@@ -218,8 +218,8 @@ class ImageSequence:
     def readable(self, *, progress: bool = False) -> np.ndarray:
         """Read every image once, and warn of those that cannot be decoded.
 
-        Damage is whatever Pillow's decoders notice: a file that is missing, cut off, of no
-        known format, or inconsistent.  Pixels that were altered but still decode are not.
+        Damage is what Pillow's decoders notice: a file that is missing, cut off, in no known
+        format, or inconsistent.  Altered pixels that still decode are not noticed.
 
         Parameters
         ----------

@@ -11,7 +11,7 @@ import numpy as np
 from p2pselect.exceptions import InputError, P2PSelectError, brief
 from p2pselect.images._source import ImageSource
 
-#: So many images are read so many times, to see whether random transforms change them.
+#: The first few images are read several times, to see whether random transforms change them.
 _TRIED, _TIMES = 3, 4
 
 

@@ -73,12 +73,12 @@ def grid_shape(h: int, w: int, n_segments: int) -> tuple[int, int]:
 
 
 def min_size(h: int, w: int, n_segments: int, factor: float) -> int:
-    """Fewest pixels of a region."""
+    """The smallest number of pixels that a region may have."""
     return max(1, int(factor * h * w / n_segments))
 
 
 def max_regions(n_segments: int) -> int:
-    """Most regions of an image, whatever it shows."""
+    """The largest number of regions that an image may have."""
     return ceil(1.5 * n_segments)
 
 

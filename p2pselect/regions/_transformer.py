@@ -159,7 +159,7 @@ class SuperpixelTransformer(TransformerMixin, Settings):
         InputError
             If ``X`` does not hold images.
         UnknownNameError
-            If there is no engine of that name.
+            If no engine has that name.
         """
         images = self._check(X)
         self.engine_ = partial(divide, engine=self.engine, settings=self._engine_settings())
@@ -186,7 +186,7 @@ class SuperpixelTransformer(TransformerMixin, Settings):
         InputError
             If ``X`` does not hold images.
         UnknownNameError
-            If there is no engine of that name.
+            If no engine has that name.
         """
         images = self._check(X)
         maps = self._propose_all(images)
@@ -199,7 +199,7 @@ class SuperpixelTransformer(TransformerMixin, Settings):
         Parameters
         ----------
         image : ndarray of shape (h, w, c), uint8 or float in [0, 1]
-            One channel is gray, three are RGB, four are RGB and opacity (laid over black);
+            One channel is gray, three are RGB, four are RGB and opacity (blended with black);
             with other numbers of channels ``"slic"`` compares the principal components.
 
         Returns
@@ -299,7 +299,7 @@ class SuperpixelTransformer(TransformerMixin, Settings):
         tags.requires_fit = False
         tags.input_tags.two_d_array = False
         tags.input_tags.three_d_array = True
-        # Labels are integers, whatever the type of the images.
+        # Labels are integers for images of any type.
         tags.transformer_tags.preserves_dtype = []
         return tags
 

@@ -234,7 +234,7 @@ def test_warm_start_and_partial_fit_continue(X, y, settings):
     )
     part.partial_fit(X, y)
     assert len(part.history_) == 2 and part.predict_proba(X).shape == (40, 2)
-    with pytest.raises(InputError, match=r"y\[1\] is 7, which is none of the classes"):
+    with pytest.raises(InputError, match=r"y\[1\] is 7, which is not one of the classes"):
         part.partial_fit(X[:2], [1, 7])
 
 

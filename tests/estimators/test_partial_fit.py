@@ -45,7 +45,7 @@ def test_numbers_beyond_the_type_of_the_first_labels(fresh, X, classes):
     ("changes", "message"),
     [
         ({"y": ["cat"] * 7}, "8 images and 7 labels"),
-        ({"y": ["cat", "eel"] * 4}, r"y\[1\] is 'eel', which is none of the classes"),
+        ({"y": ["cat", "eel"] * 4}, r"y\[1\] is 'eel', which is not one of the classes"),
         ({"y": [0, 1] * 4}, "y holds numbers .* the classes are strings"),
         ({"y": ["cat", None] * 4}, r"y\[1\] is None"),
         ({"classes": ["cat", "dog"]}, "classes must be those of the first call"),
@@ -61,7 +61,7 @@ def test_refused_and_nothing_changed(begun, X, changes, message):
 
 
 def test_first_labels_must_be_among_the_named(fresh, X):
-    with pytest.raises(InputError, match=r"y\[0\] is 'eel', which is none of the classes"):
+    with pytest.raises(InputError, match=r"y\[0\] is 'eel', which is not one of the classes"):
         fresh.partial_fit(X, ["eel", "cat"] * 4, classes=["cat", "dog"])
     assert not hasattr(fresh, "classes_")
 
@@ -100,7 +100,7 @@ def test_weight_of_a_class_holds_where_no_other_is_seen(settings, X):
     ("weight", "message"),
     [
         ("balanced", "class_weight='balanced' needs all training images at once"),
-        ({"0": 1.0, "1": 5.0}, "class_weight has the key '0', which is none of the classes"),
+        ({"0": 1.0, "1": 5.0}, "class_weight has the key '0', which is not one of the classes"),
         ({0: -1.0}, "class_weight must hold numbers from 0 on, got -1.0"),
         ({0: float("nan")}, "class_weight must hold numbers"),
     ],

@@ -176,7 +176,7 @@ def test_truncated(ending, share, tmp_path):
 
 def test_not_images(tmp_path):
     (tmp_path / "empty.jpg").touch()
-    (tmp_path / "text.jpg").write_text("this is no image")
+    (tmp_path / "text.jpg").write_text("not an image yet")
     (tmp_path / "folder.jpg").mkdir()
     for name, reason in (
         ("empty.jpg", r"not an image in a known format \(0 bytes\)"),

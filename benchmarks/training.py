@@ -24,7 +24,7 @@ from measuring import Figures, finish, interleaved, medians, parser
 from torch import nn
 
 from p2pselect import P2PClassifier, SuperpixelTransformer, datasets
-from p2pselect.methods._p2p import P2PObjective
+from p2pselect.methods._p2p import P2PObjective, P2PObjectiveOptions
 from p2pselect.nn._dilation import PhasedConv2d
 from p2pselect.training._phases import Phase, Step, set_training
 
@@ -60,7 +60,7 @@ class Case:
             torch.arange(len(regions)),
             progress=0.5,
         )
-        self.objective = P2PObjective()
+        self.objective = P2PObjective(P2PObjectiveOptions(), tau_min=0.05)
         set_training(self.model, Phase("joint", 1, self.objective, ("selector", "classifier")))
 
     def channels_last(self) -> "Case":

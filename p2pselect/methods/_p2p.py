@@ -52,79 +52,6 @@ from p2pselect.training import (
 SMALL_DATA = 5000
 
 
-# -- losses ----------------------------------------------------------------------------------
-
-
-def sample_tau(step: Step, tau_min: float) -> Tensor:
-    """Draw tau ~ U[tau_min, 1] per image (section 3, dynamic thresholding)."""
-    return tau_min + (1 - tau_min) * step.rand_like(step.images[:, 0, 0, 0])
-
-
-@dataclass(frozen=True)
-class P2PObjective:
-    """Equation 5: cross-entropy on the masked image, sparsity hinge, covariance penalty.
-
-    With ``tau=None`` every image and step draws its own (section 3, dynamic thresholding); a
-    number is the constant threshold of the hinge (the paper's fixed variant, figure 4).
-    """
-
-    sparsity_weight: float = 10.0
-    covariance_weight: float = 0.01
-    tau_min: float = 0.05
-    tau: float | None = None
-    temperature: float = 1.0
-    final_temperature: float = 0.5
-    n_samples_mc: int = 1
-    straight_through: bool = False
-
-    def __call__(self, step: Step) -> dict[str, Tensor]:
-        scores = step.model.score(step.images, step.regions)
-        tau = self._tau(step)
-        mean, embeddings = scores.at(step.model.selector.tau_offset(tau))
-        start, end = self.temperature, self.final_temperature
-        temperature = geometric_schedule(start, end, step.progress)
-        logits = []
-        for _ in range(self.n_samples_mc):
-            sampled = mean
-            if embeddings.shape[1]:
-                sampled = sample_logits(mean, embeddings, step.randn_like(embeddings[:, :, 0]))
-            uniform = step.rand_like(mean)
-            masks = relaxed_bernoulli(sampled, uniform, temperature, self.straight_through)
-            logits.append(step.model.classify(step.images, step.regions, masks))
-        p_bar = expected_kept_fraction(mean.sigmoid(), scores.areas)
-        weight = self.sparsity_weight * sparsity_schedule(step.progress)
-        terms = {
-            "cross_entropy": monte_carlo_cross_entropy(torch.stack(logits), step.target),
-            "sparsity": weight * sparsity_hinge(p_bar, tau),
-        }
-        if embeddings.shape[1]:
-            penalty = covariance_penalty(embeddings, scores.areas)
-            terms["covariance"] = self.covariance_weight * penalty
-        return terms
-
-    def _tau(self, step: Step) -> Tensor:
-        if self.tau is None:
-            return sample_tau(step, self.tau_min)
-        return torch.full((len(step.images),), self.tau, device=step.images.device)
-
-
-@dataclass(frozen=True)
-class RandomMaskObjective:
-    """Cross-entropy on random region masks: the classifier's warm-up (ours, not the paper's).
-
-    Each region is kept with probability tau, drawn per image as in training.
-    """
-
-    tau_min: float = 0.05
-
-    def __call__(self, step: Step) -> dict[str, Tensor]:
-        areas = region_areas(step.regions)
-        tau = sample_tau(step, self.tau_min)
-        masks = (step.rand_like(areas) < tau[:, None]).to(areas.dtype)
-        logits = step.model.classify(step.images, step.regions, masks)
-        return {"cross_entropy": monte_carlo_cross_entropy(logits[None], step.target)}
-
-
 # -- settings --------------------------------------------------------------------------------
 
 
@@ -207,6 +134,75 @@ class P2PObjectiveOptions(Options):
         Interval(Integral, 0, None, closed="left"),
         default=0,
     )
+
+
+# -- losses ----------------------------------------------------------------------------------
+
+
+def sample_tau(step: Step, tau_min: float) -> Tensor:
+    """Draw tau ~ U[tau_min, 1] per image (section 3, dynamic thresholding)."""
+    return tau_min + (1 - tau_min) * step.rand_like(step.images[:, 0, 0, 0])
+
+
+@dataclass(frozen=True)
+class P2PObjective:
+    """Equation 5: cross-entropy on the masked image, sparsity hinge, covariance penalty.
+
+    With ``tau=None`` every image and step draws its own (section 3, dynamic thresholding); a
+    number is the constant threshold of the hinge (the paper's fixed variant, figure 4).
+    """
+
+    options: P2PObjectiveOptions
+    tau_min: float
+    tau: float | None = None
+
+    def __call__(self, step: Step) -> dict[str, Tensor]:
+        options = self.options
+        scores = step.model.score(step.images, step.regions)
+        tau = self._tau(step)
+        mean, embeddings = scores.at(step.model.selector.tau_offset(tau))
+        start, end = options.temperature, options.final_temperature
+        temperature = geometric_schedule(start, end, step.progress)
+        logits = []
+        for _ in range(options.n_samples_mc):
+            sampled = mean
+            if embeddings.shape[1]:
+                sampled = sample_logits(mean, embeddings, step.randn_like(embeddings[:, :, 0]))
+            uniform = step.rand_like(mean)
+            masks = relaxed_bernoulli(sampled, uniform, temperature, options.straight_through)
+            logits.append(step.model.classify(step.images, step.regions, masks))
+        p_bar = expected_kept_fraction(mean.sigmoid(), scores.areas)
+        weight = options.sparsity_weight * sparsity_schedule(step.progress)
+        terms = {
+            "cross_entropy": monte_carlo_cross_entropy(torch.stack(logits), step.target),
+            "sparsity": weight * sparsity_hinge(p_bar, tau),
+        }
+        if embeddings.shape[1]:
+            penalty = covariance_penalty(embeddings, scores.areas)
+            terms["covariance"] = options.covariance_weight * penalty
+        return terms
+
+    def _tau(self, step: Step) -> Tensor:
+        if self.tau is None:
+            return sample_tau(step, self.tau_min)
+        return torch.full((len(step.images),), self.tau, device=step.images.device)
+
+
+@dataclass(frozen=True)
+class RandomMaskObjective:
+    """Cross-entropy on random region masks: the classifier's warm-up (ours, not the paper's).
+
+    Each region is kept with probability tau, drawn per image as in training.
+    """
+
+    tau_min: float
+
+    def __call__(self, step: Step) -> dict[str, Tensor]:
+        areas = region_areas(step.regions)
+        tau = sample_tau(step, self.tau_min)
+        masks = (step.rand_like(areas) < tau[:, None]).to(areas.dtype)
+        logits = step.model.classify(step.images, step.regions, masks)
+        return {"cross_entropy": monte_carlo_cross_entropy(logits[None], step.target)}
 
 
 # -- the method ------------------------------------------------------------------------------
@@ -303,25 +299,12 @@ class P2PClassifier(SelectiveImageClassifier):
     def _phases(self) -> Sequence[Phase]:
         options, tau_min = self._objective_options, self._search_options.tau_min
         warmup = min(options.warmup_epochs, self.max_epochs)
-        objective = P2PObjective(
-            sparsity_weight=options.sparsity_weight,
-            covariance_weight=options.covariance_weight,
-            tau_min=tau_min,
-            tau=self.trained_tau_,
-            temperature=options.temperature,
-            final_temperature=options.final_temperature,
-            n_samples_mc=options.n_samples_mc,
-            straight_through=options.straight_through,
-        )
+        prior, both = RandomMaskObjective(tau_min), ("selector", "classifier")
+        objective = P2PObjective(options, tau_min, self.trained_tau_)
+        epochs = self.max_epochs - warmup
         return [
-            Phase("warmup", warmup, RandomMaskObjective(tau_min), ("classifier",)),
-            Phase(
-                "joint",
-                self.max_epochs - warmup,
-                objective,
-                ("selector", "classifier"),
-                continues_schedule=True,
-            ),
+            Phase("warmup", warmup, prior, ("classifier",)),
+            Phase("joint", epochs, objective, both, continues_schedule=True),
         ]
 
     @property

@@ -5,7 +5,7 @@ import torch
 from oracles.objectives import hinge
 from torch import nn
 
-from p2pselect.methods._p2p import P2PObjective, RandomMaskObjective
+from p2pselect.methods._p2p import P2PObjective, P2PObjectiveOptions, RandomMaskObjective
 from p2pselect.nn._model import SelectiveModel
 from p2pselect.nn._selectors import Selector
 from p2pselect.training._loss_terms import geometric_schedule, sparsity_schedule
@@ -15,6 +15,10 @@ from p2pselect.training._phases import Step
 def _model(tau_input="logit", k=3):
     classifier = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(12, 4))
     return SelectiveModel(Selector(nn.Conv2d(3, 1 + k, 3), k, tau_input), classifier)
+
+
+def _objective(tau=None, **options):
+    return P2PObjective(P2PObjectiveOptions(**options), 0.05, tau)
 
 
 def _step(model, n=5, size=8, progress=0.7):
@@ -31,7 +35,7 @@ def test_terms_are_per_image_and_every_parameter_learns(k, straight_through):
     torch.manual_seed(0)
     model = _model(k=k)
     model.selector.pixel_scorer.bias.data[0] = 3.0  # keeps too much: the hinge is active
-    terms = P2PObjective(straight_through=straight_through, n_samples_mc=2)(_step(model))
+    terms = _objective(straight_through=straight_through, n_samples_mc=2)(_step(model))
     assert set(terms) == {"cross_entropy", "sparsity"} | ({"covariance"} if k else set())
     assert all(value.shape == (5,) and torch.isfinite(value).all() for value in terms.values())
     sum(value.sum() for value in terms.values()).backward()
@@ -51,14 +55,14 @@ def test_a_fixed_tau_is_a_constant_hinge_on_a_selector_that_is_not_told(tau):
     model = _model(tau_input=None, k=0)
     model.selector.pixel_scorer.weight.data.zero_()
     model.selector.pixel_scorer.bias.data[:] = torch.logit(torch.tensor(0.6))
-    terms = P2PObjective(tau=tau, sparsity_weight=10.0)(_step(model))
+    terms = _objective(tau=tau, sparsity_weight=10.0)(_step(model))
     expected = 10 * hinge(0.6, tau)
     torch.testing.assert_close(terms["sparsity"], torch.full((5,), expected), rtol=1e-4, atol=0)
 
 
 def test_warmup_touches_the_classifier_only():
     model = _model()
-    terms = RandomMaskObjective()(_step(model))
+    terms = RandomMaskObjective(0.05)(_step(model))
     terms["cross_entropy"].sum().backward()
     assert all(p.grad is None for p in model.selector.parameters())
     assert all(p.grad is not None for p in model.classifier.parameters())
@@ -68,7 +72,7 @@ def test_one_region_image():
     model = _model()
     step = _step(model, n=2)
     one = Step(model, step.images, torch.zeros_like(step.regions), step.target, step.index, 0.0)
-    terms = P2PObjective()(one)
+    terms = _objective()(one)
     assert all(torch.isfinite(value).all() for value in terms.values())
 
 

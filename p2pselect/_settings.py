@@ -122,6 +122,13 @@ def setting(
     -------
     Any
         A declaration; the class replaces it.
+
+    Examples
+    --------
+    >>> class Brush(Settings):
+    ...     width: int = setting("Width in pixels.", int, default=3)
+    >>> Brush(width=4)
+    Brush(width=4)
     """
     return Setting(default, description, constraints, role, kind, saved)
 
@@ -329,4 +336,16 @@ def _in_words(constraint: Any) -> str:
 
 
 class Options(Settings):
-    """Base of a group of settings, which is the value of one setting of another class."""
+    """Base of a group of settings, which is the value of one setting of another class.
+
+    Examples
+    --------
+    >>> class Brush(Options):
+    ...     width: int = setting("Width in pixels.", int, default=3)
+    >>> class Painter(Settings):
+    ...     brush: Brush | None = setting("What to paint with.", Brush, default=None)
+    >>> Painter().get_params()
+    {'brush': None, 'brush__width': 3}
+    >>> Painter().set_params(brush__width=5)
+    Painter(brush=Brush(width=5))
+    """

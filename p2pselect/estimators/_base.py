@@ -14,6 +14,7 @@ from sklearn.base import ClassifierMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from p2pselect._docstrings import SharedDocs
 from p2pselect._labels import as_true_labels
 from p2pselect._model_folder import read_config, readable
 from p2pselect.estimators._changes import refuse_changes, remembered
@@ -30,7 +31,19 @@ from p2pselect.selection._prediction_run import PredictionRun
 from p2pselect.training._data import as_float_images
 from p2pselect.training._isolation import Randomness, resolve_device, usual_surroundings
 
+_shared = SharedDocs(
+    X="""
+        X : images
+            Anything that ``fit`` takes, except streams.
+    """,
+    regions="""
+        regions : array-like of shape (n, h, w), optional
+            Label maps to use instead of proposing regions.
+    """,
+)
 
+
+@_shared
 class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImageClassifier):
     r"""Base of every method: a method says what its networks are and what they learn.
 
@@ -68,6 +81,30 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
     Parameters
     ----------
     {parameters}
+
+    See Also
+    --------
+    p2pselect.testing.check_image_classifier : Checks what every method must keep.
+
+    Examples
+    --------
+    >>> import torch.nn.functional as F
+    >>> from p2pselect.nn import SelectiveModel
+    >>> from p2pselect.training import Phase
+    >>> class Plain(SelectiveImageClassifier):
+    ...     def _build_model(self, n_classes):
+    ...         return SelectiveModel(self._build_scorer(1), self._build_classifier(n_classes))
+    ...
+    ...     def _phases(self):
+    ...         learn = ("selector", "classifier")
+    ...         return [Phase("fit", self.max_epochs, self._objective, learn)]
+    ...
+    ...     def _objective(self, step):
+    ...         masks = step.model.score(step.images, step.regions).maps[:, 0].sigmoid()
+    ...         logits = step.model.classify(step.images, step.regions, masks)
+    ...         return {"loss": F.cross_entropy(logits, step.target, reduction="none")}
+    >>> Plain(tau=0.3)
+    Plain(tau=0.3)
     """
 
     # -- hooks ---------------------------------------------------------------------------
@@ -96,18 +133,17 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
 
     @usual_surroundings()
     def predict_proba(self, X: Any, *, regions: Any = None) -> np.ndarray:
-        """Class probabilities, predicted from the kept regions alone.
+        """Predict class probabilities from the kept regions alone.
 
         Parameters
         ----------
-        X : images
-        regions : array-like of shape (n, h, w), optional
-            Label maps to use instead of proposing regions.
+        %(X)s
+        %(regions)s
 
         Returns
         -------
         ndarray of shape (n, n_classes), float32
-            Rows sum to 1; columns follow ``classes_``.
+            Class probabilities.  Rows sum to 1; columns follow ``classes_``.
 
         Raises
         ------
@@ -119,42 +155,60 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         return self._run(X, regions).search().proba
 
     def predict(self, X: Any, *, regions: Any = None) -> np.ndarray:
-        """Most probable label of every image, array of shape (n,)."""
+        """Predict the most probable label of every image.
+
+        Parameters
+        ----------
+        %(X)s
+        %(regions)s
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Labels, of the type that ``fit`` was given.
+        """
         proba = self.predict_proba(X, regions=regions)
         return self.classes_[proba.argmax(axis=1)]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Share of the images whose class is predicted right.
+        """Measure the accuracy: the share of images whose class is predicted correctly.
 
         Parameters
         ----------
-        X : images
+        %(X)s
         y : array-like of shape (n,)
             True labels.  A label that was not in training counts as a wrong answer.
         sample_weight : array-like of shape (n,), optional
+            Weights of the images.
 
         Returns
         -------
         float
+            Accuracy in [0, 1].
 
         Raises
         ------
         InputError
-            If labels are missing, of another kind than in training, or known classes in
-            another spelling.
+            If labels are missing, are of another kind than in training, or are known classes
+            in another spelling.
         """
         check_is_fitted(self, "net_")
         return super().score(X, as_true_labels(y, self.classes_), sample_weight)
 
     @usual_surroundings()
     def transform(self, X: Any, *, regions: Any = None) -> np.ndarray:
-        """Kept-pixel masks on the model's grid.
+        """Compute the masks of kept pixels on the model's grid.
+
+        Parameters
+        ----------
+        %(X)s
+        %(regions)s
 
         Returns
         -------
         ndarray of shape (n, image_size, image_size), bool
-            True where the classifier could see the pixel; for a method that shows it
-            continuous masks, True for the highest scores, up to an area of tau.
+            True where the classifier could see the pixel.  If a method shows it continuous
+            masks, True for the highest scores, up to an area of tau.
         """
         run = self._run(X, regions, keep="ranks")
         return run.pixel_masks(run.search())
@@ -169,27 +223,27 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         max_kept: float | None = None,
         regions: Any = None,
     ) -> Explanation:
-        """Select, predict, and tell what was shown.
+        """Select regions, predict from them, and return what was shown.
 
         Parameters
         ----------
-        X : images
+        %(X)s
         certainty_threshold : float in (0, 1], optional
             Instead of the estimator's own.
         tau : "dynamic" or float in (0, 1], optional
             Instead of the estimator's own.
         max_kept : float in (0, 1], optional
-            Most of an image that may be shown: the answer is the first one that is certain
-            within this fraction of the pixels, or else the most certain one; choosing that
-            one takes a look at all the masks that fit.  Without ``allow_empty`` one region
-            is shown even where it is larger.  Methods whose classifier sees continuous masks
-            refuse it: they cannot bound what is seen.
-        regions : array-like of shape (n, h, w), optional
-            Label maps to use instead of proposing regions.
+            Largest fraction of an image that may be shown.  The answer is the first one that is
+            certain within this fraction, or else the most certain one, for which all masks
+            that fit are tried.  Without ``search__allow_empty`` one region is shown even if it
+            is larger.  Methods whose classifier sees continuous masks refuse this option,
+            because they cannot bound what is seen.
+        %(regions)s
 
         Returns
         -------
         Explanation
+            What was shown and predicted.
 
         Raises
         ------
@@ -208,16 +262,18 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
 
     @usual_surroundings()
     def predict_proba_masked(self, masked_images: Any) -> np.ndarray:
-        """Class probabilities of images that are masked already: no selection takes place.
+        """Predict class probabilities of images that are masked already.
 
         Parameters
         ----------
         masked_images : ndarray of shape (n, image_size, image_size, 3)
-            uint8, or float in [0, 1]; removed pixels black.
+            Images in which removed pixels are black, uint8 or float in [0, 1].  The classifier
+            sees them as they are; no selection takes place.
 
         Returns
         -------
         ndarray of shape (n, n_classes), float32
+            Class probabilities.
         """
         check_is_fitted(self, "net_")
         refuse_changes(self)

@@ -112,8 +112,8 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
         default=0.2,
     )
     certainty_threshold: float = setting(
-        "delta of eq. 4: the search for tau stops when the largest class probability reaches "
-        "it.  Used at prediction only.",
+        "Certainty at which the search for tau stops: the largest class probability, delta in "
+        "eq. 4.  Used at prediction only.",
         Interval(Real, 0, 1, closed="right"),
         default=0.99,
         role="prediction",
@@ -291,7 +291,7 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
         return pretrained
 
     def _frozen_share_of(self, network: str) -> float:
-        share = self._network_options.frozen_share
+        share: Any = self._network_options.frozen_share
         if isinstance(share, dict):
             _check_networks("networks__frozen_share", share)
             share = share.get(network, 0.0)
@@ -337,7 +337,8 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
 
         Returns
         -------
-        self
+        Self
+            The estimator itself.
 
         Raises
         ------
@@ -389,7 +390,8 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
 
         Returns
         -------
-        self
+        Self
+            The estimator itself.
 
         Raises
         ------
@@ -490,7 +492,7 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
     def _adopt(self, model: nn.Module, history: Any = None) -> None:
         """Take a model as the fitted one, with a fresh optimizer."""
         # Convolutions are about a quarter faster in this layout, also on CPUs.
-        self.module_ = model.to(self.device_).to(memory_format=torch.channels_last)
+        self.module_: Any = model.to(self.device_).to(memory_format=torch.channels_last)
         options = self._training_options
         prepare_networks(model, options.precision, options.compile, self.image_size)
         self.net_: SelectiveNet = new_net(self, self.module_, self._phases())

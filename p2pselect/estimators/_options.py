@@ -61,6 +61,11 @@ class ClassifierNetworkOptions(
     Parameters
     ----------
     {parameters}
+
+    Examples
+    --------
+    >>> ClassifierNetworkOptions(frozen_share=0.5)
+    ClassifierNetworkOptions(frozen_share=0.5)
     """
 
 
@@ -104,4 +109,9 @@ class FullImageSearchOptions(SearchOptions, without=("allow_empty",)):
     Parameters
     ----------
     {parameters}
+
+    Examples
+    --------
+    >>> FullImageSearchOptions(tau_step=0.1)
+    FullImageSearchOptions(tau_step=0.1)
     """

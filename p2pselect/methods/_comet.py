@@ -102,8 +102,8 @@ class COMETClassifier(BlackboxGuidedClassifier):
         default="soft",
         role="prediction",
     )
-    margin_weight: float = setting("k, the weight of the margin.", NOT_NEGATIVE, default=4.0)
-    margin: float = setting("g, the margin.", Real, default=2.0)
+    margin_weight: float = setting("Weight of the margin, k.", NOT_NEGATIVE, default=4.0)
+    margin: float = setting("The margin, g.", Real, default=2.0)
     area_weight: float = setting(
         r":math:`\lambda`, on the mean mask beyond tau.", NOT_NEGATIVE, default=100.0
     )

@@ -119,7 +119,7 @@ class InfoMaskClassifier(BaselineClassifier):
         default="sum",
     )
     threshold: float = setting(
-        "t, which is subtracted from the sigmoid before negative values are cut to 0.",
+        "What is subtracted from the sigmoid, t, before negative values are cut to 0.",
         Interval(Real, 0, 1, closed="left"),
         default=0.2,
     )

@@ -70,9 +70,9 @@ class TrainingOptions(Options):
         role="machine",
     )
     callbacks: list[Any] | None = setting(
-        'skorch callbacks, for example ``EarlyStopping(monitor="valid_loss")`` together with '
-        "``validation_fraction``.  Callbacks that compare epochs only see those of the last "
-        "phase, because all phases before it prepare for it.",
+        'Callbacks of skorch, for example ``EarlyStopping(monitor="valid_loss")`` together '
+        "with ``validation_fraction``.  Callbacks that compare epochs only see those of the "
+        "last phase, because all phases before it prepare for it.",
         list,
         default=None,
         kind="list of skorch callbacks",

@@ -47,9 +47,9 @@ class COMETObjective:
     """What the selector and the classifier of COMET learn from one forward pass."""
 
     tau: float
-    margin_weight: float = 4.0
-    margin: float = 2.0
-    area_weight: float = 100.0
+    margin_weight: float
+    margin: float
+    area_weight: float
     inverted: bool = False
 
     def __call__(self, step: Step) -> dict[str, Tensor]:

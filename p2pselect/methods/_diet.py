@@ -231,7 +231,7 @@ class DiETStage:
 class AmortizedDiETObjective:
     """Both losses in one step: continuous masks for the selector, rounded ones for f."""
 
-    area_weight: float = 1.0
+    area_weight: float
     tau: float | None = None
 
     def __call__(self, step: Step) -> dict[str, Tensor]:

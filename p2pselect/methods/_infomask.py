@@ -59,9 +59,9 @@ def fixed_noise(like: Tensor) -> Tensor:
 class InfoMaskObjective:
     """Cross-entropy through a sampled semi-hard mask, and the bottleneck."""
 
-    beta: float = 0.5
-    threshold: float = 0.2
-    kl_reduction: str = "sum"
+    beta: float
+    threshold: float
+    kl_reduction: str
     tau: float | None = None
 
     def __call__(self, step: Step) -> dict[str, Tensor]:

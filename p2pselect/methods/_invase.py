@@ -43,9 +43,9 @@ class ActorCriticModel(SelectiveModel):
 class INVASEObjective:
     """What actor, critic and baseline learn from one sampled mask."""
 
-    area_weight: float = 0.1
-    tau: float | None = None
-    use_baseline: bool = True
+    area_weight: float
+    tau: float | None
+    use_baseline: bool
 
     def __call__(self, step: Step) -> dict[str, Tensor]:
         scores = step.model.score(step.images, step.regions)

@@ -44,7 +44,7 @@ class L2XObjective:
     """Cross-entropy through a relaxed k-hot mask."""
 
     tau: float
-    temperature: float = 0.1
+    temperature: float
 
     def __call__(self, step: Step) -> dict[str, Tensor]:
         scores = step.model.score(step.images, step.regions)

@@ -145,9 +145,9 @@ class RandomRBFObjective:
 class RBAEMObjective:
     """What the selector learns from the frozen black box and classifier."""
 
-    area_weight: float = 1.0
-    area_power: float = 0.5
-    smoothness_weight: float = 1e-4
+    area_weight: float
+    area_power: float
+    smoothness_weight: float
     tau: float | None = None
     temperature: float = 1.0
 

@@ -39,7 +39,7 @@ from p2pselect.training import Phase, Step, expected_kept_fraction
 class PriorMaskObjective:
     """Cross-entropy of the classifier on random masks, before the selector learns."""
 
-    mask_rate: str = "half"
+    mask_rate: str
 
     def __call__(self, step: Step) -> dict[str, Tensor]:
         areas = region_areas(step.regions)
@@ -55,10 +55,10 @@ class PriorMaskObjective:
 class RealXObjective:
     """What the selector learns from the frozen classifier."""
 
-    area_weight: float = 5.0
-    tau: float | None = None
-    estimator: str = "rebar"
-    temperature: float = 0.1
+    area_weight: float
+    tau: float | None
+    estimator: str
+    temperature: float
 
     def __call__(self, step: Step) -> dict[str, Tensor]:
         scores = step.model.score(step.images, step.regions)

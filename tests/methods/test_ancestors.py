@@ -40,7 +40,7 @@ def test_k_follows_tau(toy_step, monkeypatch):
 
     monkeypatch.setattr("p2pselect.methods._l2x.relaxed_k_hot", record)
     for tau in (0.01, 0.25, 1.0):
-        L2XObjective(tau)(toy_step())
+        L2XObjective(tau, 0.1)(toy_step())
     assert [k.tolist() for k in seen] == [[1] * 5, [4] * 5, [16] * 5]
 
 
@@ -54,7 +54,7 @@ def test_l2x_teaches_both_networks(toy_step):
 def test_invase_rewards_by_the_difference_of_the_losses(toy_step, use_baseline):
     model = ActorCriticModel(nn.Conv2d(3, 1, 1), toy_classifier(), toy_classifier())
     step = toy_step(model, seed=1)
-    terms = INVASEObjective(use_baseline=use_baseline)(step)
+    terms = INVASEObjective(0.1, None, use_baseline)(step)
     logits = model.score(step.images, step.regions).maps[:, 0]
     masks = (replace(step).rand_like(logits) < logits.sigmoid()).float()
     chance = torch.where(masks > 0, logits.sigmoid(), 1 - logits.sigmoid()).log().sum(dim=1)

@@ -113,7 +113,7 @@ def test_inverted_from_the_start_is_one_phase(make, X, y, blackbox):
 def test_inverted_shows_what_the_mask_removes(toy_step):
     step, seen = toy_step(toy_model()), []
     step.model.classifier.register_forward_pre_hook(lambda m, inputs: seen.append(inputs[0]))
-    COMETObjective(0.2, inverted=True)(step)
+    COMETObjective(0.2, 4.0, 2.0, 100.0, inverted=True)(step)
     mask = step.model.score(step.images, step.regions).maps[:, 0].sigmoid()
     torch.testing.assert_close(
         seen[0], apply_mask(step.images, to_pixels(1 - mask, step.regions))

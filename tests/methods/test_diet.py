@@ -189,7 +189,7 @@ def test_colours_are_constant_per_image_and_in_range():
 
 def test_amortized_teaches_each_network_its_own_loss(toy_step):
     step = taught_step(toy_step)
-    terms = AmortizedDiETObjective()(step)
+    terms = AmortizedDiETObjective(1.0)(step)
     assert {name.split("/")[0] for name in terms} == {"selector", "classifier"}
     terms["selector/area"].sum().backward()
     assert all(p.grad is None for p in step.model.classifier.parameters())

@@ -35,15 +35,15 @@ def test_masks_are_zero_or_up_to_one_less_the_threshold():
 
 
 def test_sum_and_mean_over_regions(toy_step):
-    terms = {r: InfoMaskObjective(kl_reduction=r)(toy_step(n_maps=2)) for r in ("sum", "mean")}
+    terms = {r: InfoMaskObjective(0.5, 0.2, r)(toy_step(n_maps=2)) for r in ("sum", "mean")}
     torch.testing.assert_close(terms["sum"]["kl"], 16 * terms["mean"]["kl"])
     assert "area" not in terms["sum"]
-    assert "area" in InfoMaskObjective(tau=0.2)(toy_step(n_maps=2))
+    assert "area" in InfoMaskObjective(0.5, 0.2, "sum", tau=0.2)(toy_step(n_maps=2))
 
 
 def test_everything_learns(toy_step):
     step = toy_step(n_maps=2)
-    sum(value.sum() for value in InfoMaskObjective()(step).values()).backward()
+    sum(value.sum() for value in InfoMaskObjective(0.5, 0.2, "sum")(step).values()).backward()
     assert all(p.grad.abs().sum() > 0 for p in step.model.parameters())
 
 

@@ -79,7 +79,7 @@ def test_the_selector_starts_in_the_middle_and_learns(toy_step, center):
     place, sigma = selector.parameters_of_rbf(step.images)
     torch.testing.assert_close(place, torch.full((5, 2), 4.0), atol=0.3, rtol=0)
     torch.testing.assert_close(sigma, torch.full((5,), sigma_of_area(0.2, 8)), atol=0.1, rtol=0)
-    terms = method.RBAEMObjective()(step)
+    terms = method.RBAEMObjective(1.0, 0.5, 1e-4)(step)
     assert all(value.shape == (5,) for value in terms.values())
     sum(value.sum() for value in terms.values()).backward()
     assert all(p.grad.abs().sum() > 0 for p in selector.parameters())

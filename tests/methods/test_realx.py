@@ -79,7 +79,7 @@ def test_padding_has_no_part_in_the_log_probability():
 def test_selector_objective(toy_step, estimator):
     step = toy_step()
     step.model.classifier.requires_grad_(False)
-    terms = RealXObjective(estimator=estimator)(step)
+    terms = RealXObjective(5.0, None, estimator, 0.1)(step)
     assert all(value.shape == (5,) for value in terms.values())
     sum(value.sum() for value in terms.values()).backward()
     assert all(p.grad.abs().sum() > 0 for p in step.model.selector.parameters())
@@ -88,9 +88,9 @@ def test_selector_objective(toy_step, estimator):
 def test_area_is_five_times_the_mean_probability_or_its_excess(toy_step):
     step = toy_step()
     kept = step.model.score(step.images, step.regions).maps[:, 0].sigmoid().mean(dim=1)
-    torch.testing.assert_close(RealXObjective()(step)["area"], 5 * kept)
+    torch.testing.assert_close(RealXObjective(5.0, None, "rebar", 0.1)(step)["area"], 5 * kept)
     torch.testing.assert_close(
-        RealXObjective(tau=0.1)(step)["area"], 5 * (kept - 0.1).clamp(min=0)
+        RealXObjective(5.0, 0.1, "rebar", 0.1)(step)["area"], 5 * (kept - 0.1).clamp(min=0)
     )
 
 

@@ -49,8 +49,8 @@ def load_image_folder(
     root : str or path-like
         The folder.
     extensions : sequence of str, default None
-        Endings that make a file an image, in upper or lower case.  None for the endings of
-        all formats that can be decoded; a warning then counts the files with other endings.
+        Extensions of image files, such as ``[".png"]``, in upper or lower case.  None for all
+        formats that can be decoded; a warning then counts the files with other extensions.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def load_image_folder(
     P2PSelectWarning
         If something is left out or looks like a mistake: classes without images, images next
         to the class folders, files that are not images, a single class whose images all lie
-        in subfolders, and images whose names differ only in their endings or in a suffix
+        in subfolders, and images whose names differ only in the extension or in a suffix
         such as ``_mask``.
 
     Examples
@@ -176,7 +176,7 @@ def _remarks(
         remarks.append(
             f"some images share a name: {_count([' and '.join(pair) for pair in twins])}; if "
             "they are images and their masks, move the masks to a folder of their own, or name "
-            "the endings of the images (extensions=)"
+            "the extensions of the images (extensions=)"
         )
     return remarks
 

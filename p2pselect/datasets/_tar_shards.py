@@ -17,7 +17,7 @@ from p2pselect.images import EncodedImageSource, ImageSequence
 from p2pselect.images._decode import readable_endings
 from p2pselect.images._folders import is_hidden
 
-#: Endings of the members that may hold a label, the preferred one first.
+#: Extensions of the members that may hold a label, the preferred one first.
 _LABELS = ("cls", "txt", "json")
 _JSON_KEYS = ("label", "cls", "class")
 _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
@@ -35,11 +35,11 @@ def load_tar_shards(
     ----------
     paths : iterable of path
         Uncompressed tar files.  Members whose names agree up to the first dot after the last
-        slash form one sample: ``KEY.jpg`` (or the ending of another format that can be
-        decoded) is the image, and ``KEY.cls``, ``KEY.txt`` or ``KEY.json`` its label.  A label
-        is one line of text, or JSON that is a string, a whole number, or an object with one
-        of these as "label", "cls" or "class".  If the samples have several of these files,
-        the first kind in this list is used for all of them.  Endings may be in upper case.
+        slash form one sample: ``KEY.jpg`` (or another extension that can be decoded) is the
+        image, and ``KEY.cls``, ``KEY.txt`` or ``KEY.json`` its label.  A label is one line of
+        text, or JSON that is a string, a whole number, or an object with one of these as
+        "label", "cls" or "class".  If the samples have several of these files, the first kind
+        in this list is used for all of them.  Extensions may be in upper case.
         Hidden members are left out, as :func:`~p2pselect.datasets.load_image_folder` leaves
         out hidden files, and other parts of a sample are ignored.  The same key in two tar
         files means two samples.

@@ -145,7 +145,7 @@ def _refuse_one_image(X: Any) -> None:
     if isinstance(X, str | os.PathLike):
         raise InputError(
             f"X is one path, {brief_path(X)}: pass a list of paths; "
-            "p2pselect.datasets.load_image_folder reads a folder with a sub-folder per class"
+            "p2pselect.datasets.load_image_folder reads a folder with a subfolder per class"
         )
     if isinstance(X, Image.Image):
         raise InputError("X is one PIL image: pass a list, [image]")

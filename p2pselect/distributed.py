@@ -160,7 +160,7 @@ _NUMBERS = count()
 
 @contextmanager
 def disabled() -> Iterator[None]:
-    """Let this process work by itself, whatever others ``torchrun`` has started.
+    """Let this process work by itself, although ``torchrun`` has started others.
 
     Yields
     ------
@@ -212,12 +212,13 @@ def group() -> Iterator[Group]:
         yield surrounding or Group()
         return
     import torch.distributed as dist
+    from torch.distributed import PrefixStore, rendezvous  # type: ignore[attr-defined]
 
     is_ours = not dist.is_initialized()
     if is_ours:
         # A prefix of its own: the store still has what earlier groups have written.
-        store, rank, size = next(iter(dist.rendezvous("env://")))
-        store = dist.PrefixStore(f"p2pselect/{next(_NUMBERS)}", store)
+        store, rank, size = next(iter(rendezvous("env://")))
+        store = PrefixStore(f"p2pselect/{next(_NUMBERS)}", store)
         dist.init_process_group(store=store, rank=rank, world_size=size)
     handle = None if is_ours else dist.new_group()
     opened = Group(dist.get_rank(), dist.get_world_size(), handle)

@@ -91,8 +91,9 @@ class Selector(nn.Module):
 
     def _additive_slope(self) -> Tensor:
         for module in self.pixel_scorer.modules():
-            if hasattr(module, "additive_slope"):
-                return module.additive_slope()
+            slope: Any = getattr(module, "additive_slope", None)
+            if slope is not None:
+                return slope()
         raise InputError(
             "tau_input='additive' needs a selector with an LR-ASPP head; "
             "use tau_input='logit' with a selector factory"

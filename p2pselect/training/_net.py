@@ -138,7 +138,7 @@ class SelectiveNet(ClassifierMixin, NeuralNet):
         total, means = torch.zeros(()), dict[str, Tensor]()
         for part in split(batch, self.group, self.micro_batch_size):
             losses, terms = self._losses(part)
-            loss, terms = part.add_up(sum(losses.values()), terms)
+            loss, terms = part.add_up(losses, terms)
             if not torch.isfinite(loss):
                 self._stop_on(terms)
             for done, (module, own) in enumerate(losses.items(), start=1):
@@ -161,7 +161,7 @@ class SelectiveNet(ClassifierMixin, NeuralNet):
         (part,) = split(batch, self.group)
         with self.randomness.in_place(), torch.no_grad():
             losses, terms = self._losses(part, progress=1.0)
-        loss, terms = part.add_up(sum(losses.values()), terms)
+        loss, terms = part.add_up(losses, terms)
         set_training(self.module_, phase_at(self.phases, self.epoch)[0])
         if not self.is_in_last_phase:
             loss = torch.full_like(loss, torch.inf)

@@ -1,8 +1,8 @@
-"""Random numbers that belong to an image and an epoch, whatever the image is trained beside.
+"""Random numbers of an image that do not depend on the rest of its batch.
 
-The numbers of a step depend on the seed, the epoch and the row of the image alone.  So what is
-learned does not depend on how a batch is divided: among processes, or into parts that fit into
-memory.  Generators of torch draw in sequence and cannot give that.
+They depend only on the seed, the epoch and the row of the image.  So what is learned does not
+depend on how a batch is divided, among processes or into parts that fit into memory.  Torch's
+generators draw in sequence and cannot do that.
 """
 
 from __future__ import annotations

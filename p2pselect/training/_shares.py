@@ -52,9 +52,10 @@ class Part:
         return total / weights.clamp(min=1e-12)
 
     def add_up(
-        self, loss: Tensor, terms: Mapping[str, Tensor]
+        self, losses: Mapping[str, Tensor], terms: Mapping[str, Tensor]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """What this part of all processes contributes to the loss and terms of the batch."""
+        loss = torch.stack([*losses.values()]).sum()
         rows = torch.stack([loss, *terms.values()]).detach() * self.share
         rows = _Sum.apply(rows, self.group)
         return rows[0], dict(zip(terms, rows[1:], strict=True))
@@ -101,7 +102,7 @@ def synchronized_batch_norm(
     if group.size == 1 or device.type != "cuda":
         yield
         return
-    from timm.layers import convert_sync_batchnorm
+    from timm.layers import convert_sync_batchnorm  # type: ignore[attr-defined]
 
     places = [
         (parent, name, child)

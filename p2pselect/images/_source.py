@@ -17,9 +17,10 @@ class ImageSource(ABC):
     """Images that are read by position: what an :class:`ImageSequence` looks at.
 
     Subclass it to use images that lie where this package does not look, for example in an HDF5
-    file, and pass an instance as ``X``.  A subclass needs ``__len__`` and :meth:`read_one`.
-    For encoded images (JPEG, PNG, ...) in a database or an archive, subclass
-    :class:`EncodedImageSource` instead, which decodes them as image files are decoded.
+    file.  A subclass needs ``__len__`` and :meth:`read_one`.  For encoded images (JPEG, PNG,
+    ...) in a database or an archive, subclass :class:`EncodedImageSource` instead, which
+    decodes them as image files are decoded.  Pass an instance as ``X``, or make it a sequence
+    that can be sliced by :func:`as_images`.
 
     Sources are pickled for worker processes and read by several threads at once: open files
     and connections when an image is read, not in ``__init__``.

@@ -33,6 +33,8 @@ def connect(
     starts, rows = _find_runs(labels)
     parent, borders = _join_runs(labels, starts, rows)
     sizes, totals = _add_up(colors, starts, rows, parent, w)
+    # The minimum size grows by a sixteenth, so that few rounds are needed and little is merged
+    # beyond what is necessary.
     while _merge(parent, sizes, totals, borders, min_size) > max_regions:
         min_size += 1 + min_size // 16
 
@@ -93,6 +95,7 @@ def _join_runs(
     parent = np.empty(n, np.int32)
     for run in range(n):
         parent[run] = run
+    # Fewer than n borders within rows, and at most 2 n between rows: every step passes a run.
     borders = np.empty((3 * n, 3), np.int32)
     m = 0
     for y in range(h):
@@ -107,7 +110,7 @@ def _join_runs(
             below_stop = _stop(below, y, starts, rows, w)
             if labels[y - 1, starts[above]] == labels[y, starts[below]]:
                 i, j = _find(parent, above), _find(parent, below)
-                parent[max(i, j)] = min(i, j)
+                parent[max(i, j)] = min(i, j)  # so the root is the first run in raster order
             else:
                 overlap = min(above_stop, below_stop) - max(starts[above], starts[below])
                 borders[m, 0], borders[m, 1], borders[m, 2] = above, below, overlap
@@ -130,6 +133,7 @@ def _add_up(
             stop = _stop(run, y, starts, rows, w)
             sizes[root] += stop - starts[run]
             if colors.size:
+                # Sums of integers are exact, so they do not depend on the order of the runs.
                 lightness, a, b = 0, 0, 0
                 for x in range(starts[run], stop):
                     lightness += colors[y, x, 0]

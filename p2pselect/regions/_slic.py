@@ -98,6 +98,7 @@ def _lab_tables() -> tuple[np.ndarray, np.ndarray]:
         ]
     )
     to_xyz /= to_xyz.sum(axis=1, keepdims=True)
+    # Fixed point with 20 bits a field: one addition per channel adds up X, Y and Z at once.
     parts = np.rint(to_xyz[:, :, None] * linear * 65536).astype(np.int64)
     t = np.arange(4097) / 4096
     root = np.where(t > (6 / 29) ** 3, np.cbrt(t), t * (29 / 6) ** 2 / 3 + 4 / 29)
@@ -209,6 +210,8 @@ def _cluster(
         top, left = tops[row], lefts[column]
         start = n
         for y in range(tops[row + 1] - top):
+            # Every row starts at another column, so that samples lie on diagonals and no column
+            # is left out.
             for x in range(-y % stride, lefts[column + 1] - left, stride):
                 samples[0, n], samples[1, n] = weight * x, weight * y
                 for c in range(3):
@@ -223,7 +226,7 @@ def _cluster(
         corners[cell, 1] = weight * 0.5 * (top + tops[row + 1] - 1) - centers[cell, 1]
         centers[cell, 0] += corners[cell, 0]
         centers[cell, 1] += corners[cell, 1]
-        n += -n % _LANES
+        n += -n % _LANES  # so that the samples of the next cell begin a vector
 
     near = np.empty(9, np.int32)
     planes = np.empty((9, 6), np.float32)
@@ -231,9 +234,7 @@ def _cluster(
     sums = np.empty((n_cells, 6))
     own = np.empty((9, 6))
     for _ in range(n_iter):
-        for cell in range(n_cells):
-            for c in range(6):
-                sums[cell, c] = 0
+        sums[:] = 0
         for cell in range(n_cells):
             _find_planes(cell, tops, lefts, weight, centers, near, planes)
             start, stop = spans[cell, 0], spans[cell, 1]
@@ -241,6 +242,7 @@ def _cluster(
             xs, ys, ls = samples[0, start:end], samples[1, start:end], samples[2, start:end]
             as_, bs = samples[3, start:end], samples[4, start:end]
             _choose(xs, ys, ls, as_, bs, planes, (0, 1, 2, 3, 4, 5, 6, 7, 8), choice)
+            # Summed per neighbor first, so that corners are added once and not per sample.
             for k in range(9):
                 for c in range(6):
                     own[k, c] = 0
@@ -254,15 +256,18 @@ def _cluster(
                 own[k, 5] += 1
             for k in range(9):
                 if own[k, 5] > 0:
+                    # From the corner of this cell to the image's.
                     own[k, 0] += own[k, 5] * corners[cell, 0]
                     own[k, 1] += own[k, 5] * corners[cell, 1]
                     for c in range(6):
                         sums[near[k], c] += own[k, c]
         for cell in range(n_cells):
-            if sums[cell, 5] > 0:
+            if sums[cell, 5] > 0:  # a center that no pixel chose stays where it was
                 for c in range(5):
                     centers[cell, c] = sums[cell, c] / sums[cell, 5]
 
+    # The last assignment looks at every pixel.  All cells have the same layout, so x and y are
+    # computed once.
     xs, ys = np.empty(area, np.float32), np.empty(area, np.float32)
     for i in range(area):
         xs[i], ys[i] = weight * (i % width), weight * (i // width)
@@ -303,7 +308,7 @@ def _find_planes(
         near[k] = cell
         for i in range(5):
             planes[k, i] = 0
-        planes[k, 5] = np.inf
+        planes[k, 5] = np.inf  # a neighbor outside the image is never chosen
         if 0 <= r < rows and 0 <= c < columns:
             near[k] = r * columns + c
             x = centers[near[k], 0] - weight * lefts[column]

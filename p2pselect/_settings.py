@@ -299,17 +299,9 @@ def _unknown(cls: type[Settings], name: str) -> str:
 def _documented(name: str, declared: Setting) -> str:
     """The entry of a setting in a numpydoc "Parameters" section."""
     kind = declared.kind or " or ".join(map(_in_words, declared.constraints))
-    paragraphs = [
-        textwrap.fill(
-            paragraph,
-            width=88,
-            initial_indent="    ",
-            subsequent_indent="    ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        for paragraph in inspect.cleandoc(declared.description or "").split("\n\n")
-    ]
+    wrapper = textwrap.TextWrapper(88, break_long_words=False, break_on_hyphens=False)
+    wrapper.initial_indent = wrapper.subsequent_indent = "    "
+    paragraphs = map(wrapper.fill, inspect.cleandoc(declared.description or "").split("\n\n"))
     head = f"{name} : {kind}, default={declared.default!r}"
     return "\n".join([head, "\n\n".join(paragraphs)]).rstrip()
 
@@ -330,8 +322,7 @@ def _in_words(constraint: Any) -> str:
     if isinstance(constraint, HasMethods):
         return f"object with {' and '.join(sorted(constraint.methods))}"
     words = {"boolean": "bool", "verbose": "int", callable: "callable", None: "None"}
-    if constraint == "random_state":
-        return "int, RandomState instance or None"
+    words["random_state"] = "int, RandomState instance or None"
     return words.get(constraint) or str(getattr(constraint, "__name__", constraint))
 
 

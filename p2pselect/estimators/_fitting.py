@@ -17,7 +17,7 @@ from torch.utils.data import IterableDataset
 
 from p2pselect import distributed
 from p2pselect._labels import as_labels, encode_known, encode_labels, find_classes
-from p2pselect._settings import Role, Settings, setting
+from p2pselect._settings import AT_LEAST_ONE, POSITIVE, Role, Settings, setting
 from p2pselect.estimators._changes import (
     changes,
     refuse_changes,
@@ -122,14 +122,10 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
         "Epochs of training.", Interval(Integral, 0, None, closed="left"), default=20
     )
     lr: float = setting(
-        "Learning rate; the highest one where there is a schedule.",
-        Interval(Real, 0, None, closed="neither"),
-        default=1e-4,
+        "Learning rate; the highest one where there is a schedule.", POSITIVE, default=1e-4
     )
     batch_size: int = setting(
-        "Images per step of training and per batch of prediction.",
-        Interval(Integral, 1, None, closed="left"),
-        default=64,
+        "Images per step of training and per batch of prediction.", AT_LEAST_ONE, default=64
     )
     augment: Any = setting(
         "Random views of the training images; the regions follow the image.\n\n"
@@ -148,10 +144,7 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
         kind="str, callable or None",
     )
     class_weight: dict[Any, float] | str | None = setting(
-        "Weights of the classes in the loss.",
-        dict,
-        StrOptions({"balanced"}),
-        default=None,
+        "Weights of the classes in the loss.", dict, StrOptions({"balanced"}), default=None
     )
     validation_fraction: float | None = setting(
         "Share of every class held out.  The terms of the loss of these images go into "

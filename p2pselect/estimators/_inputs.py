@@ -21,20 +21,9 @@ from p2pselect.regions._transformer import SuperpixelTransformer
 
 
 def read_images(
-    X: Any,
-    regions: Any,
-    *,
-    channels: Any,
-    image_shape: tuple[int, ...] | None,
-    image_size: int,
+    X: Any, regions: Any, *, channels: Any, image_shape: tuple[int, ...] | None, image_size: int
 ) -> tuple[ImageSequence, np.ndarray | None]:
-    """Take X apart into images and, where they were given, label maps of the model's grid.
-
-    Returns
-    -------
-    images : ImageSequence
-    regions : ndarray of shape (n, image_size, image_size), int32, or None
-    """
+    """Take X apart into images and, where given, label maps (n, image_size, image_size)."""
     if isinstance(X, ImagesWithRegions):
         X, regions = X.images, X.regions if regions is None else regions
     images = as_images(X, channels=channels, image_shape=image_shape)
@@ -46,19 +35,8 @@ def read_images(
 def check_channels(images: Any, estimator: Any) -> None:
     """Refuse gray arrays where colors were learned from arrays, and the other way round.
 
-    An array of one channel in the place of one of three is an oversight more often than not.
-    Files say nothing of the kind: theirs are decoded to three channels in any case.
-
-    Parameters
-    ----------
-    images : ImageSequence or StreamContents
-    estimator : estimator
-        Fitted.
-
-    Raises
-    ------
-    InputError
-        If one of the two has a single channel and the other has more.
+    An array with one channel in the place of one with three is an oversight more often than
+    not.  Files say nothing of the kind: they are decoded to three channels in any case.
     """
     given, fitted = images.stored_channels, estimator.n_channels_in_
     if given is None or fitted is None or (given == 1) == (fitted == 1):
@@ -86,13 +64,7 @@ def propose_all(
 
 
 def refuse_metadata(metadata: dict[str, Any]) -> None:
-    """Say where it belongs what fit cannot use.
-
-    Raises
-    ------
-    InputError
-        If there is any metadata.
-    """
+    """Say where it belongs what ``fit`` cannot use."""
     if not metadata:
         return
     names = ", ".join(metadata)
@@ -105,20 +77,7 @@ def refuse_metadata(metadata: dict[str, Any]) -> None:
 
 
 def refuse_rows(need: str | None, **given: Any) -> None:
-    """Say that a stream has its labels in it, and no rows.
-
-    Parameters
-    ----------
-    need : str or None
-        What a method does that needs images in any order.
-    **given
-        What `fit` was given beside the stream.
-
-    Raises
-    ------
-    InputError
-        If there is such a need, or anything but None is given.
-    """
+    """Refuse what belongs to rows beside a stream, or a need for images in any order."""
     if named := [name for name, value in given.items() if value is not None]:
         raise InputError(
             f"X is an IterableDataset, which has its labels in it and no rows that "
@@ -182,21 +141,12 @@ def resolve_regions(regions: Any, n_jobs: int | None) -> SuperpixelTransformer:
 
 @dataclass(frozen=True)
 class Labeled:
-    """Training images with all that was given for them.
+    """Training images with all that was given for them."""
 
-    Attributes
-    ----------
-    images : ImageSequence or StreamContents
-    regions : ndarray of shape (n, image_size, image_size), int32, or None
-    labels : ndarray of shape (n,)
-    weight : ndarray of shape (n,), float32
-        Of mean 1.
-    """
-
-    images: Any
-    regions: np.ndarray | None
-    labels: np.ndarray
-    weight: np.ndarray
+    images: Any  # ImageSequence or StreamContents
+    regions: np.ndarray | None  # (n, image_size, image_size), int32
+    labels: np.ndarray  # (n,)
+    weight: np.ndarray  # (n,), float32, of mean 1
 
 
 def check_sample_weight(sample_weight: Any, n_images: int) -> np.ndarray:
@@ -217,27 +167,10 @@ def check_sample_weight(sample_weight: Any, n_images: int) -> np.ndarray:
 def check_class_weight(
     class_weight: Any, classes: np.ndarray, target: np.ndarray | None
 ) -> np.ndarray:
-    """The weight of each class in the loss.
+    """The weight of each class in the loss, (n_classes,); ``target`` counts the images.
 
-    Parameters
-    ----------
-    class_weight : dict, "balanced" or None
-        A class that a dict does not name has the weight 1.
-    classes : ndarray of shape (n_classes,)
-    target : ndarray of shape (n,), int, or None
-        Classes of all training images, which ``"balanced"`` counts; None where these are only
-        some of them.
-
-    Returns
-    -------
-    ndarray of shape (n_classes,), float
-
-    Raises
-    ------
-    InputError
-        If a weight is negative or not finite, if a key of the dict is none of the classes while
-        a class has no weight, or if ``"balanced"`` would have to count images that are not
-        there yet.
+    ``target`` is None where these are only some of the training images, which ``"balanced"``
+    cannot count.  A class that a dict does not name has the weight 1.
     """
     if class_weight is None:
         return np.ones(len(classes))

@@ -24,16 +24,7 @@ __all__ = ["CallbackSupportMixin", "FitTask", "with_callbacks"]
 
 
 class FitTask(Callback):
-    """Tells an estimator's callbacks of its fit and of every epoch.
-
-    Parameters
-    ----------
-    estimator : estimator
-    X : images
-    y : array-like of shape (n,)
-    epochs : int
-        Epochs that the fit will run at most.
-    """
+    """Tells the callbacks of an estimator about its fit, and about each of its epochs."""
 
     def __init__(self, estimator: Any, X: Any, y: Any, epochs: int):
         self.estimator = estimator

@@ -8,7 +8,7 @@ from typing import Any
 
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from p2pselect._settings import Options, setting
+from p2pselect._settings import AT_LEAST_ONE, NOT_NEGATIVE, Options, setting
 from p2pselect.nn._image_network import PRECISIONS
 from p2pselect.training._fitting import LR_SCHEDULES, OPTIMIZERS
 
@@ -37,9 +37,7 @@ class TrainingOptions(Options):
         StrOptions(set(LR_SCHEDULES)),
         default="constant",
     )
-    weight_decay: float = setting(
-        "Weight decay of the optimizer.", Interval(Real, 0, None, closed="left"), default=0.0
-    )
+    weight_decay: float = setting("Weight decay of the optimizer.", NOT_NEGATIVE, default=0.0)
     ema_decay: float | None = setting(
         "Predict with a moving average of the weights, which decays by this factor per step; "
         ".99 to .9999 are usual.",
@@ -49,7 +47,7 @@ class TrainingOptions(Options):
     micro_batch_size: int | None = setting(
         "Images that go through the networks at once in training; the gradients of a batch are "
         "summed.  It is halved, with a warning, when a GPU runs out of memory.",
-        Interval(Integral, 1, None, closed="left"),
+        AT_LEAST_ONE,
         default=None,
     )
     precision: str = setting(

@@ -62,6 +62,17 @@ class BaselineClassifier(SelectiveImageClassifier):
     Parameters
     ----------
     {parameters}
+
+    Examples
+    --------
+    >>> from p2pselect.training import Phase
+    >>> class JointClassifier(BaselineClassifier):
+    ...     "Both networks learn from an objective of one's own."
+    ...
+    ...     def _phases(self):
+    ...         return [Phase("fit", self.max_epochs, objective, ("selector", "classifier"))]
+    >>> JointClassifier().tau
+    0.2
     """
 
     regions: Any = setting(

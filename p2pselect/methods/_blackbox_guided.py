@@ -69,6 +69,13 @@ class BlackboxGuidedClassifier(BaselineClassifier):
     Parameters
     ----------
     {parameters}
+
+    Examples
+    --------
+    >>> class GuidedClassifier(BlackboxGuidedClassifier):
+    ...     "The black box is trained first, or given."
+    >>> GuidedClassifier(blackbox=BlackboxClassifier()).get_params()["blackbox"]
+    BlackboxClassifier()
     """
 
     blackbox: BlackboxClassifier | FrozenEstimator | None = setting(

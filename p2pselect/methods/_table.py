@@ -57,6 +57,11 @@ class Method:
         Publication.
     variant_of : str, optional
         Name of the published method that this is a variant of.
+
+    Examples
+    --------
+    >>> METHODS["realx"].label, METHODS["realx"].source
+    ('REAL-X', 'Jethani et al., AISTATS 2021')
     """
 
     name: str

@@ -14,7 +14,7 @@ _EXTRAS = ("plots", "coco", "onnx")
 _UNLISTED = ("fast-slic", "pillow-heif", "onnxruntime")
 
 
-def _packages() -> dict[str, str]:
+def package_versions() -> dict[str, str]:
     """Versions of the dependencies, as the installed package itself names them."""
     names = ["p2pselect", "pip"]
     for requirement in metadata.requires("p2pselect") or []:
@@ -59,7 +59,11 @@ def show_versions() -> None:
         "executable": sys.executable,
         "machine": platform.platform(),
     }
-    parts = {"System": system, "Packages": _packages(), "Devices and threads": _compute()}
+    parts = {
+        "System": system,
+        "Packages": package_versions(),
+        "Devices and threads": _compute(),
+    }
     for title, facts in parts.items():
         print(f"\n{title}:")
         for name, value in facts.items():

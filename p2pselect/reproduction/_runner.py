@@ -10,7 +10,6 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from joblib import Parallel, delayed
 
 from p2pselect import datasets as datasets_room
 from p2pselect import persistence
+from p2pselect._show_versions import package_versions
 from p2pselect.exceptions import InputError, P2PSelectError, P2PSelectWarning
 from p2pselect.reproduction._measure import measure
 from p2pselect.reproduction._memory import PeakMemory
@@ -38,7 +38,6 @@ from p2pselect.reproduction._suite import (
     fixed_settings,
 )
 
-_PACKAGES = "p2pselect numpy scipy scikit-learn scikit-image torch torchvision timm skorch"
 # The groups whose trials take longest are started first.
 _LONGEST_FIRST = ("p2p", "ablation", "method", "blackbox")
 _SHOWN = ("accuracy", "kept_fraction", "localization", "insertion_fidelity")
@@ -235,10 +234,5 @@ def _now() -> str:
 
 def _versions() -> dict[str, str]:
     """Versions of what the results depend on."""
-    found = {"python": platform.python_version(), "platform": platform.platform()}
-    for name in _PACKAGES.split():
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+    python = {"python": platform.python_version(), "platform": platform.platform()}
+    return python | package_versions()

@@ -76,6 +76,6 @@ def test_unknown_names(arguments, said, tmp_path, capsys):
     assert not (tmp_path / "x").exists()
 
 
-def test_report_of_no_run(tmp_path, capsys):
+def test_report_without_a_run(tmp_path, capsys):
     assert main(["reproduce", "report", str(tmp_path)]) == 1
     assert "does not hold a run" in capsys.readouterr().err

@@ -176,7 +176,7 @@ FAULTS = [
     ),
     *planted(
         "reproduction/_measure.py",
-        "reproduction/test_measure.py::test_curves_of_a_model_that_everything_is_known_of",
+        "reproduction/test_measure.py::test_curves_of_a_model_that_is_known_exactly",
         {
             "            insertion=metrics.insertion_fidelity_curve(exp, model).per_image,\n            deletion=metrics.deletion_fidelity_curve(exp, model).per_image,": "            deletion=metrics.insertion_fidelity_curve(exp, model).per_image,\n            insertion=metrics.deletion_fidelity_curve(exp, model).per_image,",
         },

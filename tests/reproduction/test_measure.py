@@ -1,4 +1,4 @@
-"""What is measured is what the estimator and the metrics say, however images are blocked."""
+"""Measured scores are those of the estimator and the metrics, for any size of blocks."""
 
 import pickle
 from typing import ClassVar
@@ -76,7 +76,7 @@ def test_masks_within_a_budget_are_those_of_that_selection(p2p, test):
     assert p2p.selection == "threshold"
 
 
-def test_what_an_image_does_not_have_is_left_out_of_means():
+def test_means_leave_out_what_an_image_does_not_have():
     tally = Tally()
     tally._append(score=np.array([0.5, np.nan, 1.0]), none=np.full(3, np.nan))
     assert tally.mean("score") == 0.75
@@ -141,7 +141,7 @@ class SeesTheFirstQuarter:
         return np.stack([~lit, lit], axis=1).astype(np.float32)
 
 
-def test_curves_of_a_model_that_everything_is_known_of():
+def test_curves_of_a_model_that_is_known_exactly():
     # Kinds 1 and 2 have a lit first quarter; it is kept of kind 1 only.
     kinds = np.array([1, 1, 2, 3, 3])
     images = np.full((5, 8, 8, 3), 200, np.uint8)

@@ -51,7 +51,7 @@ def test_everything_is_written(finished, tmp_path):
     assert read_scores(tmp_path / "report" / "scores.csv")
 
 
-def test_the_page_asks_nobody_for_anything(finished, tmp_path):
+def test_the_page_loads_nothing(finished, tmp_path):
     text = write_report(finished, tmp_path / "report").read_text(encoding="utf-8")
     assert re.findall(r'(?:src|href)="(?!data:)', text) == []
     assert "http://" not in text and "https://" not in text

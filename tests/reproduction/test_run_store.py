@@ -32,7 +32,7 @@ def test_what_is_written_is_read(tmp_path):
     assert store.long_form()[2] == Score("digit_scenes", "p2p", 3, "matched", "accuracy", 0.25)
 
 
-def test_a_score_that_is_not_defined_is_null_on_disk_and_nan_here(tmp_path):
+def test_an_undefined_score_is_null_on_disk_and_nan_in_memory(tmp_path):
     store = RunStore(tmp_path)
     store.write(TrialResult(TRIAL, {"default": {"accuracy": float("nan"), "tau": 0.1}}))
     (file,) = store.trials_folder.iterdir()
@@ -49,7 +49,7 @@ def test_a_failure_is_a_record_without_rows(tmp_path):
     assert store.long_form() == []
 
 
-def test_half_written_files_are_no_results(tmp_path):
+def test_half_written_files_are_ignored(tmp_path):
     store = RunStore(tmp_path)
     store.write(TrialResult(TRIAL, SCORES))
     (store.trials_folder / ".digit_scenes.p2p.default.4.json.12.part").write_text('{"for')
@@ -82,7 +82,7 @@ def test_a_writer_killed_at_any_point_leaves_whole_results(tmp_path):
             assert len(result.scores) == 2000
 
 
-def test_a_folder_is_of_one_run(tmp_path):
+def test_a_folder_holds_one_run(tmp_path):
     store = RunStore(tmp_path)
     begin_run(store, {"suite": {"name": "small", "n": (1, 2)}, "started": "now"})
     begin_run(store, {"suite": {"name": "small", "n": (1, 2)}, "started": "later"})

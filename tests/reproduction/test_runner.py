@@ -1,4 +1,4 @@
-"""Runs end, are continued where they stopped, and hide no failure."""
+"""Runs finish, continue where they stopped, and do not hide failures."""
 
 import os
 import signal
@@ -120,7 +120,7 @@ def test_seeds_and_methods_can_be_added(make_suite, table, tmp_path):
     assert len(store.results()) == 4
 
 
-def test_absent_data_sets_are_left_out_with_a_word(make_suite, tiny_scenes, tmp_path):
+def test_missing_data_sets_are_skipped_with_a_message(make_suite, tiny_scenes, tmp_path):
     said = []
     absent = {"tiny": tiny_scenes(present=False)}
     store = run_suite(

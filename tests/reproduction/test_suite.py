@@ -13,7 +13,7 @@ def test_key_names_the_trial():
 
 
 @pytest.mark.parametrize("name", ["", "a.b", "a/b", "..", "a b", None])
-def test_names_that_are_no_file_names_are_refused(name):
+def test_names_that_cannot_be_file_names_are_refused(name):
     with pytest.raises(InputError, match="method may contain only letters"):
         Trial("data", name, "default", 0)
 
@@ -57,7 +57,7 @@ def test_paper_suite_has_the_papers_tau_epochs_and_seeds():
     assert (clf.max_epochs, clf.certainty_threshold, clf.image_size) == (20, 0.8, 224)
 
 
-def test_a_choice_brings_what_it_depends_on():
+def test_a_selection_includes_what_it_depends_on():
     trials = SUITES["small"].trials(["digit_scenes"], ["comet"], [4])
     assert [trial.key for trial in trials] == [
         "digit_scenes.comet.default.4",
@@ -66,19 +66,19 @@ def test_a_choice_brings_what_it_depends_on():
     ]
 
 
-def test_matched_to_a_given_tau_nothing_waits_for_p2p():
+def test_with_a_given_tau_nothing_depends_on_p2p():
     trials = SUITES["paper"].trials(["coco10"], ["realx"], [0])
     assert [trial.method for trial in trials] == ["realx"]
 
 
-def test_a_method_name_stands_for_its_ablations_too():
+def test_the_name_of_a_method_includes_its_ablations():
     trials = SUITES["small"].trials(["digit_scenes"], ["p2p"], [0])
     assert {trial.setting for trial in trials} > {"default", "watershed"}
     one = SUITES["small"].trials(["digit_scenes"], ["p2p:grid"], [0])
     assert {trial.setting for trial in one} == {"grid", "default"}
 
 
-def test_variants_run_when_they_are_named():
+def test_variants_on_request_run_if_they_are_named():
     trials = SUITES["small"].trials(["digit_scenes"], ["diet:released"], [0])
     assert "digit_scenes.diet.released.0" in {trial.key for trial in trials}
     assert "released" not in {trial.setting for trial in SUITES["small"].trials()}
@@ -109,7 +109,7 @@ def test_unknown_names(choice, said):
         SUITES["small"].trials(**choice)
 
 
-def test_presets_regions_are_p2ps_alone():
+def test_only_p2p_takes_the_regions_of_a_preset():
     plan = SUITES["small"].plans["digit_scenes"]
     assert plan.make_estimator(Variant("comet"), tau=0.2).regions == "pixel"
     assert plan.make_estimator(Variant("p2p", group="p2p")).regions.n_segments == 64

@@ -1,4 +1,4 @@
-"""Tables against results made by hand."""
+"""Tables compared with results made by hand."""
 
 import csv
 import io
@@ -64,7 +64,7 @@ def test_entry_is_mean_and_sample_deviation(results):
     assert results.entry("d", "p2p", "default", "nothing") is None
 
 
-def test_methods_are_in_the_papers_order_and_strangers_before_p2p():
+def test_methods_are_in_the_papers_order_and_unknown_ones_before_p2p():
     made = Results(
         Score("d", method, 0, "default", "accuracy", 0.5)
         for method in ("p2p", "mine", "comet", "blackbox")
@@ -86,7 +86,7 @@ def test_lower_is_better_where_it_is():
     assert Table("t", "t", [Column("x", 0)], lines).marks(0) == {}
 
 
-def test_ties_share_their_rank_and_one_line_is_no_contest():
+def test_ties_share_their_rank_and_a_single_line_is_not_marked():
     lines = [
         Line(name, [Entry(v, None, 1)]) for name, v in (("a", 0.5), ("b", 0.5), ("c", 0.1))
     ]
@@ -288,7 +288,7 @@ def test_a_claim_of_no_difference_needs_the_whole_interval_inside(difference, ve
         ("kept_fraction", "the kept fraction rises with the certainty threshold", 0.05),
     ],
 )
-def test_a_claim_that_does_not_hold_is_said_to_fail(metric, words, wrong):
+def test_a_claim_that_does_not_hold_fails(metric, words, wrong):
     spoiled = [
         row._replace(value=wrong) if (row.setting, row.metric) == ("delta=099", metric) else row
         for row in NEAR

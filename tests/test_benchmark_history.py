@@ -86,3 +86,10 @@ def test_a_regression_is_named_and_ends_with_an_error(history, run):
     assert run(8.1, "--record")[0] == 0
     values = [r["ratios"][HIGH]["value"] for r in json.loads(history.HISTORY.read_text())]
     assert values == [8.0, 8.1]
+
+
+def test_every_ratio_has_a_direction(history):
+    recorded = BENCHMARKS / "results" / "history.json"
+    for entry in json.loads(recorded.read_text(encoding="utf-8")):
+        assert set(entry["ratios"]) <= set(history.BETTER)
+        assert {"date", "machine", "versions"} <= entry.keys()

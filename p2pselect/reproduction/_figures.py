@@ -68,8 +68,9 @@ def curve_figure(results: Results, dataset: str, curve: str) -> Figure | None:
     lines.append(("p2p", FIXED, "P2P, fixed τ"))
     drawn = []
     for method, setting, words in lines:
-        points = [results.entry(dataset, method, setting, curve_point(curve, t)) for t in GRID]
-        if all(points):
+        found = (results.entry(dataset, method, setting, curve_point(curve, t)) for t in GRID)
+        points = [entry for entry in found if entry is not None]
+        if points:
             drawn.append((method, setting, words, points))
     if not drawn:
         return None

@@ -150,7 +150,9 @@ def run_suite(
     return store
 
 
-def _run_trial(suite: Suite, trial: Trial, variant: Variant, *, store: RunStore, **more) -> str:
+def _run_trial(
+    suite: Suite, trial: Trial, variant: Variant, *, store: RunStore, **more: Any
+) -> str:
     """Run one trial, store its result, and say in one line how it went."""
     try:
         result = _result_of(suite, trial, variant, store=store, **more)

@@ -178,7 +178,7 @@ def test_masks_that_hardly_moved_are_told(toy_step):
         MaskTable(2).improve(step.model, FakeData(step), lazy, 0.1)
 
 
-def test_colours_are_constant_per_image_and_in_range():
+def test_colors_are_constant_per_image_and_in_range():
     torch.manual_seed(0)
     colors = random_colors(torch.randn(2000, 3))
     assert colors.shape == (2000, 3, 1, 1)
@@ -195,7 +195,7 @@ def test_amortized_teaches_each_network_its_own_loss(toy_step):
     assert all(p.grad is None for p in step.model.classifier.parameters())
 
 
-def test_prediction_optimises_masks_and_keeps_exactly_tau(make, X, y, blackbox):
+def test_prediction_optimizes_masks_and_keeps_exactly_tau(make, X, y, blackbox):
     settings = {"n_stages": 2, "max_steps": 5, "cell_size": 4, "tau": 0.25}
     clf = make(DiETClassifier, blackbox=blackbox, regions="pixel", **settings).fit(X, y)
     assert [row["phase"] for row in clf.history_] == ["stage 1", "stage 2"]

@@ -211,9 +211,9 @@ class RandomMaskObjective:
 class P2PClassifier(SelectiveImageClassifier):
     r"""Image classifier that predicts from a few perceptual regions and nothing else.
 
-    A selector scores the regions (superpixels) of an image, a classifier sees the kept
-    regions on black, and a certainty threshold decides per image how much is shown.  With
-    the defaults this is the configuration of the paper, trained for 20 epochs;
+    A selector scores the regions (superpixels) of an image, a classifier sees nothing but the
+    kept regions on a black background, and a certainty threshold decides for each image how
+    much is shown.  The defaults are the configuration of the paper, trained for 20 epochs;
     :data:`p2pselect.presets.SMALL` suits small data sets and CPUs.
 
     Parameters
@@ -223,21 +223,23 @@ class P2PClassifier(SelectiveImageClassifier):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
     trained_tau_ : float or None
-        The only tau that training was for; None where it was for all of them.
-    module_ : p2pselect.nn._model.SelectiveModel
+        The only tau that training was for; None if it was for all of them.
+    module_ : p2pselect.nn.SelectiveModel
         The trained networks.
     net_ : skorch.NeuralNet
-        What trained them.
+        The net that trained them.
     history_ : skorch.history.History
-        Loss and terms per epoch.
+        The loss and its terms in every epoch.
     interrupted_ : bool
         Whether Ctrl-C ended the last training; what was learned until then is kept.
     regions_ : SuperpixelTransformer
+        The transformer that proposes regions.
     image_shape_in_ : tuple of int or None
-        Height and width of the training images where they all share them.
+        Height and width of the training images if they are all of one size.
     n_channels_in_ : int or None
-        Channels of the training images; None where they were decoded from files.
+        Channels of the training images; None if they were decoded from files.
 
     See Also
     --------

@@ -17,8 +17,8 @@ from p2pselect.exceptions import (
     brief,
     did_you_mean,
 )
-from p2pselect.nn._image_network import ImageNetwork
-from p2pselect.nn._own_networks import build_own, check_outputs
+from p2pselect.nn._image_network import ImageNetwork, as_image_network
+from p2pselect.nn._own_networks import build_own
 from p2pselect.nn._weights import Pretrained, fitting_weights, with_pretrained
 
 _WEIGHTS = "pretrained= says where weights come from"
@@ -115,19 +115,13 @@ def build_classifier(
     carries timm's ``pretrained_cfg`` with a mean and a std.
     """
     if callable(classifier):
-        network = build_own("classifier", classifier, n_classes)
-        check_outputs("classifier", network, n_classes, image_size)
-        if not isinstance(pretrained, bool) and pretrained != "auto":
-            weights = fitting_weights(pretrained, network, "the classifier's factory")
-            network.load_state_dict(weights, strict=False)
-    else:
-        if settled := sorted(set(options or {}) & {*_SETTLED}):
-            raise InputError(
-                f"classifier_options must not have {brief(settled[0])}: {_SETTLED[settled[0]]}"
-            )
-        options = {**(options or {}), "num_classes": n_classes}
-        network = create_timm(classifier, pretrained, image_size, **options)
-    return as_image_network(network)
+        return build_own("classifier", classifier, n_classes, image_size, pretrained)
+    if settled := sorted(set(options or {}) & {*_SETTLED}):
+        raise InputError(
+            f"classifier_options must not have {brief(settled[0])}: {_SETTLED[settled[0]]}"
+        )
+    options = {**(options or {}), "num_classes": n_classes}
+    return as_image_network(create_timm(classifier, pretrained, image_size, **options))
 
 
 def mean_and_std(name: str) -> tuple[Sequence[float], Sequence[float]]:
@@ -139,9 +133,3 @@ def mean_and_std(name: str) -> tuple[Sequence[float], Sequence[float]]:
     if config is None:
         return IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
     return config.mean, config.std
-
-
-def as_image_network(network: nn.Module) -> ImageNetwork:
-    """Put a network behind the mean and std of its own ``pretrained_cfg``."""
-    config = getattr(network, "pretrained_cfg", None) or {}
-    return ImageNetwork(network, config.get("mean", (0.0,) * 3), config.get("std", (1.0,) * 3))

@@ -73,6 +73,12 @@ class ImageNetwork(nn.Module):
                 parameter.requires_grad_(False)
 
 
+def as_image_network(network: nn.Module) -> ImageNetwork:
+    """Put a network behind the mean and std of its own ``pretrained_cfg``."""
+    config = getattr(network, "pretrained_cfg", None) or {}
+    return ImageNetwork(network, config.get("mean", (0.0,) * 3), config.get("std", (1.0,) * 3))
+
+
 def prepare_networks(model: nn.Module, precision: str, compiled: bool, image_size: int) -> None:
     """Set the precision of the networks of a model, and compile them for images of a size.
 

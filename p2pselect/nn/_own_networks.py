@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from p2pselect.exceptions import InputError, P2PSelectError, P2PSelectWarning
+from p2pselect.nn._image_network import ImageNetwork, as_image_network
+from p2pselect.nn._weights import Pretrained, fitting_weights
 
 _HOW = {
     "classifier": "a factory n_classes -> Module, whose module maps images (n, 3, h, w) to "
@@ -21,8 +23,17 @@ _HOW = {
 }
 
 
-def build_own(setting: str, factory: Callable[[int], Any], n_outputs: int) -> nn.Module:
-    """A copy of the module that a factory makes; training leaves the original as it is."""
+def build_own(
+    setting: str,
+    factory: Callable[[int], Any],
+    n_outputs: int,
+    image_size: int,
+    pretrained: Pretrained,
+) -> ImageNetwork:
+    """A copy of the module that a factory makes; training leaves the original as it is.
+
+    It is tried on images of a size, and given the weights of a file if there is one.
+    """
     if isinstance(factory, nn.Module):
         raise InputError(
             f"{setting} must be the name of a network or {_HOW[setting]}; got a module "
@@ -35,10 +46,15 @@ def build_own(setting: str, factory: Callable[[int], Any], n_outputs: int) -> nn
             f"{setting} must be {_HOW[setting]}; the factory returned a "
             f"{type(network).__name__}"
         )
-    return deepcopy(network)
+    network = deepcopy(network)
+    _try(setting, network, n_outputs, image_size)
+    if not isinstance(pretrained, bool) and pretrained != "auto":
+        weights = fitting_weights(pretrained, network, f"the {setting}'s factory")
+        network.load_state_dict(weights, strict=False)
+    return as_image_network(network)
 
 
-def check_outputs(setting: str, network: nn.Module, n_outputs: int, side: int) -> None:
+def _try(setting: str, network: nn.Module, n_outputs: int, side: int) -> None:
     """Try a network on two images, in training and in evaluation; nothing about it changes.
 
     Raises InputError if the network fails or returns anything but one tensor of the right

@@ -13,13 +13,12 @@ from torch import Tensor, nn
 
 from p2pselect.exceptions import InputError, brief
 from p2pselect.nn._backbones import (
-    as_image_network,
     check_network_name,
     create_timm,
     mean_and_std,
 )
 from p2pselect.nn._image_network import ImageNetwork
-from p2pselect.nn._own_networks import build_own, check_outputs
+from p2pselect.nn._own_networks import build_own
 from p2pselect.nn._weights import Pretrained, fitting_weights, with_pretrained
 
 TORCHVISION_LRASPP = "lraspp_mobilenet_v3_large"
@@ -118,12 +117,7 @@ def build_pixel_scorer(
     is the width of the head.
     """
     if callable(selector):
-        network = build_own("selector", selector, n_maps)
-        check_outputs("selector", network, n_maps, image_size)
-        if not isinstance(pretrained, bool) and pretrained != "auto":
-            weights = fitting_weights(pretrained, network, "the selector's factory")
-            network.load_state_dict(weights, strict=False)
-        return as_image_network(network)
+        return build_own("selector", selector, n_maps, image_size, pretrained)
     options = dict(options or {})
     check_network_name(selector, known=[TORCHVISION_LRASPP])
     build = _torchvision_lraspp if selector == TORCHVISION_LRASPP else _timm_lraspp

@@ -46,7 +46,8 @@ class TrainingOptions(Options):
     )
     micro_batch_size: int | None = setting(
         "Images that go through the networks at once in training; the gradients of a batch are "
-        "summed.  It is halved, with a warning, when a GPU runs out of memory.",
+        "summed, while batch norm sees each part by itself.  It is halved, with a warning, "
+        "when a GPU runs out of memory.",
         AT_LEAST_ONE,
         default=None,
     )

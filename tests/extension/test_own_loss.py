@@ -90,7 +90,7 @@ def test_terms_and_phases_of_ones_own(scenes):
 
 
 def test_its_random_numbers_do_not_depend_on_how_batches_are_divided(scenes):
-    whole, parts = fit(scenes), fit(scenes, micro_batch_size=3)
+    whole, parts = fit(scenes), fit(scenes, training__micro_batch_size=3)
     np.testing.assert_allclose(
         whole.predict_proba(scenes.images), parts.predict_proba(scenes.images), atol=1e-5
     )

@@ -37,16 +37,15 @@ from p2pselect.estimators._inputs import (
 )
 from p2pselect.estimators._options import MAX_SIDE, NetworkOptions, SearchOptions
 from p2pselect.estimators._progress import CallbackSupportMixin, FitTask, with_callbacks
-from p2pselect.exceptions import InputError, TrainingError, brief
+from p2pselect.exceptions import InputError, brief
 from p2pselect.images import ImageSequence
 from p2pselect.images._torch_datasets import is_map_style, labels_of
 from p2pselect.nn._backbones import build_classifier
 from p2pselect.nn._image_network import ImageNetwork, prepare_networks
 from p2pselect.nn._selectors import build_pixel_scorer
-from p2pselect.training._callbacks import Outcome, WeightAverage, check_callbacks
-from p2pselect.training._checkpoints import Checkpoints, checkpoint_path
+from p2pselect.training._callbacks import Outcome, check_callbacks
 from p2pselect.training._data import REGION_MEMORY, TrainingData, Views
-from p2pselect.training._fitting import new_net, run_epochs
+from p2pselect.training._fitting import new_net, train
 from p2pselect.training._isolation import (
     Randomness,
     draw_seed,
@@ -545,41 +544,7 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
     ) -> None:
         with distributed.group() as processes:  # it stays open until the end of fit
             processes.check_same("images and labels", data.brief)
-        options = self._training_options
-        end = len(self.net_.history)
-        averages = []
-        if options.ema_decay is not None:
-            averages.append(WeightAverage(self.module_, options.ema_decay))
-            watchers = [*watchers, ("weight_average", averages[0])]
-        checkpoints = None
-        if options.checkpoint_dir is not None and not end:
-            # The settings of a group are listed by themselves, the same whether it is None.
-            without = {*self._names_by_role("machine"), *self._groups()}
-            settings = {k: v for k, v in self.get_params().items() if k not in without}
-            path = checkpoint_path(options.checkpoint_dir, type(self).__name__, settings, data)
-            checkpoints = Checkpoints(path, self._seed, averages, processes)
-            if checkpoints.restore(self.net_):
-                schedules = ()
-            self._seed = data.seed = checkpoints.seed
-            watchers = [*watchers, ("checkpoints", checkpoints)]
-        for epochs in schedules:
-            end += epochs
-            done = max(0, len(self.net_.history) - end + epochs)
-            if done >= epochs:
-                continue  # before it was stopped
-            if checkpoints is not None:
-                checkpoints.end = end
-            try:
-                run_epochs(self.net_, data, epochs, self, processes, watchers, done)
-            except TrainingError as error:
-                if checkpoints is None:
-                    raise
-                finished = len(self.net_.history) - 1
-                raise checkpoints.named_in(error, finished) from error
-            if len(self.net_.history) < end:
-                break  # interrupted: what comes after builds on what was not learned
-        for average in averages:
-            average.take_over(self.module_)
+        self._seed = train(self.net_, data, self, processes, schedules, watchers)
         self.module_.eval()
         self.history_ = self.net_.history
         self.interrupted_ = self.net_.interrupted

@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback
 from skorch.history import History
 
+from p2pselect._settings import Settings
 from p2pselect.atomic_write import atomic_open
 from p2pselect.distributed import Group
 from p2pselect.exceptions import InputError, TrainingError, brief, brief_path
@@ -147,19 +148,20 @@ def read_checkpoint(path: Path) -> dict[str, Any] | None:
 
 
 def checkpoint_path(
-    folder: str | os.PathLike[str],
-    method: str,
-    settings: Mapping[str, Any],
-    data: TrainingData | TrainingStream,
+    folder: str | os.PathLike[str], settings: Settings, data: TrainingData | TrainingStream
 ) -> Path:
-    """The file for the training of a method with these settings on these data.
+    """The file for the training of an estimator with these settings on these data.
 
     Trainings that differ in anything have different files, so that a folder can serve all
     candidates and folds of a search.  Of the data, labels, weights, and names of files or the
     pixels of some images count.
     """
-    hashes = {}
-    for name, value in settings.items():
+    method, hashes = type(settings).__name__, {}
+    # The settings of a group are listed by themselves, the same whether it is None.
+    without = {*settings._names_by_role("machine"), *settings._groups()}
+    for name, value in settings.get_params().items():
+        if name in without:
+            continue
         try:
             hashes[name] = joblib.hash(value)
         # An object can raise anything when it is pickled.

@@ -16,8 +16,9 @@ from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 
 from p2pselect.distributed import Group
-from p2pselect.exceptions import InputError
-from p2pselect.training._callbacks import TrainingBar
+from p2pselect.exceptions import InputError, TrainingError
+from p2pselect.training._callbacks import TrainingBar, WeightAverage
+from p2pselect.training._checkpoints import Checkpoints, checkpoint_path
 from p2pselect.training._data import TrainingData, Views, identity
 from p2pselect.training._net import SelectiveNet
 from p2pselect.training._phases import Phase
@@ -58,19 +59,65 @@ def new_net(settings: Any, module: nn.Module, phases: Sequence[Phase]) -> Select
     return net.initialize()
 
 
-def run_epochs(
+def train(
+    net: SelectiveNet,
+    data: TrainingData | TrainingStream,
+    settings: Any,
+    processes: Group,
+    schedules: Sequence[int],
+    watchers: Sequence[tuple[str, Callback]] = (),
+) -> int:
+    """Train for the epochs of every learning rate schedule, one schedule after the other.
+
+    The ``processes`` share the training; ``watchers`` are callbacks besides those of the user.
+    Returns the seed of the training: that of the checkpoint where one was taken up.
+    """
+    options = settings._training_options
+    end = len(net.history)
+    averages = []
+    if options.ema_decay is not None:
+        averages.append(WeightAverage(net.module_, options.ema_decay))
+        watchers = [*watchers, ("weight_average", averages[0])]
+    checkpoints = None
+    if options.checkpoint_dir is not None and not end:
+        path = checkpoint_path(options.checkpoint_dir, settings, data)
+        checkpoints = Checkpoints(path, data.seed, averages, processes)
+        if checkpoints.restore(net):
+            schedules = ()
+        data.seed = checkpoints.seed
+        watchers = [*watchers, ("checkpoints", checkpoints)]
+    for epochs in schedules:
+        end += epochs
+        done = max(0, len(net.history) - end + epochs)
+        if done >= epochs:
+            continue  # before it was stopped
+        if checkpoints is not None:
+            checkpoints.end = end
+        try:
+            _run_epochs(net, data, epochs, settings, processes, watchers, done)
+        except TrainingError as error:
+            if checkpoints is None:
+                raise
+            raise checkpoints.named_in(error, len(net.history) - 1) from error
+        if len(net.history) < end:
+            break  # interrupted: what comes after builds on what was not learned
+    for average in averages:
+        average.take_over(net.module_)
+    return data.seed
+
+
+def _run_epochs(
     net: SelectiveNet,
     data: TrainingData | TrainingStream,
     epochs: int,
     settings: Any,
     processes: Group,
-    watchers: Sequence[tuple[str, Callback]] = (),
-    done: int = 0,
+    watchers: Sequence[tuple[str, Callback]],
+    done: int,
 ) -> None:
     """Train for ``epochs`` epochs, of which ``done`` were trained before it was stopped.
 
-    ``validation_fraction`` of the images is held out, but not of a stream.  The ``processes``
-    share the training; ``watchers`` are callbacks besides those of the user.
+    ``validation_fraction`` of the images is held out, but not of a stream.
     """
     train: TrainingData | TrainingStream = data
     valid = None

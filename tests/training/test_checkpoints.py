@@ -144,7 +144,7 @@ def test_a_damaged_checkpoint_is_named(scenes, tmp_path):
     for damaged in (content[:100], b"", content[: len(content) // 2]):
         file.write_bytes(damaged)
         with pytest.raises(InputError, match=rf"{file.name} is not a checkpoint .* delete it"):
-            P2PClassifier(**settings).fit(*scenes)
+            P2PClassifier().set_params(**settings).fit(*scenes)
 
 
 def test_a_checkpoint_calls_nothing(scenes, tmp_path):
@@ -158,7 +158,7 @@ def test_a_checkpoint_calls_nothing(scenes, tmp_path):
     (file,) = tmp_path.iterdir()
     torch.save({"format": 1, "seed": print}, file)
     with pytest.raises(InputError, match="is not a checkpoint that can be read"):
-        P2PClassifier(**settings).fit(*scenes)
+        P2PClassifier().set_params(**settings).fit(*scenes)
 
 
 class Spoil(Callback):

@@ -174,7 +174,11 @@ class SelectiveNet(ClassifierMixin, NeuralNet):
         if scoring and self.predictor is not None:
             images, regions = (batch[0][name].numpy() for name in ("images", "regions"))
             self.module_.eval()
-            step["y_pred"] = torch.from_numpy(self.predictor(images, regions))
+            found = torch.from_numpy(self.predictor(images, regions)), batch[1]
+            if len(batch[1]) < batch[0]["batch_size"][0]:
+                # All processes have to find the same score, that of the whole batch.
+                found = tuple(map(torch.cat, zip(*self.group.gather(found), strict=True)))
+            step["y_pred"], step["scored_target"] = found
             set_training(self.module_, phase_at(self.phases, self.epoch)[0])
         return step
 
@@ -268,6 +272,8 @@ class SelectiveNet(ClassifierMixin, NeuralNet):
         Earlier phases prepare for the last one, and their losses cannot be compared with its.
         """
         getattr(self, method_name)(self, **kwargs)
+        if "scored_target" in kwargs:
+            kwargs["batch"] = kwargs["batch"][0], kwargs.pop("scored_target")
         over = method_name in ("on_epoch_end", "on_train_end")
         preparing = over and not self.is_in_last_phase
         stop = False

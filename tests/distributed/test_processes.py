@@ -91,9 +91,11 @@ def test_a_script_may_have_a_group_of_its_own(both):
 
 @needs_gloo
 def test_early_stopping_is_decided_together(both):
-    one, two, _ = both
+    one, two, folder = both
     assert len(two["valid_loss"]) == len(one["valid_loss"]) == 2
     np.testing.assert_allclose(two["valid_loss"], one["valid_loss"], atol=1e-5)
+    second = json.loads((folder / "two" / "second.json").read_text())
+    assert second["valid_acc"] == two["valid_acc"] == pytest.approx(one["valid_acc"])
 
 
 @needs_gloo

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from sklearn.model_selection import GridSearchCV
-from skorch.callbacks import EarlyStopping
+from skorch.callbacks import EarlyStopping, EpochScoring
 from torch import nn
 from torch.utils.data import IterableDataset
 
@@ -120,11 +120,15 @@ def main(folder):
         max_epochs=6,
         objective__warmup_epochs=0,  # in which nothing would be stopped
         validation_fraction=0.3,
-        training__callbacks=[("stop", EarlyStopping(patience=1, threshold=10.0))],
+        training__callbacks=[
+            ("score", EpochScoring("accuracy", lower_is_better=False, name="valid_acc")),
+            ("stop", EarlyStopping(patience=1, threshold=10.0)),
+        ],
     )
     stopping.fit(images[:49], target[:49])
     found["early stopping"] = described(stopping)
     found["valid_loss"] = stopping.history_[:, "valid_loss"]
+    found["valid_acc"] = stopping.history_[:, "valid_acc"]
 
     interrupted = estimator(P2PClassifier, training__checkpoint_dir=folder / "checkpoints")
     interrupted.fit(images, target)

@@ -51,7 +51,7 @@ def state() -> Figures:
 
 def main() -> None:
     options_parser = parser(__doc__)
-    options_parser.add_argument("--cycles", type=int, default=2000)
+    options_parser.add_argument("--cycles", type=int, default=2000, help="at least 100")
     options = options_parser.parse_args()
     seen = []
     with tempfile.TemporaryDirectory() as folder:

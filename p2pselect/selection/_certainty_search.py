@@ -102,9 +102,9 @@ def search_certainty(
     Images leave when they are certain, and the next images fill up the classifier's batches,
     so that these stay full until the end.
 
-    Chunks come in the order of the images, with at most ``batch_size`` images each; ``classify``
-    maps their images and bool pixel masks (b, h, w) to probabilities (b, n_classes).
-    ``keep_path`` keeps the probabilities of every level that was visited.
+    Chunks come in the order of the images, with at most ``batch_size`` images each.
+    ``classify`` maps their images and bool pixel masks (b, h, w) to probabilities
+    (b, n_classes); ``keep_path`` keeps those of every level that was visited.
     """
     queue = _Queue(chunks, batch_size)
     result: SearchResult | None = None

@@ -14,7 +14,6 @@ from p2pselect import P2PClassifier, SuperpixelTransformer
 from p2pselect._settings import Options, Settings, setting
 from p2pselect.estimators import (
     ClassifierNetworkOptions,
-    FullImageSearchOptions,
     NetworkOptions,
     SearchOptions,
 )
@@ -144,7 +143,7 @@ def test_roles():
 
 CLASSES = [
     *(method.cls for method in METHODS.values()), SuperpixelTransformer, TrainingOptions,
-    NetworkOptions, ClassifierNetworkOptions, SearchOptions, FullImageSearchOptions,
+    NetworkOptions, ClassifierNetworkOptions, SearchOptions,
     P2PNetworkOptions, P2PObjectiveOptions,
 ]  # fmt: skip
 

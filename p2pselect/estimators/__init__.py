@@ -4,14 +4,12 @@ from p2pselect._settings import Options, setting
 from p2pselect.estimators._base import SelectiveImageClassifier
 from p2pselect.estimators._options import (
     ClassifierNetworkOptions,
-    FullImageSearchOptions,
     NetworkOptions,
     SearchOptions,
 )
 
 __all__ = [
     "ClassifierNetworkOptions",
-    "FullImageSearchOptions",
     "NetworkOptions",
     "Options",
     "SearchOptions",

@@ -287,7 +287,7 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
         if isinstance(share, dict):
             _check_networks("networks__frozen_share", share)
             share = share.get(network, 0.0)
-        if not (isinstance(share, Real) and 0 <= share < 1):
+        if not (isinstance(share, Real) and 0 <= float(share) < 1):
             raise InputError(
                 f"networks__frozen_share of the {network} must be in [0, 1), got {brief(share)}"
             )

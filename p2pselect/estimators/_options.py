@@ -101,17 +101,3 @@ class SearchOptions(Options):
         default=False,
         role="prediction",
     )
-
-
-class FullImageSearchOptions(SearchOptions, without=("allow_empty",)):
-    """The values of tau that are tried by a method that always shows the whole image.
-
-    Parameters
-    ----------
-    {parameters}
-
-    Examples
-    --------
-    >>> FullImageSearchOptions(tau_step=0.1)
-    FullImageSearchOptions(tau_step=0.1)
-    """

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from p2pselect.estimators import (
     ClassifierNetworkOptions,
-    FullImageSearchOptions,
     SelectiveImageClassifier,
     setting,
 )
@@ -43,10 +42,10 @@ class FullImageModel(nn.Module):
         return self.classifier(images)
 
 
-class BlackboxClassifier(SelectiveImageClassifier, without=("selector",)):
+class BlackboxClassifier(SelectiveImageClassifier, without=("search", "selector", "tau")):
     """Ordinary image classifier that sees everything.
 
-    ``tau`` and ``certainty_threshold`` have no effect on what is shown.
+    It has no ``tau``: the whole image is shown.
 
     Parameters
     ----------
@@ -66,10 +65,7 @@ class BlackboxClassifier(SelectiveImageClassifier, without=("selector",)):
     networks: ClassifierNetworkOptions | None = setting(
         None, ClassifierNetworkOptions, default=None
     )
-    search: FullImageSearchOptions | None = setting(None, FullImageSearchOptions, default=None)
-
-    def _prediction_parameters(self) -> frozenset[str]:
-        return super()._prediction_parameters() | {"tau"}
+    tau = 1.0
 
     def _build_model(self, n_classes: int) -> FullImageModel:
         return FullImageModel(self._build_classifier(n_classes))

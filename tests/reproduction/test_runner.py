@@ -189,7 +189,7 @@ class Scenes:
         made.target = made.target % 2
         return made
 
-settings = {**presets.SMALL, "image_size": 32, "warmup_epochs": 0, "regions": "grid"}
+settings = {**presets.SMALL, "image_size": 32, "regions": "grid"}
 plan = Plan(settings, {"blackbox": 1}, tau=0.3)
 variant = Variant("blackbox_pixel", group="blackbox")
 suite = Suite("tiny", {"tiny": plan}, (variant,), seeds=tuple(range(8)), n_curve_images=24)

@@ -198,15 +198,15 @@ from p2pselect import P2PClassifier, SuperpixelTransformer, datasets, presets
 folder, n_kills = sys.argv[1], int(sys.argv[2])
 settings = {
     **presets.SMALL, "image_size": 32, "regions": SuperpixelTransformer(n_segments=16),
-    "max_epochs": 60, "warmup_epochs": 1, "batch_size": 8, "random_state": 0,
-    "checkpoint_dir": folder,
+    "max_epochs": 60, "objective__warmup_epochs": 1, "batch_size": 8, "random_state": 0,
+    "training__checkpoint_dir": folder,
 }
 
 def train():
     import torch
     torch.set_num_threads(1)
     made = datasets.make_digit_scenes(30, image_size=32, random_state=0)
-    clf = P2PClassifier(**settings).fit(made.images, made.target % 2)
+    clf = P2PClassifier().set_params(**settings).fit(made.images, made.target % 2)
     torch.save(clf.module_.state_dict(), folder + "/end.pt")
 
 chance = random.Random(0)

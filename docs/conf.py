@@ -67,7 +67,7 @@ sphinx_gallery_conf = {
     "filename_pattern": "/plot_",
     "image_scrapers": ("gallery_scraper",),
     "capture_repr": ("_repr_html_", "__repr__"),
-    "ignore_repr_types": r"NotebookFigure|Display",
+    "ignore_repr_types": r"NotebookFigure|Display|Legend",
     "plot_gallery": True,
     "abort_on_example_error": False,
     "download_all_examples": False,

@@ -11,14 +11,11 @@ Without a card, or with --small, everything runs on the processor in a small ver
 shows that it runs and nothing else.  Every part writes its figures as soon as it has them; a
 part that fails says so without ending the others.
 
-    python benchmarks/gpu.py --json gpu.json
+    python benchmarks/gpu.py --json benchmarks/results/gpu.json
     python benchmarks/gpu.py --small
 """
 
-import argparse
-import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -33,6 +30,7 @@ from typing import Any
 import numpy as np
 import torch
 from inference import predict_naive
+from measuring import Figures, finish, parser
 from PIL import Image
 from sklearn.model_selection import GridSearchCV
 
@@ -128,7 +126,7 @@ def images_per_second(clf: P2PClassifier, n_images: int) -> float:
     return n_images / min(clf.history_[1:, "dur"])
 
 
-def training(size: Size) -> dict[str, float]:
+def training(size: Size) -> Figures:
     """Images per second of ``fit``, over those of the released networks alone."""
     images, target = photographs(size)
     regions = SuperpixelTransformer(n_segments=100).propose_batch(images)
@@ -142,7 +140,7 @@ def training(size: Size) -> dict[str, float]:
     return figures
 
 
-def waiting(size: Size) -> dict[str, float]:
+def waiting(size: Size) -> Figures:
     """Share of an epoch spent waiting: JPEG files, the paper's views, regions of each view."""
     images, target = photographs(size)
     regions = SuperpixelTransformer(n_segments=100).propose_batch(images)
@@ -174,7 +172,7 @@ def demo_model(size: Size, **settings: Any) -> tuple[P2PClassifier, np.ndarray, 
     return clf.fit(train.images, train.target), test.images, test.target
 
 
-def prediction(size: Size) -> dict[str, float]:
+def prediction(size: Size) -> Figures:
     """Prediction over the naive loop, regions given, and what the processor decides."""
     clf, images, target = demo_model(size)
     regions = clf.regions_.propose_batch(images)
@@ -213,7 +211,7 @@ def prediction(size: Size) -> dict[str, float]:
     return figures
 
 
-def memory(size: Size) -> dict[str, float]:
+def memory(size: Size) -> Figures:
     """GiB on the card at the peak of an epoch, by batch size."""
     if not size.on_card:
         return {}
@@ -232,7 +230,7 @@ def memory(size: Size) -> dict[str, float]:
     return figures
 
 
-def stability(size: Size) -> dict[str, float]:
+def stability(size: Size) -> Figures:
     """Accuracy and last loss of a training in bfloat16, and of one in 32 bits."""
     figures = {}
     for name, settings in {"32": {}, "bf16": BF16}.items():
@@ -244,7 +242,7 @@ def stability(size: Size) -> dict[str, float]:
     return figures
 
 
-def grid_search(size: Size) -> dict[str, float]:
+def grid_search(size: Size) -> Figures:
     """Seconds of a search of four fits, one after the other over two at a time."""
     scenes = datasets.make_digit_scenes(800 if size.on_card else 80, 64, random_state=0)
     seconds = {}
@@ -259,7 +257,7 @@ def grid_search(size: Size) -> dict[str, float]:
     return {"grid_search_one_over_two_jobs": seconds[1] / seconds[2]}
 
 
-def torchrun(size: Size) -> dict[str, float]:
+def torchrun(size: Size) -> Figures:
     """How far a model that all cards have trained is from that of one process."""
     processes = torch.cuda.device_count() if size.on_card else 2
     launcher = ["-m", "torch.distributed.run", f"--nproc-per-node={processes}"]
@@ -278,7 +276,7 @@ def torchrun(size: Size) -> dict[str, float]:
     }
 
 
-PARTS: tuple[Callable[[Size], dict[str, float]], ...] = (
+PARTS: tuple[Callable[[Size], Figures], ...] = (
     training,
     prediction,
     waiting,
@@ -289,35 +287,26 @@ PARTS: tuple[Callable[[Size], dict[str, float]], ...] = (
 )
 
 
-def describe_machine(size: Size) -> dict[str, str]:
-    name = torch.cuda.get_device_name() if size.on_card else platform.processor()
-    return {"device": name, "torch": torch.__version__, "cores": str(os.cpu_count())}
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
-    parser.add_argument("--small", action="store_true", help="a small version, on the CPU")
-    parser.add_argument("--only", nargs="*", help="run these parts alone")
-    options = parser.parse_args()
-    size = make_size(options.small)
-    report: dict[str, Any] = {"machine": describe_machine(size)}
+    options = parser(__doc__)
+    options.add_argument("--small", action="store_true", help="a small version, on the CPU")
+    options.add_argument("--only", nargs="*", help="run these parts alone")
+    chosen = options.parse_args()
+    size = make_size(chosen.small)
+    name = torch.cuda.get_device_name() if size.on_card else "processor"
+    figures: Figures = {"device": name}
     failed = []
     for part in PARTS:
-        if options.only and part.__name__ not in options.only:
+        if chosen.only and part.__name__ not in chosen.only:
             continue
-        start = time.perf_counter()
         try:
-            report[part.__name__] = part(size)
+            figures |= part(size)
         except Exception:
             traceback.print_exc()
             failed.append(part.__name__)
             continue
-        print(f"{part.__name__} ({time.perf_counter() - start:.0f} s)")
-        for name, value in report[part.__name__].items():
-            print(f"  {name}: {value:.4g}", flush=True)
-        if options.json:
-            options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        print(f"-- after {part.__name__}")
+        finish(figures, chosen.json)
     if failed:
         sys.exit(f"failed: {', '.join(failed)}")
 

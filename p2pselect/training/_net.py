@@ -174,11 +174,12 @@ class SelectiveNet(ClassifierMixin, NeuralNet):
         if scoring and self.predictor is not None:
             images, regions = (batch[0][name].numpy() for name in ("images", "regions"))
             self.module_.eval()
-            found = torch.from_numpy(self.predictor(images, regions)), batch[1]
+            proba, target = torch.from_numpy(self.predictor(images, regions)), batch[1]
             if len(batch[1]) < batch[0]["batch_size"][0]:
                 # All processes have to find the same score, that of the whole batch.
-                found = tuple(map(torch.cat, zip(*self.group.gather(found), strict=True)))
-            step["y_pred"], step["scored_target"] = found
+                probas, targets = zip(*self.group.gather((proba, target)), strict=True)
+                proba, target = torch.cat(probas), torch.cat(targets)
+            step["y_pred"], step["scored_target"] = proba, target
             set_training(self.module_, phase_at(self.phases, self.epoch)[0])
         return step
 

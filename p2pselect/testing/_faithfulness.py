@@ -179,6 +179,8 @@ def _partial_masks(
     kinds: list[Iterable[dict[str, Any]]] = [[{}], _searches(estimator, own, scores), fixed]
     for candidates in kinds:
         for settings in candidates:
+            if not settings.keys() <= estimator.get_params().keys():
+                continue  # a method need not have a tau
             with _changed_settings(estimator, settings):
                 try:
                     estimator._validate_params()

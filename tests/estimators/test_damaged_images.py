@@ -26,7 +26,7 @@ def test_nothing_is_trained_nor_proposed(method, augment, region_memory, files, 
     files[11].write_bytes(files[11].read_bytes()[:-200])
     done = []
     monkeypatch.setattr(_fitting, "REGION_MEMORY", region_memory)
-    monkeypatch.setattr(_fitting, "run_epochs", lambda *args: done.append("trained"))
+    monkeypatch.setattr(_fitting, "train", lambda *args: done.append("trained"))
     monkeypatch.setattr(_fitting, "propose_all", lambda *args: done.append("proposed"))
     clf = P2PClassifier(**{**presets.SMALL, "image_size": 32, "augment": augment})
     with pytest.raises(ImageReadError, match=r"2 of 12 (?s:.*)05.png.*\n.*11.png: .*truncated"):

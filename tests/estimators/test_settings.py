@@ -127,7 +127,7 @@ def test_training_that_goes_on_takes_every_setting_as_it_is_now(fitted, X, y):
         changed["lr"] += 1e-5
         (group,) = fitted.net_.optimizer_.param_groups
         assert group["weight_decay"] == 0.5 and fitted.net_.batch_size == 5
-        assert fitted.net_.phases[-1].objective.sparsity_weight == 7.0
+        assert fitted.net_.phases[-1].objective.options.sparsity_weight == 7.0
         assert "extra" in dict(fitted.net_.callbacks_)
         state = fitted.net_.optimizer_.state_dict()["state"]
         assert state[0]["step"] > steps  # it goes on where it was

@@ -9,6 +9,7 @@ from oracles.leaks import LEAKS
 import p2pselect.selection._prediction_run
 from p2pselect.exceptions import InputError
 from p2pselect.methods import METHODS
+from p2pselect.presets import settings_for
 from p2pselect.testing import record_selection, replay_selection
 
 #: Methods that show the classifier continuous masks, and their settings for it.
@@ -48,8 +49,8 @@ def fitted(make, X, y):
         key = (name, *sorted(settings.items()))
         if key not in models:
             method = METHODS[name].cls
-            settings = {"max_epochs": 0, "tau": 0.3, **settings}
-            models[key] = make(method, **settings).fit(X[:12], y[:12])
+            asked = {"max_epochs": 0, "tau": 0.3, **settings}
+            models[key] = make(method, **settings_for(method, asked)).fit(X[:12], y[:12])
         return models[key]
 
     return build

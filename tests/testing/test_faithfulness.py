@@ -35,7 +35,7 @@ TINY = {**FLAT_SETTINGS, "max_epochs": 1, "search__tau_min": 0.05, "lr": 0.003}
 
 def tiny(cls, **settings):
     tau = "dynamic" if cls is P2PClassifier else 0.3
-    return cls(**{**settings_for(cls, TINY), "tau": tau, **settings})
+    return cls(**{**settings_for(cls, {**TINY, "tau": tau}), **settings})
 
 
 def run(check, estimator):

@@ -94,8 +94,9 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
     )
     pretrained: Any = setting(
         '``"auto"`` uses pretrained weights where they are in the cache or can be downloaded, '
-        "and otherwise warns; ``True`` raises instead.  A path is a file of tensors, bare or "
-        "wrapped (:func:`p2pselect.nn._weights.read_state_dict`), in which all but the head "
+        "and otherwise warns; ``True`` raises instead.  A path is a file of tensors "
+        "(``.safetensors``, or what ``torch.save`` wrote: a state dict, or a dict that holds "
+        "one as ``state_dict``, ``model`` or the like), in which all but the head "
         'must fit.  A dict tells ``"selector"`` and ``"classifier"`` apart.',
         "boolean",
         str,

@@ -27,8 +27,11 @@ class NetworkOptions(Options):
     """
 
     selector_options: dict[str, Any] | None = setting(
-        "For :func:`p2pselect.nn._selectors.build_pixel_scorer`: ``strides``, "
-        "``head_channels``, ``weights``.",
+        "Details of the selector's network.  Of a timm model: ``strides`` (pair of int, by "
+        "default (8, 16)), those of its finer and coarser feature map, where smaller ones suit "
+        "images of less than 100 pixels; and ``head_channels`` (128), the width of its head.  "
+        'Of the paper\'s network: ``weights``, ``"segmentation"`` (the default) or '
+        '``"imagenet"``.',
         dict,
         default=None,
         role="networks",

@@ -18,7 +18,8 @@ from p2pselect.selection._prediction_run import PredictionRun
 from p2pselect.selection._selection_rule import ScoreCut
 from p2pselect.training._data import TrainingData
 
-#: Values of tau at which ``sparsity="threshold"`` knows its cut.
+#: Values of tau at which ``sparsity="threshold"`` knows its cut: whoever asks for another tau
+#: later does not have the training images to measure it on.
 CUT_GRID = np.linspace(0.01, 1.0, 100)
 
 
@@ -94,6 +95,7 @@ class BaselineClassifier(SelectiveImageClassifier):
         "of all images at one value, at which the training images keep tau on average.",
         StrOptions({"hinge", "penalty", "threshold"}),
         default="hinge",
+        # Fixed by fit as if networks were built from it: the cuts are measured there.
         role="networks",
     )
 
@@ -112,6 +114,7 @@ class BaselineClassifier(SelectiveImageClassifier):
         return float(self.tau) if self.sparsity == "hinge" else None
 
     def _prediction_parameters(self) -> frozenset[str]:
+        # Where training never reads tau, another tau needs no other fit.
         trained = self._trains_for_tau or self._hinge is not None
         return super()._prediction_parameters() | (frozenset() if trained else {"tau"})
 
@@ -134,12 +137,15 @@ class BaselineClassifier(SelectiveImageClassifier):
         return replace(rule, cut=ScoreCut(CUT_GRID, self.score_cuts_))
 
     def _needs_rows_for(self) -> str | None:
+        # The cuts are measured on the training images once training is over.
         cut = "sparsity='threshold'" if self.sparsity == "threshold" else None
         return super()._needs_rows_for() or cut
 
     def _after_training(self, data: TrainingData) -> None:
         if self.sparsity != "threshold":
             return
+        # Our own rule needs the cuts that are measured here; scores need no search, so that any
+        # grid and certainty will do.
         rule, grid = super()._selection_rule(), np.array([self.tau])
         logits, areas = [], []
         for scores in PredictionRun(rule, data.images, data.regions, grid, 1.0).scores():
@@ -172,7 +178,9 @@ def break_ties(scores: Tensor, areas: Tensor) -> Tensor:
     # Floats are ordered as the integers of their bits, the sign apart.
     steps = torch.where(bits < 0, -(bits & 0x7FFFFFFF), bits)
     place = torch.arange(d, device=scores.device)
+    # Falling by at least 1 per place is the same as not rising once the place is added.
     steps = (steps + place).cummin(dim=1).values - place
     apart = steps.abs().int().view(torch.float32) * steps.sign()
+    # A step below -inf is NaN.
     apart = torch.where(falling.isinf(), falling, apart)
     return torch.empty_like(scores).scatter_(1, shuffle[order], apart)

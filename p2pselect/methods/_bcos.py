@@ -35,7 +35,7 @@ from p2pselect.nn import RegionScores, region_areas, region_mean
 from p2pselect.training import Phase, Step
 from p2pselect.training._data import TrainingData, as_float_images
 
-_EPS = 1e-12
+_EPS = 1e-12  # inside a square root, whose gradient at 0 (a patch of zeros) is infinite
 #: Training images whose logits are summed to check that the contributions explain them, and how
 #: far the explained share may be from 1 without a warning.
 _N_EXPLAINED, _TOLERANCE = 64, 0.05
@@ -71,8 +71,9 @@ class BcosConv2d(Dynamic):
         self.linear = convolution
         # The same convolution, padding included, sums the squares of a patch.
         self.square_sum = copy.deepcopy(convolution)
-        ones = torch.ones_like(convolution.weight[: convolution.groups])
+        ones = torch.ones_like(convolution.weight[: convolution.groups])  # one per group
         del self.square_sum.weight
+        # A buffer that is not saved: the ones never change.
         self.square_sum.register_buffer("weight", ones, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -148,7 +149,7 @@ class GatedActivation(Dynamic):
         """Map any shape to itself."""
         if not self.explaining:
             return self.activation(x)
-        safe = torch.where(x == 0, torch.ones_like(x), x)
+        safe = torch.where(x == 0, torch.ones_like(x), x)  # where x is 0, any gate will do
         # A copy, because the activation may work in place.
         return x * self.constant(self.activation(safe.clone()) / safe)
 
@@ -177,7 +178,7 @@ def _converted(name: str, module: nn.Module) -> nn.Module | None:
     """The B-cos form of a module, or None where its children are to be converted."""
     from timm.layers.norm import LayerNorm2d
 
-    if name in _WEIGHING:
+    if name in _WEIGHING:  # first, because these are norms, too
         return Weighting(module)
     if isinstance(module, nn.BatchNorm2d):
         # timm's own batch norm has dropout and activation as children.
@@ -235,6 +236,7 @@ class BcosNetwork(nn.Module):
         super().__init__()
         _widen_first_convolution(network)
         self.network = to_bcos(network)
+        # The last three channels become the negative of the first: what the weights expect.
         self.register_buffer("mean", torch.cat([mean, 1 - mean]), persistent=False)
         self.register_buffer("std", torch.cat([std, std]), persistent=False)
         self.logit_bias = -math.log(max(1, n_classes - 1))
@@ -253,6 +255,7 @@ class BcosNetwork(nn.Module):
         They sum to the logit itself as far as the network has no parts that are independent of
         the input (position codes, class tokens, the bias of the logits).
         """
+        # Predictions run in inference mode, whose tensors take no gradient: hence the clone.
         with torch.inference_mode(False), torch.enable_grad(), explaining(self.network):
             encoded = self.encode(images.clone()).detach().requires_grad_()
             largest = self.network(encoded).amax(dim=1)
@@ -339,6 +342,6 @@ class BcosClassifier(BaselineClassifier, without=("selector",)):
         areas = region_areas(regions)
         contributions = self.module_.classifier.contributions(images)
         # Only the order counts; on this scale a sigmoid of the scores can be shown.
-        spread = contributions.std(dim=(1, 2), keepdim=True) + 1e-12
+        spread = contributions.std(dim=(1, 2), keepdim=True) + 1e-12  # never 0
         maps = region_mean((contributions / spread)[:, None], regions, areas)
         return RegionScores(maps, areas, shown=(areas > 0).to(maps.dtype))

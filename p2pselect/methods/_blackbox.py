@@ -65,6 +65,7 @@ class BlackboxClassifier(SelectiveImageClassifier, without=("search", "selector"
     networks: ClassifierNetworkOptions | None = setting(
         None, ClassifierNetworkOptions, default=None
     )
+    # Not a setting: a prediction is always made, and reported, at some tau.
     tau = 1.0
 
     def _build_model(self, n_classes: int) -> FullImageModel:
@@ -75,6 +76,7 @@ class BlackboxClassifier(SelectiveImageClassifier, without=("search", "selector"
 
     def _score_regions(self, images: Tensor, regions: Tensor) -> RegionScores:
         areas = region_areas(regions)
+        # No region comes before another, as all of them are shown.
         return RegionScores(torch.zeros_like(areas)[:, None], areas)
 
     def _selection_rule(self) -> SelectionRule:

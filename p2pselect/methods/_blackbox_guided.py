@@ -88,7 +88,7 @@ class BlackboxGuidedClassifier(BaselineClassifier):
         FrozenEstimator,
         default=None,
         role="networks",
-        saved=False,
+        saved=False,  # its weights are saved with the networks
     )
 
     def _build_selector(self) -> nn.Module:

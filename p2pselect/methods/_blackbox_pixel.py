@@ -55,6 +55,7 @@ def lattice_order(rows: Tensor, columns: Tensor) -> Tensor:
     n_classes = 2**_LEVELS
     index = (_STEP * rows.round().long() + columns.round().long()) % n_classes
     reverse = sum(((index >> bit) & 1) << (_LEVELS - 1 - bit) for bit in range(_LEVELS))
+    # In double precision, because only the fraction of a large product counts.
     within = (rows.double() * _DOWN + columns.double() * _ACROSS) % 1
     return ((reverse + within) / n_classes).float()
 
@@ -84,6 +85,7 @@ class LatticeObjective:
         logits = scores.maps[:, 0].masked_fill(scores.areas == 0, -float("inf"))
         ranking = logits.argsort(dim=1, descending=True)
         sorted_areas = scores.areas.gather(1, ranking)
+        # This cut only looks at areas.  As in prediction, at least one region is shown.
         counts = budget_cut(logits, sorted_areas, torch.zeros(1), share).clamp(min=1)
         ranks = ranking.argsort(dim=1)
         shown = apply_mask(step.images, to_pixels(ranks < counts, step.regions))

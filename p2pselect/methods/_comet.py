@@ -61,11 +61,14 @@ class COMETObjective:
         else:
             logits = step.model.classify(step.images, step.regions, mask)
         predicted = F.cross_entropy(logits, step.target, reduction="none")
+        # Not under no_grad: the detector is frozen, but the mask learns through it.
         unseen = step.model.blackbox(rest)
         detected = F.cross_entropy(unseen, step.target, reduction="none")
         margin = torch.relu(step.mean(predicted) - step.mean(detected) + self.margin)
         largest = 1 - self.tau if self.inverted else self.tau
         area = torch.relu(expected_kept_fraction(mask, scores.areas) - largest)
+        # The cross-entropy is there twice, so that the other terms teach the selector alone.
+        # The margin is that of the batch, and a term needs a value per image.
         return {
             "classifier/cross_entropy": predicted,
             "selector/cross_entropy": predicted,
@@ -178,5 +181,6 @@ class COMET1Classifier(COMETClassifier):
         return phases
 
     def _method_scores(self, images: Tensor, regions: Tensor) -> RegionScores:
+        # The sigmoid of -x is 1 - m, which is what the classifier sees.
         scores = self.module_.score(images, regions)
         return self._seen(RegionScores(-scores.maps, scores.areas))

@@ -49,7 +49,7 @@ from p2pselect.methods._blackbox_guided import (
 from p2pselect.nn import RegionScores, region_areas, region_mean, to_pixels
 from p2pselect.training import Phase, Step, expected_kept_fraction
 
-#: Mean and standard deviation of the colors that removed pixels take in training.
+#: Mean and standard deviation of the colors of removed pixels in training, as released.
 _COLOR_MEAN, _COLOR_STD = (0.527, 0.447, 0.403), (0.229, 0.224, 0.225)
 
 
@@ -105,6 +105,7 @@ class MaskOptimizer:
         busy = torch.ones(len(images), dtype=torch.bool, device=images.device)
         losses: list[Tensor] = []
         for number in range(self.max_steps):
+            # Never in prediction, which has to be the same every time.
             if self.random:
                 colors = random_colors(torch.randn(len(images), 3, device=images.device))
             cells = cells.detach().requires_grad_()
@@ -113,7 +114,9 @@ class MaskOptimizer:
             area = area_penalty(expected_kept_fraction(masks, areas), self.tau)
             loss = self.area_weight * area + l1_distance(full, out)
             (gradient,) = torch.autograd.grad(loss.sum(), cells)
+            # The area is a mean over cells: times their number, its gradient moves one by step.
             moved = (cells - self.step * cells[0].numel() * gradient).detach().clamp(0, 1)
+            # An image that is done waits: its mask must not depend on the others of its batch.
             moved = torch.where(busy[:, None, None], moved, cells.detach())
             losses.append(loss.detach())
             busy = busy & ~self._done(number, losses, (moved - cells.detach()).abs())
@@ -124,9 +127,11 @@ class MaskOptimizer:
 
     def _done(self, number: int, losses: list[Tensor], change: Tensor) -> Tensor:
         if self.convergence == "mask":
+            # Ten steps at least: the released rule often stops before a mask has moved at all.
             return (change.mean(dim=(1, 2)) < 1e-3) & (number >= 10)
         if number < 2:
             return torch.zeros_like(losses[-1], dtype=torch.bool)
+        # A loss can be exactly 0: no area beyond tau, and no difference but rounding.
         return (losses[-1] / losses[-3].clamp(min=1e-9) - 1).abs() < 5e-3
 
 
@@ -164,6 +169,7 @@ class MaskTable:
         device = next(model.classifier.parameters()).device
         if self.is_empty:
             self.cells = full_cells(len(data), data.views.image_size, self.cell_size, device)
+        # As in prediction, and so that batch statistics do not drift while masks are sought.
         model.eval()
         for start in range(0, len(data), 64):
             rows = list(range(start, min(start + 64, len(data))))
@@ -237,6 +243,7 @@ class AmortizedDiETObjective:
     def __call__(self, step: Step) -> dict[str, Tensor]:
         scores = step.model.score(step.images, step.regions)
         masks = scores.maps[:, 0].sigmoid()
+        # Threshold and weight of DiET's stages, as if every step were one.
         rounded = (masks > 0.1 + 0.4 * step.progress).to(masks.dtype)
         colors = random_colors(step.randn_like(step.images[:, :, 0, 0]))
         full = step.model(step.images)
@@ -248,6 +255,7 @@ class AmortizedDiETObjective:
         kept = expected_kept_fraction(masks, scores.areas)
         return {
             "selector/area": weight * area_penalty(kept, self.tau),
+            # f of the whole image does not depend on the selector: one backward pass less.
             "selector/distance": l1_distance(full.detach(), soft),
             "classifier/distillation": distillation(step, full, hard),
         }
@@ -304,6 +312,7 @@ class DiETClassifier(BlackboxGuidedClassifier, without=("augment", "selector")):
     area_weight: float = setting("Factor on w.", NOT_NEGATIVE, default=1.0)
 
     def _build_selector(self) -> nn.Module:
+        # The model has to have a selector, but masks come from the optimization.
         return nn.Identity()
 
     def _needs_rows_for(self) -> str | None:
@@ -327,6 +336,7 @@ class DiETClassifier(BlackboxGuidedClassifier, without=("augment", "selector")):
             stage = DiETStage(table, optimizer, 0.1 + 0.4 * done, k == 0)
             # Epochs are dealt out evenly, the first stages getting one more.
             epochs = -(-(self.max_epochs - k) // self.n_stages)
+            # Masks without an epoch would teach nothing; with max_epochs=0 nothing is taught.
             epochs = max(epochs, min(1, self.max_epochs))
             hooks = (stage.begin, stage.before_epoch)
             name, later = f"stage {k + 1}", k > 0
@@ -344,11 +354,13 @@ class DiETClassifier(BlackboxGuidedClassifier, without=("augment", "selector")):
 
     def _method_scores(self, images: Tensor, regions: Tensor) -> RegionScores:
         areas = region_areas(regions)
+        # Predictions run in inference mode, whose tensors take no gradient: hence the clones.
         with torch.inference_mode(False), torch.enable_grad():
             own, labels = images.clone(), regions.clone()
             cells = full_cells(len(own), self.image_size, self.cell_size, own.device)
             optimizer = self._optimizer(1.0, False)
             cells = optimizer.optimize(self.module_.classifier, own, labels, cells)
+        # A mask of exactly 0 or 1 has no finite logit.
         masks = cells_to_regions(cells, regions, areas).clamp(1e-6, 1 - 1e-6)
         return RegionScores(masks.logit()[:, None], areas)
 

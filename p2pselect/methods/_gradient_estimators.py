@@ -18,6 +18,7 @@ Reward = Callable[[Tensor], Tensor]
 
 def bernoulli_log_prob(logits: Tensor, masks: Tensor, present: Tensor) -> Tensor:
     """Log-probability of binary masks under independent Bernoullis, (n, d) -> (n,)."""
+    # logsigmoid, because the logarithm of a sigmoid that is rounded to 0 is infinite.
     log_prob = masks * F.logsigmoid(logits) + (1 - masks) * F.logsigmoid(-logits)
     return (log_prob * present).sum(dim=1)
 
@@ -55,6 +56,7 @@ def rebar(
     z = logits + torch.logit(u)
     masks = (z > 0).to(logits.dtype).detach()
     q = torch.sigmoid(-logits)
+    # A uniform number given the mask, which is 1 above q.  The gradient flows through q, too.
     given = masks * (q + v * (1 - q)) + (1 - masks) * v * q
     z_given = logits + torch.logit(given.clamp(1e-6, 1 - 1e-6))
     with torch.no_grad():

@@ -98,5 +98,6 @@ class INVASEClassifier(BaselineClassifier):
 
     def _phases(self) -> Sequence[Phase]:
         objective = INVASEObjective(self.area_weight, self._hinge, self.use_baseline)
+        # Without a baseline its name has no module and is ignored.
         modules = ("selector", "classifier", "baseline")
         return [Phase("joint", self.max_epochs, objective, modules)]

@@ -48,8 +48,10 @@ class L2XObjective:
 
     def __call__(self, step: Step) -> dict[str, Tensor]:
         scores = step.model.score(step.images, step.regions)
+        # Padding must never be drawn.
         logits = scores.maps[:, 0].masked_fill(scores.areas == 0, -torch.inf)
         k = (self.tau * (scores.areas > 0).sum(dim=1)).round().long().clamp(min=1)
+        # The largest k of the batch sets the shape; an image uses its first k draws only.
         uniform = step.rand_like(logits[:, None].expand(-1, int(k.max()), -1))
         masks = relaxed_k_hot(logits, k, uniform, self.temperature)
         out = step.model.classify(step.images, step.regions, masks)

@@ -171,6 +171,7 @@ class P2PObjective:
             uniform = step.rand_like(mean)
             masks = relaxed_bernoulli(sampled, uniform, temperature, options.straight_through)
             logits.append(step.model.classify(step.images, step.regions, masks))
+        # Of the mean logits, as in the paper: their noise has no part in the penalty.
         p_bar = expected_kept_fraction(mean.sigmoid(), scores.areas)
         weight = options.sparsity_weight * sparsity_schedule(step.progress)
         terms = {
@@ -304,6 +305,7 @@ class P2PClassifier(SelectiveImageClassifier):
         prior, both = RandomMaskObjective(tau_min), ("selector", "classifier")
         objective = P2PObjective(options, tau_min, self.trained_tau_)
         epochs = self.max_epochs - warmup
+        # One learning-rate schedule for both: the warm-up is counted in max_epochs.
         return [
             Phase("warmup", warmup, prior, ("classifier",)),
             Phase("joint", epochs, objective, both, continues_schedule=True),
@@ -321,6 +323,7 @@ class P2PClassifier(SelectiveImageClassifier):
                 f"tau={brief(self.tau)} and objective__tau_training="
                 f"{brief(self._objective_options.tau_training)}; fit a new model"
             )
+        # Before the networks are built, because it decides whether the selector is told tau.
         self.trained_tau_: float | None = self._tau_to_train
         untouched = self.classifier == "vit_tiny_patch16_224" and self.image_size >= 224
         if self.device_.type == "cpu" and untouched and n_images < SMALL_DATA:
@@ -347,6 +350,7 @@ class P2PClassifier(SelectiveImageClassifier):
 
     def _tau_offsets(self, tau_grid: np.ndarray) -> Tensor:
         grid = torch.tensor(tau_grid, dtype=torch.float32, device=self.device_)
+        # Embeddings have no part in predictions.
         return self.module_.selector.tau_offset(grid)[:, 0]
 
     def _selection_rule(self) -> SelectionRule:

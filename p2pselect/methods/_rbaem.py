@@ -52,6 +52,7 @@ def rbf_logits(center: Tensor, sigma: Tensor, size: int) -> Tensor:
     columns = (middle - center[:, 1:]).square()[:, None, :]
     exponent = (rows + columns) / (2 * sigma.square())[:, None, None]
     exponent = exponent.clamp(min=1e-6)  # p = 1, exactly at the center, has no logit
+    # log p - log(1 - p), exact also where p would be rounded to 1.
     return (-exponent - torch.log(-torch.expm1(-exponent)))[:, None]
 
 
@@ -72,18 +73,20 @@ class RBFSelector(nn.Module):
 
     LINEAR_MAPS = 8
     _SIDE = 8
-    #: In shares of the side: how far from the middle a center can be, and how far one unit of
-    #: the network moves it.
+    #: In shares of the side: how far from the middle a center can be (as released), and how far
+    #: one unit of the network moves it (one pixel, as released, makes it slow).
     REACH, GAIN = 108 / 224, 50 / 224
 
     def __init__(self, pixel_scorer: nn.Module, size: int, sigma: float, center: str):
         super().__init__()
         self.pixel_scorer = pixel_scorer
         self.size = size
+        # The inverse of softplus, which is the identity where expm1 would overflow.
         self.start = math.log(math.expm1(sigma)) if sigma < 30 else sigma
         self.center = center
         if center == "linear":
             self.place = nn.Linear(self.LINEAR_MAPS * self._SIDE**2, 3)
+            # Nearly 0, so that every center begins in the middle of the image.
             nn.init.normal_(self.place.weight, std=1e-3)
             nn.init.zeros_(self.place.bias)
 
@@ -94,13 +97,14 @@ class RBFSelector(nn.Module):
             cells = F.adaptive_avg_pool2d(maps, self._SIDE).flatten(1)
             out = self.place(cells) * self.GAIN * self.size
             reach = self.REACH * self.size
+            # The identity near the middle, and never beyond reach.
             center = self.size / 2 + reach * torch.tanh(out[:, :2] / reach)
             raw = out[:, 2]
         else:
             share = maps[:, 0].flatten(1).softmax(dim=1).view_as(maps[:, 0])
             center = torch.stack([self._mean(share.sum(2)), self._mean(share.sum(1))], dim=1)
             raw = maps[:, 1].mean(dim=(1, 2)) * self.GAIN * self.size
-        return center, F.softplus(raw + self.start) + 1e-3
+        return center, F.softplus(raw + self.start) + 1e-3  # never 0, as it is a divisor
 
     def _mean(self, share: Tensor) -> Tensor:
         n = share.shape[1]
@@ -116,6 +120,7 @@ def roughness(masks: Tensor) -> Tensor:
     """Half the squared differences of neighbors, borders with weight .3, (n, h, w) -> (n,)."""
     inner = sum(masks.diff(dim=axis).square().sum(dim=(1, 2)) for axis in (1, 2))
     border = masks[:, [0, -1]].square().sum((1, 2)) + masks[:, :, [0, -1]].square().sum((1, 2))
+    # Weights as released.
     return (inner + 0.3 * border) / 2
 
 
@@ -158,6 +163,7 @@ class RBAEMObjective:
         out = step.model.classify(step.images, step.regions, masks)
         teacher = teacher_logits(step.model.blackbox, step.images)
         if self.tau is None:
+            # The constant keeps the gradient of the power finite at 0.
             area = expected_kept_fraction((masks + 5e-4) ** self.area_power, scores.areas)
         else:
             area = torch.relu(expected_kept_fraction(masks, scores.areas) - self.tau)
@@ -211,7 +217,7 @@ class RBAEMClassifier(BlackboxGuidedClassifier):
         r":math:`\lambda_2`.  The authors use 1e-3 for CIFAR-10.", NOT_NEGATIVE, default=1e-4
     )
 
-    _trains_for_tau = True
+    _trains_for_tau = True  # sigma starts at the area tau, whatever ``sparsity`` is
 
     def _build_selector(self) -> nn.Module:
         scorer = self._build_scorer(RBFSelector.LINEAR_MAPS if self.center == "linear" else 2)

@@ -292,6 +292,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         grid = self._tau_grid(self.tau)
         threshold = float(self.certainty_threshold)
         rule = self._selection_rule()
+        # Not shared: each process scores its part of the batch, and the net gathers them.
         return PredictionRun(rule, as_images(images), regions, grid, threshold).search().proba
 
     def _tau_grid(self, tau: float | str) -> np.ndarray:
@@ -402,8 +403,10 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         """Build the networks again and give them these weights."""
         self.regions_ = resolve_regions(self.regions, self.n_jobs)
         self._fixed_by_fit = remembered(self, "networks", "input")
+        # A model that was trained on a GPU can be used on a machine that has none.
         self.device_ = resolve_device(self.device if _exists(self.device) else "auto")
         self._seed = seed
+        # Weights are drawn only to be replaced; the program's generators must not notice.
         with Randomness(seed, torch.device("cpu")).in_place():
             model = self._build_model(len(self.classes_))
         model.load_state_dict(state)
@@ -428,6 +431,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
+        # Flat rows are images only where their shape is known.
         tags.input_tags.two_d_array = self.image_shape is not None
         tags.input_tags.three_d_array = True
         # transform gives bool masks, whatever the type of the images.
@@ -437,6 +441,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
 
 
 def _in_unit_interval(name: str, value: Any, *words: str) -> Any:
+    # True is a Real, too, and would pass for 1.
     number = isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) <= 1
     if not (number or (isinstance(value, str) and value in words)):
         allowed = " or ".join([*map(repr, words), "a number in (0, 1]"])

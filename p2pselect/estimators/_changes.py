@@ -3,7 +3,7 @@
 Every setting acts the next time it is read, unless the networks were built from it (role
 ``"networks"``) or have seen images of that kind (role ``"input"``).  Predictions and
 ``partial_fit`` refuse a change of either; a ``fit`` that continues refuses one of the networks.
-Whatever else has changed, a training that continues takes as it is now.
+A training that continues takes every other setting as it is now.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from p2pselect._settings import Role
 from p2pselect.exceptions import InputError, P2PSelectWarning, brief
 from p2pselect.regions._transformer import SuperpixelTransformer
 
+# Settings of a SuperpixelTransformer that leave the regions of an image as they are.
 _OF_THE_MACHINE = ("cache_dir", "channels", "n_jobs", "output")
 
 
@@ -77,6 +78,7 @@ def unchanged_by_errors(estimator: Any) -> Iterator[None]:
     before = dict(vars(estimator))
     try:
         yield
+    # Ctrl-C must not leave half a fit behind, either.
     except BaseException:
         vars(estimator).clear()
         vars(estimator).update(before)

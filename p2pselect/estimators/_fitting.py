@@ -355,8 +355,10 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
             )
         target = encode_labels(given.labels, classes)
         class_weight = check_class_weight(self.class_weight, classes, target)
+        # Of mean 1 again, so that class weights do not change the scale of the loss.
         weight = check_sample_weight(given.weight * class_weight[target], len(target))
         data = self._start(given, classes, target, weight, continues, "networks")
+        # A training that continues stays in its last phase.
         schedules = [self.max_epochs] if continues else self._epochs_by_schedule()
         task = FitTask(self, X, y, sum(schedules))
         self._train(data, schedules, [("fit_task", task), ("outcome", Outcome())])
@@ -468,6 +470,7 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
                 self.image_shape_in_ = images.image_shape
                 self.n_channels_in_ = images.stored_channels
                 if self.image_shape is not None:
+                    # scikit-learn counts features where images come as flat rows.
                     self.n_features_in_ = int(np.prod(self.image_shape))
             self.regions_ = resolve_regions(self.regions, self.n_jobs)
             self.device_ = resolve_device(self.device)
@@ -477,6 +480,7 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
                 self._renew_net()
             else:
                 with distributed.group() as processes:
+                    # With random_state=None every process would draw a seed of its own.
                     self._seed = processes.broadcast(draw_seed(self.random_state))
                 with Randomness(self._seed, self.device_).in_place():
                     self._adopt(self._build_model(len(classes)))
@@ -503,6 +507,7 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
         self._adopt(self.module_, before.history)
         after = self.net_.optimizer_
         if type(after) is type(before.optimizer_):
+            # What the optimizer has gathered stays; lr, weight decay and the like are new.
             now = [{k: v for k, v in g.items() if k != "params"} for g in after.param_groups]
             after.load_state_dict(before.optimizer_.state_dict())
             for group, own in zip(after.param_groups, now, strict=True):
@@ -518,10 +523,12 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
             of_class = np.ones(len(self.classes_), np.float32)
             of_class[target] = weight
             return TrainingStream(images, self.classes_, views, of_class, self._seed)
+        # All damaged files are named now, rather than the first one in the middle of training.
         images.check_readable(progress=self.verbose > 0)
         if callable(views.augment):
             # On two images, to find a fault before the regions of all images are proposed.
             views(images[:2], None if regions is None else regions[:2], 0, 0, np.arange(2))
+        # int32 labels; random crops of the originals need regions of their own every time.
         small_enough = len(images) * self.image_size**2 * 4 <= REGION_MEMORY
         if regions is None and small_enough and not views.need_originals:
             regions = propose_all(self.regions_, images, self.image_size)
@@ -545,10 +552,12 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
     ) -> None:
         with distributed.group() as processes:  # it stays open until the end of fit
             processes.check_same("images and labels", data.brief)
+        # The seed is another one where training goes on from a checkpoint.
         self._seed = train(self.net_, data, self, processes, schedules, watchers)
         self.module_.eval()
         self.history_ = self.net_.history
         self.interrupted_ = self.net_.interrupted
+        # A method that needs images here has refused streams: see _needs_rows_for.
         if isinstance(data, TrainingData):
             self._after_training(data)
 

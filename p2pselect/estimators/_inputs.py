@@ -64,7 +64,7 @@ def propose_all(
 
 
 def refuse_metadata(metadata: dict[str, Any]) -> None:
-    """Say where it belongs what ``fit`` cannot use."""
+    """Refuse what ``fit`` cannot use, and say where it belongs."""
     if not metadata:
         return
     names = ", ".join(metadata)
@@ -121,6 +121,7 @@ def _belongs_to(labels: np.ndarray, shape: list[int], images: ImageSequence) -> 
     if images.image_shape is not None:
         return labels.shape == tuple(shape)
     first, second = labels.shape[0] * shape[1], labels.shape[1] * shape[0]
+    # The sides of a smaller copy are rounded, so that its shape is only about the same.
     return abs(first - second) <= 0.05 * max(first, second)
 
 
@@ -181,6 +182,7 @@ def check_class_weight(
                 "partial_fit gets them in parts; pass a dict of class to weight"
             )
         return compute_class_weight("balanced", classes=classes, y=classes[target])
+    # The None keeps numpy from turning keys that are tuples into a second dimension.
     known = encode_labels(np.array([*class_weight, None], object)[:-1], classes)
     # A key too many alone is a class that these images happen not to have.
     if (known < 0).any() and len(set(known.tolist()) - {-1}) < len(classes):

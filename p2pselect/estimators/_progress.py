@@ -49,5 +49,6 @@ class FitTask(Callback):
             self._end(self.context)
 
     def _end(self, context: Any) -> bool:
+        # Callbacks may predict; the next epoch puts the networks back into training mode.
         fitted = {"module_": self.estimator.module_.eval()}
         return context.call_on_fit_task_end(**self.given, reconstruction_attributes=fitted)

@@ -122,6 +122,7 @@ def _read_classes(stored: dict[str, Any]) -> np.ndarray:
     labels = as_labels(stored["values"], "classes")
     dtype = np.dtype(stored["dtype"])
     if dtype.kind in "biuf" and labels.dtype.kind in "biuf":
+        # JSON has numbers, but not their types.
         labels = labels.astype(dtype)
     if not np.array_equal(find_classes(labels, "classes"), labels):
         raise InputError("classes are not sorted")
@@ -134,6 +135,7 @@ def _check_shapes(path: Path, estimator: Any) -> None:
 
     shapes = weight_shapes(path)
     # On the meta device a layer costs nothing, however large the settings claim it is.
+    # The limit is generous, because building also registers layers that are then replaced.
     with torch.device("meta"), _few_parameters(8 * len(shapes) + 1000):
         wanted = estimator._build_model(len(estimator.classes_)).state_dict()
     expected = {name: tuple(tensor.shape) for name, tensor in wanted.items()}
@@ -153,6 +155,7 @@ def _few_parameters(most: int) -> Iterator[None]:
 
     def register(*args: Any) -> None:
         nonlocal count
+        # The hook is torch's, for all threads: another one may be building a network, too.
         count += threading.get_ident() == me
         if count > most:
             raise InputError("the settings name a network with far more layers than weights")

@@ -62,6 +62,7 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
         "logit_offset": rule.offsets(grid).tolist(),
         "selection": estimator.selection,
         "allow_empty": rule.allow_empty,
+        # Without a search it has nothing to stop.
         "certainty_threshold": estimator.certainty_threshold if dynamic else None,
     }
     with atomic_folder(Path(path), SETTINGS, "an export") as new:
@@ -84,10 +85,12 @@ def _write(estimator: Any, name: str, output: str, path: Path) -> None:
             self.network = network
 
         def forward(self, images: torch.Tensor) -> torch.Tensor:
+            # Part of the file, so that its readers need not interpolate as torch does.
             return upsample(self.network(images), images.shape[-2], images.shape[-1])
 
     network = getattr(estimator.module_, name)
     side = estimator.image_size
+    # Two images: of one, torch would conclude that n is always 1.
     images = torch.zeros(2, 3, side, side, device=estimator.device_)
     logger = logging.getLogger("torch.onnx")
     before = logger.level

@@ -56,6 +56,7 @@ def create_timm(
 
     check_network_name(name)
     config: Any = timm.get_pretrained_cfg(name)
+    # Such models, mostly transformers, are built for a size; others do not know img_size.
     if image_size is not None and config is not None and config.fixed_input_size:
         options["img_size"] = image_size
 
@@ -71,6 +72,7 @@ def _create_from_file(name: str, path: Path, options: dict[str, Any]) -> nn.Modu
     """A timm model with the weights of a file, which are compared before any is taken."""
     import timm
 
+    # Files hold whole models, even where only the backbone is wanted.
     own = {k: v for k, v in options.items() if k not in ("features_only", "out_indices")}
     with torch.device("meta"):
         whole: Any = timm.create_model(name, **own)
@@ -94,6 +96,7 @@ def _create_from_file(name: str, path: Path, options: dict[str, Any]) -> nn.Modu
     network = timm.create_model(
         name, pretrained=True, pretrained_cfg_overlay=overlay, **options
     )
+    # timm keeps what it was given: the weights would be in memory, and in pickles, twice.
     for module in network.modules():
         for config in ("pretrained_cfg", "default_cfg"):
             if isinstance(vars(module).get(config), dict):

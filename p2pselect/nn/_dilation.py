@@ -18,7 +18,7 @@ from torch import Tensor, nn
 class PhasedConv2d(nn.Conv2d):
     """A depthwise convolution of stride 1 that computes a dilated one phase by phase.
 
-    Every ``dilation``-th pixel of every ``dilation``-th row is a small image of its own, on
+    The pixels in every ``dilation``-th row and column form a small image of their own, on
     which the same weights act without dilation: the same sums, in the same order.
     """
 
@@ -26,7 +26,7 @@ class PhasedConv2d(nn.Conv2d):
     def can_stand_for(module: nn.Module) -> TypeGuard[nn.Conv2d]:
         """Whether this class gives the same results and gradients as a module."""
         return (
-            type(module) is nn.Conv2d
+            type(module) is nn.Conv2d  # a subclass may compute something else
             and module.dilation != (1, 1)
             and module.groups == module.in_channels
             and module.stride == (1, 1)
@@ -51,13 +51,14 @@ class PhasedConv2d(nn.Conv2d):
             dilation=conv.dilation,  # type: ignore[arg-type]
             groups=conv.groups,
             bias=conv.bias is not None,
-            device="meta",
+            device="meta",  # no memory for weights that are replaced at once
         )
         phased.weight, phased.bias = conv.weight, conv.bias
         return phased.train(conv.training)
 
     def forward(self, input: Tensor) -> Tensor:
         """Map (n, c, h, w) to (n, c', h, w)."""
+        # Only a backward pass on a CPU is slow with dilation.
         if input.device.type != "cpu" or not torch.is_grad_enabled():
             return super().forward(input)
         h, w = input.shape[-2:]
@@ -66,6 +67,7 @@ class PhasedConv2d(nn.Conv2d):
         # What is padded to whole phases is zero, as everything beyond the border.
         padded = F.pad(input, (0, columns * across - w, 0, rows * down - h))
         phases = padded.unflatten(3, (columns, across)).unflatten(2, (rows, down))
+        # Channels come last in memory, as in the networks around.
         phases = phases.permute(0, 3, 5, 2, 4, 1).reshape(-1, rows, columns, input.shape[1])
         sides = (self.kernel_size[0] // 2, self.kernel_size[1] // 2)
         seen = F.conv2d(

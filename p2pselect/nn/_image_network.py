@@ -44,6 +44,7 @@ class ImageNetwork(nn.Module):
         self.image_size = image_size
         self.precision = "32"  # one of PRECISIONS
         self.frozen_share = 0.0  # share of the layers, from the image on, that do not learn
+        # Not saved: they come with the network when it is built again.
         self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(-1, 1, 1), persistent=False)
 
@@ -51,6 +52,7 @@ class ImageNetwork(nn.Module):
         """Map images (n, 3, h, w) in [0, 1] to whatever the network returns."""
         if self.image_size is not None:
             side = (self.image_size, self.image_size)
+            # Antialiased: the small copy is an average of the image, not a sample.
             images = F.interpolate(images, size=side, mode="bilinear", antialias=True)
         normalized = (images - self.mean) / self.std
         dtype = PRECISIONS[self.precision]
@@ -100,6 +102,7 @@ def _compile(network: ImageNetwork, image_size: int) -> None:
         with torch.no_grad():
             network(torch.zeros(2, 3, image_size, image_size, device=network.mean.device))
     except Exception as error:
+        # What compile() has set; torch has no public way back.
         network._compiled_call_impl = None
         first_line = str(error).strip().partition("\n")[0]
         warnings.warn(

@@ -34,6 +34,7 @@ def region_areas(regions: Tensor) -> Tensor:
             [3., 0.]])
     """
     n, d = len(regions), int(regions.max()) + 1
+    # With the labels of image i moved up by i * d, one call counts for all images.
     flat = regions.flatten(1) + d * torch.arange(n, device=regions.device)[:, None]
     return torch.bincount(flat.flatten(), minlength=n * d).view(n, d).float()
 

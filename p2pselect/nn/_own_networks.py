@@ -50,6 +50,7 @@ def build_own(
     _try(setting, network, n_outputs, image_size)
     if not isinstance(pretrained, bool) and pretrained != "auto":
         weights = fitting_weights(pretrained, network, f"the {setting}'s factory")
+        # What was needed is there; counters of batches, for example, may be missing.
         network.load_state_dict(weights, strict=False)
     return as_image_network(network)
 
@@ -66,6 +67,7 @@ def _try(setting: str, network: nn.Module, n_outputs: int, side: int) -> None:
     cuda = [device] if device.type == "cuda" else []
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=cuda):
+            # Both ways, because some networks return more than logits while they train.
             for training in (True, False):
                 network.train(training)
                 # Batch statistics move in copies.

@@ -86,6 +86,7 @@ class Selector(nn.Module):
         if self.tau_input == "additive":
             return tau[:, None] * self._additive_slope()
         offset = F.softplus(self.raw_slope) * torch.logit(tau.clamp(max=self.MAX_TAU))
+        # Embeddings do not depend on tau.
         return F.pad(offset[:, None], (0, self.embedding_dim))
 
     def _additive_slope(self) -> Tensor:
@@ -110,11 +111,11 @@ def build_pixel_scorer(
 
     A name is torchvision's ``"lraspp_mobilenet_v3_large"`` (the paper's) or a timm model, whose
     ``features_only`` form gets an LR-ASPP head.  A factory ``n_maps -> Module`` is tried on
-    images of ``image_size``.  Options of a timm model are ``strides`` (pair of int, default
+    images of ``image_size``.  The option of a timm model is ``strides`` (pair of int, default
     (8, 16)), those of the finer and the coarser feature map: smaller ones suit images of less
-    than 100 pixels.  That of torchvision's is ``weights`` ("segmentation" or "imagenet"): the
-    first, the paper's, saw segmentation masks of the 20 VOC classes.  ``head_channels`` (128)
-    is the width of the head.
+    than 100 pixels.  That of torchvision's network is ``weights`` ("segmentation" or
+    "imagenet"): the first, which the paper uses, comes from segmentation masks of the 20 VOC
+    classes.  Both take ``head_channels`` (128), the width of the head.
     """
     if callable(selector):
         return build_own("selector", selector, n_maps, image_size, pretrained)
@@ -123,6 +124,7 @@ def build_pixel_scorer(
     build = _torchvision_lraspp if selector == TORCHVISION_LRASPP else _timm_lraspp
     try:
         return build(selector, n_maps, pretrained, **options)
+    # Python's own message names an option that the builder does not take.
     except TypeError as error:
         raise InputError(
             f"selector_options={brief(options)} of {brief(selector)}: {error}"
@@ -140,6 +142,7 @@ def _timm_lraspp(
     import timm
     from torchvision.models.segmentation.lraspp import LRASPPHead
 
+    # Without weights: it only tells which strides there are.
     trunk: Any = timm.create_model(name, features_only=True)
     reductions = trunk.feature_info.reduction()
     if len(strides) != 2 or not set(strides) <= set(reductions):
@@ -185,6 +188,7 @@ def _torchvision_lraspp(
     network: Any = with_pretrained(name, pretrained, build)
     low, high = (network.classifier.low_classifier, network.classifier.cbr[0])
     head = LRASPPHead(low.in_channels, high.in_channels, n_maps, head_channels)
+    # At its own width, all of the head but the last layers is pretrained, too.
     if head_channels == high.out_channels:
         head.cbr.load_state_dict(network.classifier.cbr.state_dict())
         head.scale.load_state_dict(network.classifier.scale.state_dict())

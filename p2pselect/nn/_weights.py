@@ -85,6 +85,7 @@ def fitting_weights(
         state = remap(state, network)
     fits = {k: v for k, v in state.items() if k in wanted and v.shape == wanted[k].shape}
     learned = {k for k, _ in network.named_parameters()}
+    # The rest, such as counters of batches, is as good in the new network.
     must = [
         k
         for k in wanted
@@ -118,11 +119,11 @@ def _without_prefix(
     state: dict[str, torch.Tensor], wanted: Mapping[str, Any]
 ) -> dict[str, torch.Tensor]:
     """The names as the network has them, whatever it was wrapped in when it was saved."""
-    names = {name.split(".")[0] for name in state}
-    names |= {".".join(name.split(".")[:2]) for name in state}
-    names |= {".".join(name.split(".")[:3]) for name in state}
+    # Wrappers nest, as in "module.model." or in the "classifier.network." of a saved model.
+    names = {".".join(name.split(".")[:depth]) for name in state for depth in (1, 2, 3)}
     prefixes = ["", *sorted(f"{name}." for name in names)]
     counts = [sum(prefix + name in state for name in wanted) for prefix in prefixes]
+    # The first of equals: no prefix, unless one of them helps.
     prefix = prefixes[counts.index(max(counts))]
     return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
 
@@ -151,7 +152,7 @@ def with_pretrained(name: str, pretrained: Pretrained, build: Callable[[Any], T]
         check_hub(name)
         return build(True)
     except (OSError, RuntimeError) as error:
-        reason = str(error).splitlines()[0][:160]
+        reason = str(error).strip().partition("\n")[0][:160] or type(error).__name__
         if pretrained is True:
             raise WeightsNotFoundError(
                 f"pretrained weights of {brief(name)} could not be loaded: {reason}. "

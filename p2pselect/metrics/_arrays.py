@@ -15,7 +15,7 @@ def as_array(value: Any, name: str) -> np.ndarray:
     """An array of numbers or booleans; `name` is what error messages call it."""
     try:
         array = np.asarray(value)
-    except InputError:
+    except InputError:  # a ValueError, too: a sequence of masks has said what is wrong
         raise
     except ValueError as error:
         raise InputError(f"{name} cannot be made into one array: {error}") from error
@@ -51,6 +51,7 @@ def flatten(
         allowed = check_object_masks(valid, n, (h, w), name="valid").reshape(n, -1)
     first, objects = first.reshape(n, -1), objects & allowed
     if name == "heat_maps":
+        # NaN has no place in an order.  Infinity has, and only the order of heat counts.
         if np.isnan(first).any():
             raise InputError("heat_maps contains NaN")
         return first, objects, allowed
@@ -78,4 +79,5 @@ def mean_or_per_image(scores: np.ndarray, per_image: bool, what: str) -> float |
             P2PSelectWarning,
             stacklevel=3,
         )
+    # NumPy would add a warning of its own about the mean of nothing.
     return float(scores[defined].mean()) if defined.any() else float("nan")

@@ -93,7 +93,9 @@ def expected_calibration_error(
     correct, certainty = _check(correct, certainty)
     if n_bins < 1:
         raise InputError(f"n_bins must be at least 1, got {n_bins}")
+    # Clipped, because the first bin holds 0, and rounding may put a certainty above 1.
     index = np.clip(np.ceil(certainty * n_bins).astype(int) - 1, 0, n_bins - 1)
+    # A bin's sum of differences is its size times the gap between its two means.
     gap = np.bincount(index, weights=correct - certainty, minlength=n_bins)
     return float(np.abs(gap).sum() / len(correct))
 
@@ -156,6 +158,7 @@ def _check(correct: np.ndarray, certainty: np.ndarray) -> tuple[np.ndarray, np.n
             "correct and certainty must have one shape (n,), n >= 1, got "
             f"{correct.shape} and {certainty.shape}"
         )
+    # Written with all(), so that NaN is refused, too; 1e-6 allows for rounding in float32.
     if not (certainty >= 0).all() or not (certainty <= 1 + 1e-6).all():
         raise InputError(
             f"certainty must be in [0, 1], got {certainty.min()} to {certainty.max()}"

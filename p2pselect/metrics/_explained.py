@@ -84,6 +84,7 @@ class ExplainedImages:
     def masks(self) -> np.ndarray:
         """Object masks on the model's grid, bool array of shape (n, h, w)."""
         masks = self._on_grid("masks")
+        # One image without an object is left out of the mean; no object at all is a mistake.
         if not masks.any():
             raise InputError(
                 f"masks has no object pixel in any of the {len(masks)} images; a mask is "
@@ -113,10 +114,12 @@ class ExplainedImages:
 
 def find_explainer(estimator: Any, X: Any, *, asked_by: str) -> tuple[Any, Any]:
     """The estimator that explains, inside a pipeline or search, and the images it is given."""
+    # A search may hold a pipeline, and a pipeline may end in a search.
     while True:
         if hasattr(estimator, "best_estimator_"):
             estimator = estimator.best_estimator_
         elif isinstance(estimator, Pipeline):
+            # With one step alone, there is nothing in front of it that could transform.
             if len(estimator) > 1:
                 X = estimator[:-1].transform(X)
             estimator = estimator[-1]
@@ -136,6 +139,7 @@ class _KnownAnswers(ClassifierMixin, BaseEstimator):
 
     def __init__(self, explanation: ExplanationArrays) -> None:
         self.explanation = explanation
+        # Also what scikit-learn takes as the sign that an estimator is fitted.
         self.classes_ = explanation.classes
 
     def predict(self, X: Any) -> np.ndarray:
@@ -143,6 +147,3 @@ class _KnownAnswers(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: Any) -> np.ndarray:
         return self.explanation.proba
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return True

@@ -6,6 +6,7 @@ label (section 4 (3) of the paper).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -68,6 +69,7 @@ class FidelityCurve:
     @property
     def area(self) -> float:
         """Area under the curve by the trapezoidal rule, divided by the range of fractions."""
+        # Divided, so that areas over a part of [0, 1] are on the same scale.
         return float(auc(self.fractions, self.values) / np.ptp(self.fractions))
 
 
@@ -108,7 +110,9 @@ def insertion_fidelity_curve(
     >>> float(curve.values[-1])  # everything that was kept has been added
     1.0
     """
-    return _curve(explanation, predict_proba, grid, random_state, True, protocol)
+    return _curve(
+        explanation, predict_proba, grid, random_state, insert=True, protocol=protocol
+    )
 
 
 @shared_docs
@@ -146,7 +150,9 @@ def deletion_fidelity_curve(
     >>> float(curve.values[0])  # nothing has been removed yet
     1.0
     """
-    return _curve(explanation, predict_proba, grid, random_state, False, protocol)
+    return _curve(
+        explanation, predict_proba, grid, random_state, insert=False, protocol=protocol
+    )
 
 
 @shared_docs
@@ -180,7 +186,7 @@ def insertion_probability_curve(
     >>> round(insertion_probability_curve(explanation, predict_proba).area, 2)
     0.6
     """
-    return _curve(explanation, predict_proba, grid, random_state, True, full_images=True)
+    return _curve(explanation, predict_proba, grid, random_state, insert=True, full_images=True)
 
 
 @shared_docs
@@ -212,7 +218,9 @@ def deletion_probability_curve(
     >>> round(deletion_probability_curve(explanation, predict_proba).area, 2)
     0.39
     """
-    return _curve(explanation, predict_proba, grid, random_state, False, full_images=True)
+    return _curve(
+        explanation, predict_proba, grid, random_state, insert=False, full_images=True
+    )
 
 
 @shared_docs
@@ -235,13 +243,7 @@ def full_image_agreement(explanation: ExplanationArrays, predict_proba: PredictP
     >>> full_image_agreement(explanation, predict_proba)  # three of four images
     0.75
     """
-    classifier = cached(predict_proba)
-    same = [
-        predict_labels(classifier, part.masked_images)
-        == predict_labels(classifier, _full_images(part))
-        for part in blocks(explanation)
-    ]
-    return float(np.concatenate(same).mean())
+    return float(_same_labels(explanation, predict_proba, _full_images).mean())
 
 
 @shared_docs
@@ -266,13 +268,28 @@ def complement_disagreement(
     >>> complement_disagreement(explanation, predict_proba)  # three of four images
     0.75
     """
+    return float((~_same_labels(explanation, predict_proba, _complements)).mean())
+
+
+def _same_labels(
+    explanation: ExplanationArrays,
+    predict_proba: PredictProba,
+    others: Callable[[ExplanationArrays], np.ndarray],
+) -> np.ndarray:
+    """Where the masked image and another one get the same prediction, bool array (n,)."""
     classifier = cached(predict_proba)
-    changed = [
+    same = [
         predict_labels(classifier, part.masked_images)
-        != predict_labels(classifier, _full_images(part) - part.masked_images)
+        == predict_labels(classifier, others(part))
         for part in blocks(explanation)
     ]
-    return float(np.concatenate(changed).mean())
+    return np.concatenate(same)
+
+
+def _complements(part: ExplanationArrays) -> np.ndarray:
+    """What the masks take away from the full images."""
+    # Even uint8 cannot wrap around: no pixel of a masked image is brighter than the full one.
+    return _full_images(part) - part.masked_images
 
 
 def _curve(
@@ -280,6 +297,7 @@ def _curve(
     predict_proba: PredictProba,
     grid: Grid,
     random_state: int,
+    *,
     insert: bool,
     protocol: Protocol = "exact",
     full_images: bool = False,
@@ -289,15 +307,18 @@ def _curve(
         raise InputError(f"protocol must be 'exact' or 'official', got {brief(protocol)}")
     fractions = check_grid(grid)
     classifier = cached(predict_proba)
+    # Other curves may have filled the cache: only what this one adds is counted as its own.
     before, n_masks, values = classifier.n_images, 0, []
     for part in blocks(explanation):
         order = region_order(part, random_state)
         count = count_regions(part, order, fractions, protocol, insert)
         images, matters = part.masked_images, part.visible_region_masks
+        # Also RISE's curves follow the class that is predicted from the masked image.
         own = predict_labels(classifier, images)
         if full_images:
             images, matters = _full_images(part), np.ones_like(part.region_masks)
-        # Removed regions are black in a masked image already: only visible ones change it.
+        # Removed regions are black in a masked image already: only visible ones change it, and
+        # only they are counted, so that equal images have equal counts and are predicted once.
         ordered = np.take_along_axis(matters, order, axis=1)
         n_before = np.pad(np.cumsum(ordered, axis=1), ((0, 0), (1, 0)))
         place = np.empty_like(order)

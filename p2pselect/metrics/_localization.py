@@ -1,4 +1,4 @@
-"""Is what is shown on the object?  Scores of masks and heat maps against object masks.
+"""Does what is shown lie on the object?  Scores of masks and heat maps against object masks.
 
 A mask is True where a pixel is kept (visible to the classifier), an object mask where the
 object is.  For every score, greater is better; images without a defined score (no kept pixel,
@@ -68,6 +68,7 @@ def localization_score(
     scores = ratio((kept & objects).sum(axis=1), area)
     if empty == "zero":
         scores[area == 0] = 0.0
+    # Last, because without an object there is no score, whatever `empty` says.
     scores[~objects.any(axis=1)] = np.nan
     why = f"{(area == 0).sum()} keep no pixel, {(~objects.any(axis=1)).sum()} have no object"
     return mean_or_per_image(scores, per_image, f"localization ({why})")
@@ -165,7 +166,8 @@ def pointing_game_score(
     """
     heat, objects, allowed = flatten(heat_maps, object_masks, valid, "heat_maps")
     heat = np.where(allowed, heat, -np.inf)
-    top = allowed & (heat == heat.max(axis=1, keepdims=True, initial=-np.inf))
+    # Pixels that count may be at -inf, too, so the others have to be excluded again.
+    top = allowed & (heat == heat.max(axis=1, keepdims=True))
     scores = ratio((top & objects).sum(axis=1), top.sum(axis=1))
     scores[~objects.any(axis=1)] = np.nan
     return mean_or_per_image(scores, per_image, "pointing_game (no object pixel)")
@@ -220,6 +222,7 @@ def pixel_average_precision_score(
     # Ranks instead of values: only the order counts, and scikit-learn refuses infinity.
     _, rank = np.unique(np.concatenate(values), return_inverse=True)
     weight = np.concatenate([*on_object, *off_object])
+    # Every value stands twice: for its pixels on the object, and for those off it.
     truth = np.repeat([1, 0], len(rank))
     return float(average_precision_score(truth, np.tile(rank, 2), sample_weight=weight))
 
@@ -247,6 +250,7 @@ def random_localization(
     """
     n_images = count_masks(object_masks, "object_masks")
     given = check_object_masks(object_masks, n_images, name="object_masks")
+    # A mask that keeps everything: what is left of it are the valid pixels.
     kept, objects, _ = flatten(np.ones(given.shape, dtype=bool), given, valid)
     scores = ratio(objects.sum(axis=1), kept.sum(axis=1))
     scores[~objects.any(axis=1)] = np.nan
@@ -284,10 +288,12 @@ def center_localization(
     kept, objects, allowed = flatten(given, object_masks, valid)
     h, w = given.shape[1:]
     rows, columns = np.ogrid[:h, :w]
+    # Of doubled coordinates, so that distances are whole numbers and ties are exact.
     distance = (2 * rows - h + 1) ** 2 + (2 * columns - w + 1) ** 2
     _, ring, size = np.unique(distance, return_inverse=True, return_counts=True)
-    ring = ring.ravel()
+    ring = ring.ravel()  # NumPy 2 gives it the shape of the distances
     inside = np.cumsum(size) - size
+    # Of the whole mask: only after it has this area is the disc restricted to valid pixels.
     area = given.reshape(len(kept), -1).sum(axis=1)
     scores = np.full(len(kept), np.nan)
     for i in np.flatnonzero(objects.any(axis=1) & (area > 0)):

@@ -58,6 +58,7 @@ def check_object_masks(
             f"{name} must have one mask per image: got {len(masks)} masks for "
             f"{n_images} images{hint}"
         )
+    # The usual case, without a copy.  Masks without pixels go on, to be refused by name.
     whole = isinstance(masks, np.ndarray) and masks.dtype == bool and masks.ndim == 3
     if whole and 0 not in masks.shape[1:] and masks.shape[1:] == (shape or masks.shape[1:]):
         return masks
@@ -131,6 +132,7 @@ def _found(values: np.ndarray) -> str:
         return "NaN"
     if values.dtype.kind == "f" and (distinct != np.rint(distinct)).any():
         return f"{shown}; if they are soft masks in [0, 1], pass masks >= 0.5"
+    # In the label maps of PASCAL VOC, for example, 255 marks pixels that nobody labeled.
     if 255 in distinct and values.dtype.kind != "f":
         return (
             f"{shown}; if they are labels and 255 means unknown, pass masks == k as masks, for "

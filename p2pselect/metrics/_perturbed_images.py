@@ -58,7 +58,9 @@ class CachedPredictProba:
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Class probabilities (b, n_classes) of images (b, h, w, c)."""
+        # Digests stand for the images, which would take too much memory.
         keys = [blake2b(np.ascontiguousarray(x).data, digest_size=16).digest() for x in images]
+        # A dictionary, so that equal images of one call are predicted once as well.
         new = list({k: i for i, k in enumerate(keys) if k not in self._cache}.values())
         for start in range(0, len(new), self.batch_size):
             chosen = new[start : start + self.batch_size]
@@ -89,6 +91,7 @@ def blocks(explanation: ExplanationArrays) -> Iterator[ExplanationArrays]:
     """Parts of an explanation whose masked images take about 32 MB each."""
     if not len(explanation):
         raise InputError("the explanation has no images")
+    # 4 bytes a value: behind a continuous mask, even uint8 images become float32.
     per_image = explanation.images[0].size * 4
     step = max(1, _BLOCK_BYTES // per_image)
     for start in range(0, len(explanation), step):
@@ -134,6 +137,7 @@ def count_regions(
         # Rounded, so that a fraction that is a whole number of pixels is just that.
         allowed = np.floor(np.round(fractions * n_pixels, 6))
         if order.shape[1] == n_pixels:
+            # Single pixels can meet any count, so theirs is the nearest one.
             allowed = np.round(fractions * n_pixels)
         covered = np.cumsum(areas, axis=1)
         return np.stack([np.searchsorted(row, allowed, side="right") for row in covered])
@@ -159,6 +163,7 @@ def predict_counts(
     `position` is the place of every pixel in the order of importance, int (b, h, w), which the
     pixels of a region share; `counts` is how many places to show or remove, int (b, t).
     """
+    # Neighboring points of a curve often show equally many regions: predict those once.
     distinct = [np.unique(row, return_inverse=True) for row in counts]
     owner = np.repeat(np.arange(len(images)), [len(values) for values, _ in distinct])
     count = np.concatenate([values for values, _ in distinct])
@@ -170,6 +175,4 @@ def predict_counts(
         parts.append(classifier(images[i] * shown[..., None].astype(images.dtype)))
     proba = np.concatenate(parts)
     first = np.cumsum([0, *(len(values) for values, _ in distinct[:-1])])
-    return np.stack(
-        [proba[f + index.ravel()] for f, (_, index) in zip(first, distinct, strict=True)]
-    )
+    return np.stack([proba[f + index] for f, (_, index) in zip(first, distinct, strict=True)])

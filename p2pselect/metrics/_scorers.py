@@ -25,6 +25,7 @@ class RequestsMasks:
     _requests: dict[str, bool | str | None]
 
     def _request_what_is_needed(self) -> None:
+        # The others are not metadata: y is passed to every scorer, and the estimator predicts.
         self._requests = {need: True for need in self.needs if need in ("masks", "valid")}
 
     def get_metadata_routing(self) -> MetadataRequest:
@@ -59,6 +60,7 @@ class RequestsMasks:
                 f"set_score_request: {brief(self)} takes {sorted(self._requests)}, "
                 f"got {brief(sorted(unknown))}"
             )
+        # A new dictionary, because shallow copies of a scorer share the old one.
         self._requests = {**self._requests, **requests}
         return self
 
@@ -159,9 +161,7 @@ class ExplanationScorers(RequestsMasks):
     """
 
     def __init__(self, scoring: Iterable[str] | Mapping[str, Any]) -> None:
-        if isinstance(scoring, str):
-            scoring = [scoring]
-        named = scoring if isinstance(scoring, Mapping) else {name: name for name in scoring}
+        named = by_name(scoring)
         if not named:
             raise InputError("scoring must name at least one score, got none")
         self.scorers = {name: _resolve(value) for name, value in named.items()}
@@ -232,6 +232,7 @@ def make_explanation_scorer(
     >>> make_explanation_scorer(object_size, needs=("masks",))
     <explanation scorer 'object_size', greater is better>
     """
+    # A string is an iterable too: of its letters.
     needs = (needs,) if isinstance(needs, str) else tuple(needs)
     unknown = [need for need in needs if need not in NEEDS]
     if unknown:
@@ -292,9 +293,17 @@ def get_scorer_names() -> list[str]:
     return sorted(SCORES)
 
 
+def by_name(scoring: str | Iterable[str] | Mapping[str, Any]) -> dict[str, Any]:
+    """What to score, by name: one name, several, or a dictionary already."""
+    if isinstance(scoring, str):
+        scoring = [scoring]
+    return dict(scoring) if isinstance(scoring, Mapping) else {name: name for name in scoring}
+
+
 def _resolve(scorer: Any) -> Callable[..., float]:
     if callable(scorer):
         return scorer
     if scorer not in SCORES and scorer in sklearn.metrics.get_scorer_names():
         return sklearn.metrics.get_scorer(scorer)
+    # It refuses unknown names, and lists near matches.
     return get_scorer(scorer)

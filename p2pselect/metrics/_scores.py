@@ -45,6 +45,7 @@ def _of_certainty(score: Callable[..., float], exp: ExplanationArrays, y: np.nda
 
 
 def _kept_fraction(exp: ExplanationArrays) -> float:
+    # Not that of the pixel masks: a continuous mask also shows pixels outside them.
     return float(exp.kept_fraction.mean())
 
 

@@ -60,15 +60,15 @@ FAULTS = [
         "metrics/_fidelity.py",
         "metrics/test_fidelity.py",
         {
-            "random_state, True, protocol)": "random_state, False, protocol)",
+            "insert=True, protocol": "insert=False, protocol",
             "self.values) / np.ptp(self.fractions)": "self.values)",
             "proba.argmax(axis=2) == own": "proba.argmin(axis=2) == own",
             "part.masked_images, part.visible_region_masks": "part.masked_images, part.region_masks",
-            "== predict_labels(classifier, _full_images(part))": (
+            "== predict_labels(classifier, others(part))": (
                 "== predict_labels(classifier, part.masked_images)"
             ),
             "_full_images(part) - part.masked_images": "_full_images(part)",
-            "random_state, False, full_images": "random_state, True, full_images",
+            "insert=False, full_images": "insert=True, full_images",
             "explanation.images / np.float32(255 if": "explanation.images / np.float32(1 if",
             "proba, own[:, None, None], axis=2)": "proba, 0 * own[:, None, None], axis=2)",
         },

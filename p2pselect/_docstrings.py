@@ -45,7 +45,9 @@ class SharedDocs:
     def __call__(self, documented: Documented) -> Documented:
         """Fill the docstring of a function, or those of a class and of its own methods."""
         methods = vars(documented).values() if isinstance(documented, type) else ()
+        # A classmethod is no function, but holds the one whose docstring counts.
         for item in (documented, *(getattr(m, "__func__", m) for m in methods)):
+            # Most other attributes have docstrings too, which cannot be changed.
             if isinstance(text := getattr(item, "__doc__", None), str) and "%(" in text:
                 item.__doc__ = self._filled(text)
         return documented

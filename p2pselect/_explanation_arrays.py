@@ -56,6 +56,7 @@ class ExplanationArrays:
         rows = np.asarray(index)
         if rows.size == 0 and rows.dtype == float:  # an empty list
             rows = rows.astype(int)
+        # A lone True would count as image 1.
         kinds = "biu" if rows.ndim else "iu"
         if isinstance(index, tuple) or rows.ndim > 1 or rows.dtype.kind not in kinds:
             raise IndexError(
@@ -69,6 +70,7 @@ class ExplanationArrays:
             raise IndexError(
                 f"image {number} is out of range: the explanation has {len(self)} images"
             )
+        # For the last image, named -1, the end would be 0 and the slice empty.
         return slice(number, number + 1 or None)
 
     def __repr__(self) -> str:
@@ -82,12 +84,13 @@ class ExplanationArrays:
     @property
     def n_regions(self) -> np.ndarray:
         """Number of regions of every image, int array of shape (n,)."""
-        return self.regions.reshape(len(self), -1).max(axis=1, initial=-1) + 1
+        return self.regions.max(axis=(1, 2)) + 1
 
     @property
     def region_areas(self) -> np.ndarray:
         """Number of pixels of every region, int array of shape (n, d); 0 for padding."""
         n, d = self.region_masks.shape
+        # Labels of different images become different numbers, so that all are counted at once.
         flat = self.regions.reshape(n, -1) + d * np.arange(n)[:, None]
         return np.bincount(flat.ravel(), minlength=n * d).reshape(n, d)
 
@@ -112,6 +115,7 @@ class ExplanationArrays:
         """
         if self.soft_region_masks is None:
             return self.images * self.pixel_masks[..., None].astype(self.images.dtype)
+        # Divided by a number of Python, uint8 would become float64.
         white = np.float32(255 if self.images.dtype == np.uint8 else 1)
         return self.images / white * self.to_pixels(self.soft_region_masks)[..., None]
 

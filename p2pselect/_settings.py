@@ -87,6 +87,7 @@ class Setting:
             description=self.description or inherited.description,
             constraints=self.constraints or inherited.constraints,
             role=self.role or inherited.role,
+            # Words for the old constraints would not describe new ones.
             kind=self.kind or (None if self.constraints else inherited.kind),
         )
 
@@ -150,11 +151,14 @@ class Settings(DocumentedEstimator, BaseEstimator):
             )
         found: dict[str, Setting] = {}
         dropped: dict[str, Setting] = {}
+        # Backwards, so that the nearest base has the last word.
         for base in reversed(cls.__mro__[1:]):
             found.update(vars(base).get("_settings", {}))
             dropped.update(vars(base).get("_dropped", {}))
         if unknown := set(without) - set(found):
-            raise TypeError(f"{cls.__name__} cannot drop {sorted(unknown)}: there is no such")
+            raise TypeError(
+                f"{cls.__name__} cannot drop {sorted(unknown)}: there is no such setting"
+            )
         dropped.update((name, found[name]) for name in without)
         annotations = inspect.get_annotations(cls)
         for name, value in [*vars(cls).items()]:
@@ -164,6 +168,7 @@ class Settings(DocumentedEstimator, BaseEstimator):
                 dropped.pop(name, None)
                 delattr(cls, name)
         for name in without:
+            # The class may have given the dropped setting a value of its own.
             if name not in vars(cls):
                 setattr(cls, name, found[name].default)
         cls._dropped = dropped
@@ -174,11 +179,13 @@ class Settings(DocumentedEstimator, BaseEstimator):
         }
         cls.__init__ = _constructor(cls._settings)  # type: ignore[method-assign]
         if cls.__doc__ is not None and "{parameters}" in cls.__doc__:
+            # Not with str.format, because types such as {"a", "b"} have braces, too.
             text = "\n".join(_documented(*item) for item in cls._settings.items())
             cls.__doc__ = inspect.cleandoc(cls.__doc__).replace("{parameters}", text) + "\n"
 
     @classmethod
     def _get_param_names(cls) -> list[str]:
+        # scikit-learn's own would sort the names.
         return [*cls._settings]
 
     @classmethod

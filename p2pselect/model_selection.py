@@ -17,7 +17,7 @@ from p2pselect._doc_links import DocumentedEstimator
 from p2pselect._docstrings import shared_docs
 from p2pselect.exceptions import InputError, UnknownNameError, brief
 from p2pselect.metrics._object_masks import check_object_masks
-from p2pselect.metrics._scorers import ExplanationScorers, RequestsMasks
+from p2pselect.metrics._scorers import ExplanationScorers, RequestsMasks, by_name
 
 __all__ = ["CertaintySearchCV", "cross_validate_explanations"]
 
@@ -88,19 +88,18 @@ def cross_validate_explanations(
     if scoring is None:
         scoring = ["accuracy", "neg_kept_fraction", "insertion_fidelity"]
         scoring += ["neg_deletion_fidelity"] + ["localization"] * (masks is not None)
-    if isinstance(scoring, str):
-        scoring = [scoring]
-    named = dict(scoring) if isinstance(scoring, Mapping) else {s: s for s in scoring}
+    named = by_name(scoring)
     references = ("random_localization", "center_localization", "neg_n_empty")
     if masks is not None:
+        # Under names of their own, because `scoring` may name the same scores.
         named |= {f"reference_{name}": name for name in references}
     metadata = {"masks": masks, "valid": valid, "groups": groups}
     options = {"n_jobs": n_jobs, "verbose": verbose, "return_estimator": return_estimator}
     scorers = ExplanationScorers(named)
     results = _cross_validate(estimator, X, y, metadata, scorers, cv=cv, **options)
-    for name in references if masks is not None else ():
-        results[name] = results.pop(f"test_reference_{name}")
     if masks is not None:
+        for name in references:
+            results[name] = results.pop(f"test_reference_{name}")
         results["empty"] = (-results.pop("neg_n_empty")).astype(int)
     return results
 
@@ -313,18 +312,19 @@ def _cross_validate(
 ) -> dict[str, Any]:
     """Cross-validate with routing on, after everything that can be checked before training."""
     given = {name: values for name, values in metadata.items() if values is not None}
-    needing = [
-        name for name, s in scorers.scorers.items() if "masks" in getattr(s, "needs", ())
-    ]
+    needing = [k for k, s in scorers.scorers.items() if "masks" in getattr(s, "needs", ())]
     if needing and "masks" not in given:
         raise InputError(f"scoring: {needing} need object masks, one per image: pass masks=M")
     for name in {"masks", "valid"} & set(given):
+        # To one pixel each: masks of unequal sizes can be checked, and nothing is kept of them.
         check_object_masks(given[name], len(X), (1, 1), name=name)
         if name not in scorers.needs:
-            del given[name]
+            del given[name]  # scikit-learn refuses metadata that nobody requests
+    # What scikit-learn makes of a number of folds takes no notice of groups.
     if "groups" in given and (options["cv"] is None or isinstance(options["cv"], int)):
         options["cv"] = StratifiedGroupKFold(options["cv"] or 5)
     with sklearn.config_context(enable_metadata_routing=True):
+        # By default, a score that fails would become NaN, with no more than a warning.
         return cross_validate(
             estimator, X, y, scoring=scorers, params=given, error_score="raise", **options
         )
@@ -343,6 +343,7 @@ def _tabulate(
         table |= {f"split{i}_test_{name}": column for i, column in enumerate(scores.T)}
         table[f"mean_test_{name}"] = scores.mean(axis=1)
         table[f"std_test_{name}"] = scores.std(axis=1)
+        # Candidates without a score share the last rank, as in scikit-learn.
         filled = np.nan_to_num(scores.mean(axis=1), nan=-np.inf)
         table[f"rank_test_{name}"] = rankdata(-filled, method="min").astype(np.int32)
     return table

@@ -34,5 +34,6 @@ def make_check_images(n: int = 24, size: int = 32) -> tuple[np.ndarray, np.ndarr
     half = size // 2
     for image, label in zip(X, y, strict=True):
         row, column = rng.integers(0, half, 2)
+        # At most 79 + 150, so uint8 does not wrap around.
         image[row : row + half, column : column + half, label] += 150
     return X, y

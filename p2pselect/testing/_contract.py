@@ -121,6 +121,7 @@ def check_refit_idempotent(estimator: Any) -> None:
 def check_global_random_state_untouched(estimator: Any) -> None:
     """Training and predicting do not touch the global generators of NumPy and torch."""
     X, y = make_check_images()
+    # Pickled, because the state holds an array, which has no single truth value.
     before = pickle.dumps(np.random.get_state()), torch.get_rng_state()  # noqa: NPY002
     estimator.fit(X, y).predict(X)
     after = pickle.dumps(np.random.get_state()), torch.get_rng_state()  # noqa: NPY002
@@ -180,6 +181,7 @@ def check_order_and_batch_invariance(estimator: Any) -> None:
         )
         np.testing.assert_array_equal(estimator.transform(X[i : i + 1])[0], masks[i])
     if "batch_size" in estimator.get_params():
+        # 24 images are no multiple of 5, so the last batch is a smaller one.
         estimator.set_params(batch_size=5)
         np.testing.assert_allclose(estimator.predict_proba(X), proba, atol=1e-5)
 
@@ -232,6 +234,7 @@ def check_weights_of_one(estimator: Any) -> None:
     """Equal sample weights give the same model as none."""
     X, y = make_check_images()
     plain = clone(estimator).fit(X, y).predict_proba(X)
+    # Not 1: that would hide weights that are not divided by their sum.
     equal = clone(estimator).fit(X, y, sample_weight=np.full(len(X), 2.0)).predict_proba(X)
     np.testing.assert_allclose(equal, plain, atol=1e-6)
 

@@ -121,6 +121,7 @@ def _scoring_by(estimator: Any, score: Callable[..., RegionScores]) -> Iterator[
         rule = own_rule()
         return replace(rule, score=partial(score, rule.score))
 
+    # On the instance, so that deleting it uncovers the method of the class again.
     estimator._selection_rule = changed_rule
     try:
         yield
@@ -175,6 +176,7 @@ def _partial_masks(
     scores = [_spread(batch) for batch in recorded]
     kept: list[float] = []
     found = False
+    # The most promising first, since every try explains all images.
     fixed = [{"tau": tau} for tau in (0.3, 0.4, 0.5, 0.2, 0.1, 0.7, 0.9)]
     kinds: list[Iterable[dict[str, Any]]] = [[{}], _searches(estimator, own, scores), fixed]
     for candidates in kinds:
@@ -207,6 +209,7 @@ def _spread(scores: RegionScores) -> RegionScores:
     present = scores.areas > 0
     ranking = scores.maps[:, 0].masked_fill(~present, -torch.inf).argsort(1, descending=True)
     share = (ranking.argsort(1) + 0.5) / present.sum(dim=1, keepdim=True)
+    # Padding comes last, with shares above 1, for which there is no quantile.
     spread = -torch.special.ndtri(share.clamp(max=1 - 1e-6))
     return replace(scores, maps=torch.cat([spread[:, None], scores.maps[:, 1:]], dim=1))
 
@@ -225,6 +228,7 @@ def _searches(
     estimator: Any, own: Explanation, scores: list[RegionScores]
 ) -> Iterator[dict[str, Any]]:
     """Settings of searches that stop on their way, not only when everything is shown."""
+    # Only full certainty stops this search, so that it records nearly all of its path.
     everything = {"tau": "dynamic", "certainty_threshold": 1.0}
     try:
         with replay_selection(estimator, scores):
@@ -252,6 +256,7 @@ def _check_changes(
             again = estimator.explain(images, regions=exp.regions)
         with replay_selection(estimator, scores):
             proba = estimator.predict_proba(images, regions=exp.regions)
+        # explain and predict_proba may take different paths, and either could leak.
         for name, value, before in (
             ("the selection", again.region_masks, exp.region_masks),
             ("the search for tau", again.path_proba, exp.path_proba),
@@ -278,6 +283,7 @@ def _check_soft(estimator: Any, exp: Explanation, scores: list[RegionScores]) ->
         with replay_selection(estimator, shown):
             return explained, estimator.predict_proba(images, regions=exp.regions)
 
+    # Halving is exact in binary, so nothing is rounded differently on the two ways.
     whole, half = predict(bright / 2, 1), predict(bright, 0.5)
     np.testing.assert_array_equal(
         half, whole, err_msg="the classifier sees more of the image than mask times image"

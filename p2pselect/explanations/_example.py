@@ -56,6 +56,7 @@ def example_explanation(
     logits, embeddings, counts, proba = (np.stack(column) for column in zip(*rows, strict=True))
     certain = proba.max(axis=2) >= threshold
     stop = np.where(certain.any(axis=1), certain.argmax(axis=1), len(path) - 1)
+    # A real search knows nothing about what comes after its stop.
     proba[np.arange(len(path)) > stop[:, None]] = np.nan
     each = np.arange(n_images)
     kept = counts[each, stop]
@@ -64,6 +65,7 @@ def example_explanation(
     ordered = np.take_along_axis(logits, np.argsort(-logits, axis=1, kind="stable"), axis=1)
     below = ordered[each, np.minimum(kept, d - 1)]
     last = ordered[each, kept - 1]
+    # Where all regions are kept there is no score below, and any lower cut will do.
     cut = np.where(np.isfinite(below), (last + below) / 2, last - 1)
     exp = Explanation(
         images=scenes.images,
@@ -87,6 +89,7 @@ def example_explanation(
 def _regions(image: np.ndarray, n_segments: int) -> np.ndarray:
     """Connected superpixels with labels 0 .. d - 1."""
     found = slic(image, n_segments=n_segments, compactness=12, start_label=0)
+    # -1 occurs nowhere: label 0 is a region like any other, not the background.
     return (label(found, background=-1, connectivity=1) - 1).astype(np.int32)
 
 
@@ -104,12 +107,14 @@ def _one(
     area = np.bincount(labels.ravel(), minlength=own)
     overlap = np.bincount(labels.ravel(), weights=mask.ravel(), minlength=own) / area
     where = np.array([region.centroid for region in regionprops(labels + 1)]) / len(labels)
+    # Like all padding: never ranked before a region that exists.
     logits = np.full(d, -np.inf)
     logits[:own] = 6 * overlap - 3 + rng.normal(0, 0.8, own)
     embedding = np.zeros((3, d))
     embedding[:, :own] = np.vstack([overlap - 0.3, *(0.8 * (where.T - 0.5))])
     order = np.argsort(-logits, kind="stable")[:own]
     covered = np.cumsum(area[order]) / area.sum()
+    # The first region is kept even if it is larger than tau allows.
     counts = np.maximum(1, np.searchsorted(covered, path, side="right"))
     visible = np.cumsum((overlap * area)[order])[counts - 1] / max(1, mask.sum())
     wrong = rng.random() < 0.125

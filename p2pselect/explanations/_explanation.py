@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _FORMAT = 1
 _OPTIONAL = ("region_embeddings", "soft_region_masks", "path_tau", "path_counts", "path_proba")
 #: Axes of every array in a file (those with one letter are equally long) and kinds of values.
+#: The order counts: an array that does not fit those before it is the one to be named.
 _AXES = {
     "images": ("nhwc", "uf"),
     "regions": ("nhw", "iu"),
@@ -147,6 +148,7 @@ class Explanation(ExplanationArrays):
         check_writable_file(path)
         arrays = {f.name: getattr(self, f.name) for f in fields(self)}
         present: dict[str, Any] = {k: np.asarray(v) for k, v in arrays.items() if v is not None}
+        # An array of objects, such as pandas' strings, could be stored by pickle only.
         if present["classes"].dtype == object:
             if not all(isinstance(label, str) for label in present["classes"]):
                 raise InputError(
@@ -154,8 +156,10 @@ class Explanation(ExplanationArrays):
                     f"got {brief(present['classes'][:3].tolist())}"
                 )
             present["classes"] = present["classes"].astype(str)
+        # As an array, because a .npz file holds nothing else.
         header = np.frombuffer(json.dumps({"format": _FORMAT}).encode(), dtype=np.uint8)
         with atomic_open(path, "wb") as file:
+            # To an open file: to a name, NumPy might append ".npz".
             np.savez_compressed(file, header=header, **present)
 
     @classmethod
@@ -184,6 +188,7 @@ class Explanation(ExplanationArrays):
             version = json.loads(arrays.pop("header").tobytes())["format"]
         except FileNotFoundError:
             raise
+        # zipfile, zlib, json and NumPy each have errors of their own for a damaged file.
         except Exception as error:
             raise InputError(f"{path} is not a saved explanation: {error}") from error
         if version != _FORMAT:

@@ -144,6 +144,7 @@ class _KeptRegions:
         found = np.argwhere(explanation.region_masks)
         if len(found) > _MOST_REGIONS:
             rng = np.random.default_rng(random_state)
+            # Sorted, because means() relies on the order of the images.
             found = found[np.sort(rng.choice(len(found), _MOST_REGIONS, replace=False))]
         self.image, self.region = found.T
         self.area = explanation.region_areas[self.image, self.region].astype(float)
@@ -151,6 +152,7 @@ class _KeptRegions:
         self.kind, self.distance = np.zeros(0, int), np.zeros(0)
         if len(found):
             features = self._features()
+            # KMeans cannot find more clusters than there are distinct points.
             n_clusters = min(n_clusters, len(np.unique(features, axis=0)))
             model = KMeans(n_clusters, n_init=3, random_state=random_state).fit(features)
             self.kind = model.labels_
@@ -165,6 +167,7 @@ class _KeptRegions:
         rows = []
         # The regions are in the order of the images, so those of each image are together.
         images, starts = np.unique(self.image, return_index=True)
+        # The first image starts at 0, so there is an empty part before it.
         parts = np.split(self.region, starts)[1:]
         for image, own in zip(images.tolist(), parts, strict=True):
             flat = self.explanation.regions[image].ravel()
@@ -182,7 +185,9 @@ class _KeptRegions:
             return np.concatenate([rgb, gray, gray**2], axis=-1)
 
         means = self.means(look)
+        # Rounding can make the variance of a region of one color negative.
         contrast = np.sqrt(np.maximum(means[:, 4:] - means[:, 3:4] ** 2, 0))
+        # Lightness goes to 100, so contrast is multiplied by 100 too.
         parts = [rgb2lab(means[:, :3]), 100 * contrast]
         if self.explanation.region_embeddings is not None:
             embedding = self.explanation.region_embeddings[self.image, :, self.region]
@@ -218,6 +223,7 @@ class _KeptRegions:
     def _crops(self, own: np.ndarray, n_crops: int) -> np.ndarray:
         """Pictures of the regions that are nearest to the cluster's center, one per image."""
         nearest = own[np.argsort(self.distance[own], kind="stable")]
+        # The first place of each image; sorted places are those of the nearest regions again.
         first = np.unique(self.image[nearest], return_index=True)[1]
         chosen = nearest[np.sort(first)[:n_crops]]
         return np.stack(

@@ -11,7 +11,11 @@ import numpy as np
 from p2pselect._docstrings import shared_docs
 from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect.exceptions import InputError
-from p2pselect.explanations.figures._display import ExplanationDisplay, check_true_labels
+from p2pselect.explanations.figures._display import (
+    ExplanationDisplay,
+    check_true_labels,
+    number_labels,
+)
 from p2pselect.explanations.figures._pixels import BLUE, ORANGE, to_rgb
 from p2pselect.explanations.figures._words import distinct_labels, percent
 from p2pselect.metrics._certainty import risk_coverage_curve
@@ -205,15 +209,15 @@ class ConfusionExamplesDisplay(ExplanationDisplay):
         truth = check_true_labels(explanation, y)
         if not len(explanation):
             raise InputError("a confusion matrix needs at least one image")
-        names = explanation.classes.tolist()
-        names += [value for value in np.unique(truth).tolist() if value not in names]
-        place = {name: i for i, name in enumerate(names)}
-        rows = np.array([place[value] for value in truth.tolist()])
+        names, numbers = number_labels(explanation, truth)
+        rows = np.array(numbers)
         columns = explanation.proba.argmax(axis=1)
         counts = np.zeros((len(names), len(names)), dtype=int)
         np.add.at(counts, (rows, columns), 1)
         used = counts.sum(axis=0) + counts.sum(axis=1)
+        # Right answers are in their row and in their column.
         errors = used - 2 * np.diag(counts)
+        # lexsort sorts by the last key first: most errors, then most images.
         ranked = np.lexsort((-used, -errors))
         shown = np.sort([i for i in ranked[:max_classes] if used[i]])
         certainty = explanation.certainty

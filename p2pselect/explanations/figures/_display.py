@@ -86,3 +86,18 @@ def check_true_labels(explanation: ExplanationArrays, y: Any) -> np.ndarray:
             f"{len(explanation)} images"
         )
     return truth
+
+
+def number_labels(
+    explanation: ExplanationArrays, truth: np.ndarray | None
+) -> tuple[list[Any], list[int]]:
+    """All labels, and the place of every true one among them (none if they are not known).
+
+    Labels that the model does not know come after those that it does.
+    """
+    labels = explanation.classes.tolist()
+    if truth is None:
+        return labels, []
+    labels += [value for value in np.unique(truth).tolist() if value not in labels]
+    place = {value: i for i, value in enumerate(labels)}
+    return labels, [place[value] for value in truth.tolist()]

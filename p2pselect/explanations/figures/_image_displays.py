@@ -78,7 +78,9 @@ class EvidenceCurveDisplay(ExplanationDisplay):
         one = explanation[image]
         if one.path_tau is None or one.path_proba is None:
             raise InputError("this explanation has no search path: it was made for a fixed tau")
+        # Of more classes, two would have the same color.
         top = np.argsort(-one.proba[0], kind="stable")[: min(n_classes, len(CYCLE))]
+        # Beyond the stop nothing was tried, and the path holds NaN.
         known = np.isfinite(one.path_proba[0]).all(axis=1)
         display = cls(
             tau=one.path_tau[known],
@@ -101,6 +103,7 @@ class EvidenceCurveDisplay(ExplanationDisplay):
                 va="center",
                 fontweight="normal" if c else "bold",
                 parse_math=False,
+                # Drawn even where _spread has moved a name above the axes.
                 annotation_clip=False,
             )
         asked = self.certainty_threshold
@@ -117,6 +120,7 @@ class EvidenceCurveDisplay(ExplanationDisplay):
         # The names of the classes need room on the right.
         ax.set(xlim=(0, 1.3 * self.tau[-1]), ylim=(-0.02, 1.08))
         ax.set(xlabel="fraction of the image asked for, τ", ylabel="class probability")
+        # The axis is longer than the curve, and beyond it no tau was tried.
         ax.set_xticks([tick for tick in ax.get_xticks() if tick <= self.tau[-1] + 1e-9])
         ax.spines[["top", "right"]].set_visible(False)
 
@@ -206,10 +210,12 @@ class RegionCorrelationDisplay(ExplanationDisplay):
                 ax.imshow(crop, extent=extent, interpolation="nearest", aspect="equal")
         title = "Regions chosen together"
         n_kept = int(self.kept.sum())
+        # Only a method that keeps its best regions has them all in one corner.
         if self.kept[:n_kept].all() and 0 < n_kept < m:
             edge = n_kept - 0.5
             ax.plot([-0.5, edge, edge], [edge, edge, -0.5], color="black", lw=2)
             title += " (inside the line: kept)"
+        # Only now, because imshow sets limits of its own.
         ax.set(xlim=(-1.6, m - 0.5), ylim=(m - 0.5, -1.6))
         remove_frame(ax)
         ax.set_title(title, fontsize=12)

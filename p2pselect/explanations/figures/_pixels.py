@@ -67,6 +67,7 @@ def embedding_colors(explanation: ExplanationArrays, image: int) -> np.ndarray:
     rgb[:, : len(embedding)] = embedding.T
     if len(embedding) == 1:
         rgb[:] = embedding.T
+    # If nothing correlates, all is gray.
     largest = np.abs(rgb).max(initial=0) or 1.0
     return ((0.5 + 0.5 * rgb / largest) * 255).astype(np.uint8)[explanation.regions[image]]
 

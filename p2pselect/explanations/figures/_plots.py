@@ -49,8 +49,6 @@ def plot_regions(
     if explanation.n_regions[image] * _FEWEST_PIXELS_OF_A_REGION <= labels.size:
         picture = pixels.draw_borders(picture, labels, (255, 255, 255))
     kept = explanation.region_masks[image][labels]
-    times = len(picture) // len(kept)  # the picture is enlarged by a whole factor
-    kept = kept.repeat(times, axis=0).repeat(times, axis=1)
     return _show(pixels.draw_borders(picture, kept, (240, 228, 66), 5), "regions", ax)
 
 
@@ -89,7 +87,7 @@ def plot_heat_map(
     heat = explanation[image].heat_maps[0]
     ax = _show(heat, "selection probability", ax, cmap="cividis")
     picture = ax.images[0]
-    picture.set_clim(0, 1)
+    picture.set_clim(0, 1)  # the same for all images, so that they can be compared
     bar = ax.figure.colorbar(picture, ax=ax, fraction=0.046, pad=0.02, ticks=[0, 0.5, 1])
     bar.ax.set_yticklabels(["0", "½", "1"])
     bar.outline.set_visible(False)
@@ -161,15 +159,16 @@ def plot_explanation(
         panels.append(plot_embedding)
     h, w = one.regions.shape[1:]
     height, width = (h, w) if size is None else size
-    ratio = height / width
+    aspect = height / width
     # An inch for the words; panels 3 inches wide, but none taller than two such widths.
-    figure = new_figure(3 * len(panels) + 0.5, 1 + 3 * min(max(ratio, 0.25), 2))
+    figure = new_figure(3 * len(panels) + 0.5, 1 + 3 * min(max(aspect, 0.25), 2))
     for draw, ax in zip(panels, figure.subplots(1, len(panels)), strict=True):
         draw(one, ax=ax)
-        ax.set_aspect(ratio * w / h)
+        ax.set_aspect(aspect * w / h)
     answer = f"Predicted: {label(one.predicted[0])}, {certainty_words(one, 0)}"
     figure.suptitle(answer, fontsize=14, fontweight="bold", parse_math=False)
     figure.supxlabel(sparsity_words(one, 0), fontsize=11)
+    # The alternative text of the picture in a notebook.
     figure.set_label(f"{answer}; {sparsity_words(one, 0)}")
     return figure
 

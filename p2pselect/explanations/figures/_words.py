@@ -16,10 +16,12 @@ def percent(share: float) -> str:
     ('12%', '1.2%', '> 99.9%', '100%')
     """
     hundred = 100 * float(share)
+    # Rounding must not turn "almost all" into all, nor "hardly any" into none.
     if 99.9 < hundred < 100:
         return "> 99.9%"
     if 0 < hundred < 0.1:
         return "< 0.1%"
+    # From 9.95 on, one decimal would be rounded to 10.0.
     whole = 9.95 <= hundred <= 99 or hundred in (0, 100)
     return f"{hundred:.0f}%" if whole else f"{hundred:.1f}%"
 

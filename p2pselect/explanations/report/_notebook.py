@@ -66,6 +66,7 @@ def _pair(one: ExplanationArrays, alone: bool) -> str:
 
 def _picture(image: np.ndarray, alt: str, side: int) -> str:
     picture = to_rgb(image)
+    # Only shrunk here: what is smaller is enlarged by the browser, to the width given below.
     if max(picture.shape[:2]) > side:
         small = Image.fromarray(picture)
         small.thumbnail((side, side))

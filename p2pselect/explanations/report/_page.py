@@ -20,7 +20,7 @@ from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect.atomic_write import atomic_open, check_writable_file
 from p2pselect.exceptions import InputError
 from p2pselect.explanations._summary import explanation_summary
-from p2pselect.explanations.figures._display import check_true_labels
+from p2pselect.explanations.figures._display import check_true_labels, number_labels
 from p2pselect.explanations.figures._pixels import CROP_SIDE
 from p2pselect.explanations.figures._words import percent
 from p2pselect.explanations.report._payload import image_payload, image_uri
@@ -92,6 +92,7 @@ def write_html(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_html(example.explanation, f"{folder}/report.html", example.y)
     """
+    # Before the work, which would be lost if the file could not be written.
     check_writable_file(path)
     truth = None if y is None else check_true_labels(explanation, y)
     if not len(explanation):
@@ -145,17 +146,12 @@ def _data(
     names: Sequence[str] | None,
     chosen: np.ndarray,
 ) -> dict[str, Any]:
-    labels = explanation.classes.tolist()
-    if truth is not None:
-        # Labels that the model does not know come after those that it does.
-        labels += [value for value in np.unique(truth).tolist() if value not in labels]
-    place = {value: i for i, value in enumerate(labels)}
-    codes = None if truth is None else [place[value] for value in truth.tolist()]
+    labels, codes = number_labels(explanation, truth)
     images = []
     for i in chosen.tolist():
         item = image_payload(explanation, i)
         item["name"] = f"Image {i}" if names is None else str(names[i])
-        if codes is not None:
+        if truth is not None:
             item["truth"] = codes[i]
         images.append(item)
     return {
@@ -243,6 +239,7 @@ def _kind(kind: dict[str, Any]) -> str:
     words = percent(kind["share"])
     if not math.isnan(kind["outside"]) and kind["outside"] > 0.5:
         words += ', <span class="wrong">not the object</span>'
+    # Shown at their own size, at which nobody sees the blocks of JPEG.
     crops = "".join(
         f'<img src="{image_uri(crop, small_exact=False)}" alt="example region" '
         f'width="{CROP_SIDE}" height="{CROP_SIDE}">'
@@ -262,6 +259,7 @@ def _policy(script: str, style: str) -> str:
         for text in (script, style)
     )
     return (
+        # Neither base-uri nor form-action falls back to default-src.
         f"default-src 'none'; img-src data:; script-src 'sha256-{code}'; "
         f"style-src 'sha256-{look}'; base-uri 'none'; form-action 'none'"
     )
@@ -269,6 +267,7 @@ def _policy(script: str, style: str) -> str:
 
 def _script_json(data: Any) -> str:
     """JSON that cannot end the script element that holds it."""
+    # NaN would be no JSON, and no browser could read the page's data.
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 

@@ -54,6 +54,7 @@ def image_payload(explanation: ExplanationArrays, image: int) -> dict[str, Any]:
     n_groups = len(edges) - 1
     steps["groups"] = np.searchsorted(edges, steps["regions"]).tolist()
     probs = _group_means(one.selection_probs[0][order], group, n_groups)
+    # Numbers are rounded, since digits that nobody sees would only make the page larger.
     payload = {
         "src": image_uri(to_rgb(one.images[0])),
         "predicted": int(top[0]),
@@ -82,6 +83,7 @@ def image_payload(explanation: ExplanationArrays, image: int) -> dict[str, Any]:
 def _order(one: ExplanationArrays) -> np.ndarray:
     """Regions from highest to lowest score; kept ones first, if a method keeps others."""
     ranked = one.ranking[0]
+    # The ranking holds the padding as well.
     ranked = ranked[ranked < one.n_regions[0]]
     return ranked[np.argsort(~one.region_masks[0][ranked], kind="stable")]
 
@@ -91,9 +93,11 @@ def _steps(one: ExplanationArrays, top: np.ndarray) -> dict[str, Any]:
     kept = int(one.region_masks[0].sum())
     final = np.round(one.proba[0][top].astype(float), 4).tolist()
     if one.soft_region_masks is not None:
+        # A continuous mask shows all regions at once: there is nothing to slide through.
         return {"tau": None, "regions": [kept], "proba": [final], "stop": 0}
     if one.path_tau is not None and one.path_counts is not None:
         stop = int(np.abs(one.path_tau - one.tau[0]).argmin())
+        # The nearest tau of the path is that of the image only if it keeps as many regions.
         if one.path_counts[0, stop] == kept:
             proba: list[Any] = [None] * len(one.path_tau)
             if one.path_proba is not None:
@@ -150,6 +154,7 @@ def _directions(embedding: np.ndarray) -> str:
 def _runs(places: np.ndarray, n_groups: int) -> str:
     """Run-length code of a map, row by row: pairs (value, length - 1) of 1 or 2 bytes."""
     kind = np.dtype("<u2" if n_groups > 256 else "u1")
+    # One more than fits, since no run has length 0 and lengths are stored less 1.
     longest = np.iinfo(kind).max + 1
     flat = places.ravel()
     starts = np.flatnonzero(np.r_[True, flat[1:] != flat[:-1]])

@@ -143,7 +143,7 @@ FAULTS = [
     *planted(
         "methods/_p2p.py",
         f"{FIXED_TAU}::test_saved_models_know_what_they_were_trained_for",
-        {', "trained_tau_")': ")"},
+        {', "trained_tau_")': ",)"},
     ),
     *planted(
         "methods/_infomask.py",

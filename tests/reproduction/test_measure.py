@@ -241,6 +241,8 @@ def test_continuous_masks_are_hardened_for_the_matched_row(settings, split, test
     hard = comet.predict_proba_masked(exp.images * exp.pixel_masks[..., None])
     answers = comet.classes_[hard.argmax(axis=1)]
     assert found["matched"]["accuracy"] == np.mean(answers == test.target)
+    assert found["matched"]["certainty"] == pytest.approx(hard.max(axis=1).mean(), abs=1e-6)
+    assert found["default"]["certainty"] != pytest.approx(hard.max(axis=1).mean(), abs=1e-4)
     assert found["matched"]["localization"] == found["default"]["localization"]
 
 

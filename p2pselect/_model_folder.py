@@ -43,6 +43,7 @@ def write_model(path: Path, config: dict[str, Any], state: dict[str, torch.Tenso
     from safetensors.torch import save_file
 
     with atomic_folder(path, CONFIG, "a saved model") as new:
+        # safetensors refuses tensors that are not contiguous.
         save_file({k: v.cpu().contiguous() for k, v in state.items()}, new / WEIGHTS)
         config = {"format": FORMAT, **config, "weights_sha256": sha256(new / WEIGHTS)}
         config["config_sha256"] = config_digest(config)
@@ -57,6 +58,7 @@ def read_config(path: Path) -> dict[str, Any]:
     config = json.loads(file.read_text(encoding="utf-8"))
     if not isinstance(config, dict) or not isinstance(config.get("format"), int):
         raise ModelFileError(f"{file} is not the config of a p2pselect model")
+    # Before the checksums, so that a file of another version is not called damaged.
     if config["format"] != FORMAT:
         age = "newer" if config["format"] > FORMAT else "older"
         raise ModelFileError(
@@ -140,17 +142,20 @@ def encode(name: str, value: Any) -> Any:
         If the value is of a kind that cannot be written, for example a function; the message
         has the name of the setting.
     """
+    # First, because np.float64 is a float and np.str_ a str, which are handled below.
     if isinstance(value, np.generic) and value.dtype.kind in "biufU":
         return {"numpy": [value.dtype.str, encode(name, value.item())]}
     if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else {"float": repr(float(value))}
+    # Not their subclasses: a named tuple would come back as a plain one.
     if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
         items = [encode(name, item) for item in value]
         return items if isinstance(value, list) else {"tuple": items}
     if isinstance(value, dict):
         items = [[encode(name, k), encode(name, v)] for k, v in value.items()]
+        # JSON keys are always text, and a single key that is a tag would be read as one.
         plain = all(type(k) is str for k in value) and not (
             len(value) == 1 and {*value} & {*_TAGS}
         )
@@ -165,6 +170,7 @@ def encode(name: str, value: Any) -> Any:
 
     if isinstance(value, torch.device):
         return {"device": str(value)}
+    # By identity: a class of your own may have the name of one of torch's.
     if _torch_optimizer(getattr(value, "__name__", "")) is value:
         return {"optimizer": value.__name__}
     raise InputError(
@@ -215,6 +221,7 @@ def _decode_numpy(content: Any) -> np.generic:
     value = decode(value)
     if dtype.kind == "U":
         return np.str_(value)
+    # A file may name any type, "O" too, but only these are ever written.
     if dtype.kind not in "biuf":
         raise ValueError(f"numbers of type {dtype}")
     return dtype.type(value)

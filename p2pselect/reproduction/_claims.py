@@ -72,6 +72,7 @@ def _mean(values: _Seeds) -> float:
 
 
 def _paired(a: _Seeds, b: _Seeds) -> list[float]:
+    # Methods of one seed share their images, so a difference varies less than its two parts.
     return [a[seed] - b[seed] for seed in sorted(set(a) & set(b))]
 
 
@@ -106,6 +107,7 @@ def _sparse(results: Results, dataset: str) -> _Found:
         return None
     mean, low, high = interval(kept.values())
     ends = "one seed" if not np.isfinite(low) else f"[{_percent(low)}, {_percent(high)}]"
+    # The claim is that 0.4 - kept is above 0, so the ends of the interval swap places.
     return _verdict(0.4 - high, 0.4 - low), f"{_percent(mean)}; {ends}"
 
 
@@ -114,6 +116,7 @@ def _best(metric: str, setting: str, binary_only: bool) -> Callable[[Results, st
         scores: dict[str, _Seeds] = {}
         for method in results.methods(dataset):
             values = results.by_seed(dataset, method, setting, metric)
+            # By construction, binary masks reach full insertion at their area. Soft ones don't.
             binary = results.entry(dataset, method, setting, "binary_input")
             masked = method != "blackbox" and (
                 not binary_only or (binary is not None and binary.mean == 1)
@@ -141,6 +144,7 @@ def _with_delta(metric: str, sign: int) -> Callable[[Results, str], _Found]:
         if not steps or not all(steps):
             return None
         verdicts = {_verdict(*interval([sign * d for d in step])[1:]) for step in steps}
+        # One step in the wrong direction is enough to refute a claim about all steps.
         verdict = NO if NO in verdicts else OPEN if OPEN in verdicts else YES
         ends = _interval_words(_paired(seeds[-1], seeds[0]))
         return verdict, f"{_percent(*map(_mean, seeds))}; last minus first {ends}"
@@ -165,7 +169,9 @@ def _watershed(results: Results, dataset: str) -> _Found:
     if not differences:
         return None
     _, low, high = interval(differences)
+    # An interval around 0 is no proof of equality: all of it has to lie within the margin.
     within, beyond = -0.03 <= low and high <= 0.03, low > 0.03 or high < -0.03
+    # Ablations may have run with fewer seeds than the default.
     both = {seed: slic[seed] for seed in slic if seed in watershed}
     numbers = f"{_percent(_mean(watershed))} versus {_percent(_mean(both))}"
     verdict = YES if within else NO if beyond else OPEN

@@ -65,6 +65,7 @@ def curve_figure(results: Results, dataset: str, curve: str) -> Figure | None:
     Bands show one standard deviation over the seeds.
     """
     lines = [(m, DEFAULT, label(m)) for m in results.methods(dataset) if m not in _NOT_MASKED]
+    # The paper draws it too: one tau for all is better at fractions above that tau.
     lines.append(("p2p", FIXED, "P2P, fixed τ"))
     drawn = []
     for method, setting, words in lines:
@@ -79,6 +80,7 @@ def curve_figure(results: Results, dataset: str, curve: str) -> Figure | None:
         means = np.array([point.mean for point in points])
         sds = np.array([point.sd or 0 for point in points])
         is_p2p = method == "p2p"
+        # C0 is left out, because it looks like the blue of P2P.
         style: dict[str, Any] = {
             "lw": 1.4,
             "ls": _LINE_STYLES[number // 9],
@@ -214,5 +216,6 @@ def _new(width: float, height: float, columns: int = 1, rows: int = 1) -> tuple[
 
 def _titled(figure: Figure, title: str) -> Figure:
     figure.suptitle(title, fontsize=11)
+    # The report describes the picture by this label to those who cannot see it.
     figure.set_label(title)
     return figure

@@ -36,6 +36,7 @@ View = Callable[[Any, Any, Mapping[str, Explanation]], Explanation]
 
 def at_threshold(delta: float) -> str:
     """The view at a certainty threshold: ``delta=080``."""
+    # Always three digits, so that names sort as their thresholds do.
     return f"delta={round(100 * delta):03d}"
 
 
@@ -103,6 +104,7 @@ def measure(
         curves={setting},
     )
     kept = {name: tally.mean("kept_fraction") for name, tally in gauge.tallies.items()}
+    # A tau of 0 is not allowed, even if hardly anything is kept.
     tau = tau or max(round(float(kept[setting]), 2), 0.01)
     matched, fixed = view_of(setting, MATCHED), view_of(setting, FIXED)
     views = {matched: _within_budget(tau), fixed: _fixed(gauge.tau_keeping(kept[setting]))}
@@ -110,6 +112,7 @@ def measure(
         views[at_tau(STRONG_TAU)] = _fixed(STRONG_TAU)
     for d in sweep:
         views[at_kept(d)] = _fixed(gauge.tau_keeping(kept[at_threshold(d)]))
+    # A second pass: its taus follow from the kept fractions of the first.
     gauge.look(views, curves={matched, fixed})
     return gauge.measured(tau)
 
@@ -133,12 +136,14 @@ class _Gauge:
             masks = None
             for name, view in views.items():
                 exp = seen[name] = view(self.clf, images, seen)
+                # All views share the regions, and thereby the size that masks must have.
                 if masks is None:
                     masks = self._masks(rows, exp)
                 if self.examples is None:
                     few = None if masks is None else masks[:N_EXAMPLES]
                     self.examples = exp[:N_EXAMPLES], few
                 self.tallies[name].add(exp, target, masks)
+                # The images are in random order, so the first ones are a random sample.
                 left = self.n_curve_images - start
                 if name in curves and left > 0:
                     some = None if masks is None else masks[:left]
@@ -177,6 +182,7 @@ class Tally:
         """Add scores that need nothing but the explanation."""
         self._append(
             accuracy=exp.predicted == target,
+            # Labels may be text, and parts are arrays of floats.
             _target=np.searchsorted(exp.classes, target),
             certainty=exp.certainty,
             certainty_reached=exp.certainty_reached,
@@ -199,6 +205,7 @@ class Tally:
             )
         if exp.path_counts is not None:
             areas = np.take_along_axis(exp.region_areas, exp.ranking, axis=1)
+            # The 0 in front is for masks without a region.
             used = np.pad(areas.cumsum(axis=1), ((0, 0), (1, 0))) / exp.regions[0].size
             self._append(_path=np.take_along_axis(used, exp.path_counts, axis=1))
 
@@ -213,6 +220,7 @@ class Tally:
         self._append(
             insertion=metrics.insertion_fidelity_curve(exp, model).per_image,
             deletion=metrics.deletion_fidelity_curve(exp, model).per_image,
+            # One number per block, repeated so that a block counts by its images.
             full_image_agreement=np.full(len(exp), metrics.full_image_agreement(exp, model)),
             complement_disagreement=np.full(
                 len(exp), metrics.complement_disagreement(exp, model)
@@ -224,6 +232,7 @@ class Tally:
     def mean(self, name: str) -> Any:
         """Mean over the images that have the score, along the first axis."""
         values = self._all(name)
+        # nanmean would warn if all were NaN; `scores` leaves out such a mean.
         return np.nanmean(values, axis=0) if not np.isnan(values).all() else np.nan
 
     def scores(self) -> dict[str, float]:
@@ -237,6 +246,7 @@ class Tally:
                 found |= {curve_point(name, t): v for t, v in zip(GRID, mean, strict=True)}
             elif not name.startswith("_"):
                 found[name] = self.mean(name)
+        # From here on, scores that are not means of one value per image.
         _, images_of_class = np.unique(self._all("_target"), return_counts=True)
         found["constant_accuracy"] = images_of_class.max() / images_of_class.sum()
         certainty, correct = self._all("certainty"), self._all("accuracy") > 0
@@ -284,6 +294,7 @@ def _native(clf: Any, images: Any, seen: Mapping[str, Explanation]) -> Explanati
 
 def _hardened(clf: Any, images: Any, seen: Mapping[str, Explanation]) -> Explanation:
     """The same classifier on the binary mask of what it was shown."""
+    # The first view of every block is the native one.
     exp = replace(next(iter(seen.values())), soft_region_masks=None)
     return replace(exp, proba=clf.predict_proba_masked(exp.masked_images))
 
@@ -305,6 +316,7 @@ def _fixed(tau: float) -> View:
 
 def _within_budget(tau: float) -> View:
     def explain(clf: Any, images: Any, seen: Mapping[str, Explanation]) -> Explanation:
+        # P2P's own cut, probabilities above one half, does not bound the area of a mask.
         before = clf.selection
         try:
             clf.set_params(selection="budget")

@@ -27,5 +27,6 @@ class PeakMemory:
             for line in self._status.read_text().splitlines():
                 if line.startswith("VmHWM"):
                     return float(line.split()[1]) / 1024
+        # In bytes on macOS, in KiB elsewhere.
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak / (2**20 if sys.platform == "darwin" else 2**10)

@@ -42,6 +42,7 @@ def _ablations(n_segments: int) -> tuple[Variant, ...]:
 #: P2P trained for a single tau (the paper's figure 4); the competitors on regions.
 ON_REQUEST: tuple[Variant, ...] = (
     Variant("p2p", "trained_tau20", {"tau": 0.2}, "ablation"),
+    # With its default settings, a step of DiET's released code moves a mask value by 0.003.
     Variant("diet", "released", {"convergence": "loss", "mask_step": 0.003}),
     Variant("amortized_diet"),
     Variant("rbaem", "repaired", {"center": "softargmax", "sigma_range": (0.16, 0.34)}),
@@ -105,6 +106,7 @@ PAPER = Suite(
     name="paper",
     plans={
         name: Plan(
+            # Those of bam_object are the paper's settings without a change for one data set.
             settings=presets.PAPER.get(name, presets.PAPER["bam_object"]),
             epochs={},
             tau=presets.PAPER_TAU.get(name),

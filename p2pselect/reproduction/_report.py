@@ -98,6 +98,7 @@ def write_report(store: RunStore, folder: str | os.PathLike[str]) -> Path:
     index = folder / "index.html"
     index.write_text(
         '<!doctype html><html lang="en"><meta charset="utf-8">'
+        # The page is complete in itself: whatever it quotes, it loads and runs nothing.
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
         "img-src data:; style-src 'unsafe-inline'\">"
         '<meta name="viewport" content="width=device-width">'
@@ -135,6 +136,7 @@ def _claims(decided: list[claims.Claim]) -> str:
 
 def _figure(figure: Figure, path: Path) -> str:
     buffer = io.BytesIO()
+    # "tight", because legends stand outside their axes.
     figure.savefig(buffer, format="png", dpi=120, bbox_inches="tight")
     path.write_bytes(buffer.getvalue())
     code = base64.b64encode(buffer.getvalue()).decode("ascii")

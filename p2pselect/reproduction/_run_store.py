@@ -172,7 +172,9 @@ def begin_run(store: RunStore, facts: dict[str, Any]) -> None:
     path = store.folder / "run.json"
     if path.is_file():
         before = json.loads(path.read_text(encoding="utf-8"))
+        # Through JSON, which makes lists of tuples, so that both sides have the same types.
         now, then = json.loads(json.dumps(facts["suite"])), before["suite"]
+        # Only what both name: a suite may have gained data sets and variants since.
         different = sorted(k for k in {*then} & {*now} if then[k] != now[k])
         if different:
             raise InputError(
@@ -202,9 +204,10 @@ def write_examples(
     """Keep explanations of a few test images, with their labels and object masks (or None)."""
     path = store.folder / "examples" / f"{trial.key}.npz"
     path.parent.mkdir(parents=True, exist_ok=True)
-    exp.save(path)
     truth = {"target": target} if masks is None else {"target": target, "masks": masks}
     np.savez_compressed(path.with_suffix(".truth.npz"), **truth)
+    # Last, because readers look for this file: by then the other one is complete.
+    exp.save(path)
 
 
 def read_examples(

@@ -123,15 +123,18 @@ def run_suite(
         if (done := store.read(trial)) is None or (done.failed and retry_failed)
     }
     log(f"{len(trials)} trials, {len(trials) - len(waiting)} of them already done")
+    # A trial is long: hand out one at a time, and log each as soon as it is done.
     parallel = Parallel(
         n_jobs=n_jobs, batch_size=1, pre_dispatch="n_jobs", return_as="generator"
     )
+    # In rounds, because a trial can start only once those it depends on have results.
     while waiting:
         ready = [
             trial
             for trial, variant in waiting.items()
             if not any(other in waiting for other in dependencies(suite, trial, variant))
         ]
+        # Neighbors share data set and seed, so that a worker finds their images in its cache.
         ready.sort(key=lambda t: (_LONGEST_FIRST.index(waiting[t].group), t.dataset, t.seed))
         tasks = [
             delayed(_run_trial)(
@@ -156,6 +159,7 @@ def _run_trial(
     """Run one trial, store its result, and say in one line how it went."""
     try:
         result = _result_of(suite, trial, variant, store=store, **more)
+    # Whatever goes wrong in one trial, the others go on.
     except Exception as error:
         text = traceback.format_exc()
         store.write(TrialResult(trial, facts={"versions": _versions()}, error=text))
@@ -208,6 +212,7 @@ def _result_of(
             n_curve_images=suite.n_curve_images,
         )
     if trial.setting == DEFAULT:
+        # Only black boxes are used again, by the methods that learn from one.
         if trial.method == "blackbox":
             clf.save(model_path(store, trial))
         write_examples(store, trial, measured.examples, measured.target, measured.masks)

@@ -16,6 +16,7 @@ from p2pselect.presets import settings_for
 
 #: The setting of a method that is used as it comes.
 DEFAULT = "default"
+#: No dot, which separates the parts of a key, and nothing that a file name may not have.
 _NAME = re.compile(r"[A-Za-z0-9_=-]+")
 
 
@@ -175,6 +176,7 @@ class Plan:
             shared.pop("regions", None)
         own = {**self.changes.get(variant.method, {}), **variant.changes}
         method = variant.estimator_class
+        # Not the constructor, which does not take settings of a group, such as objective__x.
         return method().set_params(**settings_for(method, shared) | own)
 
 
@@ -261,6 +263,7 @@ class Suite:
                     trial = Trial(dataset, variant.method, variant.setting, seed)
                     found[trial] = variant
                     for other in dependencies(self, trial, variant):
+                        # A trial that was also asked for keeps the variant that it has.
                         found.setdefault(other, P2P if other.method == "p2p" else BLACKBOX)
         return found
 
@@ -284,6 +287,7 @@ def dependencies(suite: Suite, trial: Trial, variant: Variant) -> list[Trial]:
         Trial(trial.dataset, name, DEFAULT, trial.seed) for name in ("p2p", "blackbox")
     )
     needed = []
+    # P2P searches for its own tau, and the black box hides nothing.
     if suite.plans[trial.dataset].tau is None and trial not in (p2p, blackbox):
         needed.append(p2p)
     if "blackbox" in variant.estimator_class._get_param_names():
@@ -293,6 +297,7 @@ def dependencies(suite: Suite, trial: Trial, variant: Variant) -> list[Trial]:
 
 def fixed_settings(suite: Suite) -> dict[str, Any]:
     """What may not change while a run of a suite goes on, as plain data."""
+    # Seeds are left out: more of them may be added to a run.
     plain: dict[str, Any] = {
         "name": suite.name,
         "certainty_thresholds": list(suite.certainty_thresholds),
@@ -310,7 +315,7 @@ def _check_name(kind: str, name: str, known: Iterable[str]) -> None:
     if name not in known:
         hint = did_you_mean(name, known) or "."
         raise UnknownNameError(
-            f"no {kind} is called {brief(name)}{hint} There are: {', '.join(known)}"
+            f"no {kind} is called {brief(name)}{hint} Known: {', '.join(known)}"
         )
 
 

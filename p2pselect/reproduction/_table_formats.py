@@ -14,6 +14,7 @@ from p2pselect.reproduction._tables import Table
 _LATEX = {"%": r"\%", "&": r"\&", "_": r"\_", "#": r"\#", "±": r"$\pm$", "δ": r"$\delta$"}
 _LATEX |= {"τ": r"$\tau$", "p̄": r"$\bar p$"}
 _LATEX_MARKS = {"best": r"\textbf{{{}}}", "second": r"\underline{{{}}}"}
+# Markdown itself cannot underline.
 _MARKDOWN_MARKS = {"best": "**{}**", "second": "<u>{}</u>"}
 _HTML_MARKS = {"best": "<b>{}</b>", "second": "<u>{}</u>"}
 

@@ -26,6 +26,7 @@ CONTROLS = ("blackbox", "blackbox_pixel", "comet1")
 #: Columns that mean something only for a method that has learned something.
 FIDELITY = ("insertion", "deletion")
 _REGIONS = {"default": "SLIC regions (default)", "watershed": "watershed regions"}
+_Entries = list[Entry | PaperNumber | None]
 #: Metrics that the paper has numbers for in most tables.
 _IN_PAPER = ("accuracy", "localization")
 
@@ -47,7 +48,7 @@ class Line:
     """
 
     label: str
-    entries: list[Entry | PaperNumber | None]
+    entries: _Entries
     competes: bool = True
     barred: Collection[str] = ()
 
@@ -65,6 +66,7 @@ class Table:
     def marks(self, column: int) -> dict[int, str]:
         """Numbers of the lines that are "best" or "second" in a column."""
         title, better = self.columns[column].title, self.columns[column].better
+        # Rounded, so that means that differ only by rounding errors share a rank.
         ranked = {
             i: -better * round(entry.mean, 6)
             for i, line in enumerate(self.lines)
@@ -119,7 +121,7 @@ def methods_table(results: Results, dataset: str) -> Table:
         "constant answer.",
     )
     for method in results.methods(dataset):
-        entries: list[Entry | PaperNumber | None] = [
+        entries: _Entries = [
             results.entry(dataset, method, setting, metric) for _, setting, metric in asked
         ]
         if any(entries):
@@ -127,6 +129,7 @@ def methods_table(results: Results, dataset: str) -> Table:
             barred = () if results.has_learned(dataset, method) else FIDELITY
             table.lines.append(Line(label(method), entries, method not in CONTROLS, barred))
     for row, words in (("random", "random mask"), ("center", "centered disc")):
+        # Recorded with P2P: a random mask is the same for all, a disc has the area of P2P's.
         entries = [
             results.entry(dataset, "p2p", setting, f"{row}_localization")
             if metric == "localization"
@@ -158,7 +161,7 @@ def threshold_table(results: Results, dataset: str) -> Table:
         note="One trained model per seed; 'expected kept' is the paper's p̄.",
     )
     for setting in results.certainty_thresholds(dataset):
-        entries: list[Entry | PaperNumber | None] = [
+        entries: _Entries = [
             results.entry(dataset, "p2p", setting, metric) for metric in _P2P_COLUMNS
         ]
         entries += _paper_entries(dataset, "p2p", setting, in_paper)
@@ -185,7 +188,7 @@ def fixed_table(results: Results, dataset: str) -> Table:
         for s in results.certainty_thresholds(dataset)
     ]
     for words, dynamic, fixed in [*pairs, (f"τ = {STRONG_TAU:.2f}", "", at_tau(STRONG_TAU))]:
-        entries: list[Entry | PaperNumber | None] = [
+        entries: _Entries = [
             results.entry(dataset, "p2p", setting, metric)
             for metric in metrics
             for setting in (dynamic, fixed)
@@ -214,6 +217,7 @@ def ablation_table(results: Results, dataset: str) -> Table:
         changed = [
             setting
             for setting in results.settings(dataset, method)
+            # The others are views of a model, not settings that it was trained in.
             if setting != "default"
             and ":" not in setting
             and not setting.startswith(("delta=", "tau=", FIXED, MATCHED))
@@ -233,7 +237,7 @@ def ablation_table(results: Results, dataset: str) -> Table:
             if key[:2] == (dataset, method) and seed in seeds
         )
         for setting in ("default", *changed):
-            entries: list[Entry | PaperNumber | None] = [
+            entries: _Entries = [
                 paired.entry(dataset, method, view_of(setting, view), metric)
                 for _, view, metric in asked
             ]

@@ -24,6 +24,7 @@ def make_tau_grid(tau_min: float, tau_step: float) -> np.ndarray:
     >>> make_tau_grid(0.25, 0.5)
     array([0.25, 0.75, 1.  ])
     """
+    # Without the rounding, floating-point noise could add a step just below 1.
     n_steps = int(np.ceil((1 - tau_min) / tau_step - 1e-9))
     inner = np.round(tau_min + tau_step * np.arange(n_steps), 10)
     return np.append(inner, 1.0)
@@ -72,6 +73,7 @@ def most_certain(result: SearchResult, counts: np.ndarray) -> SearchResult:
     number of regions kept at every tau, (n, t).
     """
     assert result.path_proba is not None
+    # Levels that were not visited are NaN: less certain than any other.
     certainty = np.nan_to_num(result.path_proba, nan=-1.0).max(axis=2)
     level = np.where(result.reached, result.level, certainty.argmax(axis=1))
     rows = np.arange(len(level))
@@ -113,6 +115,7 @@ def search_certainty(
         kept = np.take_along_axis(batch.counts, batch.level[:, None], axis=1)[:, 0]
         k = torch.from_numpy(kept).to(batch.pixel_ranks.device)
         masks = batch.pixel_ranks < k[:, None, None]
+        # In 32 bits, because NumPy has no bfloat16.
         proba = classify(batch.images, masks).float().cpu().numpy()
         n_calls, n_evaluated = n_calls + 1, n_evaluated + len(batch)
         n_levels = batch.counts.shape[1]
@@ -130,6 +133,7 @@ def search_certainty(
             result.path_proba[batch.row[image], level] = proba[image]
         done = reached | last
         rows = batch.row[done]
+        # An image that never became certain ends at tau = 1, which keeps the same regions.
         result.level[rows] = np.where(reached, batch.level, n_levels - 1)[done]
         result.count[rows] = kept[done]
         result.proba[rows] = proba[done]

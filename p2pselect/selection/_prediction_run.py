@@ -112,7 +112,9 @@ class PredictionRun:
         logits = self._stacked("logits", padding=-np.inf)
         embeddings = self._stacked("embeddings", padding=0.0)
         offsets = self.offsets.cpu().numpy()[result.level]
+        # Stable, as the sort of the search is: regions of equal scores get the same ranks.
         ranks = np.argsort(np.argsort(-logits, axis=1, kind="stable"), axis=1)
+        # Where a logit is very low, exp overflows and the probability is 0, as it should be.
         with np.errstate(over="ignore"):
             probs = 1 / (1 + np.exp(-(logits + offsets[:, None])))
         return Explanation(

@@ -23,6 +23,7 @@ def budget_cut(logits: Tensor, areas: Tensor, offsets: Tensor, tau_grid: np.ndar
     """
     used = areas.cumsum(dim=1)
     real = areas > 0
+    # Whole pixels; the small term undoes rounding, as in 0.29 * 100 = 28.999999999999996.
     budgets = [float(np.floor(tau * float(used[0, -1]) + 1e-6)) for tau in tau_grid]
     return torch.stack([((used <= b) & real).sum(dim=1) for b in budgets], dim=1)
 
@@ -71,6 +72,7 @@ class ScoreCut:
         """
         order = np.argsort(-scores)
         kept = np.cumsum(areas[order]) / areas.sum()
+        # The small term keeps a region whose cumulated area is tau but for rounding.
         last = np.searchsorted(kept, grid + 1e-9, side="right") - 1
         return cls(grid, scores[order][np.clip(last, 0, None)].astype(float).tolist())
 

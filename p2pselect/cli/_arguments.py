@@ -34,6 +34,7 @@ def whole(least: int, most: int | None = None) -> Callable[[str], int]:
         try:
             number = int(text)
         except ValueError:
+            # Too small, so that it is refused below like any other number out of the range.
             number = least - 1
         if number < least or (most is not None and number > most):
             raise argparse.ArgumentTypeError(f"must be a whole number {limits}, got {text}")
@@ -76,6 +77,7 @@ class _RaiseLimit(argparse.Action):
         Image.MAX_IMAGE_PIXELS = value
 
 
+#: What commands agree on; those that differ in help or default say so in `add_shared`.
 _SHARED: dict[str, dict[str, Any]] = {
     "model": {"type": Path, "metavar": "MODEL", "help": "folder of a saved model"},
     "images": {"nargs": "+", "metavar": "IMAGES", "help": "image files, or folders of images"},
@@ -90,6 +92,13 @@ _SHARED: dict[str, dict[str, Any]] = {
         "metavar": "N",
         "help": "a number that makes training reproducible",
     },
+    "--epochs": {"type": whole(1), "metavar": "N"},
+    "--segments": {
+        "type": whole(1),
+        "metavar": "N",
+        "help": "approximate number of regions per image (default: %(default)s)",
+    },
+    "--image-size": {"type": whole(1), "metavar": "PIXELS"},
     "--certainty": {
         "type": positive_share,
         "metavar": "P",

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from p2pselect._optional import need
 from p2pselect.atomic_write import atomic_open, write_json
-from p2pselect.cli._arguments import add_shared, check_outputs, whole
+from p2pselect.cli._arguments import add_shared, check_outputs
 from p2pselect.cli._evaluate import localization_figures
 from p2pselect.cli._fit import set_epochs
 from p2pselect.exceptions import InputError
@@ -52,10 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="object",
         help="what to predict (default: object)",
     )
-    parser.add_argument(
+    add_shared(
+        parser,
         "--epochs",
-        type=whole(1),
-        metavar="N",
         help="passes over the images (default: 14 on digit scenes, 20 with --data)",
     )
     add_shared(parser, "--seed", default=0, help="default: 0")
@@ -98,6 +97,7 @@ def one_thread() -> Iterator[None]:
 
 def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect demo`` says."""
+    # Said before the minutes of training, not after them.
     need("matplotlib", "the figures of the demo", "p2pselect[plots]")
     check_outputs(options, files=["--json"], folders=["--out"])
     with one_thread():
@@ -141,6 +141,7 @@ def load(root: Path | None, target: str, seed: int) -> tuple[Split, Split]:
         rows = np.arange(len(labels))
         try:
             parts = train_test_split(rows, stratify=labels, random_state=seed)
+        # A class of one image, for example, cannot be in both parts.
         except ValueError as error:
             raise InputError(f"{root} cannot be split into train and test: {error}") from error
         train, test = (Split(images[part], labels[part], None) for part in parts)
@@ -152,6 +153,7 @@ def load(root: Path | None, target: str, seed: int) -> tuple[Split, Split]:
     else:
         made = [datasets.load_emoji_scenes(root, split, **options) for _, split in SIZES]
     train, test = (
+        # Names instead of codes, because figures and page show them.
         Split(part.images, np.asarray(part.target_names)[part.target], part.masks)
         for part in made
     )

@@ -90,10 +90,12 @@ def _parser() -> Parser:
 def _run(options: argparse.Namespace) -> int:
     try:
         options.run(options)
+        # Here, where a closed pipe can still be caught.
         sys.stdout.flush()
     except KeyboardInterrupt as interrupt:
         # A command may say more about it, for example what it has saved.
         print(str(interrupt) or "interrupted", file=sys.stderr)
+        # 128 + SIGINT: what shells report for a program that Ctrl-C has ended.
         return 130
     except BrokenPipeError:
         # `p2pselect ... | head` closes the pipe, and Python's last flush must not notice.

@@ -60,6 +60,7 @@ def run(options: argparse.Namespace) -> None:
             options.masks_dir, images, model.image_size, missing="skip"
         )
     exp = model.explain(images)
+    # Labels are names of folders, but the classes of a model may be numbers.
     correct = exp.predicted.astype(str) == labels
     insertion = metrics.insertion_fidelity_curve(exp, model.predict_proba_masked)
     deletion = metrics.deletion_fidelity_curve(exp, model.predict_proba_masked)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from p2pselect._optional import need
 from p2pselect.atomic_write import atomic_open, write_json
 from p2pselect.cli._arguments import add_shared, check_outputs
-from p2pselect.cli._outputs import check_apart, output_files
+from p2pselect.cli._outputs import check_apart, output_files, write_png
 from p2pselect.exceptions import InputError
 
 if TYPE_CHECKING:
@@ -100,11 +100,8 @@ def write_figure(file: Path, exp: Explanation, size: tuple[int, int]) -> None:
 
 def write_mask(file: Path, exp: Explanation, size: tuple[int, int]) -> None:
     """Write what was kept of one image, in the size of the image."""
-    from PIL import Image
-
     (mask,) = exp.resized_masks([size])
-    with atomic_open(file, "wb") as opened:
-        Image.fromarray(mask.astype("uint8") * 255).save(opened, format="png")
+    write_png(file, mask.astype("uint8") * 255)
 
 
 def _rows(

@@ -45,22 +45,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="small",
         help="small networks for CPUs, or those of the paper for GPUs (default: small)",
     )
-    parser.add_argument(
+    add_shared(
+        parser,
         "--epochs",
-        type=whole(1),
-        metavar="N",
         help="passes over the images (default: that of the preset, or more if images are few)",
     )
-    parser.add_argument(
+    add_shared(
+        parser,
         "--image-size",
-        type=whole(1),
-        metavar="PIXELS",
         help="side of the square to which images are resized (default: that of the preset)",
     )
-    parser.add_argument(
+    add_shared(
+        parser,
         "--segments",
-        type=whole(1),
-        metavar="N",
         help="approximate number of regions per image (default: that of the preset)",
     )
     parser.add_argument(
@@ -121,8 +118,10 @@ def run(options: argparse.Namespace) -> None:
     learned = len(clf.history_)
     if clf.interrupted_ and not learned:
         raise KeyboardInterrupt("interrupted within the first epoch: nothing is saved")
+    # Before anything else that could fail: the training may have taken hours.
     clf.save(options.out)
     rows = [
+        # A row of the history also lists the batches of its epoch.
         {k: v for k, v in row.items() if isinstance(v, (int, float, str))}
         for row in clf.history_.to_list()
     ]

@@ -1,4 +1,4 @@
-"""The files that are written for images, placed so that none of them replaces another."""
+"""The files that are written for images: none of them replaces another, or an image."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from p2pselect.atomic_write import atomic_open
 from p2pselect.exceptions import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def output_files(
@@ -27,7 +32,9 @@ def output_files(
     base = os.path.commonpath([_folder_of(place) for place in places])
     own = [os.path.relpath(image, base) for image in images]
     sharing = Counter(_alike(os.path.splitext(name)[0]) for name in own)  # noqa: PTH122
+    # A file may not have the name of a folder that other files go into.
     taken = {_alike(str(parent)) for name in own for parent in Path(name).parents}
+    # Kept from image to image: counting from 2 again for each is slow where many share a name.
     numbers: dict[str, Iterator[int]] = defaultdict(lambda: count(2))
     files: list[Path] = []
     for name in own:
@@ -63,6 +70,14 @@ def check_apart(written: Mapping[str, Sequence[Path]], images: Sequence[str] = (
                     f"{by[path]} and {option} would both write {file}: choose different places"
                 )
         by |= dict.fromkeys(own, option)
+
+
+def write_png(file: Path, pixels: np.ndarray) -> None:
+    """Write an image, uint8 (h, w) or (h, w, 3), all of it or nothing."""
+    from PIL import Image
+
+    with atomic_open(file, "wb") as opened:
+        Image.fromarray(pixels).save(opened, format="png")
 
 
 def _folder_of(place: str) -> str:

@@ -10,9 +10,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from p2pselect.atomic_write import atomic_open
-from p2pselect.cli._arguments import add_shared, check_outputs, not_negative, whole
-from p2pselect.cli._outputs import check_apart, output_files
+from p2pselect.cli._arguments import add_shared, check_outputs, not_negative
+from p2pselect.cli._outputs import check_apart, output_files, write_png
 
 #: The longer side of a picture has at most this many pixels, so that the lines are visible.
 _MOST_PIXELS = 1024
@@ -27,13 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--engine", default="slic", help="algorithm that finds the regions (default: slic)"
     )
-    parser.add_argument(
-        "--segments",
-        type=whole(1),
-        default=100,
-        metavar="N",
-        help="approximate number of regions per image (default: 100)",
-    )
+    add_shared(parser, "--segments", default=100)
     parser.add_argument(
         "--compactness",
         type=not_negative,
@@ -41,11 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="C",
         help="higher values make regions rounder (default: 14)",
     )
-    parser.add_argument(
+    add_shared(
+        parser,
         "--image-size",
-        type=whole(1),
         default=224,
-        metavar="PIXELS",
         help="side of the square in which regions are found, as in a model (default: 224)",
     )
     add_shared(parser, "--on-error", "--max-pixels")
@@ -55,7 +47,6 @@ def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect regions`` says."""
     check_outputs(options, folders=["--out"])
     import numpy as np
-    from PIL import Image
     from skimage.segmentation import mark_boundaries
 
     from p2pselect import SuperpixelTransformer
@@ -68,6 +59,7 @@ def run(options: argparse.Namespace) -> None:
     )
     pictures = output_files(options.out, files, options.images)
     check_apart({"--out": pictures}, files)
+    # Regions need no training: this checks the settings before any folder is made.
     transformer.fit(images[:1])
     counts = []
     for number, file in enumerate(pictures):
@@ -77,9 +69,7 @@ def run(options: argparse.Namespace) -> None:
         shape = _picture_shape(images[[number]].sizes()[0], options.image_size)
         large = images.batch([number], shape)[0]
         drawn = mark_boundaries(large, resize_nearest(labels, shape), color=(1, 1, 0))
-        picture = np.round(drawn * 255).astype(np.uint8)
-        with atomic_open(file, "wb") as opened:
-            Image.fromarray(picture).save(opened, format="png")
+        write_png(file, np.round(drawn * 255).astype(np.uint8))
     print(
         f"{len(counts)} pictures in {options.out}, with {min(counts)} to {max(counts)} regions "
         "each"

@@ -67,9 +67,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect reproduce`` says."""
+    check_outputs(options, files=["--csv"], folders=["--out"])
     from p2pselect import reproduction
 
-    check_outputs(options, files=["--csv"], folders=["--out"])
     if options.action == "report":
         need("matplotlib", "the figures of the report", "p2pselect[plots]")
         store = reproduction.RunStore(options.folder)
@@ -85,12 +85,14 @@ def run(options: argparse.Namespace) -> None:
             n_jobs=options.n_jobs,
             devices=options.devices,
             retry_failed=options.retry_failed,
+            # Flushed, so that a log file shows how far a long run is.
             log=lambda line: print(line, flush=True),
         )
     if options.csv:
         reproduction.write_scores(store.long_form(), options.csv)
     if options.action == "run":
         results = store.results()
+        # Said last, when the scores of all other trials are written.
         failed = [result.trial.key for result in results if result.failed]
         if failed:
             raise P2PSelectError(

@@ -102,7 +102,7 @@ def _pickled(root: Path, split: str) -> Bunch:
         files = [root / _PICKLED / name for name in known]
         changed = [file for file in files if not check_integrity(file, known[file.name])]
         raise InputError(
-            f"{changed[0]} is not the file of cifar-10-python.tar.gz: its MD5 is another one"
+            f"{changed[0]} is not the file of cifar-10-python.tar.gz: its MD5 differs"
         ) from error
     return Bunch(
         images=as_images(data.data),
@@ -131,6 +131,7 @@ def _binary(root: Path, split: str) -> Bunch:
         raise InputError(
             f"{folder}: a label is {target.max()}, but there are only {len(names)} names"
         )
+    # All values of red come first, then those of green and of blue.
     planes = records[:, 1:].reshape(-1, 3, 32, 32)
     return Bunch(
         images=as_images(planes, channels="first"), target=target, target_names=np.array(names)

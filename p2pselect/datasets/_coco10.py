@@ -30,6 +30,7 @@ images/train2017/000000000009.jpg    ... 118,287 images
 """
 #: The classes of the paper (section 5).
 COCO10_CLASSES = tuple("bed car cat clock dog person sink train tv vase".split())
+#: How much an object covers is judged on the part of a test image that the paper shows.
 _CROP = CenterCrop(224, resized=256)
 
 

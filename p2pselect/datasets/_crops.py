@@ -34,6 +34,7 @@ class CenterCrop:
         height, width = image.shape[:2]
         short = min(height, width)
         wanted = max(short, self.side) if self.resized is None else self.resized
+        # Rounded down here, and to the nearest in _cut, as torchvision's transforms do.
         return int(wanted * height / short), int(wanted * width / short)
 
     def _cut(self, image: np.ndarray) -> np.ndarray:

@@ -91,6 +91,7 @@ def make_digit_scenes(
     """
     _check(n_samples, image_size, target, split)
     seed = check_random_state(random_state).randint(2**31 - 1)
+    # The split is part of the seed: one random_state gives both of them different images.
     rng = np.random.default_rng([seed, split == "test"])
     objects = rng.permutation(np.arange(n_samples) % len(_DIGITS))
     scenes = rng.permutation(np.arange(n_samples) % len(_SCENES))
@@ -191,6 +192,7 @@ def _draw(
         middle - matrix @ (center - 0.5),
         (size, size),
         order=3,
+        # "constant" would cut off the ink at the edge of the scan instead of letting it fade.
         mode="grid-constant",
     )
     # Ink rises over about one pixel of the scan; sharpen that to one pixel of the image.

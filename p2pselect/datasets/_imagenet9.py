@@ -109,6 +109,7 @@ def _folders(folder: Path) -> Bunch:
     """Images in folders whose names begin with the number of the class: ``00_dog``."""
     images, labels = load_image_folder(folder)
     present, codes = np.unique(labels, return_inverse=True)
+    # All nine must be there, or the codes would not be the numbers of the classes.
     numbers = [name[:2] for name in present]
     if numbers != [f"{number:02}" for number in range(len(_NAMES))]:
         raise InputError(
@@ -120,6 +121,7 @@ def _folders(folder: Path) -> Bunch:
 def _listed(path: Path, imagenet: str | os.PathLike[str]) -> Bunch:
     """Images that a list names by class, as ``imagenet/train/n02085620/*.JPEG``."""
     by_class = _read_lists(path)
+    # Listed paths begin with "imagenet"; the folder may have another name here.
     files = [Path(imagenet, *name.split("/")[1:]) for listed in by_class for name in listed]
     missing = [file for file in files if not file.is_file()]
     if missing:

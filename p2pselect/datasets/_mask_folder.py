@@ -90,6 +90,7 @@ def load_mask_folder(
     files = images.files.tolist()
     find = require_masks if missing == "raise" else find_masks
     paths: Sequence[Path | None] = find(root, files)
+    # No mask at all means the wrong folder, which "skip" is not meant to hide.
     if not any(paths):
         require_masks(root, files)
     if None in paths:
@@ -229,6 +230,7 @@ def read_masks(
 
 def _check_upright(mask: tuple[int, int], image: tuple[int, ...], path: Path) -> None:
     height, width = image
+    # For nearly square images both aspects fit; only exactly swapped sides tell then.
     turned = _same_aspect(mask, (width, height)) and not _same_aspect(mask, image)
     if turned or mask == (width, height) != (height, width):
         raise InputError(

@@ -21,10 +21,12 @@ WHITE = 128
 _NOISE = 31
 #: The label of pixels about which data sets such as VOC say nothing.
 _VOID = 255
+#: The color that label 255 has in VOC's palette.
 _VOID_COLOR = (224, 224, 192)
 _PACKED = np.array([1 << 16, 1 << 8, 1])
 #: Channels that differ by more than this are color, not the noise of a lossy format.
 _COLORED = 32
+#: As many as a palette can hold.
 _MOST_COLORS = 256
 
 
@@ -36,7 +38,7 @@ class MaskPicture:
     values: np.ndarray
     #: "brightness", "labels", or "either" if this picture alone does not tell.
     coding: str
-    #: How many pixels have each value, int (256,).
+    #: How many pixels have each value, int (256,), before the picture is resized.
     counts: np.ndarray
 
 
@@ -101,12 +103,14 @@ def _numbered_colors(rgb: np.ndarray) -> np.ndarray:
         raise ValueError(f"it has {len(colors)} colors: this is a photograph, not a mask")
     if np.dot(_VOID_COLOR, _PACKED) in colors:
         raise ValueError(_void(f"the color {_VOID_COLOR}"))
+    # Below 255, which would mean "unknown" although no pixel says so.
     return np.searchsorted(np.union1d(colors, 0), packed).clip(max=_VOID - 1)
 
 
 def _labels(numbers: np.ndarray) -> MaskPicture:
     if numbers.min() < 0:
         raise ValueError(f"it has negative values, down to {numbers.min()}")
+    # 0 and 255 alone are an ordinary mask in black and white.
     if (numbers == _VOID).any() and len(np.unique(numbers)) > 2:
         raise ValueError(_void(f"the label {_VOID} next to others"))
     return _picture(numbers.clip(max=_VOID), "labels")

@@ -81,6 +81,7 @@ class Dataset:
             return True
         if root is None:
             return False
+        # "." is the folder itself: a set that needs no particular file still needs its folder.
         return not missing_files(Path(root, self.folder), self.needs or (".",))
 
     def load(
@@ -129,7 +130,10 @@ class Dataset:
 
 @dataclass(frozen=True)
 class _Prepared:
-    """Loads a data set and prepares it as the paper's released code does."""
+    """Loads a data set and prepares it as the paper's released code does.
+
+    An object instead of a nested function, so that it can be sent to worker processes.
+    """
 
     load: Callable[..., Bunch]
     target: str | None = None

@@ -20,6 +20,7 @@ from p2pselect.images._folders import is_hidden
 #: Extensions of the members that may hold a label, the preferred one first.
 _LABELS = ("cls", "txt", "json")
 _JSON_KEYS = ("label", "cls", "class")
+#: The first bytes of files compressed by gzip, bzip2, xz and Zstandard.
 _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 
 
@@ -72,6 +73,7 @@ def load_tar_shards(
     kind: str | None = None
     for number, path in enumerate(shards):
         samples = _read_samples(path)
+        # One kind for all tar files: .cls often holds numbers where .txt holds names.
         if kind is None:
             found = {ending for sample in samples.values() for ending in sample.labels}
             kind = next((ending for ending in _LABELS if ending in found), None)
@@ -124,6 +126,7 @@ class TarImages(EncodedImageSource):
         path = os.fsdecode(self.shards[self.shard[position]])
         name = f"{path}, {os.fsdecode(self.names[position])}"
         try:
+            # Opened for each image, because threads and worker processes share this object.
             with open(path, "rb") as file:  # noqa: PTH123 (one per image)
                 file.seek(self.start[position])
                 return io.BytesIO(file.read(self.n_bytes[position])), name
@@ -150,10 +153,12 @@ def _read_samples(path: str) -> dict[str, _Sample]:
     images = {ending.removeprefix(".") for ending in readable_endings()}
     samples: dict[str, _Sample] = {}
     try:
+        # "r:" refuses compressed files, in which no image can be read without all before it.
         with tarfile.open(path, "r:") as tar:
             while (member := tar.next()) is not None:
                 tar.members = []  # type: ignore[attr-defined]  # or tar would keep every member
                 name = PurePosixPath(member.name)
+                # ".." begins with a dot, but hides nothing.
                 if not member.isfile() or any(is_hidden(p) for p in name.parts if p != ".."):
                     continue
                 first, _, ending = name.name.partition(".")
@@ -214,6 +219,7 @@ def _check_complete(path: str, samples: dict[str, _Sample], kind: str | None) ->
 def _label(content: bytes, kind: str, name: str) -> str:
     """The label that a member of a tar file holds; ``name`` is what messages call it."""
     try:
+        # -sig: text files from Windows often begin with a byte order mark.
         text = content.decode("utf-8-sig").strip()
         if kind == "json":
             text = _label_in_json(json.loads(text))

@@ -99,6 +99,7 @@ def as_images(
         raise InputError(f'on_error must be "raise" or "skip", got {brief(on_error)}')
     images = _recognize(X, channels, image_shape)
     if len(images) == 0:
+        # scikit-learn's checks of estimators expect these words.
         raise InputError("X holds no image: Found array with 0 sample(s), expected at least 1")
     if on_error == "raise":
         _check_files_exist(images)
@@ -189,6 +190,7 @@ def _as_array(X: Any) -> np.ndarray:
 
 
 def _is_tensor(value: Any) -> bool:
+    # Recognized by its name, so that torch is not imported for those who do not use it.
     return type(value).__module__.partition(".")[0] == "torch" and hasattr(value, "numpy")
 
 
@@ -208,6 +210,7 @@ def _unflattened(rows: np.ndarray, image_shape: Sequence[int] | None) -> np.ndar
     if len(shape) not in (2, 3) or not all(isinstance(side, Integral) for side in shape):
         raise InputError(f"image_shape must be (h, w) or (h, w, c) in pixels, got {shape}")
     try:
+        # Whether values are finite is checked later, by a message that names the image.
         rows = check_array(rows, ensure_all_finite=False)
     except ValueError as error:
         raise InputError(str(error)) from error

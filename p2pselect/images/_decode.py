@@ -35,6 +35,7 @@ _KIND_OF_PAGE, _BITS, _PHOTOMETRIC, _BANDS, _PLANES, _EXTRA = 254, 258, 262, 277
 _SAMPLE_FORMAT, _SIGNED = 339, 2
 #: Bands of color by photometric interpretation: gray, RGB, palette, CMYK, YCbCr, Lab.
 _COLORS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3, 8: 3}
+#: Kinds of extra bands that are opacity: colors multiplied by it already, and not.
 _OPACITY = ((1,), (2,))
 _WHITE_IS_ZERO = 0
 #: 16-bit values that span less than this (data of 14 bits or fewer) lose much of their contrast
@@ -86,7 +87,7 @@ def decode_image(
             with open(file, "rb") as opened:  # noqa: PTH123 (one per image)
                 return _decoded(opened, name, warned, convert, smallest)
         return _decoded(file, name, warned, convert, smallest)
-    except MemoryError:
+    except MemoryError:  # says nothing about the file
         raise
     # Pillow's decoders answer damaged files with nearly every exception there is.
     except Exception as error:
@@ -185,12 +186,14 @@ def from_pillow(
         values = _sixteen_bits(image, tags)
         _warn_of_range(int(values.min()), int(values.max()), name, warned)
         gray = (values >> 8).astype(np.uint8)
+        # A value as stored, so it is compared with the image, not with the scaled values.
         transparent = image.info.get("transparency")
         if isinstance(transparent, int):
             gray[np.asarray(image) == transparent] = 0
         return to_rgb(gray[..., np.newaxis])
     rgb = np.array(image.convert("RGB"))
     if wide:
+        # Only the upper 8 bits are left here: the widest range that they allow for.
         _warn_of_range(int(rgb.min()) << 8, int(rgb.max()) << 8 | 255, name, warned)
     if image.has_transparency_data:
         return to_rgb(np.asarray(image.convert("RGBA")))

@@ -65,7 +65,7 @@ def list_folder(
     Raises
     ------
     InputError
-        If ``root`` is not a folder, or a folder below it may not be looked into.
+        If ``root`` is not a folder, or a folder below it cannot be opened.
     """
     wanted = readable_endings() if endings is None else tuple(e.lower() for e in endings)
     listing = FolderListing(os.fsdecode(root))
@@ -95,6 +95,7 @@ def list_folder(
             elif kind == "file":
                 ending = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 (speed)
                 listing.others[ending or "without ending"] += 1
+        # Reversed, because the next folder is taken from the end.
         waiting += [(own, around) for own in reversed(deeper)]
     return listing
 
@@ -115,8 +116,10 @@ def warn_left_out(listing: FolderListing, stacklevel: int = 2) -> None:
 
 def natural_key(name: str) -> tuple[list[str | int], str]:
     """A key to sort names by, in which numbers count as numbers."""
+    # Text and numbers alternate, so no number is ever compared with text.
     parts: list[str | int] = list(_NUMBER.split(name))
     parts[1::2] = map(int, parts[1::2])
+    # The name itself decides between "1.jpg" and "01.jpg", whatever order they come in.
     return parts, name
 
 
@@ -137,7 +140,7 @@ def _enter(
         with os.scandir(path) as found:
             visible = [entry for entry in found if not is_hidden(entry.name)]
     except OSError as error:
-        raise InputError(f"{path} cannot be looked into: {error.strerror}") from error
+        raise InputError(f"{path} cannot be opened: {error.strerror}") from error
     return sorted(visible, key=lambda entry: natural_key(entry.name)), around | {identity}
 
 

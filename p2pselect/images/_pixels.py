@@ -49,6 +49,7 @@ def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         small = Image.fromarray(np.ascontiguousarray(image))
         return np.asarray(small.resize((width, height), Image.Resampling.BILINEAR))
     out = np.empty((height, width, 3), dtype=np.float32)
+    # Pillow has no images of floats with more than one channel.
     for channel in range(3):
         plane = Image.fromarray(np.ascontiguousarray(image[..., channel]))
         small = plane.resize((width, height), Image.Resampling.BILINEAR)
@@ -94,7 +95,7 @@ def check_dtype(values: np.ndarray, what: str) -> None:
         return
     remedy = {
         "b": "for black and white images pass X.astype('uint8') * 255",
-        "c": "Complex data not supported",
+        "c": "Complex data not supported",  # words that scikit-learn's checks expect
         "i": "pass X.astype('uint8') if the values are 0..255",
         "u": "divide by the value that is white: X / 4095 for 12 bits, X / 65535 for 16",
         "O": "all images need the same number of channels, and numbers as pixels",
@@ -135,6 +136,7 @@ def check_values(images: np.ndarray, what: str, first_index: int = 0) -> None:
     low, high = np.inf, -np.inf
     for start in range(0, len(images), step):
         chunk = images[start : start + step]
+        # NaN and infinity show in these two numbers, without an array of bools per chunk.
         darkest, brightest = chunk.min(), chunk.max()
         if not (np.isfinite(darkest) and np.isfinite(brightest)):
             bad = ~np.isfinite(chunk).reshape(len(chunk), -1).all(axis=1)

@@ -111,6 +111,7 @@ class ImageSequence:
         key : int, slice, array of int or array of bool
             An int reads an image; anything else gives an ImageSequence and reads nothing.
         """
+        # scikit-learn indexes rows as X[rows, ...].
         if isinstance(key, tuple):
             if len(key) != 2 or key[1] is not Ellipsis:
                 raise IndexError(f"an ImageSequence has one axis, got the index {brief(key)}")
@@ -293,6 +294,7 @@ class ImageSequence:
             chosen = np.arange(n_images)[key]
         else:
             chosen = np.asarray(key)
+            # An empty list becomes an array of floats, which would be refused below.
             if chosen.size == 0:
                 chosen = chosen.astype(np.intp)
             if chosen.ndim != 1 or chosen.dtype.kind not in "biu":
@@ -301,11 +303,14 @@ class ImageSequence:
                 )
             if chosen.dtype.kind == "b":
                 if len(chosen) != n_images:
-                    raise IndexError(f"a mask of {len(chosen)} chooses from {n_images} images")
+                    raise IndexError(
+                        f"a mask of {len(chosen)} values cannot choose from {n_images} images"
+                    )
                 chosen = np.flatnonzero(chosen)
             elif chosen.size and not -n_images <= chosen.min() <= chosen.max() < n_images:
                 raise IndexError(
-                    f"images {chosen.min()} to {chosen.max()} asked for, there are {n_images}"
+                    f"images {chosen.min()} to {chosen.max()} were asked for, "
+                    f"but there are only {n_images}"
                 )
             chosen = np.where(chosen < 0, chosen + n_images, chosen).astype(np.intp)
         return chosen if self._index is None else self._index[chosen]

@@ -177,6 +177,7 @@ def find_damage(
         desc="checking images",
         delay=2,
         leave=False,
+        # None shows the bar on a terminal only.
         disable=None if progress else True,
     )
     # Pillow images are loaded by whoever asks first: two threads must not do so at once.

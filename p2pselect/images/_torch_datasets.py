@@ -12,6 +12,7 @@ from p2pselect.exceptions import InputError, P2PSelectError, brief
 from p2pselect.images._source import ImageSource
 
 #: The first few images are read several times, to see whether random transforms change them.
+#: Mirroring at random, for example, then goes unnoticed once in 512.
 _TRIED, _TIMES = 3, 4
 
 
@@ -58,8 +59,8 @@ class DatasetImages(ImageSource):
     Raises
     ------
     InputError
-        If the data set has no length, or random transforms give another image each time an
-        item is read, so that regions would belong to other images.
+        If the data set has no length, or random transforms give a different image each time
+        an item is read, so that regions would belong to other images.
     """
 
     can_fail = False
@@ -77,7 +78,7 @@ class DatasetImages(ImageSource):
             for _ in range(_TIMES - 1):
                 if not np.array_equal(image, self.read_one(position)):
                     raise InputError(
-                        f"item {position} of X is another image each time it is read: leave "
+                        f"item {position} of X changes each time it is read: leave "
                         "random transforms out; augment= is for training"
                     )
 

@@ -305,7 +305,7 @@ def test_random_transforms_are_refused(pixels):
             return self.images[number][:: rng.choice([-1, 1])], number
 
     rng = np.random.default_rng(0)
-    with pytest.raises(InputError, match="item 0 of X is another image each time"):
+    with pytest.raises(InputError, match="item 0 of X changes each time"):
         as_images(Flipping(pixels))
 
 

@@ -111,7 +111,7 @@ def test_folders_that_may_not_be_looked_into(tmp_path, monkeypatch):
         return looked(path)
 
     monkeypatch.setattr(os, "scandir", scandir)
-    with pytest.raises(InputError, match=r"/b cannot be looked into: Permission denied"):
+    with pytest.raises(InputError, match=r"/b cannot be opened: Permission denied"):
         list_folder(tmp_path)
 
 

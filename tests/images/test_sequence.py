@@ -83,7 +83,7 @@ def test_impossible_keys(key, images):
 
 
 def test_masks_of_other_length_are_refused(images):
-    with pytest.raises(IndexError, match="a mask of 3 chooses from 7"):
+    with pytest.raises(IndexError, match="a mask of 3 values cannot choose from 7"):
         images[[True, False, True]]
 
 

@@ -1,5 +1,6 @@
 """What the model looks at, class by class."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -108,6 +109,18 @@ def test_section_escapes_and_leaves_out_empty_columns(made):
     assert "<b>" not in text and "&lt;b&gt;" in text
     assert "outside the object" not in text and ">right<" not in text
     assert "outside the object" in class_table(exp, None, made.object_masks)
+
+
+def test_a_class_of_which_nothing_is_shown_keeps_the_column(made):
+    exp = made.explanation
+    (labels, counts) = np.unique(exp.predicted, return_counts=True)
+    most = exp.predicted == labels[counts.argmax()]
+    empty = replace(exp, region_masks=exp.region_masks & ~most[:, None])
+    rows = re.findall(
+        '<tr><th scope="row">.*?</tr>', class_table(empty, None, made.object_masks)
+    )
+    cells = [re.search('outside the object">(.*?)</td>', row)[1] for row in rows]
+    assert cells[0] == "–" and "–" not in cells[1:] and "nan" not in "".join(cells)
 
 
 def test_masks_that_miss_the_object_are_warned_of(made):

@@ -204,7 +204,7 @@ def class_table(
     columns = [
         (key, name)
         for key, name in columns
-        if key == "n_images" or not math.isnan(rows[0][key])
+        if key == "n_images" or not all(math.isnan(row[key]) for row in rows)
     ]
     head = "".join(f'<th scope="col" class="number">{name}</th>' for _, name in columns)
     body = "".join(_row(row, columns) for row in rows)
@@ -231,6 +231,8 @@ def _row(row: dict[str, Any], columns: list[tuple[str, str]]) -> str:
 def _cell(row: dict[str, Any], key: str) -> str:
     if key == "n_images":
         return f"{row[key]:,}"
+    if math.isnan(row[key]):  # a class of which nothing is shown has no share of it
+        return "–"
     mostly = key == "outside" and row[key] > 0.5
     return f'<span class="wrong">⚠ {percent(row[key])}</span>' if mostly else percent(row[key])
 

@@ -97,13 +97,18 @@ def _resample(values: Tensor, grid: Tensor, mode: str) -> Tensor:
 
 def tint(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Change the contrast of every channel by up to 30 % and its brightness by up to 15 %."""
+    n, h, w, c = images.shape
     white = 255 if images.dtype == np.uint8 else 1
-    gain = rng.uniform(0.7, 1.3, (len(images), 1, 1, images.shape[-1])).astype(np.float32)
+    gain = rng.uniform(0.7, 1.3, (n, 1, 1, c)).astype(np.float32)
     lift = rng.uniform(-0.15, 0.15, gain.shape).astype(np.float32) * white
-    middle = images.mean(axis=(1, 2), keepdims=True, dtype=np.float32)
-    tinted = images - middle
-    tinted *= gain
-    tinted += middle + lift
+    tinted = images.astype(np.float32)
+    middle = tinted.sum(axis=1, keepdims=True).sum(axis=2, keepdims=True) / (h * w)
+    # A value for every number of a row, because NumPy is slow along an axis of three.
+    rows = tinted.reshape(n, h, w * c)
+    middle, gain, lift = (np.tile(each[:, 0], (1, 1, w)) for each in (middle, gain, lift))
+    rows -= middle
+    rows *= gain
+    rows += middle + lift
     return np.clip(tinted, 0, white, out=tinted).astype(images.dtype)
 
 

@@ -178,6 +178,7 @@ class Settings(DocumentedEstimator, BaseEstimator):
             for name, s in cls._settings.items()
         }
         cls.__init__ = _constructor(cls._settings)  # type: ignore[method-assign]
+        cls.__init__.__qualname__ = f"{cls.__qualname__}.__init__"  # Python's errors name it
         if cls.__doc__ is not None and "{parameters}" in cls.__doc__:
             # Not with str.format, because types such as {"a", "b"} have braces, too.
             text = "\n".join(_documented(*item) for item in cls._settings.items())

@@ -180,3 +180,8 @@ def test_groups_are_not_shared_by_way_of_set_params():
     first, second = P2PClassifier(training=options), P2PClassifier(training=options)
     first.set_params(training__num_workers=2)
     assert (first.training.num_workers, second.training.num_workers) == (2, 1)
+
+
+def test_settings_are_keywords_and_the_error_names_the_class():
+    with pytest.raises(TypeError, match=r"P2PClassifier.__init__\(\) takes 1 positional"):
+        P2PClassifier("lraspp_mobilenet_v3_large")

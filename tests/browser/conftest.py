@@ -107,6 +107,11 @@ class Report:
     def shown(self):
         return self.js("return shown.map((item) => report.images.indexOf(item))")
 
+    def wait_for_order(self, images):
+        """The page sorts after the event that asked for it has ended."""
+        order = "shown.map((item) => report.images.indexOf(item))"
+        self.wait(f"String({order}) === {','.join(map(str, images))!r}")
+
     def press(self, *keys):
         from selenium.webdriver import ActionChains
 

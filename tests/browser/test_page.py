@@ -62,12 +62,16 @@ def test_wrong_answers_come_first_where_they_are_known(open_report, made):
     right = np.flatnonzero(exp.predicted == y).tolist()
     report = open_report(exp, y)
     report.find("#filters [type=reset]").click()
-    report.wait("byId('sort').value === 'wrong'")
-    assert len(wrong) >= 2 and report.shown() == wrong + right
+    assert len(wrong) >= 2
+    report.wait_for_order(wrong + right)
+    assert report.js("return byId('sort').value") == "wrong"
     unknown = open_report(exp)
+    unknown.set("#sort", "kept")
+    unknown.wait(f"shown.length === {len(exp)}")
+    assert unknown.shown() != list(range(12))
     unknown.find("#filters [type=reset]").click()
-    unknown.wait("byId('sort').value === 'given'")
-    assert unknown.shown() == list(range(12))
+    unknown.wait_for_order(list(range(12)))
+    assert unknown.js("return byId('sort').value") == "given"
 
 
 def test_everything_works_with_the_keyboard(report):

@@ -4,7 +4,7 @@ import pytest
 
 from p2pselect import P2PClassifier
 from p2pselect.methods import METHODS
-from p2pselect.presets import PAPER, PAPER_TAU, SMALL, settings_for
+from p2pselect.presets import PAPER, PAPER_TAU, PHOTOS, SMALL, settings_for
 
 
 def test_values_of_section_4():
@@ -49,7 +49,7 @@ def test_values_of_section_3_and_of_the_released_code():
         assert (networks.tau_input, search.allow_empty) == ("additive", True)
 
 
-@pytest.mark.parametrize("settings", [SMALL, *PAPER.values()])
+@pytest.mark.parametrize("settings", [PHOTOS, SMALL, *PAPER.values()])
 def test_the_classifier_takes_them(settings):
     clf = P2PClassifier(**settings)
     clf._validate_params()

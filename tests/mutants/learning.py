@@ -222,7 +222,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "presets.py",
+        "presets/_named.py",
         "test_presets.py",
         {
             '"objective__sparsity_weight": 10.0,': '"objective__sparsity_weight": 1.0,',

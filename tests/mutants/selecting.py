@@ -339,7 +339,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "presets.py",
+        "presets/_preset.py",
         "test_presets.py::test_estimators_of_a_preset_share_nothing",
         {
             "return deepcopy(self._settings[name])": "return self._settings[name]",

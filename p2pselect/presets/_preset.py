@@ -1,23 +1,12 @@
-"""Named settings: mappings of constructor arguments, each with its source.
+"""A mapping of settings that nothing can change, and what a method takes of it."""
 
-A preset hands out copies: estimators made of it share no object, and nothing changes it.
-
-Examples
---------
->>> from p2pselect import P2PClassifier, presets
->>> clf = P2PClassifier(**{**presets.SMALL, "max_epochs": 5})
->>> clf.image_size
-64
-"""
+from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
 from p2pselect._settings import Options, Settings
-from p2pselect.regions._transformer import SuperpixelTransformer
-
-__all__ = ["PAPER", "PAPER_TAU", "SMALL", "Preset", "settings_for"]
 
 
 class Preset(Mapping[str, Any]):
@@ -85,6 +74,7 @@ def settings_for(method: type[Settings], settings: Mapping[str, Any]) -> dict[st
     Examples
     --------
     >>> from p2pselect.methods import BlackboxClassifier
+    >>> from p2pselect.presets import SMALL
     >>> small = settings_for(BlackboxClassifier, SMALL)
     >>> "selector" in SMALL, "selector" in small, small["training"].optimizer
     (True, False, 'adamw')
@@ -107,67 +97,3 @@ def settings_for(method: type[Settings], settings: Mapping[str, Any]) -> dict[st
 def _outer(names: Iterable[str]) -> list[str]:
     """Names of single settings, and of the groups of all others, in order."""
     return [*dict.fromkeys(name.partition("__")[0] for name in names)]
-
-
-#: For a few hundred to some ten thousand images, on a CPU: small timm networks from random
-#: weights at 64 pixels.  Source: our own trials on the training split of
-#: :func:`p2pselect.datasets.make_digit_scenes`.
-SMALL = Preset(
-    selector="test_resnet",
-    networks__selector_options={"strides": (4, 16), "head_channels": 64},
-    classifier="test_resnet",
-    pretrained=False,
-    image_size=64,
-    regions=SuperpixelTransformer(n_segments=64),
-    max_epochs=20,
-    objective__warmup_epochs=2,
-    batch_size=32,
-    lr=4e-3,
-    training__optimizer="adamw",
-    training__lr_schedule="onecycle",
-    training__weight_decay=0.01,
-    augment="shift+tint",
-    certainty_threshold=0.95,
-)
-
-_PAPER: dict[str, Any] = {
-    "selector": "lraspp_mobilenet_v3_large",  # section 4
-    "classifier": "vit_tiny_patch16_224",  # section 4
-    "pretrained": "auto",
-    "image_size": 224,  # section 4
-    "regions": SuperpixelTransformer(n_segments=100),  # section 4; their m = 20 is our 14
-    "max_epochs": 100,  # section 4
-    "objective__warmup_epochs": 0,
-    "batch_size": 64,  # section 4
-    "lr": 1e-4,  # section 4
-    "training__optimizer": "adam",  # section 4
-    "objective__sparsity_weight": 10.0,  # section 4
-    "objective__covariance_weight": 0.01,  # section 4
-    "networks__embedding_dim": 3,  # section 3
-    "search__tau_min": 0.05,  # section 3
-    "certainty_threshold": 0.99,  # section 4
-    "networks__tau_input": "additive",  # released code
-    "search__allow_empty": True,  # released code
-    "augment": "paper",  # released code
-}
-
-#: The paper's P2P, by dataset: everything not named here is a default of
-#: :class:`~p2pselect.P2PClassifier`.  Source of each value: the comment beside it.
-PAPER: dict[str, Preset] = {
-    "cifar10": Preset(**{**_PAPER, "augment": "paper-crop"}),  # released code
-    "coco10": Preset(**_PAPER),
-    "imagenet9": Preset(**_PAPER),
-    "bam_object": Preset(**_PAPER),
-    "bam_scene": Preset(**_PAPER),
-    "imagenet": Preset(**{**_PAPER, "max_epochs": 20, "certainty_threshold": 0.8}),  # section 4
-}
-
-#: Fraction of pixels that the paper grants its baselines, by dataset (section 4).
-PAPER_TAU: dict[str, float] = {
-    "cifar10": 0.2,
-    "coco10": 0.4,
-    "imagenet": 0.5,
-    "imagenet9": 0.3,
-    "bam_object": 0.2,
-    "bam_scene": 0.2,
-}

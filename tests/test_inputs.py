@@ -72,8 +72,8 @@ def test_channels_first_flat_rows_and_opacity(clf, scenes):
     first, rows = X.transpose(0, 3, 1, 2), X.reshape(len(X), -1)
     opaque = np.concatenate([X, np.full_like(X[..., :1], 255)], axis=3)
     ways = [
-        (first, {"channels": "first"}),
-        (rows, {"image_shape": (32, 32, 3)}),
+        (first, {"images__channels": "first"}),
+        (rows, {"images__image_shape": (32, 32, 3)}),
         (opaque, {}),
     ]
     for images, parameters in ways:

@@ -14,6 +14,7 @@ from p2pselect import P2PClassifier, SuperpixelTransformer
 from p2pselect._settings import Options, Settings, setting
 from p2pselect.estimators import (
     ClassifierNetworkOptions,
+    ImageOptions,
     NetworkOptions,
     SearchOptions,
 )
@@ -143,7 +144,7 @@ def test_roles():
 
 CLASSES = [
     *(method.cls for method in METHODS.values()), SuperpixelTransformer, TrainingOptions,
-    NetworkOptions, ClassifierNetworkOptions, SearchOptions,
+    ImageOptions, NetworkOptions, ClassifierNetworkOptions, SearchOptions,
     P2PNetworkOptions, P2PObjectiveOptions,
 ]  # fmt: skip
 

@@ -4,12 +4,14 @@ from p2pselect._settings import Options, setting
 from p2pselect.estimators._base import SelectiveImageClassifier
 from p2pselect.estimators._options import (
     ClassifierNetworkOptions,
+    ImageOptions,
     NetworkOptions,
     SearchOptions,
 )
 
 __all__ = [
     "ClassifierNetworkOptions",
+    "ImageOptions",
     "NetworkOptions",
     "Options",
     "SearchOptions",

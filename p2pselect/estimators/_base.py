@@ -432,7 +432,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         # Flat rows are images only where their shape is known.
-        tags.input_tags.two_d_array = self.image_shape is not None
+        tags.input_tags.two_d_array = self._image_options.image_shape is not None
         tags.input_tags.three_d_array = True
         # transform gives bool masks, whatever the type of the images.
         tags.transformer_tags.preserves_dtype = []

@@ -35,7 +35,7 @@ from p2pselect.estimators._inputs import (
     refuse_rows,
     resolve_regions,
 )
-from p2pselect.estimators._options import MAX_SIDE, NetworkOptions, SearchOptions
+from p2pselect.estimators._options import MAX_SIDE, ImageOptions, NetworkOptions, SearchOptions
 from p2pselect.estimators._progress import CallbackSupportMixin, FitTask, with_callbacks
 from p2pselect.exceptions import InputError, brief
 from p2pselect.images import ImageSequence
@@ -159,19 +159,6 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
         "boolean",
         default=False,
     )
-    channels: str = setting(
-        "Where array-like images have their channel axis.",
-        StrOptions({"first", "last"}),
-        default="last",
-        role="machine",
-    )
-    image_shape: tuple[int, ...] | None = setting(
-        "(h, w, c) of images that are given as flat rows (n, h * w * c).",
-        tuple,
-        default=None,
-        role="machine",
-        kind="tuple of int",
-    )
     device: str | torch.device = setting(
         '``"auto"`` takes a GPU where there is one.',
         str,
@@ -189,6 +176,9 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
         default=None,
     )
     verbose: int = setting("Show a progress bar.", "verbose", default=0, role="machine")
+    images: ImageOptions | None = setting(
+        "How the images that are given lie in memory.", ImageOptions, default=None
+    )
     networks: NetworkOptions | None = setting(
         "Details of the networks.", NetworkOptions, default=None
     )
@@ -227,6 +217,10 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
         return frozenset(self._names_by_role("prediction"))
 
     # -- settings and networks -----------------------------------------------------------
+
+    @property
+    def _image_options(self) -> ImageOptions:
+        return self._group("images")
 
     @property
     def _network_options(self) -> Any:
@@ -423,8 +417,7 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
         return read_images(
             X,
             regions,
-            channels=self.channels,
-            image_shape=self.image_shape,
+            layout=self._image_options,
             image_size=self.image_size,
         )
 
@@ -435,7 +428,9 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
             refuse_rows(
                 self._needs_rows_for(), y=y, sample_weight=sample_weight, regions=regions
             )
-            images = StreamContents(X, self.channels, self._training_options.num_workers)
+            images = StreamContents(
+                X, self._image_options.channels, self._training_options.num_workers
+            )
             maps, y = None, images.labels
         else:
             images, maps = self._read(X, regions)
@@ -469,9 +464,9 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
                 self.classes_ = classes
                 self.image_shape_in_ = images.image_shape
                 self.n_channels_in_ = images.stored_channels
-                if self.image_shape is not None:
+                if (shape := self._image_options.image_shape) is not None:
                     # scikit-learn counts features where images come as flat rows.
-                    self.n_features_in_ = int(np.prod(self.image_shape))
+                    self.n_features_in_ = int(np.prod(shape))
             self.regions_ = resolve_regions(self.regions, self.n_jobs)
             self.device_ = resolve_device(self.device)
             self._before_training(len(images), continues)

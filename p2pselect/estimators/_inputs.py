@@ -11,6 +11,7 @@ from sklearn.base import clone
 from sklearn.utils import compute_class_weight
 
 from p2pselect._labels import encode_labels
+from p2pselect.estimators._options import ImageOptions
 from p2pselect.exceptions import HOW_TO_ROUTE, InputError, UnknownNameError, brief
 from p2pselect.images import ImageSequence, as_images
 from p2pselect.images._pixels import resize_nearest
@@ -21,12 +22,12 @@ from p2pselect.regions._transformer import SuperpixelTransformer
 
 
 def read_images(
-    X: Any, regions: Any, *, channels: Any, image_shape: tuple[int, ...] | None, image_size: int
+    X: Any, regions: Any, *, layout: ImageOptions, image_size: int
 ) -> tuple[ImageSequence, np.ndarray | None]:
     """Take X apart into images and, where given, label maps (n, image_size, image_size)."""
     if isinstance(X, ImagesWithRegions):
         X, regions = X.images, X.regions if regions is None else regions
-    images = as_images(X, channels=channels, image_shape=image_shape)
+    images = as_images(X, channels=layout.channels, image_shape=layout.image_shape)
     if regions is None:
         return images, None
     return images, _fit_to_grid(regions, images, image_size)

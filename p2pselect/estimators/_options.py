@@ -1,16 +1,44 @@
-"""Groups of settings that few people change: of the networks, and of the search for tau."""
+"""Groups of settings that few people change: of images, networks and the search for tau."""
 
 from __future__ import annotations
 
 from numbers import Integral, Real
 from typing import Any
 
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from p2pselect._settings import Options, setting
 
 #: Side in pixels of the largest grid: anything larger is a slip, and would fill any memory.
 MAX_SIDE = 16384
+
+
+class ImageOptions(Options):
+    """How images lie in memory that come as arrays: the ``images`` of an estimator.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Examples
+    --------
+    >>> ImageOptions(channels="first")
+    ImageOptions(channels='first')
+    """
+
+    channels: str = setting(
+        "Where array-like images have their channel axis.",
+        StrOptions({"first", "last"}),
+        default="last",
+        role="machine",
+    )
+    image_shape: tuple[int, ...] | None = setting(
+        "(h, w, c) of images that are given as flat rows (n, h * w * c).",
+        tuple,
+        default=None,
+        role="machine",
+        kind="tuple of int",
+    )
 
 
 class NetworkOptions(Options):

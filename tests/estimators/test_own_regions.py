@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
+from p2pselect.estimators import ImageOptions
 from p2pselect.estimators._inputs import read_images
 from p2pselect.exceptions import InputError
 
@@ -16,8 +17,7 @@ UNEQUAL = [np.zeros((20 + number, 10, 3), np.uint8) for number in range(N)]
 
 
 def read(regions, X=IMAGES, size=SIDE):
-    options = {"channels": "last", "image_shape": None, "image_size": size}
-    return read_images(X, regions, **options)[1]
+    return read_images(X, regions, layout=ImageOptions(), image_size=size)[1]
 
 
 @pytest.mark.parametrize(

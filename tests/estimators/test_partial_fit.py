@@ -118,7 +118,7 @@ def test_flat_rows_and_grey_images(settings, X):
     rows = X.reshape(8, -1)
     clf = (
         P2PClassifier()
-        .set_params(**settings, image_shape=(32, 32, 3))
+        .set_params(**settings, images__image_shape=(32, 32, 3))
         .partial_fit(rows, [0, 1] * 4)
     )
     assert clf.n_features_in_ == rows.shape[1]

@@ -160,7 +160,7 @@ odd_settings = st.fixed_dictionaries(
         ),
         "training__optimizer": st.sampled_from(["sgd", torch.optim.RMSprop]),
         "augment": st.sampled_from([None, "flip", "affine+tint"]),
-        "image_shape": st.sampled_from([None, (32, 32, 3), (np.int64(32), 32, 3)]),
+        "images__image_shape": st.sampled_from([None, (32, 32, 3), (np.int64(32), 32, 3)]),
         "warm_start": st.booleans(),
         "training__compile": st.booleans(),
         "device": st.sampled_from(["cpu", torch.device("cpu")]),

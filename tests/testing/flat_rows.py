@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 from torch import nn
 
+from p2pselect.estimators import ImageOptions
 from p2pselect.estimators._inputs import read_images
 from p2pselect.exceptions import InputError
 from p2pselect.presets import Preset
@@ -47,8 +48,7 @@ class FlatRows:
         return read_images(
             squash_rows(self, X, self._width),
             regions,
-            channels=self.channels,  # type: ignore[attr-defined]
-            image_shape=(1, self._width),
+            layout=ImageOptions(image_shape=(1, self._width)),
             image_size=self.image_size,  # type: ignore[attr-defined]
         )
 

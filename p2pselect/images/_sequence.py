@@ -173,6 +173,43 @@ class ImageSequence:
             raise InputError("a batch without images has no size: pass size=")
         return np.empty((0, *wanted, 3), dtype) if out is None else out
 
+    def thumbnail(self, number: int, longest: int = 512) -> np.ndarray:
+        """Read one image as a picture for people: RGB, no larger than needed, never enlarged.
+
+        The aspect ratio is kept.  A large JPEG is decoded at a smaller size from the start,
+        which is much faster.
+
+        Parameters
+        ----------
+        number : int
+            Which image.
+        longest : int, default=512
+            Length of the longer side in pixels; smaller images keep their size.
+
+        Returns
+        -------
+        ndarray of shape (h, w, 3), uint8, or float32 in [0, 1]
+            One channel is repeated to three; four channels are blended with black.
+
+        Raises
+        ------
+        ImageReadError
+            If a file cannot be decoded; the message names it.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from p2pselect.images import as_images
+        >>> as_images([np.zeros((600, 900, 3), np.uint8)]).thumbnail(0, longest=300).shape
+        (200, 300, 3)
+        """
+        position = int(self._positions([operator.index(number)])[0])
+        height, width = self._source.size_of(position)
+        scale = min(1.0, longest / max(height, width))
+        size = max(1, round(scale * height)), max(1, round(scale * width))
+        image = self._checked(self._source.read_small(position, size), position)
+        return resize(to_rgb(image), size)
+
     def sizes(self) -> np.ndarray:
         """Height and width of every image.
 

@@ -10,6 +10,7 @@ from sklearn.utils import _safe_indexing, indexable
 
 from p2pselect.exceptions import ImageReadError, InputError, P2PSelectWarning
 from p2pselect.images import ImageSequence, _decode, as_images
+from p2pselect.images._pixels import resize
 
 
 @pytest.fixture(params=["array", "files", "PIL", "arrays of unequal size"])
@@ -192,6 +193,46 @@ def test_sizes_of_files_are_upright_and_read_no_pixels(orientation, tmp_path, mo
     (tmp_path / "b.jpg").write_bytes(b"text")
     with pytest.raises(ImageReadError, match="b.jpg: not an image"):
         as_images([tmp_path / "b.jpg"]).sizes()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_thumbnails_stand_upright_and_show_the_whole_image(orientation, tmp_path, monkeypatch):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    corners = np.array([[[250, 20, 20], [20, 250, 20], [90, 90, 90]], [[20, 20, 250]] * 3])
+    # So flat that it has no smaller size that would do the wrong way round.
+    picture = Image.fromarray(corners.astype(np.uint8)).resize((960, 120), 0)
+    picture.save(tmp_path / "a.jpg", exif=exif, quality=95, subsampling=0)
+    images = as_images([tmp_path / "a.jpg"])
+    decoded = []
+
+    def convert(image, *rest, own=_decode.from_pillow):
+        decoded.append(image.size)
+        return own(image, *rest)
+
+    monkeypatch.setattr(_decode, "from_pillow", convert)
+    small = images.thumbnail(0, 120)
+    assert decoded == [(120, 15)]
+    assert small.shape == ((15, 120, 3) if orientation < 5 else (120, 15, 3))
+    full = resize(images[0], small.shape[:2])
+    assert np.abs(small.astype(int) - full).mean() < 4
+
+
+def test_thumbnails_of_small_images_have_their_size(images):
+    for number, image in enumerate(images):
+        np.testing.assert_array_equal(images.thumbnail(number), image)
+        h, w = image.shape[:2]
+        expected = (10, round(10 * w / h)) if h >= w else (round(10 * h / w), 10)
+        assert images.thumbnail(number, 10).shape == (*expected, 3)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("channels", [1, 4])
+def test_thumbnails_are_rgb_of_the_same_kind(dtype, channels):
+    pixels = np.ones((2, 8, 4, channels), dtype)
+    small = as_images(pixels)[1:].thumbnail(-1, 4)
+    assert small.shape == (4, 2, 3) and small.dtype == dtype
+    assert as_images(pixels[:, :1]).thumbnail(0, 1).shape == (1, 1, 3)
 
 
 @pytest.mark.parametrize("kept", [0.2, 0.5, 0.9, 0.99])

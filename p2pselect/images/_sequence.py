@@ -6,7 +6,6 @@ import operator
 import os
 import warnings
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import Any, Self, overload
 
 import numpy as np
@@ -14,9 +13,7 @@ import numpy as np
 from p2pselect.exceptions import InputError, P2PSelectWarning, brief, brief_path
 from p2pselect.images._pixels import height_width, resize, to_rgb
 from p2pselect.images._source import ImageSource
-from p2pselect.images._sources import FileImages, find_damage
-
-_MOST_NAMED = 10
+from p2pselect.images._sources import FileImages, find_damage, say_damage
 
 
 class ImageSequence:
@@ -279,7 +276,7 @@ class ImageSequence:
         """
         damage = find_damage(self._source, self._positions(slice(None)), progress)
         if damage:
-            warnings.warn(_summary(damage, len(self)), P2PSelectWarning, stacklevel=2)
+            warnings.warn(say_damage(damage, len(self)), P2PSelectWarning, stacklevel=2)
         ok = np.ones(len(self), dtype=bool)
         ok[list(damage)] = False
         return ok
@@ -300,7 +297,7 @@ class ImageSequence:
         """
         damage = find_damage(self._source, self._positions(slice(None)), progress)
         for first in damage.values():
-            raise type(first)(_summary(damage, len(self))) from first
+            raise type(first)(say_damage(damage, len(self))) from first
 
     def _read(self, positions: np.ndarray) -> Iterable[np.ndarray]:
         images = self._source.read(positions)
@@ -351,9 +348,3 @@ class ImageSequence:
                 )
             chosen = np.where(chosen < 0, chosen + n_images, chosen).astype(np.intp)
         return chosen if self._index is None else self._index[chosen]
-
-
-def _summary(damage: dict[int, Exception], n_images: int) -> str:
-    named = "".join(f"\n  {error}" for error in islice(damage.values(), _MOST_NAMED))
-    more = f"\n  and {len(damage) - _MOST_NAMED} more" if len(damage) > _MOST_NAMED else ""
-    return f"{len(damage)} of {n_images} images cannot be read:{named}{more}"

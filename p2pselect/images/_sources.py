@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from io import BufferedIOBase, BytesIO
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from p2pselect.images._decode import from_pillow, shown_path, upright_size
 from p2pselect.images._source import EncodedImageSource, ImageSource
 
 _BLOCK = 4096
+_MOST_NAMED = 10
 
 
 def as_pixels(values: np.ndarray) -> np.ndarray:
@@ -190,3 +192,10 @@ def find_damage(
                 if error is not None:
                     damage[number] = error
     return damage
+
+
+def say_damage(damage: dict[int, Exception], n_images: int) -> str:
+    """How many images are damaged, and the first ones by name."""
+    named = "".join(f"\n  {error}" for error in islice(damage.values(), _MOST_NAMED))
+    more = f"\n  and {len(damage) - _MOST_NAMED} more" if len(damage) > _MOST_NAMED else ""
+    return f"{len(damage)} of {n_images} images cannot be read:{named}{more}"

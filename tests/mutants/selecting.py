@@ -45,9 +45,13 @@ FAULTS = [
         "regions/test_cache.py",
         {
             "{maker}|{image.shape}|": "|{image.shape}|",
-            "if stored_key != key:": "if False:",
-            "key, *labels.shape, small": "key, *labels.shape[::-1], small",
+            "pack(*labels.shape, small": "pack(*labels.shape[::-1], small",
         },
+    ),
+    *planted(
+        "_keyed_file.py",
+        "regions/test_cache.py",
+        {"if checksum == crc32(value, crc32(key)):": "if True:"},
     ),
     *planted(
         "regions/_engines.py",

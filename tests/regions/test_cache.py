@@ -59,7 +59,7 @@ def test_a_damaged_byte_never_gives_wrong_labels(tmp_path):
     stored = LabelCache(tmp_path)
     stored.put(KEYS[0], labels_of(0))
     whole = bytearray(stored.file.read_bytes())
-    packed = _pack(KEYS[0], labels_of(0))
+    packed = _pack(labels_of(0))
     start = whole.index(packed)
     in_labels = range(start, start + len(packed), 3)
     n_found = 0

@@ -12,5 +12,15 @@ Examples
 
 from p2pselect.presets._named import PAPER, PAPER_TAU, PHOTOS, SMALL
 from p2pselect.presets._preset import Preset, settings_for
+from p2pselect.presets._suited import SuitedPreset, suited_to
 
-__all__ = ["PAPER", "PAPER_TAU", "PHOTOS", "SMALL", "Preset", "settings_for"]
+__all__ = [
+    "PAPER",
+    "PAPER_TAU",
+    "PHOTOS",
+    "SMALL",
+    "Preset",
+    "SuitedPreset",
+    "settings_for",
+    "suited_to",
+]

@@ -79,6 +79,15 @@ def settings_for(method: type[Settings], settings: Mapping[str, Any]) -> dict[st
     >>> "selector" in SMALL, "selector" in small, small["training"].optimizer
     (True, False, 'adamw')
     """
+    estimator = method()
+    known = estimator.get_params()
+    taken = {name: value for name, value in single_settings(settings).items() if name in known}
+    estimator.set_params(**taken)
+    return {name: getattr(estimator, name) for name in _outer(taken)}
+
+
+def single_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The same settings; those of a group as ``group__name``, unless they are defaults."""
     single: dict[str, Any] = {}
     for name, value in settings.items():
         if isinstance(value, Options):
@@ -87,11 +96,7 @@ def settings_for(method: type[Settings], settings: Mapping[str, Any]) -> dict[st
             single |= {f"{name}__{k}": own[k] for k in own if own[k] != defaults[k]}
         else:
             single[name] = value
-    estimator = method()
-    known = estimator.get_params()
-    taken = {name: value for name, value in single.items() if name in known}
-    estimator.set_params(**taken)
-    return {name: getattr(estimator, name) for name in _outer(taken)}
+    return single
 
 
 def _outer(names: Iterable[str]) -> list[str]:

@@ -32,6 +32,35 @@ FAULTS = [
         },
     ),
     *planted(
+        "presets/_budget.py",
+        "test_suited_to.py",
+        {
+            "2 * abs(log(width / height / aspect)) + abs(log(area))": "abs(log(area))",
+            "if side <= largest and passes <=": "if passes <=",
+            "max(self.fewest_epochs, min(": "max(1, min(",
+        },
+    ),
+    *planted(
+        "presets/_suited.py",
+        "test_suited_to.py",
+        {
+            " and facts.side <= TINY": " and facts.side < TINY",
+            "np.exp(np.log(width / height).mean())": "np.median(width / height)",
+            "0.0 if role in found.missing else share": "share",
+            "found.pretrained}": '"auto"}',
+            "{**single_settings(preset), **given}": "{**given, **single_settings(preset)}",
+            "round(share * epochs)": 'preset["objective"].warmup_epochs',
+            'and preset == "auto" and not named\n': 'and preset == "auto"\n',
+        },
+    ),
+    *planted(
+        "presets/_weights.py",
+        "test_suited_to.py",
+        {
+            'startswith((f"{name}_", f"{name}.", f"{name}-"))': "startswith(name)",
+        },
+    ),
+    *planted(
         "training/_loss_terms.py",
         P2P,
         {

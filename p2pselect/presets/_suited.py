@@ -1,0 +1,290 @@
+"""Choose among the presets, and fit the choice to the images at hand."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from p2pselect._labels import as_labels, find_classes
+from p2pselect.exceptions import ImageReadError, InputError, P2PSelectWarning, brief
+from p2pselect.images import ImageSequence, as_images
+from p2pselect.images._pixels import height_width
+from p2pselect.presets._budget import Budget, grid
+from p2pselect.presets._named import PHOTOS, SMALL
+from p2pselect.presets._preset import Preset, single_settings
+from p2pselect.presets._weights import NETWORKS, find_weights
+
+#: Images of no more pixels than a square of this side have no detail for pretrained networks.
+TINY = 64
+#: Sizes are read of this many images: those of a million files would take minutes.
+N_MEASURED = 500
+#: Below this number of photographs, smaller batches give more steps in the same time.
+FEW, FEW_BATCH = 320, 16
+
+_SIDES = (128, 160, 192, 224)
+# Ten minutes are 18,000 passes of PHOTOS on one core of a laptop.
+PHOTOS_ON_CPU = Budget(_SIDES, 32, PHOTOS["max_epochs"], passes=18_000, steps=400)
+PHOTOS_ON_GPU = Budget(_SIDES, 32, PHOTOS["max_epochs"], passes=1_000_000, steps=400)
+SMALL_ANYWHERE = Budget(
+    (SMALL["image_size"],), 16, SMALL["max_epochs"], passes=150_000, steps=2000
+)
+
+
+class SuitedPreset(Preset):
+    """Settings that were chosen for some images; printed, they say what was chosen and why.
+
+    Parameters
+    ----------
+    what : str
+        What was chosen.
+    why : str
+        Why.
+    **settings
+        Settings of :class:`~p2pselect.P2PClassifier`; those of a group as ``group__name``.
+
+    Attributes
+    ----------
+    what : str
+        What was chosen, in one line.
+    why : str
+        Why, in one line.
+
+    Examples
+    --------
+    >>> print(SuitedPreset("three epochs", "there is little time", max_epochs=3))
+    chosen: three epochs
+    because: there is little time
+    """
+
+    def __init__(self, what: str, why: str, /, **settings: Any):
+        super().__init__(**settings)
+        self.what = what
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"chosen: {self.what}\nbecause: {self.why}"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the choice depends on, besides the weights.
+
+    Attributes
+    ----------
+    n_images, n_classes : int
+    height, width : int
+        Medians, in pixels.
+    aspect : float
+        Geometric mean of width / height.
+    on_cpu : bool
+    """
+
+    n_images: int
+    n_classes: int
+    height: int
+    width: int
+    aspect: float
+    on_cpu: bool
+
+    @property
+    def side(self) -> float:
+        """Side in pixels of a square of the same area."""
+        return float(np.sqrt(self.height * self.width))
+
+    def __str__(self) -> str:
+        device = "CPU" if self.on_cpu else "GPU"
+        return (
+            f"{self.n_images:,} images of {self.n_classes} classes, {self.height} x "
+            f"{self.width} pixels, {device}"
+        )
+
+
+def suited_to(
+    images: Any,
+    labels: Any,
+    *,
+    preset: str = "auto",
+    weights: str | os.PathLike[str] | None = None,
+    **given: Any,
+) -> SuitedPreset:
+    """Choose settings for some images, by what is there: images, device, pretrained weights.
+
+    Photographs get :data:`PHOTOS` where pretrained weights are in the folder ``weights``, in
+    the local cache, or can be downloaded.  Images of up to 64 x 64 pixels, and photographs
+    for which there are no weights, get :data:`SMALL`.  The grid that images are resized to
+    has their aspect, and more pixels on a GPU or where images are few.  There are as many
+    epochs as about ten minutes on a laptop allow, but never fewer than 3.
+
+    Parameters
+    ----------
+    images : images
+        See :func:`p2pselect.images.as_images`.  At most 500 of them are looked at, and of
+        files nothing but their size is read.
+    labels : array-like of shape (n,)
+        Their labels.
+    preset : {"auto", "photos", "small"}, default="auto"
+        ``"photos"`` and ``"small"`` are taken whatever the images are.
+    weights : path, optional
+        A folder of pretrained weights, each file named after its timm model, for example
+        ``mobilenetv2_100.safetensors``.
+    **given
+        Settings that are decided already, such as ``image_size=224``, ``device="cpu"`` or
+        ``classifier="convnext_tiny"``: they are part of the result, and everything else is
+        chosen to go with them.  A network that is named here is not replaced by a small one.
+
+    Returns
+    -------
+    SuitedPreset
+        Arguments for :class:`~p2pselect.P2PClassifier`.  ``print`` says in two lines what was
+        chosen and why.
+
+    Raises
+    ------
+    InputError
+        If images and labels differ in number, or there is only one class.
+    WeightsNotFoundError
+        If ``weights`` is not a folder, or holds no weights of a network.
+
+    Warns
+    -----
+    P2PSelectWarning
+        If photographs have to do without pretrained weights.
+
+    Examples
+    --------
+    >>> from p2pselect import P2PClassifier, datasets, presets
+    >>> scenes = datasets.make_digit_scenes(600, image_size=32, random_state=0)
+    >>> settings = presets.suited_to(scenes.images, scenes.target, device="cpu")
+    >>> print(settings)
+    chosen: preset small, networks from scratch, 64 x 64 pixels, 107 epochs
+    because: 600 images of 10 classes, 32 x 32 pixels, CPU, about 4 minutes; \
+too small for pretrained networks
+    >>> clf = P2PClassifier(**settings, random_state=0)
+    """
+    known = ("auto", "photos", "small")
+    if preset not in known:
+        raise InputError(f"preset must be one of {list(known)}, got {brief(preset)}")
+    if weights is not None and "pretrained" in given:
+        raise InputError("weights and pretrained both say where weights come from: pass one")
+    given = single_settings(given)
+    facts = look_at(images, labels, given.get("device", "auto"))
+    named = "selector" in given or "classifier" in given
+    if preset == "small":
+        return fitted(SMALL, "small, networks from scratch", "as asked", facts, given)
+    if preset == "auto" and not named and facts.side <= TINY:
+        why = "too small for pretrained networks"
+        return fitted(SMALL, "small, networks from scratch", why, facts, given)
+    networks = {role: given.get(role, PHOTOS[role]) for role in NETWORKS}
+    names = [name if isinstance(name, str) else "your own" for name in networks.values()]
+    title = f"photos, {' + '.join(dict.fromkeys(names))}"
+    if "pretrained" in given:
+        return fitted(PHOTOS, title, "weights as given", facts, given)
+    found = find_weights(networks, weights)
+    small = bool(found.missing) and preset == "auto" and not named
+    if found.missing:
+        warn_of_scratch([networks[role] for role in found.missing], small)
+    if small:
+        return fitted(SMALL, "small, networks from scratch", found.words, facts, given)
+    settings: dict[str, Any] = {"pretrained": found.pretrained}
+    if found.missing:
+        # Layers with random weights must not keep them.
+        share = PHOTOS["networks"].frozen_share
+        settings["networks__frozen_share"] = {
+            role: 0.0 if role in found.missing else share for role in NETWORKS
+        }
+    return fitted(PHOTOS, title, found.words, facts, settings | given)
+
+
+def look_at(images: Any, labels: Any, device: Any) -> Facts:
+    """Everything about images and device that the choice depends on."""
+    from p2pselect.training._isolation import resolve_device
+
+    images, labels = as_images(images), as_labels(labels)
+    if len(images) != len(labels):
+        raise InputError(
+            f"images and labels must have the same length: got {len(images)} images and "
+            f"{len(labels)} labels"
+        )
+    height, width = sizes_of_some(images).T
+    return Facts(
+        n_images=len(images),
+        n_classes=len(find_classes(labels, "labels")),
+        height=int(np.median(height)),
+        width=int(np.median(width)),
+        # Where half of the photographs are upright and half are not, this is a square.
+        aspect=float(np.exp(np.log(width / height).mean())),
+        on_cpu=resolve_device(device).type == "cpu",
+    )
+
+
+def sizes_of_some(images: ImageSequence) -> np.ndarray:
+    """Heights and widths (n, 2) of evenly spaced images, without those that are damaged."""
+    rows = np.unique(np.linspace(0, len(images) - 1, N_MEASURED).round().astype(int))
+    if images.image_shape is not None:
+        rows = rows[:1]
+    sizes = []
+    for row in rows:
+        try:
+            sizes += images[[row]].sizes().tolist()
+        except ImageReadError as error:
+            # `fit` names all of them.
+            damaged = error
+    if not sizes:
+        raise damaged
+    return np.array(sizes)
+
+
+def fitted(
+    preset: Preset, name: str, reason: str, facts: Facts, given: Mapping[str, Any]
+) -> SuitedPreset:
+    """A preset with the grid and the epochs that suit the images, unless these are given."""
+    settings: dict[str, Any] = {**single_settings(preset), **given}
+    budget = SMALL_ANYWHERE if preset is SMALL else PHOTOS_ON_CPU
+    if preset is PHOTOS and not facts.on_cpu:
+        budget = PHOTOS_ON_GPU
+    if preset is PHOTOS and facts.n_images < FEW and "batch_size" not in given:
+        settings["batch_size"] = FEW_BATCH
+    batch_size = settings["batch_size"]
+    if "image_size" not in given:
+        side = budget.side(facts.n_images, facts.side, batch_size)
+        shape = grid(facts.aspect, side, budget.cell)
+        settings["image_size"] = shape[0] if shape[0] == shape[1] else shape
+    height, width = height_width(settings["image_size"])
+    area = height * width
+    if "max_epochs" not in given:
+        settings["max_epochs"] = budget.epochs_for(facts.n_images, area, settings["batch_size"])
+    epochs = settings["max_epochs"]
+    if "objective__warmup_epochs" not in given:
+        share = preset["objective"].warmup_epochs / preset["max_epochs"]
+        settings["objective__warmup_epochs"] = round(share * epochs)
+    what = f"preset {name}, {height} x {width} pixels, {epochs} epochs"
+    time = ""
+    if facts.on_cpu:
+        time = f", {_about(budget.minutes(facts.n_images, area, epochs))}"
+    return SuitedPreset(what, f"{facts}{time}; {reason}", **settings)
+
+
+def _about(minutes: float) -> str:
+    if minutes < 1.5:
+        return "about a minute"
+    return f"about {minutes:.0f} minutes" if minutes < 90 else f"about {minutes / 60:.0f} hours"
+
+
+def warn_of_scratch(networks: list[str], small: bool) -> None:
+    """Say what it costs that there are no pretrained weights, and what can be done."""
+    names = [*dict.fromkeys(networks)]
+    instead = "small networks learn" if small else "what is learned there starts"
+    warnings.warn(
+        f"there are no pretrained weights of {' and '.join(names)}, so {instead} from scratch: "
+        "on photographs, expect far fewer right answers.  Either let this machine download "
+        "them once, or put them into a folder as "
+        f"{' and '.join(f'{name}.safetensors' for name in names)}, and name that folder "
+        "(weights=, or --weights on the command line)",
+        P2PSelectWarning,
+        stacklevel=3,
+    )

@@ -1,0 +1,303 @@
+"""Which settings are chosen for which images, and what is said about it."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+from p2pselect import P2PClassifier, presets
+from p2pselect.exceptions import (
+    ImageReadError,
+    InputError,
+    P2PSelectWarning,
+    WeightsNotFoundError,
+)
+from p2pselect.images import ImageSequence, ImageSource
+from p2pselect.nn import _weights
+from p2pselect.presets import PHOTOS, SMALL, suited_to
+from p2pselect.presets._budget import grid
+from p2pselect.training import _isolation
+
+
+class Sizes(ImageSource):
+    """Images of which nothing but their size can be read."""
+
+    n_channels, is_float, image_shape = 3, False, None
+
+    def __init__(self, *sizes, n):
+        self.sizes, self.n, self.looked_at = sizes, n, 0
+
+    def __len__(self):
+        return self.n
+
+    def read_one(self, position):
+        raise AssertionError("an image was decoded")
+
+    def size_of(self, position):
+        self.looked_at += 1
+        size = self.sizes[position % len(self.sizes)]
+        if size is None:
+            raise ImageReadError(f"image {position} is damaged")
+        return size
+
+
+def choose(n, *sizes, n_classes=5, **options):
+    return suited_to(ImageSequence(Sizes(*sizes, n=n)), np.arange(n) % n_classes, **options)
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch):
+    asked = []
+
+    def refuse(name):
+        asked.append(name)
+        raise OSError("the model hub cannot be reached")
+
+    monkeypatch.setattr(_weights, "check_hub", refuse)
+    return asked
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with files that have the right names."""
+    for name in ("mobilenetv2_100_features", "tf_efficientnet_lite0", "resnet18d", "other"):
+        (tmp_path / f"{name}.safetensors").touch()
+    (tmp_path / "README.md").touch()
+    return tmp_path
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    monkeypatch.setattr(_isolation, "resolve_device", torch.device)
+    return "cuda"
+
+
+# -- the choice ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("n", "size", "image_size", "epochs", "batch_size"),
+    [
+        (967, (192, 192), 128, 18, 32),
+        (1315, (384, 192), (192, 96), 12, 32),
+        (1020, (500, 667), (128, 160), 14, 32),
+        # Few images: there is time for more pixels, and need for more epochs.
+        (300, (480, 480), 192, 22, 16),
+        (60, (480, 480), 192, 107, 16),
+        # No more pixels than the images have.
+        (300, (100, 100), 128, 22, 16),
+        # Many: at least three looks at each, however long it takes.
+        (100_000, (480, 480), 128, 3, 32),
+    ],
+)
+def test_photographs_with_weights(n, size, image_size, epochs, batch_size, folder):
+    chosen = choose(n, size, weights=folder)
+    assert chosen["image_size"] == image_size
+    assert (chosen["max_epochs"], chosen["batch_size"]) == (epochs, batch_size)
+    assert chosen["objective"].warmup_epochs == round(epochs / 4)
+    assert chosen["pretrained"] == {
+        "selector": folder / "mobilenetv2_100_features.safetensors",
+        "classifier": folder / "tf_efficientnet_lite0.safetensors",
+    }
+    for name in ("selector", "classifier", "lr", "networks", "training", "certainty_threshold"):
+        assert repr(chosen[name]) == repr(PHOTOS[name])
+
+
+def test_a_gpu_has_time_for_more_pixels_and_epochs(folder, gpu):
+    for n, side, epochs in ((60, 224, 107), (10_000, 224, 20), (100_000, 128, 10)):
+        chosen = choose(n, (400, 400), weights=folder, device=gpu)
+        assert (chosen["image_size"], chosen["max_epochs"]) == (side, epochs)
+        assert chosen["device"] == "cuda" and "GPU" in chosen.why
+    assert choose(1000, (100, 100), weights=folder, device=gpu)["image_size"] == 128
+
+
+@pytest.mark.parametrize(
+    ("size", "image_size"), [((28, 28), 64), ((64, 64), 64), ((32, 64), (48, 96))]
+)
+def test_tiny_images_get_small_networks_and_nobody_asks_for_weights(size, image_size, offline):
+    chosen = choose(2000, size)
+    assert chosen["classifier"] == SMALL["classifier"] and chosen["pretrained"] is False
+    assert chosen["image_size"] == image_size
+    assert "too small for pretrained networks" in chosen.why and offline == []
+
+
+def test_small_networks_need_many_steps():
+    epochs = [choose(n, (40, 40))["max_epochs"] for n in (24, 967, 4000, 100_000)]
+    # 2,000 steps of 32; at least the preset's 20; at least 3.
+    assert epochs == [2667, 67, 20, 3]
+
+
+def test_the_grid_has_the_aspect_of_the_images(folder):
+    wide, upright = (300, 400), (400, 300)
+    mixed = choose(1000, wide, upright, weights=folder)
+    assert mixed["image_size"] == 128
+    assert choose(1000, wide, wide, upright, weights=folder)["image_size"] == 128
+    assert choose(1000, *[wide] * 19, upright, weights=folder)["image_size"] == (128, 160)
+    assert choose(1000, (100, 900), weights=folder)["image_size"] == (64, 256)
+
+
+@pytest.mark.parametrize(("side", "cell"), [(64, 16), (128, 32), (160, 32), (224, 32)])
+def test_grids_keep_area_and_aspect(side, cell):
+    for aspect in np.geomspace(1 / 3, 3, 25):
+        height, width = grid(aspect, side, cell)
+        assert height % cell == width % cell == 0
+        assert 0.9 <= height * width / side**2 <= 1.3
+        # No worse than the nearest multiples.
+        assert abs(np.log(width / height / aspect)) <= np.log(1.4)
+    assert grid(1, side, cell) == (side, side)
+    assert grid(2, side, cell) == grid(1 / 2, side, cell)[::-1]
+
+
+def test_without_weights_photographs_get_small_networks_and_one_plain_warning(offline):
+    with pytest.warns(P2PSelectWarning) as said:
+        chosen = choose(967, (192, 192))
+    (warning,) = said
+    assert "no pretrained weights of mobilenetv2_100 and tf_efficientnet_lite0" in str(
+        warning.message
+    )
+    assert "far fewer right answers" in str(warning.message)
+    assert "--weights" in str(warning.message)
+    assert warning.filename == __file__
+    assert chosen["classifier"] == SMALL["classifier"] and chosen["pretrained"] is False
+    assert chosen["image_size"] == 64
+    assert "hub cannot be reached" in chosen.why
+    assert offline == ["mobilenetv2_100", "tf_efficientnet_lite0"]
+
+
+# -- what is given ---------------------------------------------------------------------------
+
+
+def test_what_is_given_is_kept_and_the_rest_goes_with_it(folder):
+    chosen = choose(967, (192, 192), weights=folder, image_size=(64, 96), max_epochs=8, lr=0.1)
+    assert chosen["image_size"] == (64, 96) and chosen["lr"] == 0.1
+    assert (chosen["max_epochs"], chosen["objective"].warmup_epochs) == (8, 2)
+    large = choose(967, (192, 192), weights=folder, image_size=256)
+    assert large["max_epochs"] == 4  # a quarter of those at 128
+    assert "256 x 256 pixels, 4 epochs" in large.what
+
+
+def test_settings_of_groups_are_kept_in_either_form(folder):
+    from p2pselect.training import TrainingOptions
+
+    for given in (
+        {"training__ema_decay": 0.99},
+        {"training": TrainingOptions(ema_decay=0.99)},
+    ):
+        training = choose(967, (192, 192), weights=folder, **given)["training"]
+        assert (training.ema_decay, training.weight_decay) == (0.99, 0.05)
+
+
+def test_networks_that_are_named_are_not_replaced(folder):
+    chosen = choose(967, (40, 40), classifier="resnet18d", weights=folder)
+    assert (chosen["selector"], chosen["classifier"]) == ("mobilenetv2_100", "resnet18d")
+    assert chosen["pretrained"]["classifier"] == folder / "resnet18d.safetensors"
+    with pytest.warns(P2PSelectWarning, match="weights of resnet50"):
+        chosen = choose(967, (192, 192), selector="resnet50", classifier="resnet50")
+    assert chosen["selector"] == chosen["classifier"] == "resnet50"
+
+
+def test_layers_without_pretrained_weights_are_not_frozen(monkeypatch):
+    def only_one(name):
+        if name != "mobilenetv2_100":
+            raise OSError("nowhere")
+
+    monkeypatch.setattr(_weights, "check_hub", only_one)
+    with pytest.warns(P2PSelectWarning, match="weights of resnet50"):
+        chosen = choose(967, (192, 192), classifier="resnet50")
+    assert chosen["pretrained"] == {"selector": True, "classifier": False}
+    assert chosen["networks"].frozen_share == {"selector": 0.5, "classifier": 0.0}
+
+
+def test_a_network_of_your_own_brings_its_own_weights(monkeypatch):
+    monkeypatch.setattr(_weights, "check_hub", lambda name: None)
+    chosen = choose(967, (192, 192), classifier=torch.nn.Linear)
+    assert chosen["pretrained"] == {"selector": True, "classifier": False}
+
+
+def test_presets_can_be_asked_for(folder, offline):
+    assert choose(967, (192, 192), preset="small")["classifier"] == SMALL["classifier"]
+    assert offline == []
+    chosen = choose(967, (40, 40), preset="photos", weights=folder)
+    assert chosen["classifier"] == PHOTOS["classifier"]
+    with pytest.warns(P2PSelectWarning, match="starts from scratch"):
+        assert choose(967, (40, 40), preset="photos")["pretrained"]["selector"] is False
+    given = choose(967, (192, 192), pretrained="auto")
+    assert given["pretrained"] == "auto" and "weights as given" in given.why
+
+
+# -- weights ---------------------------------------------------------------------------------
+
+
+def test_a_folder_without_the_weights_is_an_error_that_names_the_file(folder):
+    (folder / "tf_efficientnet_lite0.safetensors").rename(folder / "tf_efficientnet.pth")
+    with pytest.raises(
+        WeightsNotFoundError, match=r"called tf_efficientnet_lite0\.safetensors"
+    ):
+        choose(967, (192, 192), weights=folder)
+    with pytest.raises(WeightsNotFoundError, match="there is no folder"):
+        choose(967, (192, 192), weights=folder / "none")
+
+
+def test_names_of_other_networks_do_not_count(folder):
+    # resnet18d is another network than resnet18.
+    with pytest.raises(WeightsNotFoundError, match="no weights of resnet18,"):
+        choose(967, (192, 192), classifier="resnet18", weights=folder)
+
+
+# -- what is said ----------------------------------------------------------------------------
+
+
+def test_two_lines_say_what_was_chosen_and_why(folder):
+    what, why = str(choose(967, (480, 640), n_classes=20, weights=folder)).split("\n")
+    assert what == (
+        "chosen: preset photos, mobilenetv2_100 + tf_efficientnet_lite0, 128 x 160 pixels, "
+        "14 epochs"
+    )
+    assert why == (
+        "because: 967 images of 20 classes, 480 x 640 pixels, CPU, about 9 minutes; weights: "
+        f"{folder}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("n", "said"), [(60, "about a minute"), (967, "about 10 min"), (100_000, "about 3 hours")]
+)
+def test_the_time_is_estimated(n, said, folder):
+    options = {"max_epochs": 20} if n == 60 else {}
+    assert said in choose(n, (128, 128), weights=folder, **options).why
+
+
+def test_few_images_are_looked_at_and_none_is_decoded(folder):
+    source = Sizes((400, 400), n=100_000)
+    suited_to(ImageSequence(source), np.arange(100_000) % 3, weights=folder)
+    assert source.looked_at <= 500
+
+
+def test_damaged_images_are_left_to_fit(folder):
+    assert choose(967, None, (192, 192), weights=folder)["image_size"] == 128
+    with pytest.raises(ImageReadError, match="is damaged"):
+        choose(967, None, weights=folder)
+
+
+def test_errors_name_what_is_wrong():
+    images = np.zeros((6, 32, 32, 3), np.uint8)
+    with pytest.raises(InputError, match="got 6 images and 5 labels"):
+        suited_to(images, [0, 1, 0, 1, 0])
+    with pytest.raises(InputError, match="one class only"):
+        suited_to(images, [0] * 6)
+    with pytest.raises(InputError, match="preset must be one of .* got 'large'"):
+        suited_to(images, [0, 1] * 3, preset="large")
+    with pytest.raises(InputError, match="weights and pretrained"):
+        suited_to(images, [0, 1] * 3, weights=".", pretrained=True)
+
+
+def test_the_choice_is_a_preset(folder):
+    chosen = choose(967, (192, 192), weights=folder)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        clf = P2PClassifier(**chosen | {"random_state": 0})
+    clf._validate_params()
+    assert clf.random_state == 0
+    assert chosen["training"] is not chosen["training"]
+    assert presets.suited_to is suited_to

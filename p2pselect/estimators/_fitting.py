@@ -6,6 +6,7 @@ import os
 from abc import abstractmethod
 from collections.abc import Sequence
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -97,7 +98,10 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
         "and otherwise warns; ``True`` raises instead.  A path is a file of tensors "
         "(``.safetensors``, or what ``torch.save`` wrote: a state dict, or a dict that holds "
         "one as ``state_dict``, ``model`` or the like), in which all but the head "
-        'must fit.  A dict tells ``"selector"`` and ``"classifier"`` apart.',
+        "must fit.  A folder has such files for both networks, named as timm names models "
+        "(``resnet18.safetensors``, ``resnet18.a1_in1k.pth``); what it does not have is taken "
+        "from the cache or downloaded, as with ``True``.  "
+        'A dict tells ``"selector"`` and ``"classifier"`` apart.',
         "boolean",
         str,
         dict,
@@ -270,9 +274,13 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
         if isinstance(pretrained, dict):
             _check_networks("pretrained", pretrained)
             return pretrained.get(network, "auto")
-        if isinstance(pretrained, (str, os.PathLike)) and pretrained != "auto":
+        if (
+            isinstance(pretrained, (str, os.PathLike))
+            and pretrained != "auto"
+            and not Path(pretrained).is_dir()
+        ):
             raise InputError(
-                "pretrained: two networks cannot share one file; pass "
+                "pretrained: two networks cannot share one file; pass a folder, or "
                 f"pretrained={{'selector': ..., 'classifier': ...}}, got {brief(pretrained)}"
             )
         return pretrained

@@ -12,11 +12,14 @@ from p2pselect.nn._masking import (
     to_pixels,
 )
 from p2pselect.nn._model import RegionScores, SelectiveModel
+from p2pselect.nn._weight_sources import WeightsSource, find_weights
 
 __all__ = [
     "RegionScores",
     "SelectiveModel",
+    "WeightsSource",
     "apply_mask",
+    "find_weights",
     "region_areas",
     "region_mean",
     "relaxed_bernoulli",

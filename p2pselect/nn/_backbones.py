@@ -10,14 +10,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from p2pselect.exceptions import (
-    InputError,
-    P2PSelectWarning,
-    UnknownNameError,
-    brief,
-    did_you_mean,
-)
+from p2pselect.exceptions import InputError, P2PSelectWarning, brief
 from p2pselect.nn._image_network import ImageNetwork, as_image_network
+from p2pselect.nn._network_names import check_network_name
 from p2pselect.nn._own_networks import build_own
 from p2pselect.nn._weights import Pretrained, fitting_weights, with_pretrained
 
@@ -33,19 +28,6 @@ _SETTLED = {
     "pretrained_cfg_overlay": _WEIGHTS,
     "pretrained_strict": _WEIGHTS,
 }
-
-
-def check_network_name(name: str, known: Sequence[str] = ()) -> None:
-    """Raise UnknownNameError, with near matches, unless timm or ``known`` has the name."""
-    import timm
-
-    if name in known or timm.is_model(name):
-        return
-    raise UnknownNameError(
-        f"there is no network {brief(name)}: expected the name of a timm model"
-        + (f" or one of {list(known)}" if known else "")
-        + did_you_mean(name, [*known, *timm.list_models()])
-    )
 
 
 def create_timm(

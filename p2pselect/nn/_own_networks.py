@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -48,7 +49,8 @@ def build_own(
         )
     network = deepcopy(network)
     _try(setting, network, n_outputs, image_size)
-    if not isinstance(pretrained, bool) and pretrained != "auto":
+    # A folder has no weights of a network that has no name.
+    if pretrained not in (True, False, "auto") and not Path(pretrained).is_dir():
         weights = fitting_weights(pretrained, network, f"the {setting}'s factory")
         # What was needed is there; counters of batches, for example, may be missing.
         network.load_state_dict(weights, strict=False)

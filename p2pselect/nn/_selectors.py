@@ -12,16 +12,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from p2pselect.exceptions import InputError, brief
-from p2pselect.nn._backbones import (
-    check_network_name,
-    create_timm,
-    mean_and_std,
-)
+from p2pselect.nn._backbones import create_timm, mean_and_std
 from p2pselect.nn._image_network import ImageNetwork
+from p2pselect.nn._network_names import (
+    TORCHVISION_IMAGENET,
+    TORCHVISION_LRASPP,
+    check_network_name,
+)
 from p2pselect.nn._own_networks import build_own
 from p2pselect.nn._weights import Pretrained, fitting_weights, with_pretrained
 
-TORCHVISION_LRASPP = "lraspp_mobilenet_v3_large"
 #: Mean and standard deviation of ImageNet, per channel.
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
@@ -185,7 +185,8 @@ def _torchvision_lraspp(
             network.load_state_dict(fitting_weights(source, network, name, heads), strict=False)
         return network
 
-    network: Any = with_pretrained(name, pretrained, build)
+    weights_name = name if weights == "segmentation" else TORCHVISION_IMAGENET
+    network: Any = with_pretrained(weights_name, pretrained, build)
     low, high = (network.classifier.low_classifier, network.classifier.cbr[0])
     head = LRASPPHead(low.in_channels, high.in_channels, n_maps, head_channels)
     # At its own width, all of the head but the last layers is pretrained, too.

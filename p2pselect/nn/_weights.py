@@ -12,7 +12,13 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from p2pselect.exceptions import P2PSelectWarning, WeightsNotFoundError, brief
+from p2pselect.exceptions import (
+    P2PSelectWarning,
+    WeightsNotFoundError,
+    brief,
+    brief_path,
+)
+from p2pselect.nn._weight_sources import locate_weights, networks_in_folder
 
 Pretrained = bool | str | os.PathLike[str]
 T = TypeVar("T")
@@ -136,23 +142,36 @@ def with_pretrained(name: str, pretrained: Pretrained, build: Callable[[Any], T]
     """Call ``build`` with True, False or the path of a file, as ``pretrained`` says.
 
     ``True`` downloads the weights (or takes them from the cache) and raises where that fails;
-    ``"auto"`` falls back to random weights with a warning; a path is read.
+    ``"auto"`` falls back to random weights with a warning; the path of a file is read; in a
+    folder the file with the name of the network is, and without one it is as with ``True``.
     """
     if pretrained is False:
         return build(False)
+    folder = None
     if pretrained not in (True, "auto"):
         path = Path(pretrained)  # type: ignore[arg-type]
-        if not path.is_file():
+        if path.is_file():
+            return build(path)
+        if not path.is_dir():
             raise WeightsNotFoundError(
-                f"pretrained weights of {brief(name)}: there is no file {path}; "
-                "pretrained takes True, False, 'auto' or the path of a file"
+                f"pretrained weights of {brief(name)}: there is no file or folder "
+                f"{brief_path(path)}; pretrained takes True, False, 'auto', or the path of a "
+                "file or a folder"
             )
-        return build(path)
+        folder = path
     try:
-        check_hub(name)
-        return build(True)
+        source = locate_weights(name, folder)
+        return build(Path(source.location) if source.place == "folder" else True)
+    except WeightsNotFoundError:
+        raise
     except (OSError, RuntimeError) as error:
         reason = str(error).strip().partition("\n")[0][:160] or type(error).__name__
+        if folder is not None:
+            there = networks_in_folder(folder)
+            raise WeightsNotFoundError(
+                f"pretrained weights of {brief(name)}: {brief_path(folder)} has no file of "
+                f"that name (it has files of {there or 'no network'}), and {reason}"
+            ) from error
         if pretrained is True:
             raise WeightsNotFoundError(
                 f"pretrained weights of {brief(name)} could not be loaded: {reason}. "
@@ -160,37 +179,9 @@ def with_pretrained(name: str, pretrained: Pretrained, build: Callable[[Any], T]
             ) from error
         warnings.warn(
             f"no pretrained weights for {brief(name)} ({reason}): training starts from random "
-            "weights; pass pretrained=<path of a weights file>, or pretrained=False to "
-            "say that this is meant",
+            "weights; pass pretrained=<path of a file or folder of weights>, or "
+            "pretrained=False to say that this is meant",
             P2PSelectWarning,
             stacklevel=2,
         )
         return build(False)
-
-
-def check_hub(name: str) -> None:
-    """Raise OSError unless timm's weights are in the cache, or the hub answers.
-
-    The hub's client answers a single request at once; downloads retry for most of a minute.
-    """
-    import huggingface_hub
-    import timm
-
-    if not timm.is_model(name):
-        return  # torchvision's downloads fail at once by themselves
-    config: Any = timm.get_pretrained_cfg(name)
-    if config is None or not config.has_weights:
-        raise OSError("timm has no weights of this name")
-    files = ("model.safetensors", "pytorch_model.bin")
-    if not config.hf_hub_id or any(
-        isinstance(huggingface_hub.try_to_load_from_cache(config.hf_hub_id, file), str)
-        for file in files
-    ):
-        return
-    try:
-        huggingface_hub.HfApi().model_info(config.hf_hub_id, timeout=3)
-    # The errors of its HTTP library differ from version to version.
-    except Exception as error:
-        raise OSError(
-            f"they are not in the local cache, and the model hub cannot be reached: {error}"
-        ) from error

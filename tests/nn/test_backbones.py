@@ -20,10 +20,10 @@ from p2pselect.nn._selectors import Selector, build_pixel_scorer
 
 @pytest.fixture
 def offline(monkeypatch):
-    def refuse(name):
+    def refuse(name, folder):
         raise OSError("the model hub cannot be reached")
 
-    monkeypatch.setattr(weights, "check_hub", refuse)
+    monkeypatch.setattr(weights, "locate_weights", refuse)
 
 
 def test_a_transformer_is_built_for_the_image_size():

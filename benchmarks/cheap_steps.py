@@ -4,12 +4,12 @@ The settings of training.py that save most, for the same share of the image's si
 default P2P; data, networks and settings are those of emoji_scenes.py.  Localization falls with
 the area that is kept, and the kept area depends on how certain a classifier is.  The scores are
 therefore reported at the certainty asked for, and for masks of a tenth of the pixels.  On a
-processor that is slow at bfloat16, its rounding is computed in 32 bits.  Models that are in
---out are not trained again.
+processor that is slow at bfloat16, its rounding is computed in 32 bits.  An interrupted run
+continues after the last epoch; with other code it begins anew.
 
     python benchmarks/cheap_steps.py --data emoji_scenes --weights weights --out cheap-run
 
-About 12 minutes a model in one thread.
+About 12 minutes of CPU time a model, nine models.
 """
 
 from pathlib import Path
@@ -18,6 +18,7 @@ import numpy as np
 from bfloat16 import is_fast, round_networks
 from emoji_scenes import SETTINGS, pretrained
 from measuring import Figures, add_data_options, finish, parser, scores
+from provenance import run_folder
 
 from p2pselect import P2PClassifier, datasets
 
@@ -35,9 +36,11 @@ SPLITS = {"unseen": "test", "seen": "test_seen_designs"}
 COMPARED = ("accuracy", "localization", "localization of a tenth")
 
 
-def trained(name: str, seed: int, data: Path, weights: Path) -> P2PClassifier:
+def trained(name: str, seed: int, data: Path, weights: Path, run: Path) -> P2PClassifier:
     """A model of one configuration."""
     settings = {**SETTINGS, "pretrained": pretrained(weights), "random_state": seed}
+    # A folder for each: where the rounding is computed, the settings do not tell them apart.
+    settings["training__checkpoint_dir"] = run / name
     clf = P2PClassifier().set_params(**settings, **CONFIGURATIONS[name])
     if clf.get_params()["training__precision"] == "bf16-mixed" and not is_fast():
         clf.set_params(training__precision="32")
@@ -71,17 +74,16 @@ def scores_by_designs(clf: P2PClassifier, data: Path) -> Figures:
 def main() -> None:
     options_parser = parser(__doc__)
     add_data_options(options_parser)
-    options_parser.add_argument("--out", type=Path, default=Path("cheap-run"), help="models")
+    options_parser.add_argument("--out", type=Path, default=Path("cheap-run"), help="the run")
     options_parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     options = options_parser.parse_args()
+    run = run_folder(options.out)
     figures: Figures = {}
     for name in CONFIGURATIONS:
         rows = []
         for seed in options.seeds:
-            path = options.out / f"{name}-{seed}"
-            if not path.exists():
-                trained(name, seed, options.data, options.weights).save(path)
-            rows.append(scores_by_designs(P2PClassifier.load(path), options.data))
+            clf = trained(name, seed, options.data, options.weights, run)
+            rows.append(scores_by_designs(clf, options.data))
         for key in rows[0]:
             values = [row[key] for row in rows]
             figures[f"{name}:{key}"] = float(np.mean(values))

@@ -2,17 +2,19 @@
 
 Selector LR-ASPP on mobilenetv2_100, classifier tf_efficientnet_lite0, 96 px.  The data and
 the weights are found through --data and --weights, or the environment variables
-P2PSELECT_EMOJI_SCENES and P2PSELECT_WEIGHTS.
+P2PSELECT_EMOJI_SCENES and P2PSELECT_WEIGHTS.  An interrupted run continues after the last
+epoch; with other code it begins anew.
 
     python benchmarks/emoji_scenes.py --data emoji_scenes --weights weights --json emoji.json
 
-About 1 minute an epoch on 2 cores.
+About 1 minute of CPU time an epoch.
 """
 
 from pathlib import Path
 
 import numpy as np
 from measuring import Figures, add_data_options, finish, parser, scores
+from provenance import run_folder
 
 from p2pselect import P2PClassifier, datasets, presets
 from p2pselect.methods import BlackboxClassifier
@@ -39,6 +41,7 @@ def pretrained(weights: Path) -> dict[str, Path]:
 def main() -> None:
     options_parser = parser(__doc__)
     add_data_options(options_parser)
+    options_parser.add_argument("--out", type=Path, default=Path("emoji-run"), help="the run")
     options_parser.add_argument("--model", type=Path, help="save P2P's model in this folder")
     options_parser.add_argument("--epochs", type=int, default=SETTINGS["max_epochs"])
     options_parser.add_argument("--seed", type=int, default=0)
@@ -48,10 +51,11 @@ def main() -> None:
         "max_epochs": options.epochs,
         "pretrained": pretrained(options.weights),
         "random_state": options.seed,
+        "training__checkpoint_dir": run_folder(options.out),
         "verbose": 1,
     }
     train = datasets.load_emoji_scenes(options.data, "train")
-    clf = P2PClassifier(**settings).fit(train.images, train.target)
+    clf = P2PClassifier().set_params(**settings).fit(train.images, train.target)
     if options.model:
         clf.save(options.model)
     blackbox = BlackboxClassifier(**presets.settings_for(BlackboxClassifier, settings))

@@ -11,20 +11,18 @@ machine than seconds do.
 
 import argparse
 import json
-import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from provenance import PACKAGES, commit, processor, versions
 
 HISTORY = Path(__file__).parent / "results" / "history.json"
 #: A change of less than this share is never a regression.
 TOLERANCE = 0.1
-PACKAGES = ("p2pselect", "numpy", "numba", "scikit-image", "torch", "timm")
 
 
 @dataclass(frozen=True)
@@ -141,15 +139,6 @@ MEASUREMENTS: tuple[Callable[[], dict[str, Ratio]], ...] = (
 )
 
 
-def processor() -> str:
-    """The name of the processor."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.partition(": ")[2] for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
@@ -174,8 +163,9 @@ def main() -> int:
     if options.record:
         record = {
             "date": datetime.now(UTC).date().isoformat(),
+            **commit(),
             "machine": processor(),
-            "versions": {name: metadata.version(name) for name in PACKAGES},
+            "versions": versions(PACKAGES),
             "ratios": {name: vars(ratio) for name, ratio in now.items()},
         }
         HISTORY.write_text(json.dumps([*history, record], indent=1) + "\n", encoding="utf-8")

@@ -1,7 +1,6 @@
 """What the benchmarks share: timing in turns, scores of a model, and figures as JSON."""
 
 import argparse
-import json
 import os
 import time
 from collections.abc import Callable, Collection
@@ -9,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from provenance import about
 
 from p2pselect import P2PClassifier, metrics
+from p2pselect.atomic_write import write_json
 
 Figures = dict[str, Any]
 
@@ -37,11 +38,11 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
 
 
 def finish(figures: Figures, path: Path | None) -> None:
-    """Print the figures, and write them if there is a path."""
+    """Print the figures, and write them, with what made them, if there is a path."""
     for name, value in figures.items():
         print(f"{name}: {value:.3f}" if isinstance(value, float) else f"{name}: {value}")
     if path:
-        path.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        write_json(path, {"about": about(), **figures})
 
 
 def interleaved(

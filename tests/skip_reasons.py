@@ -58,6 +58,7 @@ REASONS: dict[str, Callable[[], bool]] = {
         lambda: "SCIPY_ARRAY_API" not in os.environ
     ),
     "open files cannot be counted here": lambda: not Path("/proc/self/fd").is_dir(),
+    "git is not on the path": lambda: shutil.which("git") is None,
     "this system is not POSIX": lambda: os.name != "posix",
     "this system has no /dev/null": lambda: not Path("/dev/null").is_char_device(),
     "this build of torch has no gloo": (

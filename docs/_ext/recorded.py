@@ -1,11 +1,12 @@
-"""Directives that show figures of ``benchmarks/results``; nothing is typed in.
+"""Directives that show figures of ``benchmarks/results``, and which code made them.
 
-``recorded`` shows JSON files beside the command that wrote them, ``recorded-history`` the last
-ratios of the history, and ``paper-tables`` and ``paper-claims`` what follows from a CSV file of
-the paper's evaluation.
+Nothing is typed in: ``recorded`` shows JSON files beside the command that wrote them,
+``recorded-history`` the last ratios of the history, and ``paper-tables`` and ``paper-claims``
+what follows from a CSV file of the paper's evaluation.
 """
 
 import json
+import sys
 from pathlib import Path
 
 from docutils import nodes
@@ -17,7 +18,13 @@ from p2pselect.reproduction._scores import Results, read_scores
 from p2pselect.reproduction._table_formats import shown
 from p2pselect.reproduction._tables import Table, tables
 
-RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+sys.path.append(str(BENCHMARKS))
+
+from provenance import in_words  # noqa: E402
+from recorded_tables import table_of  # noqa: E402
+
+RESULTS = BENCHMARKS / "results"
 MARKS = {"best": nodes.strong, "second": nodes.emphasis}
 
 
@@ -54,8 +61,8 @@ class Recorded(FromResults):
 
     def show(self, files: list[Path]) -> list[nodes.Node]:
         found = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in files}
-        prefixes = self.options.get("rows", "").split()
-        return [table(*(by_prefix(found, prefixes) if prefixes else by_file(found)))]
+        rows = table_of(found, self.options.get("rows", "").split())
+        return [table(*rows), *abouts(found)]
 
 
 class RecordedHistory(FromResults):
@@ -87,7 +94,9 @@ class PaperTables(FromResults):
     def show(self, files: list[Path]) -> list[nodes.Node]:
         prefixes = tuple(self.options.get("only", "").split()) or ("",)
         chosen = [t for t in tables(results(files)) if t.key.startswith(prefixes)]
-        return [node for one in chosen for node in paper_table(one)]
+        beside = json.loads(files[0].with_suffix(".json").read_text(encoding="utf-8"))
+        made = abouts({files[0].stem: beside})
+        return [node for one in chosen for node in paper_table(one)] + made
 
 
 class PaperClaims(PaperTables):
@@ -96,6 +105,20 @@ class PaperClaims(PaperTables):
     def show(self, files: list[Path]) -> list[nodes.Node]:
         head = ["data", "claim", "holds", "percent"]
         return [table(head, *(list(claim) for claim in claims(results(files))))]
+
+
+def abouts(found: dict[str, dict]) -> list[nodes.Node]:
+    """Which code made the figures of some files, said once for all that agree."""
+    facts = {name: figures["about"] for name, figures in found.items()}
+    if len(facts) == 1 and "date" not in (parts := next(iter(facts.values()))):
+        facts = parts  # a file whose parts different code has made
+    made: dict[str, list[str]] = {}
+    for name, fact in facts.items():
+        made.setdefault(in_words(fact), []).append(name)
+    return [
+        nodes.paragraph(text=words if len(made) == 1 else f"{', '.join(names)}: {words}")
+        for words, names in made.items()
+    ]
 
 
 def results(files: list[Path]) -> Results:
@@ -115,44 +138,6 @@ def paper_table(made: Table) -> list[nodes.Node]:
     title = nodes.paragraph("", "", nodes.strong("", made.title))
     head = ["%", *(column.title for column in made.columns)]
     return [title, table(head, *rows), nodes.paragraph(text=made.note)]
-
-
-def by_file(found: dict[str, dict]) -> list[list[str]]:
-    """One row per figure, one column per file."""
-    # Seconds tell more about the machine, and what else ran on it, than about the program.
-    keys = dict.fromkeys(
-        key for figures in found.values() for key in figures if key != "seconds"
-    )
-    head = ["", *found] if len(found) > 1 else ["", "value"]
-    return [head] + [[k, *(number(f.get(k)) for f in found.values())] for k in keys]
-
-
-def by_prefix(found: dict[str, dict], prefixes: list[str]) -> list[list[str]]:
-    """One row per file and prefix, one column per rest of a figure's name."""
-    rows = {
-        (name, prefix): {
-            key.removeprefix(f"{prefix}_"): value
-            for key, value in figures.items()
-            if key.startswith(f"{prefix}_")
-        }
-        for name, figures in found.items()
-        for prefix in prefixes
-    }
-    columns = list(dict.fromkeys(key for row in rows.values() for key in row))
-    several = len(found) > 1
-    head = [""] * (1 + several) + columns
-    return [head] + [
-        [*([name] if several else []), prefix, *(number(row.get(c)) for c in columns)]
-        for (name, prefix), row in rows.items()
-        if row
-    ]
-
-
-def number(value: object) -> str:
-    """A figure as text; an absent one is empty."""
-    if isinstance(value, float):
-        return f"{value:.3f}" if abs(value) < 100 else f"{value:.0f}"
-    return "" if value is None else str(value)
 
 
 def ratio(entry: dict | None) -> str:

@@ -1,0 +1,46 @@
+"""The paper's comparison at the small scale, with a note of which code made it.
+
+Runs what ``p2pselect reproduce run --scale small`` runs.  An interrupted run continues; with
+other code it begins anew.  Scores are written once every trial has run.
+
+    OMP_NUM_THREADS=1 python benchmarks/small.py --data data --csv benchmarks/results/small.csv
+
+About 2 hours of CPU time.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from provenance import about, run_folder
+
+from p2pselect.atomic_write import write_json
+from p2pselect.reproduction import SUITES, run_suite, write_scores
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="holds emoji_scenes")
+    parser.add_argument("--out", type=Path, default=Path("small-run"), help="the run")
+    parser.add_argument("--csv", type=Path, help="a .json of that name says what made it")
+    parser.add_argument("--n-jobs", type=int, default=2)
+    options = parser.parse_args()
+    suite = SUITES["small"]
+    store = run_suite(
+        suite,
+        run_folder(options.out),
+        root=options.data,
+        datasets=list(suite.plans),
+        n_jobs=options.n_jobs,
+        log=lambda line: print(line, flush=True),
+    )
+    failed = [result.trial.key for result in store.results() if result.failed]
+    if failed:
+        sys.exit(f"trials failed: {', '.join(failed)}: no scores are written")
+    if options.csv:
+        write_scores(store.long_form(), options.csv)
+        write_json(options.csv.with_suffix(".json"), {"about": about()})
+
+
+if __name__ == "__main__":
+    main()

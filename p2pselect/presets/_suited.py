@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from p2pselect.images._pixels import height_width
 from p2pselect.presets._budget import Budget, grid
 from p2pselect.presets._named import PHOTOS, SMALL
 from p2pselect.presets._preset import Preset, single_settings
-from p2pselect.presets._weights import NETWORKS, find_weights
+from p2pselect.presets._weights import NETWORKS, look_for_weights
 
 #: Images of no more pixels than a square of this side have no detail for pretrained networks.
 TINY = 64
@@ -109,14 +110,13 @@ def suited_to(
     labels: Any,
     *,
     preset: str = "auto",
-    weights: str | os.PathLike[str] | None = None,
     **given: Any,
 ) -> SuitedPreset:
     """Choose settings for some images, by what is there: images, device, pretrained weights.
 
-    Photographs get :data:`PHOTOS` where pretrained weights are in the folder ``weights``, in
-    the local cache, or can be downloaded.  Images of up to 64 x 64 pixels, and photographs
-    for which there are no weights, get :data:`SMALL`.  The grid that images are resized to
+    Photographs get :data:`PHOTOS` where there are pretrained weights: in a folder, in the
+    local cache, or to be downloaded.  Images of up to 64 x 64 pixels, and photographs for
+    which there are no weights, get :data:`SMALL`.  The grid that images are resized to
     has their aspect, and more pixels on a GPU or where images are few.  There are as many
     epochs as about ten minutes on a laptop allow, but never fewer than 3.
 
@@ -129,13 +129,11 @@ def suited_to(
         Their labels.
     preset : {"auto", "photos", "small"}, default="auto"
         ``"photos"`` and ``"small"`` are taken whatever the images are.
-    weights : path, optional
-        A folder of pretrained weights, each file named after its timm model, for example
-        ``mobilenetv2_100.safetensors``.
     **given
-        Settings that are decided already, such as ``image_size=224``, ``device="cpu"`` or
-        ``classifier="convnext_tiny"``: they are part of the result, and everything else is
-        chosen to go with them.  A network that is named here is not replaced by a small one.
+        Settings that are decided already, such as ``image_size=224``, ``device="cpu"``,
+        ``classifier="convnext_tiny"`` or ``pretrained="folder/of/weights"``: they are part of
+        the result, and everything else is chosen to go with them.  Networks that are named
+        here are not replaced by small ones.
 
     Returns
     -------
@@ -148,7 +146,8 @@ def suited_to(
     InputError
         If images and labels differ in number, or there is only one class.
     WeightsNotFoundError
-        If ``weights`` is not a folder, or holds no weights of a network.
+        If ``pretrained`` is a folder without the weights of a network, which cannot be had
+        elsewhere either.
 
     Warns
     -----
@@ -169,11 +168,9 @@ too small for pretrained networks
     known = ("auto", "photos", "small")
     if preset not in known:
         raise InputError(f"preset must be one of {list(known)}, got {brief(preset)}")
-    if weights is not None and "pretrained" in given:
-        raise InputError("weights and pretrained both say where weights come from: pass one")
     given = single_settings(given)
     facts = look_at(images, labels, given.get("device", "auto"))
-    named = "selector" in given or "classifier" in given
+    named = any(role in given for role in NETWORKS)
     if preset == "small":
         return fitted(SMALL, "small, networks from scratch", "as asked", facts, given)
     if preset == "auto" and not named and facts.side <= TINY:
@@ -182,22 +179,30 @@ too small for pretrained networks
     networks = {role: given.get(role, PHOTOS[role]) for role in NETWORKS}
     names = [name if isinstance(name, str) else "your own" for name in networks.values()]
     title = f"photos, {' + '.join(dict.fromkeys(names))}"
-    if "pretrained" in given:
+    pretrained = given.get("pretrained", "auto")
+    if not (pretrained == "auto" or is_folder(pretrained)):
         return fitted(PHOTOS, title, "weights as given", facts, given)
-    found = find_weights(networks, weights)
+    found = look_for_weights(networks, pretrained)
     small = bool(found.missing) and preset == "auto" and not named
     if found.missing:
-        warn_of_scratch([networks[role] for role in found.missing], small)
+        warn_of_scratch(found.missing, small)
     if small:
         return fitted(SMALL, "small, networks from scratch", found.words, facts, given)
-    settings: dict[str, Any] = {"pretrained": found.pretrained}
-    if found.missing:
+    settings = {**given, "pretrained": found.pretrained}
+    if found.missing and "networks__frozen_share" not in given:
         # Layers with random weights must not keep them.
         share = PHOTOS["networks"].frozen_share
         settings["networks__frozen_share"] = {
-            role: 0.0 if role in found.missing else share for role in NETWORKS
+            role: share if has_some else 0.0 for role, has_some in found.pretrained.items()
         }
-    return fitted(PHOTOS, title, found.words, facts, settings | given)
+    return fitted(PHOTOS, title, found.words, facts, settings)
+
+
+def is_folder(pretrained: Any) -> bool:
+    """Whether weights are given as a folder of files, or as what should be one."""
+    if not isinstance(pretrained, str | os.PathLike):
+        return False
+    return not Path(pretrained).is_file()
 
 
 def look_at(images: Any, labels: Any, device: Any) -> Facts:
@@ -275,16 +280,14 @@ def _about(minutes: float) -> str:
     return f"about {minutes:.0f} minutes" if minutes < 90 else f"about {minutes / 60:.0f} hours"
 
 
-def warn_of_scratch(networks: list[str], small: bool) -> None:
+def warn_of_scratch(names: list[str], small: bool) -> None:
     """Say what it costs that there are no pretrained weights, and what can be done."""
-    names = [*dict.fromkeys(networks)]
     instead = "small networks learn" if small else "what is learned there starts"
+    files = " and ".join(f"{name}.safetensors" for name in names)
     warnings.warn(
         f"there are no pretrained weights of {' and '.join(names)}, so {instead} from scratch: "
-        "on photographs, expect far fewer right answers.  Either let this machine download "
-        "them once, or put them into a folder as "
-        f"{' and '.join(f'{name}.safetensors' for name in names)}, and name that folder "
-        "(weights=, or --weights on the command line)",
+        "on photographs, expect far fewer right answers.  Let this machine download them once, "
+        f"or name a folder that holds {files} (pretrained=, or --weights on the command line)",
         P2PSelectWarning,
         stacklevel=3,
     )

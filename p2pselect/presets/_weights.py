@@ -12,86 +12,66 @@ from p2pselect.exceptions import WeightsNotFoundError, brief_path
 
 #: The settings that name networks.
 NETWORKS = ("selector", "classifier")
-_ENDINGS = (".safetensors", ".pth", ".pt", ".bin")
 
 
 @dataclass(frozen=True)
 class Found:
-    """What was found for the networks of a model.
+    """What was found for selector and classifier.
 
     Attributes
     ----------
-    pretrained : dict of str to object
-        The setting ``pretrained``, network by network.
-    missing : dict of str to str
-        Which of them have none, and why.
+    pretrained : object
+        The setting ``pretrained``.
+    missing : list of str
+        Names of networks whose weights are nowhere.
     words : str
         Where the weights are, or why there are none.
     """
 
-    pretrained: dict[str, Any]
-    missing: dict[str, str]
+    pretrained: Any
+    missing: list[str]
     words: str
 
 
-def find_weights(networks: Mapping[str, Any], folder: str | os.PathLike[str] | None) -> Found:
-    """Look for the weights of selector and classifier; nothing is downloaded.
+def look_for_weights(networks: Mapping[str, Any], pretrained: Any) -> Found:
+    """Say where the weights of networks would come from; nothing is downloaded.
 
-    A factory brings its own weights.
-    """
-    pretrained: dict[str, Any] = {}
-    missing, places = {}, []
-    for role, name in networks.items():
-        pretrained[role] = False
-        if not isinstance(name, str):
-            continue
-        try:
-            place = weights_of(name, folder)
-        except WeightsNotFoundError as error:
-            if folder is not None:
-                raise
-            missing[role] = str(error)
-            continue
-        pretrained[role] = place if isinstance(place, Path) else True
-        places.append(str(place.parent) if isinstance(place, Path) else place)
-    if missing:
-        words = "; ".join(dict.fromkeys(missing.values()))
-        return Found(pretrained, missing, words)
-    words = " and ".join(dict.fromkeys(places))
-    return Found(pretrained, missing, f"weights: {words}" if words else "networks of your own")
-
-
-def weights_of(name: str, folder: str | os.PathLike[str] | None = None) -> Path | str:
-    """Where weights would come from: a file, "local cache", or "model hub".
+    ``pretrained`` is ``"auto"`` or a folder.  Factories bring their own weights.
 
     Raises
     ------
     WeightsNotFoundError
-        If they are nowhere; the message says why.
+        If a folder is given that has no weights of a network, which are not elsewhere either.
     """
-    if folder is not None:
-        return _file_of(name, Path(folder))
-    from p2pselect.nn._weights import check_hub
+    from p2pselect.nn._weight_sources import locate_weights, networks_in_folder
 
-    try:
-        check_hub(name)
-    except OSError as error:
-        raise WeightsNotFoundError(f"no pretrained weights: {error}") from error
-    return "model hub"
-
-
-def _file_of(name: str, folder: Path) -> Path:
-    """The file of a folder that is named after a timm model."""
-    if not folder.is_dir():
-        raise WeightsNotFoundError(f"weights: there is no folder {brief_path(folder)}")
-    files = sorted(file for file in folder.iterdir() if file.suffix in _ENDINGS)
-    fitting = [file for file in files if file.stem == name] or [
-        file for file in files if file.stem.startswith((f"{name}_", f"{name}.", f"{name}-"))
-    ]
-    if not fitting:
-        held = ", ".join(file.name for file in files[:5]) or "no file of weights"
+    folder = None if pretrained == "auto" else Path(pretrained)
+    places, missing = [], {}
+    for name in dict.fromkeys(name for name in networks.values() if isinstance(name, str)):
+        try:
+            places.append(_in_words(locate_weights(name, folder)))
+        except WeightsNotFoundError:
+            raise
+        except OSError as error:
+            missing[name] = str(error)
+    if folder is not None and missing:
+        there = networks_in_folder(folder)
         raise WeightsNotFoundError(
-            f"weights: {brief_path(folder)} has no weights of {name}, which would be called "
-            f"{name}.safetensors; it holds {held}"
+            f"pretrained weights: {brief_path(folder)} has no file of {', '.join(missing)}, as "
+            f"{next(iter(missing))}.safetensors would be (it has files of "
+            f"{', '.join(there) or 'no network'}), and {next(iter(missing.values()))}"
         )
-    return fitting[0]
+    if missing:
+        reasons = "; ".join(dict.fromkeys(missing.values()))
+        by_role = {role: name not in missing for role, name in networks.items()}
+        return Found(by_role, [*missing], f"no pretrained weights: {reasons}")
+    where = ", ".join(dict.fromkeys(places))
+    # Where they are known to be, a failure to load them must not end in random weights.
+    source = True if folder is None else os.fspath(folder)
+    return Found(source, [], f"weights from {where}" if where else "networks of your own")
+
+
+def _in_words(source: Any) -> str:
+    if source.place == "folder":
+        return str(Path(source.location).parent)
+    return "the local cache" if source.place == "cache" else "a download"

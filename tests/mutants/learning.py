@@ -46,8 +46,8 @@ FAULTS = [
         {
             " and facts.side <= TINY": " and facts.side < TINY",
             "np.exp(np.log(width / height).mean())": "np.median(width / height)",
-            "0.0 if role in found.missing else share": "share",
-            "found.pretrained}": '"auto"}',
+            "share if has_some else 0.0 for": "share for",
+            '"pretrained": found.pretrained}': '"pretrained": "auto"}',
             "{**single_settings(preset), **given}": "{**given, **single_settings(preset)}",
             "round(share * epochs)": 'preset["objective"].warmup_epochs',
             'and preset == "auto" and not named\n': 'and preset == "auto"\n',
@@ -57,7 +57,8 @@ FAULTS = [
         "presets/_weights.py",
         "test_suited_to.py",
         {
-            'startswith((f"{name}_", f"{name}.", f"{name}-"))': "startswith(name)",
+            "name not in missing for role, name": "True for role, name",
+            "True if folder is None else": '"auto" if folder is None else',
         },
     ),
     *planted(

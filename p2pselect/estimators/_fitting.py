@@ -26,6 +26,7 @@ from p2pselect.estimators._changes import (
     unchanged_by_errors,
 )
 from p2pselect.estimators._inputs import (
+    Division,
     Labeled,
     check_channels,
     check_class_weight,
@@ -38,7 +39,7 @@ from p2pselect.estimators._inputs import (
 )
 from p2pselect.estimators._options import MAX_SIDE, ImageOptions, NetworkOptions, SearchOptions
 from p2pselect.estimators._progress import CallbackSupportMixin, FitTask, with_callbacks
-from p2pselect.exceptions import InputError, brief
+from p2pselect.exceptions import InputError, P2PSelectError, brief
 from p2pselect.images import ImageSequence
 from p2pselect.images._torch_datasets import is_map_style, labels_of
 from p2pselect.nn._backbones import build_classifier
@@ -57,6 +58,7 @@ from p2pselect.training._net import SelectiveNet
 from p2pselect.training._options import TrainingOptions
 from p2pselect.training._phases import Phase
 from p2pselect.training._stream import StreamContents, TrainingStream
+from p2pselect.training._validation import given_apart, needs_rows, split_rows
 
 
 class TrainableImageClassifier(CallbackSupportMixin, Settings):
@@ -150,12 +152,25 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
     class_weight: dict[Any, float] | str | None = setting(
         "Weights of the classes in the loss.", dict, StrOptions({"balanced"}), default=None
     )
-    validation_fraction: float | None = setting(
-        "Share of every class held out.  The terms of the loss of these images go into "
+    validation: Any = setting(
+        "Images that training is measured on and does not learn from.  Their losses go into "
         "``history_``, with all schedules at their end, so that epochs can be compared; "
-        "``valid_loss`` is infinite in phases that only prepare for the last one.",
+        "``valid_loss`` is infinite in phases that only prepare for the last one.\n\n"
+        '``"auto"`` holds out a tenth of every class, at most 2,000 images, and nothing where '
+        "that would be fewer than 50; neither from a stream, nor in ``partial_fit``.  A number "
+        "is the share of every class.  A pair ``(X, y)`` is of anything that ``fit`` takes but "
+        "streams.  A scikit-learn splitter, such as ``StratifiedGroupKFold(10)``, gives its "
+        "first split.  None trains on all images.\n\n"
+        "Where ``fit`` is told ``groups``, those of one group are never on both sides.  Which "
+        "images are held out depends on their labels and groups, not on ``random_state``; "
+        "``validation_rows_`` has their numbers.",
+        StrOptions({"auto"}),
         Interval(Real, 0, 1, closed="neither"),
-        default=None,
+        tuple,
+        HasMethods(["split", "get_n_splits"]),
+        None,
+        default="auto",
+        kind='"auto", float in (0, 1), pair (X, y), splitter or None',
     )
     warm_start: bool = setting(
         "Let ``fit`` continue from where the last one ended, with the settings as they are "
@@ -193,6 +208,8 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
         "The values of tau that are tried.", SearchOptions, default=None
     )
 
+    #: ``fit`` asks for groups by itself: it needs no more than those that a splitter has.
+    __metadata_request__fit: ClassVar[dict[str, Any]] = {"groups": True}
     #: Fitted attributes that a saved model holds besides the networks and the classes.
     _fitted: ClassVar[tuple[str, ...]] = ("image_shape_in_", "n_channels_in_", "n_features_in_")
 
@@ -214,7 +231,7 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
 
     def _needs_rows_for(self) -> str | None:
         """What needs training images in any order; None where nothing does."""
-        return "validation_fraction" if self.validation_fraction else None
+        return "validation" if needs_rows(self.validation) else None
 
     def _prediction_parameters(self) -> frozenset[str]:
         """Settings that no training of this estimator, as it is set, depends on."""
@@ -237,11 +254,6 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
     @property
     def _search_options(self) -> SearchOptions:
         return self._group("search")
-
-    def _validate_params(self) -> None:
-        super()._validate_params()
-        training = self._training_options
-        check_callbacks(training.callbacks, self.validation_fraction, training.ema_decay)
 
     def _build_scorer(self, n_maps: int) -> ImageNetwork:
         """The network that ``selector`` names: from images to pixel maps."""
@@ -308,6 +320,7 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
         *,
         sample_weight: Any = None,
         regions: Any = None,
+        groups: Any = None,
         **metadata: Any,
     ) -> Self:
         """Train on labeled images.
@@ -326,6 +339,9 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
             Weight of every image in the loss, not negative.
         regions : array-like of shape (n, h, w), optional
             Label maps to use instead of proposing regions.
+        groups : array-like of shape (n,), optional
+            Which images belong together, such as those of one patient: `validation` holds out
+            whole groups.  Under metadata routing, ``fit`` asks for them by itself.
         **metadata
             Refused: ``fit`` learns from nothing else.  Object masks, for example, are for
             scoring.
@@ -348,22 +364,25 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
         self._validate_params()
         refuse_metadata(metadata)
         continues = self.warm_start and hasattr(self, "net_")
-        given = self._read_labeled(X, y, sample_weight, regions)
+        given = self._read_labeled(X, y, sample_weight, regions, groups)
         classes = find_classes(given.labels)
         if continues and not np.array_equal(self.classes_, classes):
             raise InputError(
                 "warm_start=True continues with the classes "
                 f"{brief(self.classes_.tolist())}, got {brief(classes.tolist())}"
             )
-        target = encode_labels(given.labels, classes)
+        division = self._divide(given, classes, groups)
+        target = encode_labels(division.train.labels, classes)
         class_weight = check_class_weight(self.class_weight, classes, target)
+        weight = division.train.weight * class_weight[target]
+        check_sample_weight(weight, len(target))
         # Of mean 1 again, so that class weights do not change the scale of the loss.
-        weight = check_sample_weight(given.weight * class_weight[target], len(target))
-        data = self._start(given, classes, target, weight, continues, "networks")
+        class_weight = class_weight / weight.mean()
+        parts = self._start(division, classes, class_weight, continues, "networks")
         # A training that continues stays in its last phase.
         schedules = [self.max_epochs] if continues else self._epochs_by_schedule()
         task = FitTask(self, X, y, sum(schedules))
-        self._train(data, schedules, [("fit_task", task), ("outcome", Outcome())])
+        self._train(*parts, schedules, [("fit_task", task), ("outcome", Outcome())])
         task.end()
         return self
 
@@ -402,7 +421,7 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
         continues = hasattr(self, "net_")
         if continues:
             refuse_changes(self)
-        given = self._read_labeled(X, y, sample_weight, None)
+        given = self._read_labeled(X, y, sample_weight)
         if classes is not None:
             named = find_classes(as_labels(classes, "classes"), "classes")
             if continues and not np.array_equal(self.classes_, named):
@@ -412,13 +431,13 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
                 )
         else:
             named = self.classes_ if continues else find_classes(given.labels)
-        target = encode_known(given.labels, named)
+        encode_known(given.labels, named)
+        division = self._divide(given, named, is_part=True)
         class_weight = check_class_weight(self.class_weight, named, None)
         # Of the classes, not of this call's images: a call of rare ones alone must count.
         class_weight = class_weight / class_weight.mean()
-        weight = (given.weight * class_weight[target]).astype(np.float32)
-        data = self._start(given, named, target, weight, continues, "networks", "input")
-        self._train(data, [1])
+        parts = self._start(division, named, class_weight, continues, "networks", "input")
+        self._train(*parts, [1])
         return self
 
     def _read(self, X: Any, regions: Any) -> tuple[ImageSequence, np.ndarray | None]:
@@ -429,13 +448,14 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
             image_size=self.image_size,
         )
 
-    def _read_labeled(self, X: Any, y: Any, sample_weight: Any, regions: Any) -> Labeled:
+    def _read_labeled(
+        self, X: Any, y: Any, sample_weight: Any = None, regions: Any = None, groups: Any = None
+    ) -> Labeled:
         """Everything that can be said about training images before their classes are known."""
         images: ImageSequence | StreamContents
         if isinstance(X, IterableDataset):
-            refuse_rows(
-                self._needs_rows_for(), y=y, sample_weight=sample_weight, regions=regions
-            )
+            rows = {"y": y, "sample_weight": sample_weight, "regions": regions}
+            refuse_rows(self._needs_rows_for(), **rows, groups=groups)
             images = StreamContents(
                 X, self._image_options.channels, self._training_options.num_workers
             )
@@ -450,20 +470,47 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
             )
         return Labeled(images, maps, labels, check_sample_weight(sample_weight, len(images)))
 
+    def _divide(
+        self, given: Labeled, classes: np.ndarray, groups: Any = None, is_part: bool = False
+    ) -> Division:
+        """Set apart what is held out; ``is_part`` says that other images come later."""
+        validation: Any = self.validation
+        if validation == "auto" and (is_part or isinstance(given.images, StreamContents)):
+            validation = None
+        if given_apart(validation):
+            division = Division(given, self._read_validation(*_pair(validation), classes))
+        else:
+            division = Division.by_rows(given, split_rows(validation, given.labels, groups))
+        training = self._training_options
+        has_some = division.held_out is not None
+        check_callbacks(training.callbacks, has_some, training.ema_decay)
+        return division
+
+    def _read_validation(self, X: Any, y: Any, classes: np.ndarray) -> Labeled:
+        """Images that are held out, and no part of the training images."""
+        if isinstance(X, IterableDataset):
+            raise InputError("validation: held-out images cannot be a stream")
+        try:
+            held_out = self._read_labeled(X, y)
+        except P2PSelectError as error:
+            raise type(error)(f"validation: {error}") from error
+        encode_known(held_out.labels, classes, "the y of validation")
+        return held_out
+
     def _start(
         self,
-        given: Labeled,
+        division: Division,
         classes: np.ndarray,
-        target: np.ndarray,
-        weight: np.ndarray,
+        class_weight: np.ndarray,
         continues: bool,
         *fixed: Role,
-    ) -> TrainingData | TrainingStream:
-        """Networks for a training, and its data; after an error all is as it was.
+    ) -> tuple[TrainingData | TrainingStream, TrainingData | None]:
+        """Networks for a training, its data, and those held out.
 
-        Settings with the roles ``fixed`` must not have changed since the training began.
+        After an error all is as it was.  Settings with the roles ``fixed`` must not have
+        changed since the training began.
         """
-        images = given.images
+        images = division.train.images
         with unchanged_by_errors(self):
             if continues:
                 check_channels(images, self)
@@ -487,7 +534,8 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
                     self._seed = processes.broadcast(draw_seed(self.random_state))
                 with Randomness(self._seed, self.device_).in_place():
                     self._adopt(self._build_model(len(classes)))
-            return self._data(given, target, weight)
+            self.validation_rows_ = division.rows
+            return self._data(division, class_weight)
 
     def _adopt(self, model: nn.Module, history: Any = None) -> None:
         """Take a model as the fitted one, with a fresh optimizer."""
@@ -517,15 +565,28 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
                 group.update(own)
 
     def _data(
-        self, given: Labeled, target: np.ndarray, weight: np.ndarray
-    ) -> TrainingData | TrainingStream:
-        images, regions = given.images, given.regions
+        self, division: Division, class_weight: np.ndarray
+    ) -> tuple[TrainingData | TrainingStream, TrainingData | None]:
         views = Views(self.regions_.propose_batch, self.image_size, self.augment)
+        images = division.train.images
+        train: TrainingData | TrainingStream
         if isinstance(images, StreamContents):
             # Images of a stream have the weight of their class.
-            of_class = np.ones(len(self.classes_), np.float32)
-            of_class[target] = weight
-            return TrainingStream(images, self.classes_, views, of_class, self._seed)
+            of_class = class_weight.astype(np.float32)
+            train = TrainingStream(images, self.classes_, views, of_class, self._seed)
+        else:
+            train = self._data_in_rows(division.train, class_weight, views)
+        if division.held_out is None:
+            return train, None
+        held_out = self._data_in_rows(division.held_out, class_weight, views.unchanged())
+        # No two images of a training have the same number.
+        held_out.first = len(train)
+        return train, held_out
+
+    def _data_in_rows(
+        self, given: Labeled, class_weight: np.ndarray, views: Views
+    ) -> TrainingData:
+        images, regions = given.images, given.regions
         # All damaged files are named now, rather than the first one in the middle of training.
         images.check_readable(progress=self.verbose > 0)
         if callable(views.augment):
@@ -535,6 +596,8 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
         small_enough = len(images) * self.image_size**2 * 4 <= REGION_MEMORY
         if regions is None and small_enough and not views.need_originals:
             regions = propose_all(self.regions_, images, self.image_size)
+        target = encode_labels(given.labels, self.classes_)
+        weight = (given.weight * class_weight[target]).astype(np.float32)
         return TrainingData(images, target, views, regions, weight, self._seed)
 
     def _epochs_by_schedule(self) -> list[int]:
@@ -550,19 +613,30 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
     def _train(
         self,
         data: TrainingData | TrainingStream,
+        held_out: TrainingData | None,
         schedules: Sequence[int],
         watchers: Sequence[tuple[str, Callback]] = (),
     ) -> None:
         with distributed.group() as processes:  # it stays open until the end of fit
             processes.check_same("images and labels", data.brief)
+            if held_out is not None:
+                processes.check_same("held-out images and labels", held_out.brief)
         # The seed is another one where training goes on from a checkpoint.
-        self._seed = train(self.net_, data, self, processes, schedules, watchers)
+        self._seed = train(self.net_, data, held_out, self, processes, schedules, watchers)
         self.module_.eval()
         self.history_ = self.net_.history
         self.interrupted_ = self.net_.interrupted
         # A method that needs images here has refused streams: see _needs_rows_for.
         if isinstance(data, TrainingData):
             self._after_training(data)
+
+
+def _pair(validation: tuple[Any, ...]) -> tuple[Any, Any]:
+    if len(validation) != 2:
+        raise InputError(
+            f"validation: held-out images are a pair (X, y), got a tuple of {len(validation)}"
+        )
+    return validation
 
 
 def _check_networks(setting: str, value: dict[str, Any]) -> None:

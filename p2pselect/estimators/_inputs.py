@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any
 
@@ -74,7 +74,9 @@ def refuse_metadata(metadata: dict[str, Any]) -> None:
             f"fit does not learn from {names}: object masks are for scoring, and reach a "
             f"scorer only while metadata routing is switched on; write\n  {HOW_TO_ROUTE}"
         )
-    raise InputError(f"fit takes sample_weight and regions beside X and y; got {names} too")
+    raise InputError(
+        f"fit takes sample_weight, regions and groups beside X and y; got {names} too"
+    )
 
 
 def refuse_rows(need: str | None, **given: Any) -> None:
@@ -149,6 +151,28 @@ class Labeled:
     regions: np.ndarray | None  # (n, image_size, image_size), int32
     labels: np.ndarray  # (n,)
     weight: np.ndarray  # (n,), float32, of mean 1
+
+    def part(self, rows: np.ndarray) -> Labeled:
+        """Those of some rows."""
+        regions = None if self.regions is None else self.regions[rows]
+        return Labeled(self.images[rows], regions, self.labels[rows], self.weight[rows])
+
+
+@dataclass(frozen=True)
+class Division:
+    """Images to train on, and those held out, if any."""
+
+    train: Labeled
+    held_out: Labeled | None = None
+    #: Of the images that were given, those held out.
+    rows: np.ndarray = field(default_factory=lambda: np.empty(0, int))
+
+    @classmethod
+    def by_rows(cls, given: Labeled, rows: tuple[np.ndarray, np.ndarray]) -> Division:
+        """Divide images into rows to train on and rows to hold out."""
+        if not len(rows[1]):
+            return cls(given)
+        return cls(given.part(rows[0]), given.part(rows[1]), rows[1])
 
 
 def check_sample_weight(sample_weight: Any, n_images: int) -> np.ndarray:

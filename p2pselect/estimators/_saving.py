@@ -7,6 +7,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,8 @@ def _portable(estimator: Any, params: dict[str, Any]) -> dict[str, Any]:
     for name in _not_saved(estimator):
         if params.get(name) not in (None, []):
             params[name] = None
+    if not isinstance(params.get("validation"), str | Real | None):
+        params["validation"] = None  # images or a splitter
     pretrained = params.get("pretrained")
     if isinstance(pretrained, dict) and any(map(_is_path, pretrained.values())):
         params["pretrained"] = {

@@ -70,6 +70,7 @@ _PAPER: dict[str, Any] = {
     "networks__tau_input": "additive",  # released code
     "search__allow_empty": True,  # released code
     "augment": "paper",  # released code
+    "validation": None,  # the paper speaks of none
 }
 
 #: The paper's P2P, by dataset: everything not named here is a default of

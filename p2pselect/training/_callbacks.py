@@ -27,9 +27,7 @@ class StopTraining(KeyboardInterrupt):
     """
 
 
-def check_callbacks(
-    given: Any, validation_fraction: float | None, ema_decay: float | None = None
-) -> None:
+def check_callbacks(given: Any, has_held_out: bool, ema_decay: float | None = None) -> None:
     """Refuse callbacks that can only fail, before anything is trained.
 
     Those are callbacks that need held-out images where there are none, and those that would
@@ -45,10 +43,10 @@ def check_callbacks(
                 f"skorch.callbacks.EarlyStopping(), got {brief(entry)} in it"
             )
         name = type(callback).__name__
-        if scores_predictions(callback, training=False) and validation_fraction is None:
+        if scores_predictions(callback, training=False) and not has_held_out:
             raise InputError(
                 f"callbacks: {name} scores held-out images, but no images are held out; set "
-                "validation_fraction (for example to 0.2), or on_train=True"
+                "validation (for example to 0.2), or on_train=True"
             )
         if getattr(callback, "load_best", False) and ema_decay is not None:
             raise InputError(
@@ -57,10 +55,10 @@ def check_callbacks(
             )
         monitor = getattr(callback, "monitor", None)
         held_out = isinstance(monitor, str) and monitor.startswith("valid_")
-        if held_out and compares_epochs(callback) and validation_fraction is None:
+        if held_out and compares_epochs(callback) and not has_held_out:
             raise InputError(
                 f"callbacks: {name} monitors {brief(monitor)}, but no images are held out to "
-                "measure it; set validation_fraction (for example to 0.2), or monitor "
+                "measure it; set validation (for example to 0.2), or monitor "
                 "'train_loss'"
             )
 

@@ -148,7 +148,10 @@ def read_checkpoint(path: Path) -> dict[str, Any] | None:
 
 
 def checkpoint_path(
-    folder: str | os.PathLike[str], settings: Settings, data: TrainingData | TrainingStream
+    folder: str | os.PathLike[str],
+    settings: Settings,
+    data: TrainingData | TrainingStream,
+    held_out: TrainingData | None,
 ) -> Path:
     """The file for the training of an estimator with these settings on these data.
 
@@ -157,8 +160,9 @@ def checkpoint_path(
     pixels of some images count.
     """
     method, hashes = type(settings).__name__, {}
-    # The settings of a group are listed by themselves, the same whether it is None.
-    without = {*settings._names_by_role("machine"), *settings._groups()}
+    # The settings of a group are listed by themselves, the same whether it is None; what is
+    # held out shows in the data.
+    without = {*settings._names_by_role("machine"), *settings._groups(), "validation"}
     for name, value in settings.get_params().items():
         if name in without:
             continue
@@ -170,7 +174,7 @@ def checkpoint_path(
                 f"checkpoint_dir: {name}={brief(value)} cannot be told from others, as it "
                 f"cannot be pickled ({error}); use a function of a module"
             ) from error
-    content = (method, hashes, *data.content())
+    content = (method, hashes, *data.content(), *(held_out.content() if held_out else ()))
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:

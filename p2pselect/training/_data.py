@@ -144,6 +144,8 @@ class TrainingData(Dataset):
         self.weight = weight
         self.seed = seed
         self.epoch = 0
+        #: Number of the first image; objectives know images by their numbers.
+        self.first = 0
         self.group = Group()
 
     def __len__(self) -> int:
@@ -181,17 +183,6 @@ class TrainingData(Dataset):
         """Less than that, to be compared between processes."""
         return fingerprint(self.images, self.regions), self.target, self.weight
 
-    def subset(self, rows: np.ndarray, views: Views) -> TrainingData:
-        """The data of some rows, under other views."""
-        return TrainingData(
-            self.images[rows],
-            self.target[rows],
-            views,
-            None if self.regions is None else self.regions[rows],
-            self.weight[rows],
-            self.seed,
-        )
-
     def __getitem__(self, row: int) -> Batch:
         return self.__getitems__([row])
 
@@ -204,8 +195,9 @@ class TrainingData(Dataset):
         index = np.asarray(rows)[own or slice(None)]
         given = None if self.regions is None else self.regions[index]
         images, regions = self.views(self.images[index], given, self.seed, self.epoch, index)
+        numbers = index + self.first
         return as_batch(
-            images, regions, self.target[index], self.weight[index], index, len(rows)
+            images, regions, self.target[index], self.weight[index], numbers, len(rows)
         )
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.model_selection import train_test_split
 from skorch.callbacks import Callback, LRScheduler
 from skorch.helper import predefined_split
 from torch import nn
@@ -62,6 +61,7 @@ def new_net(settings: Any, module: nn.Module, phases: Sequence[Phase]) -> Select
 def train(
     net: SelectiveNet,
     data: TrainingData | TrainingStream,
+    held_out: TrainingData | None,
     settings: Any,
     processes: Group,
     schedules: Sequence[int],
@@ -80,7 +80,7 @@ def train(
         watchers = [*watchers, ("weight_average", averages[0])]
     checkpoints = None
     if options.checkpoint_dir is not None and not end:
-        path = checkpoint_path(options.checkpoint_dir, settings, data)
+        path = checkpoint_path(options.checkpoint_dir, settings, data, held_out)
         checkpoints = Checkpoints(path, data.seed, averages, processes)
         if checkpoints.restore(net):
             schedules = ()
@@ -94,7 +94,7 @@ def train(
         if checkpoints is not None:
             checkpoints.end = end
         try:
-            _run_epochs(net, data, epochs, settings, processes, watchers, done)
+            _run_epochs(net, data, held_out, epochs, settings, processes, watchers, done)
         except TrainingError as error:
             if checkpoints is None:
                 raise
@@ -109,32 +109,26 @@ def train(
 def _run_epochs(
     net: SelectiveNet,
     data: TrainingData | TrainingStream,
+    held_out: TrainingData | None,
     epochs: int,
     settings: Any,
     processes: Group,
     watchers: Sequence[tuple[str, Callback]],
     done: int,
 ) -> None:
-    """Train for ``epochs`` epochs, of which ``done`` were trained before it was stopped.
-
-    ``validation_fraction`` of the images is held out, but not of a stream.
-    """
-    train: TrainingData | TrainingStream = data
-    valid = None
-    if settings.validation_fraction and isinstance(data, TrainingData):
-        train, valid = split_validation(data, settings.validation_fraction)
-    net.train_split = predefined_split(valid) if valid is not None else None
+    """Train for ``epochs`` epochs, of which ``done`` were trained before it was stopped."""
+    net.train_split = predefined_split(held_out) if held_out is not None else None
     net.group, net.seed = processes, data.seed
     net.predictor = settings._predict_views
     net.classes_ = np.arange(len(settings.classes_))
-    for part in (train, valid):
-        if part is not None:
-            part.group = processes
+    parts = [data] if held_out is None else [data, held_out]
+    for part in parts:
+        part.group = processes
     if settings._training_options.num_workers:
-        check_sendable(train.views)
-    for name, value in train.loading(net.batch_size).items():
+        check_sendable(data.views)
+    for name, value in data.loading(net.batch_size).items():
         setattr(net, f"iterator_train__{name}", value)
-    steps = train.n_batches(net.batch_size)
+    steps = data.n_batches(net.batch_size)
     schedule = settings._training_options.lr_schedule
     extra = lr_callbacks(schedule, settings.lr, max(1, steps * epochs))
     for group in net.optimizer_.param_groups if extra else ():
@@ -147,10 +141,12 @@ def _run_epochs(
     net.watchers = extra
     try:
         with synchronized_batch_norm(net.module_, settings.device_, processes):
-            net.partial_fit(train, None, epochs=epochs - done)
+            net.partial_fit(data, None, epochs=epochs - done)
     finally:
         net.watchers = []
-        net.group = data.group = Group()
+        net.group = Group()
+        for part in parts:
+            part.group = net.group
         net.predictor = None  # it belongs to the estimator that holds the net: a circle
 
 
@@ -186,15 +182,3 @@ def check_sendable(views: Views) -> None:
             f"num_workers: augment or regions cannot be sent to a worker process ({error}); "
             "use functions of a module, or num_workers=0"
         ) from error
-
-
-def split_validation(data: TrainingData, fraction: float) -> tuple[TrainingData, TrainingData]:
-    """Hold out a share of every class; the held-out part is not augmented."""
-    rows = np.arange(len(data))
-    try:
-        train, valid = train_test_split(
-            rows, test_size=fraction, stratify=data.target, random_state=data.seed
-        )
-    except ValueError as error:
-        raise InputError(f"validation_fraction={fraction}: {error}") from error
-    return data.subset(train, data.views), data.subset(valid, data.views.unchanged())

@@ -70,7 +70,7 @@ class TrainingOptions(Options):
     )
     callbacks: list[Any] | None = setting(
         'Callbacks of skorch, for example ``EarlyStopping(monitor="valid_loss")`` together '
-        "with ``validation_fraction``.  Callbacks that compare epochs only see those of the "
+        "with ``validation``.  Callbacks that compare epochs only see those of the "
         "last phase, because all phases before it prepare for it.",
         list,
         default=None,

@@ -119,7 +119,7 @@ def main(folder):
         P2PClassifier,
         max_epochs=6,
         objective__warmup_epochs=0,  # in which nothing would be stopped
-        validation_fraction=0.3,
+        validation=0.3,
         training__callbacks=[
             ("score", EpochScoring("accuracy", lower_is_better=False, name="valid_acc")),
             ("stop", EarlyStopping(patience=1, threshold=10.0)),

@@ -176,8 +176,10 @@ def test_bad_sample_weight(X, y, settings, weight):
 
 
 def test_metadata_that_fit_has_no_use_for(X, y, settings):
-    with pytest.raises(InputError, match="takes sample_weight and regions .* got groups"):
-        _never_trains(settings).fit(X, y, groups=y)
+    with pytest.raises(
+        InputError, match="takes sample_weight, regions and groups .* got weights"
+    ):
+        _never_trains(settings).fit(X, y, weights=y)
 
 
 def test_unknown_device_and_augmentation(X, y, settings):

@@ -179,7 +179,7 @@ def test_class_weight_is_sample_weight(X, y, settings):
 def test_history_validation_and_callbacks(X, y, settings):
     settings = {
         **settings,
-        "validation_fraction": 0.25,
+        "validation": 0.25,
         "max_epochs": 6,
         "training__callbacks": [
             EarlyStopping(monitor="valid_loss", patience=1, threshold=10.0)

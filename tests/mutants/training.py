@@ -84,9 +84,9 @@ FAULTS = [
         "training/_callbacks.py",
         "training/test_monitors.py",
         {
-            "if held_out and compares_epochs(callback) and validation_fraction is None:": "if False:",
+            "if held_out and compares_epochs(callback) and not has_held_out:": "if False:",
             'if getattr(callback, "load_best", False) and ema_decay is not None:': "if False:",
-            "        if scores_predictions(callback, training=False) and validation_fraction is None:": "        if False:",
+            "        if scores_predictions(callback, training=False) and not has_held_out:": "        if False:",
             'return bool(name == "ReduceLROnPlateau")': "return True",
         },
     ),

@@ -68,7 +68,7 @@ def assert_equal_training(continued, whole):
         {},
         {"training__lr_schedule": "constant", "training__optimizer": "adam"},
         {
-            "validation_fraction": 0.2,
+            "validation": 0.2,
             "training__lr_schedule": "cosine",
             "training__optimizer": "sgd",
         },

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import log_loss
-from sklearn.model_selection import train_test_split
 from skorch.callbacks import (
     BatchScoring,
     Callback,
@@ -33,7 +32,7 @@ SETTINGS = {
     "max_epochs": 6,
     "objective__warmup_epochs": 3,
     "batch_size": 8,
-    "validation_fraction": 0.25,
+    "validation": 0.25,
     "random_state": 0,
 }
 #: Stops at the second epoch that it hears of: no improvement is large enough.
@@ -58,7 +57,7 @@ def phases_of(clf):
 @pytest.mark.parametrize(
     "entry, match",
     [
-        (EarlyStopping(), "EarlyStopping monitors 'valid_loss'.*set validation_fraction"),
+        (EarlyStopping(), "EarlyStopping monitors 'valid_loss'.*set validation"),
         (EarlyStopping, "EarlyStopping monitors 'valid_loss'"),
         (("mine", Checkpoint()), "Checkpoint monitors 'valid_loss_best'"),
         (LRScheduler("ReduceLROnPlateau", monitor="valid_loss"), "LRScheduler monitors"),
@@ -73,7 +72,7 @@ def phases_of(clf):
 )
 def test_callbacks_that_can_only_fail_are_refused_before_training(scenes, entry, match):
     clf = P2PClassifier().set_params(
-        **{**SETTINGS, "training__callbacks": [entry], "validation_fraction": None}
+        **{**SETTINGS, "training__callbacks": [entry], "validation": None}
     )
     for fit in (clf.fit, clf.partial_fit):
         with pytest.raises(InputError, match=match):
@@ -94,7 +93,7 @@ def test_callbacks_that_can_only_fail_are_refused_before_training(scenes, entry,
     ],
 )
 def test_callbacks_without_held_out_images(entry):
-    check_callbacks([entry], None)
+    check_callbacks([entry], False)
 
 
 def test_which_callbacks_compare_epochs():
@@ -189,9 +188,7 @@ def test_scores_of_an_epoch_are_those_of_predictions(scenes):
     silent = {"batch_size": 3, "augment": None, "training__ema_decay": None}
     clf = fitted((X, labels), *scores, stop, **silent)
     assert phases_of(clf) == ["warmup"] * 3 + ["joint"] * 2
-    _, rows = train_test_split(
-        np.arange(len(X)), test_size=0.25, stratify=y, random_state=clf._seed
-    )
+    rows = clf.validation_rows_
     row, proba = clf.history_[-1], clf.predict_proba(X[rows]).astype(float)
     assert row["accuracy"] == np.mean(clf.predict(X[rows]) == labels[rows])
     assert row["of_batches"] == pytest.approx(row["accuracy"])
@@ -217,9 +214,9 @@ def test_a_training_that_was_stopped_early_is_over(scenes, tmp_path):
     "callback", [EarlyStopping(load_best=True), Checkpoint(load_best=True)]
 )
 def test_the_best_weights_and_their_average_exclude_each_other(callback):
-    check_callbacks([callback], 0.2)
+    check_callbacks([callback], True)
     with pytest.raises(InputError, match=r"load_best=True. and ema_decay=0.9 both"):
-        check_callbacks([callback], 0.2, 0.9)
+        check_callbacks([callback], True, 0.9)
 
 
 class CtrlC(Callback):

@@ -39,7 +39,7 @@ def test_phase_and_loss_are_seen(monkeypatch):
     settings = {
         **presets.SMALL,
         **{"image_size": 32, "regions": "grid", "max_epochs": 3, "objective__warmup_epochs": 1},
-        **{"verbose": 1, "random_state": 0, "validation_fraction": 0.5, "device": "cpu"},
+        **{"verbose": 1, "random_state": 0, "validation": 0.5, "device": "cpu"},
     }
     clf = P2PClassifier().set_params(**settings)
     with seen(monkeypatch) as shown:

@@ -26,7 +26,7 @@ SETTINGS = {
     "max_epochs": 2,
     "objective__warmup_epochs": 1,
     "batch_size": 8,
-    "validation_fraction": 0.25,
+    "validation": 0.25,
     "random_state": 0,
 }
 

@@ -10,6 +10,7 @@ from PIL import Image
 from torch.utils.data import IterableDataset, get_worker_info
 
 from p2pselect import P2PClassifier, datasets, presets
+from p2pselect.estimators._inputs import Division
 from p2pselect.exceptions import InputError, P2PSelectWarning, TrainingError
 from p2pselect.methods import DiETClassifier, L2XClassifier
 from p2pselect.training import _stream as stream
@@ -126,8 +127,8 @@ def test_labels_of_any_kind_and_images_of_any_kind():
 
 def test_classes_weigh_as_they_do_in_arrays():
     clf = make(class_weight={0: 1.0, 1: 3.0}).fit(Pairs(PAIRS))
-    given = clf._read_labeled(Pairs(PAIRS), None, None, None)
-    data = clf._data(given, given.labels, np.where(given.labels, 1.5, 0.5))
+    given = clf._read_labeled(Pairs(PAIRS), None)
+    data, _ = clf._data(Division(given), np.array([0.5, 1.5]))
     assert data.class_weight.tolist() == [0.5, 1.5]
 
 
@@ -196,8 +197,8 @@ def test_what_needs_rows_refuses_a_stream():
         make().fit(Pairs(PAIRS), SCENES.target)
     with pytest.raises(InputError, match="sample_weight and regions"):
         make().fit(Pairs(PAIRS), sample_weight=[1], regions=[1])
-    with pytest.raises(InputError, match="validation_fraction needs images in any order"):
-        make(validation_fraction=0.2).fit(Pairs(PAIRS))
+    with pytest.raises(InputError, match="validation needs images in any order"):
+        make(validation=0.2).fit(Pairs(PAIRS))
     with pytest.raises(InputError, match="table of masks"):
         make(DiETClassifier).fit(Pairs(PAIRS))
     with pytest.raises(InputError, match="sparsity='threshold'"):

@@ -233,6 +233,8 @@ class P2PClassifier(SelectiveImageClassifier):
         The net that trained them.
     history_ : skorch.history.History
         The loss and its terms in every epoch.
+    validation_rows_ : ndarray of int
+        Which of the images that ``fit`` was given were held out; empty where none were.
     interrupted_ : bool
         Whether Ctrl-C ended the last training; what was learned until then is kept.
     regions_ : SuperpixelTransformer

@@ -91,6 +91,38 @@ FAULTS = [
         },
     ),
     *planted(
+        "training/_validation.py",
+        "training/test_validation.py",
+        {
+            "min(round(share * len(rows)), len(rows) - 1)": "round(share * len(rows))",
+            "_MOST / n)": "1.0)",
+            "    if np.intersect1d(train, held_out).size:": "    if False:",
+            "len(held_out) >= _FEWEST and ": "",
+            "rng.permutation(np.flatnonzero(labels == label))": "np.flatnonzero(labels == label)",
+        },
+    ),
+    *planted(
+        "estimators/_inputs.py",
+        "training/test_validation.py::test_nothing_is_learned_from_held_out_images",
+        {
+            "return cls(given.part(rows[0]), given.part": "return cls(given, given.part",
+        },
+    ),
+    *planted(
+        "estimators/_fitting.py",
+        "training/test_validation.py::test_poisoned_labels_of_held_out_images_are_not_learned",
+        {
+            "class_weight = check_class_weight(self.class_weight, classes, target)": "class_weight = check_class_weight(self.class_weight, classes, encode_labels(given.labels, classes))",
+        },
+    ),
+    *planted(
+        "estimators/_changes.py",
+        "training/test_validation.py::test_settings_with_a_pair_are_copied_compared_and_saved",
+        {
+            "        return [*map(id, value)]": "        pass",
+        },
+    ),
+    *planted(
         "training/_checkpoints.py",
         "training/test_monitors.py::test_a_training_that_was_stopped_early_is_over",
         {

@@ -1,0 +1,170 @@
+"""What photographs.py measures: stops from one path, localization, costs, the probe."""
+
+import subprocess
+import sys
+
+import numpy as np
+import photograph_methods as methods
+import pytest
+import torch
+from benchmarks.fake_sets import SIZE, write_set
+from photograph_sets import load_split
+
+from p2pselect import P2PClassifier, datasets, presets
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory):
+    return write_set(tmp_path_factory.mktemp("set"))
+
+
+@pytest.fixture(scope="module")
+def clf():
+    scenes = datasets.make_digit_scenes(64, image_size=32, random_state=0)
+    settings = {**presets.SMALL, "image_size": 32, "max_epochs": 2}
+    clf = P2PClassifier().set_params(**settings, objective__warmup_epochs=1, random_state=0)
+    return clf.fit(scenes.images, scenes.scenes)
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    return datasets.make_digit_scenes(48, image_size=32, split="test", random_state=0)
+
+
+@pytest.mark.parametrize("selection", ["threshold", "budget"])
+def test_stops_of_one_path_are_those_of_the_search(clf, scenes, selection):
+    clf.set_params(selection=selection)
+    path = clf.explain(scenes.images, certainty_threshold=1.0)
+    reached = np.sort(np.nan_to_num(path.path_proba.max(axis=2)).max(axis=1))
+    gaps = np.diff(reached)
+    # Between two images, far from both: some images become certain and others do not.
+    middle = slice(len(gaps) // 4, 3 * len(gaps) // 4)
+    k = middle.start + int(gaps[middle].argmax())
+    for threshold in ((reached[k] + reached[k + 1]) / 2, 0.001, 1.0):
+        threshold = float(threshold)
+        asked = clf.explain(scenes.images, certainty_threshold=threshold)
+        taken = methods.stopped(path, threshold)
+        np.testing.assert_array_equal(taken.pixel_masks, asked.pixel_masks)
+        np.testing.assert_array_equal(taken.predicted, asked.predicted)
+        np.testing.assert_array_equal(taken.certainty_reached, asked.certainty_reached)
+        np.testing.assert_allclose(taken.kept_fraction, asked.kept_fraction)
+        np.testing.assert_allclose(taken.tau, asked.tau)
+
+
+def test_a_model_that_stops_elsewhere_is_noticed(clf, photographs):
+    part = load_split(photographs, "test")
+    clf.set_params(selection="threshold")
+    path = clf.explain(part.images, certainty_threshold=1.0)
+    methods.check_stops(path, clf, part)
+    other = methods.replace(path, path_counts=np.ones_like(path.path_counts))
+    clf.set_params(selection="budget", tau=0.9)
+    with pytest.raises(AssertionError, match="stops elsewhere"):
+        methods.check_stops(other, clf, part)
+    clf.set_params(tau="dynamic")
+
+
+class LeftHalf:
+    """Stands for an explanation that keeps the left half of every image."""
+
+    def __init__(self, n):
+        self.n = n
+
+    def __getitem__(self, rows):
+        return LeftHalf(len(rows))
+
+    def resized_masks(self, sizes):
+        assert len(sizes) == self.n
+        return [np.arange(w)[None, :] < w // 2 * np.ones((h, 1)) for h, w in sizes]
+
+
+def test_localization_at_the_photographs_own_size_beside_two_references(photographs):
+    part = load_split(photographs, "test")
+    found = methods.localization(LeftHalf(len(part)), part)
+    left = found["left_masks"]
+    assert left["localization"] == left["share of object kept"] == 1.0
+    assert left["random row"] == left["kept"] == 0.5
+    assert 0.5 < left["center row"] < 1.0 or left["center row"] == pytest.approx(0.5)
+    assert left["images"] == 8
+    squares = found["masks"]
+    assert squares["images"] == 6, "images without a mask do not count"
+    assert squares["random row"] == pytest.approx(100 / (SIZE[0] * SIZE[1]), abs=1e-4)
+    # Half of the image is kept: the share of it on the square is twice its share of the square.
+    whole = SIZE[0] * SIZE[1]
+    expected = squares["share of object kept"] * 100 / (whole / 2)
+    assert squares["localization"] == pytest.approx(expected)
+
+
+def test_a_set_without_masks_has_no_localization(photographs, tmp_path):
+    (tmp_path / "test").mkdir()
+    (tmp_path / "test" / "images").symlink_to(photographs / "test" / "images")
+    part = load_split(tmp_path, "test")
+    assert methods.localization(LeftHalf(len(part)), part) == {}
+
+
+def test_processes_that_a_training_starts_count():
+    out = methods.Outcome()
+    with out.training():
+        work = "import time\nwhile time.process_time() < 0.4: pass"
+        subprocess.run([sys.executable, "-c", work], check=True)
+    assert out.costs["CPU seconds"] > 0.3
+
+
+def small(image_size, **settings):
+    return {"classifier": "test_resnet", "pretrained": False, "image_size": image_size}
+
+
+def test_the_probe_learns_colors_from_features_of_any_network(photographs):
+    train, test = (load_split(photographs, split) for split in ("train", "test"))
+    torch.manual_seed(0)
+    out = methods.probe(train, {"test": test}, 0, small(24))
+    rows = out.rows["test"]
+    assert rows.keys() == {"probe", "probe@C=0.01"}
+    assert np.mean(rows["probe"]["right"]) > 0.8
+    assert out.facts["C"] in methods.CHOICE_OF_C
+    assert out.costs["CPU seconds"] > 0
+
+
+@pytest.mark.parametrize("image_size", [24, (16, 24)])
+def test_features_are_those_of_the_grid(photographs, monkeypatch, image_size):
+    seen = []
+
+    class Network(torch.nn.Module):
+        pretrained_cfg = {"mean": (0.5,) * 3, "std": (0.5,) * 3, "classifier": "fc"}
+
+        def forward(self, images):
+            seen.append(images)
+            return images.mean(dim=(2, 3))
+
+    monkeypatch.setattr(methods.timm, "create_model", lambda *_, **__: Network())
+    part = load_split(photographs, "test")
+    features = methods.feature_network(small(image_size))(part)
+    assert features.shape == (8, 3)
+    pixels = part.images.batch(slice(None), image_size) / 255
+    expected = np.moveaxis(2 * pixels - 1, -1, 1)
+    np.testing.assert_allclose(torch.cat(seen).numpy(), expected, atol=1e-6)
+
+
+def test_each_method_depends_on_what_it_takes():
+    settings = {**presets.PHOTOS, "pretrained": False}
+    changed = {**settings, "certainty_threshold": 0.5}
+    objective = {**settings, "objective__sparsity_weight": 3.0}
+    taken = {
+        name: [repr(method.take(s)) for s in (settings, changed, objective)]
+        for name, method in methods.METHODS.items()
+    }
+    assert len(set(taken["p2p"])) == 3
+    assert len(set(taken["probe"])) == 1
+    assert taken["blackbox"][0] == taken["blackbox"][2]
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        (False, False),
+        (True, True),
+        ({"selector": "a", "classifier": "b"}, True),
+        ({"selector": "a", "classifier": False}, False),
+    ],
+)
+def test_weights_of_all_networks_count(where, expected):
+    assert methods.is_pretrained({"pretrained": where}) is expected

@@ -1,0 +1,192 @@
+"""What held-out images say about the certainty at which a search stops.
+
+A search stops at the first mask that makes the classifier certain, and so picks the luckiest
+step of a path: the classifier's word, even if it is true for every single mask, is too high at
+the stop.  Everything here therefore looks at held-out images where they stop.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.special import expit
+from scipy.special import logit as exact_logit
+from scipy.stats import beta
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
+
+from p2pselect.exceptions import InputError
+
+#: A share of right answers that fewer images say something about is noise.
+FEWEST_ANSWERED = 15
+#: Thresholds that are tried, as quantiles of the largest certainty of every path.
+_N_THRESHOLDS = 200
+#: Certainties closer to 0 and 1 than this are as good as 0 and 1.
+_MARGIN = 1e-7
+
+
+def stops(certainty: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+    """Where the paths (n, t) stop: the level (n,), and whether they are certain there.
+
+    Paths that never reach the threshold end at their most certain level.
+    """
+    enough = certainty >= threshold
+    answered = enough.any(axis=1)
+    return np.where(answered, enough.argmax(axis=1), certainty.argmax(axis=1)), answered
+
+
+@dataclass(frozen=True)
+class StopCalibration:
+    """Paths of held-out images, from which certainty gets its meaning.
+
+    ``certainty`` (n, t) is the largest class probability at every value of tau, and ``correct``
+    (n, t) whether that class is the true one.  Nothing in it depends on the threshold, so that
+    one calibration serves all of them.
+    """
+
+    certainty: np.ndarray
+    correct: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.certainty)
+
+    @cached_property
+    def _thresholds(self) -> np.ndarray:
+        # Only the maximum of a path so far decides whether a threshold lies before or behind.
+        so_far = np.maximum.accumulate(self.certainty, axis=1)
+        shares = np.linspace(0, 1, _N_THRESHOLDS)
+        return np.unique(np.quantile(so_far, shares, method="nearest"))
+
+    def counts(self, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Images that are answered at every threshold, and those of them that are right."""
+        rows = np.arange(len(self))
+        answered, right = [], []
+        for threshold in thresholds:
+            level, certain = stops(self.certainty, threshold)
+            answered.append(certain.sum())
+            right.append((certain & self.correct[rows, level]).sum())
+        return np.array(answered), np.array(right)
+
+    def threshold(self, asked: float) -> float:
+        """Certainty of the classifier at which a share ``asked`` of those that stop is right.
+
+        The smallest one, so that most images are answered.  The share of right answers at the
+        stop is made to rise with the threshold (isotonic regression): the first threshold at
+        which the share itself happens to be large enough is too low more often than not.
+        Infinite where no threshold has that share: nothing is answered.
+        """
+        answered, right = self.counts(self._thresholds)
+        enough = answered >= min(FEWEST_ANSWERED, len(self))
+        tried = self._thresholds[enough]
+        if not len(tried):
+            return np.inf
+        share = IsotonicRegression().fit_transform(
+            tried, right[enough] / answered[enough], sample_weight=answered[enough]
+        )
+        found = share >= asked - 1e-9
+        return float(tried[found.argmax()]) if found.any() else np.inf
+
+    def bounded_threshold(self, max_error: float, alpha: float) -> float:
+        """Certainty of the classifier at which answers are wrong at most so often.
+
+        With a probability of at least ``1 - alpha`` over the held-out images, the share of
+        wrong answers among the images that are answered is at most ``max_error`` (Angelopoulos
+        et al., "Learn then test", 2021: fixed sequence testing, here from the strictest
+        threshold downwards, with exact binomial bounds of Clopper & Pearson, 1934).
+
+        Raises InputError where these images cannot support any threshold.
+        """
+        thresholds = self._thresholds[::-1]
+        answered, right = self.counts(thresholds)
+        # With fewer answers even a faultless classifier does not pass.  The number of answers
+        # says nothing about which of them are right, so that starting there is no choice.
+        needed = int(np.ceil(np.log(alpha) / np.log1p(-max_error)))
+        found = None
+        for threshold, n, k in zip(thresholds, answered, right, strict=True):
+            if n < needed:
+                continue
+            wrong = n - k
+            bound = beta.ppf(1 - alpha, wrong + 1, k) if k else 1.0
+            if bound > max_error:
+                break
+            found = threshold
+        if found is None:
+            raise InputError(self._refusal(answered, right, needed, max_error, alpha))
+        return float(found)
+
+    def _refusal(
+        self,
+        answered: np.ndarray,
+        right: np.ndarray,
+        needed: int,
+        max_error: float,
+        alpha: float,
+    ) -> str:
+        asked = f"max_error={max_error:g} with alpha={alpha:g}"
+        if answered.max(initial=0) < needed:
+            return (
+                f"{asked} needs at least {needed} held-out images that are answered, all of "
+                f"them correctly; got {len(self)} images"
+            )
+        first = int((answered >= needed).argmax())
+        n, wrong = int(answered[first]), int(answered[first] - right[first])
+        return (
+            f"no certainty keeps {asked}: of the {n} most certain of {len(self)} held-out "
+            f"images {wrong} are answered wrongly, and the bound on the error is "
+            f"{beta.ppf(1 - alpha, wrong + 1, n - wrong) if n > wrong else 1:.3f}.  More "
+            "held-out images, a larger max_error or a better model would help"
+        )
+
+    def reported(self, threshold: float) -> StopReport:
+        """The probability of being right at the stop, given the classifier's certainty there."""
+        level, answered = stops(self.certainty, threshold)
+        rows = np.arange(len(self))
+        certainty, correct = self.certainty[rows, level], self.correct[rows, level]
+        whole = _fit(certainty, correct)
+
+        def own(part: np.ndarray) -> tuple[float, float]:
+            few = part.sum() < FEWEST_ANSWERED
+            return whole if few else _fit(certainty[part], correct[part])
+
+        return StopReport(threshold, own(answered), own(~answered))
+
+
+@dataclass(frozen=True)
+class StopReport:
+    """Maps the classifier's certainty at a stop to the probability that it is right.
+
+    Two logistic curves (slope, intercept): those that reached the threshold are a selection,
+    and those that never did are what is left.
+    """
+
+    threshold: float
+    answered: tuple[float, float]
+    unanswered: tuple[float, float]
+
+    def __call__(self, certainty: np.ndarray) -> np.ndarray:
+        """Probabilities of being right for certainties (n,)."""
+        z = _logit(certainty)
+        enough = np.asarray(certainty) >= self.threshold
+        curve = np.where(enough[:, None], self.answered, self.unanswered)
+        return expit(curve[:, 0] * z + curve[:, 1])
+
+
+def _logit(certainty: np.ndarray) -> np.ndarray:
+    return exact_logit(np.clip(np.asarray(certainty, float), _MARGIN, 1 - _MARGIN))
+
+
+def _fit(certainty: np.ndarray, correct: np.ndarray) -> tuple[float, float]:
+    """Slope and intercept of a logistic curve through right and wrong answers."""
+    z = _logit(certainty)
+    spread = float(z.std())
+    if correct.all() or not correct.any() or spread < 1e-6:
+        # One right and one wrong answer more: nobody is certain after a few images.
+        return 0.0, float(exact_logit((correct.sum() + 1) / (len(correct) + 2)))
+    model = LogisticRegression(C=1.0).fit(((z - z.mean()) / spread)[:, None], correct)
+    # More certainty never means fewer right answers; a falling curve is noise.
+    slope = max(0.0, float(model.coef_[0, 0]) / spread)
+    if slope == 0:
+        return 0.0, float(exact_logit((correct.sum() + 1) / (len(correct) + 2)))
+    return slope, float(model.intercept_[0]) - slope * float(z.mean())

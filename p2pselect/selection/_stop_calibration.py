@@ -140,7 +140,7 @@ class StopCalibration:
         )
 
     def reported(self, threshold: float) -> StopReport:
-        """The probability of being right at the stop, given the classifier's certainty there."""
+        """The probability of being right at the stop, by the classifier's certainty there."""
         level, answered = stops(self.certainty, threshold)
         rows = np.arange(len(self))
         certainty, correct = self.certainty[rows, level], self.correct[rows, level]

@@ -137,6 +137,16 @@ class ExplanationArrays:
         return (self.region_areas * self.selection_probs).sum(axis=1) / (h * w)
 
     @property
+    def path_kept_fraction(self) -> np.ndarray:
+        """Share of the pixels that would be kept at every ``path_tau``, float array (n, t)."""
+        if self.path_counts is None:
+            raise InputError("this explanation has no path: its tau was fixed")
+        areas = np.take_along_axis(self.region_areas, self.ranking, axis=1)
+        # An empty mask keeps nothing.
+        kept = np.pad(areas.cumsum(axis=1), [(0, 0), (1, 0)])
+        return np.take_along_axis(kept, self.path_counts, axis=1) / kept[:, -1:]
+
+    @property
     def predicted(self) -> np.ndarray:
         """Predicted label of every image, array of shape (n,)."""
         return self.classes[self.proba.argmax(axis=1)]

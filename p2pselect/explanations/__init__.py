@@ -23,6 +23,7 @@ from p2pselect.explanations.figures._plots import (
     plot_page,
     plot_regions,
 )
+from p2pselect.explanations.figures._threshold_display import ThresholdDisplay
 from p2pselect.explanations.report._notebook import repr_html
 from p2pselect.explanations.report._page import write_html
 
@@ -33,6 +34,7 @@ __all__ = [
     "FidelityCurveDisplay",
     "RegionCorrelationDisplay",
     "RiskCoverageDisplay",
+    "ThresholdDisplay",
     "example_explanation",
     "explanation_summary",
     "plot_embedding",

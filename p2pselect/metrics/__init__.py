@@ -39,6 +39,7 @@ from p2pselect.metrics._scorers import (
     make_explanation_scorer,
 )
 from p2pselect.metrics._sparsity import kept_fraction, n_empty_masks, n_selected_regions
+from p2pselect.metrics._stops import ThresholdCurve, threshold_curve
 
 __all__ = [
     "PAPER_GRID",
@@ -47,6 +48,7 @@ __all__ = [
     "ExplanationScorers",
     "FidelityCurve",
     "RiskCoverageCurve",
+    "ThresholdCurve",
     "aurc",
     "center_localization",
     "certainty_reached",
@@ -71,4 +73,5 @@ __all__ = [
     "pointing_game_score",
     "random_localization",
     "risk_coverage_curve",
+    "threshold_curve",
 ]

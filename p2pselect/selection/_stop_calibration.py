@@ -18,6 +18,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from p2pselect.exceptions import InputError
+from p2pselect.metrics._stops import stops
 
 #: A share of right answers that fewer images say something about is noise.
 FEWEST_ANSWERED = 15
@@ -25,16 +26,6 @@ FEWEST_ANSWERED = 15
 _N_THRESHOLDS = 200
 #: Certainties closer to 0 and 1 than this are as good as 0 and 1.
 _MARGIN = 1e-7
-
-
-def stops(certainty: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
-    """Where the paths (n, t) stop: the level (n,), and whether they are certain there.
-
-    Paths that never reach the threshold end at their most certain level.
-    """
-    enough = certainty >= threshold
-    answered = enough.any(axis=1)
-    return np.where(answered, enough.argmax(axis=1), certainty.argmax(axis=1)), answered
 
 
 @dataclass(frozen=True)

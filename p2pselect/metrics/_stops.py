@@ -1,0 +1,145 @@
+"""What other thresholds would have given: where the paths of a search stop, and with what."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from p2pselect._explanation_arrays import ExplanationArrays
+from p2pselect._labels import as_true_labels
+from p2pselect.exceptions import InputError
+
+#: Thresholds that a curve has by default: the closer to 1, the closer to each other.
+DEFAULT_THRESHOLDS = np.array(
+    [*np.arange(30, 90, 5) / 100, *np.arange(90, 100) / 100, 0.995, 0.999, 0.9999]
+)
+
+
+class ThresholdCurve(NamedTuple):
+    """What each certainty threshold gives, made by :func:`threshold_curve`.
+
+    Parameters
+    ----------
+    certainty_threshold : ndarray of shape (m,)
+        The thresholds, in (0, 1].
+    coverage : ndarray of shape (m,)
+        Share of the images that are answered: the classifier reached the threshold.
+    selective_accuracy : ndarray of shape (m,)
+        Share of right answers among those; NaN where nothing is answered.
+    accuracy : ndarray of shape (m,)
+        Share of right predictions among all images.
+    answered_kept_fraction : ndarray of shape (m,)
+        Mean share of the pixels kept of the images that are answered; NaN without any.
+    kept_fraction : ndarray of shape (m,)
+        The same of all images.
+
+    Examples
+    --------
+    >>> from p2pselect.explanations import example_explanation
+    >>> example = example_explanation(n_images=6)
+    >>> threshold_curve(example.explanation, example.y, [0.95]).coverage.shape
+    (1,)
+    """
+
+    certainty_threshold: np.ndarray
+    coverage: np.ndarray
+    selective_accuracy: np.ndarray
+    accuracy: np.ndarray
+    answered_kept_fraction: np.ndarray
+    kept_fraction: np.ndarray
+
+
+def stops(
+    certainty: np.ndarray, threshold: float, fallback: str = "most_certain"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where the paths (n, t) stop: the level (n,), and whether they are certain there.
+
+    Paths that never reach the threshold end at their most certain level, or, with the fallback
+    "everything", at the last one.
+    """
+    enough = certainty >= threshold
+    answered = enough.any(axis=1)
+    last = certainty.shape[1] - 1
+    rest = last if fallback == "everything" else certainty.argmax(axis=1)
+    return np.where(answered, enough.argmax(axis=1), rest), answered
+
+
+def threshold_curve(
+    explanation: ExplanationArrays,
+    y: Any,
+    thresholds: Any = DEFAULT_THRESHOLDS,
+    *,
+    fallback: str = "everything",
+) -> ThresholdCurve:
+    """Accuracy, coverage and kept area at other thresholds, from one pass of explanations.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        Its path has to go on to the largest of the thresholds: explain with that one, or with
+        ``certainty_threshold=1``.
+    y : array-like of shape (n,)
+        True labels.
+    thresholds : array-like of shape (m,)
+        Certainty thresholds in (0, 1], by default from .3 to .9999.
+    fallback : {"everything", "most_certain"}, default="everything"
+        What an image shows that never reaches a threshold.
+
+    Returns
+    -------
+    ThresholdCurve
+        One entry per threshold.
+
+    Raises
+    ------
+    InputError
+        If there is no path, it ends too early, or a threshold is out of range.
+
+    Examples
+    --------
+    >>> from p2pselect.explanations import example_explanation
+    >>> example = example_explanation(n_images=6)
+    >>> curve = threshold_curve(example.explanation, example.y, [0.5, 0.95])
+    >>> bool(curve.kept_fraction[0] <= curve.kept_fraction[1])
+    True
+    """
+    thresholds = np.atleast_1d(np.asarray(thresholds, float))
+    if not ((thresholds > 0) & (thresholds <= 1)).all():
+        raise InputError("thresholds must be numbers in (0, 1]")
+    if explanation.path_proba is None or not len(explanation):
+        raise InputError("a curve over thresholds needs images with a path: tau='dynamic'")
+    if thresholds.max() > explanation.certainty_threshold:
+        raise InputError(
+            f"the paths end at the certainty {explanation.certainty_threshold:g}: explain "
+            f"with certainty_threshold={thresholds.max():g} or more to learn what comes after"
+        )
+    truth = as_true_labels(y, explanation.classes)
+    if len(truth) != len(explanation):
+        raise InputError(
+            f"y must have one label per image: got {len(truth)} labels for "
+            f"{len(explanation)} images"
+        )
+    proba = explanation.path_proba
+    # What was not visited lies behind a stop that every one of the thresholds makes.
+    certainty = np.nan_to_num(proba.max(axis=2), nan=-1.0)
+    correct = explanation.classes[np.nan_to_num(proba, nan=-1.0).argmax(axis=2)]
+    right_at = correct == truth[:, None]
+    kept_at = explanation.path_kept_fraction
+    rows = np.arange(len(explanation))
+    points = []
+    for threshold in thresholds:
+        level, answered = stops(certainty, threshold, fallback)
+        right, kept = right_at[rows, level], kept_at[rows, level]
+        some = answered.any()
+        points.append(
+            (
+                threshold,
+                answered.mean(),
+                right[answered].mean() if some else np.nan,
+                right.mean(),
+                kept[answered].mean() if some else np.nan,
+                kept.mean(),
+            )
+        )
+    return ThresholdCurve(*np.array(points).T)

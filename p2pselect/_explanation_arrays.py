@@ -33,9 +33,10 @@ class ExplanationArrays:
     path_tau: np.ndarray | None = None
     path_counts: np.ndarray | None = None
     path_proba: np.ndarray | None = None
+    stop_certainty: float | None = None
 
     #: Everything else has the images as its first axis.
-    _SHARED: ClassVar = ("classes", "certainty_threshold", "path_tau")
+    _SHARED: ClassVar = ("classes", "certainty_threshold", "path_tau", "stop_certainty")
 
     def __len__(self) -> int:
         return len(self.images)

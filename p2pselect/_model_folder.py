@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     # Loaded with a model: what a saved model says about itself is known without it.
     import torch
 
-FORMAT = 3
+FORMAT = 4
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 #: A config is settings and class labels: anything larger is not one of ours.
 MAX_CONFIG_BYTES = 64 * 2**20

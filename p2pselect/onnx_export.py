@@ -27,6 +27,10 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
     ``classifier.onnx`` (``images``, removed pixels 0, to ``logits`` (n, n_classes)) and
     ``settings.json``: the classes, the image size, the values of tau of the search with what
     each of them adds to the logits of the regions, and the certainty threshold.  n is free.
+    If certainty is calibrated, ``stop_certainty`` is where the search stops, and ``report`` has
+    slope and intercept of two curves, for images that got there and for the others: the
+    certainty to report is ``1 / (1 + exp(-slope * log(p / (1 - p)) - intercept))`` of the
+    largest probability p.
 
     Parameters
     ----------
@@ -55,6 +59,8 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
     grid = estimator._tau_grid(estimator.tau)
     rule = estimator._selection_rule()
     dynamic = estimator.tau == "dynamic"
+    report = estimator._stop_report(estimator.tau, None)
+    threshold = estimator.certainty_threshold if report is None else report.threshold
     settings = {
         "classes": np.asarray(estimator.classes_).tolist(),
         "image_size": rule.image_size,
@@ -64,6 +70,11 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
         "allow_empty": rule.allow_empty,
         # Without a search it has nothing to stop.
         "certainty_threshold": estimator.certainty_threshold if dynamic else None,
+        # JSON has no infinity; no probability is above 1.
+        "stop_certainty": min(float(threshold), 2.0) if dynamic else None,
+        "report": None
+        if report is None
+        else {"answered": report.answered, "unanswered": report.unanswered},
     }
     with atomic_folder(Path(path), SETTINGS, "an export") as new:
         _write(estimator, "selector", "maps", new / "selector.onnx")

@@ -1,3 +1,4 @@
+import copy
 import json
 
 import numpy as np
@@ -36,6 +37,19 @@ def session(path):
     return lambda images: running.run(None, {"images": images})[0]
 
 
+def reported(proba, settings):
+    """Class probabilities with a calibrated certainty: found by trying temperatures."""
+    p = float(proba.max())
+    curve = "answered" if p >= settings["stop_certainty"] else "unanswered"
+    slope, intercept = settings["report"][curve]
+    wanted = 1 / (1 + np.exp(-slope * np.log(p / (1 - p)) - intercept))
+    wanted = max(wanted, 1 / len(proba) + 1e-4)
+    powers = np.exp(np.linspace(-12, 12, 200_001))[:, None]
+    tried = np.exp(np.log(proba / p) * powers)
+    tried /= tried.sum(axis=1, keepdims=True)
+    return tried[np.abs(tried.max(axis=1) - wanted).argmin()]
+
+
 def served(folder, images, regions):
     """Predictions as a program without torch makes them."""
     settings = json.loads((folder / "settings.json").read_text())
@@ -54,9 +68,9 @@ def served(folder, images, regions):
             out = classify((image * mask)[None])[0]
             proba = np.exp(out - out.max())
             proba /= proba.sum()
-            if proba.max() >= settings["certainty_threshold"]:
+            if proba.max() >= settings["stop_certainty"]:
                 break
-        all_proba.append(proba)
+        all_proba.append(proba if settings["report"] is None else reported(proba, settings))
         all_masks.append(mask)
     return np.array(all_proba), np.array(all_masks)
 
@@ -85,6 +99,18 @@ def test_a_program_without_torch_predicts_the_same(clf, scenes, tmp_path, monkey
     assert 0.05 <= masks.mean() <= 0.6
     np.testing.assert_allclose(proba, clf.predict_proba(X), atol=1e-4, rtol=0)
     np.testing.assert_array_equal(masks, clf.transform(X))
+
+
+def test_calibrated_certainty_travels(clf, scenes, tmp_path):
+    X, own = scenes.images[:20], copy.deepcopy(clf).set_params(certainty_threshold=0.6)
+    proba = own.predict_proba(X)
+    own.calibrate(X, proba.argmax(axis=1))
+    assert np.abs(own.predict_proba(X) - proba).max() > 0.05
+    export_onnx(own, tmp_path / "digits.onnx")
+    images = (X.transpose(0, 3, 1, 2) / 255).astype(np.float32)
+    found, masks = served(tmp_path / "digits.onnx", images, own.regions_.propose_batch(X))
+    np.testing.assert_allclose(found, own.predict_proba(X), atol=1e-3, rtol=0)
+    np.testing.assert_array_equal(masks, own.transform(X))
 
 
 def test_an_export_is_replaced_and_nothing_else(clf, tmp_path):

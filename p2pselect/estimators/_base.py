@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from copy import deepcopy
+from dataclasses import replace
 from numbers import Real
 from pathlib import Path
 from typing import Any, Self
@@ -17,7 +18,7 @@ from torch import Tensor
 from p2pselect._docstrings import SharedDocs
 from p2pselect._labels import as_true_labels
 from p2pselect._model_folder import read_config, readable
-from p2pselect.estimators._changes import refuse_changes, remembered
+from p2pselect.estimators._changes import changes, refuse_changes, remembered
 from p2pselect.estimators._fitting import TrainableImageClassifier
 from p2pselect.estimators._inputs import check_channels, resolve_regions
 from p2pselect.estimators._saving import load_model, save_model
@@ -25,11 +26,15 @@ from p2pselect.exceptions import InputError, brief
 from p2pselect.explanations._explanation import Explanation
 from p2pselect.images import as_images
 from p2pselect.nn._model import RegionScores
-from p2pselect.selection import SelectionRule
+from p2pselect.selection import SelectionRule, StopCalibration
 from p2pselect.selection._certainty_search import make_tau_grid
 from p2pselect.selection._prediction_run import PredictionRun
+from p2pselect.selection._stop_calibration import StopReport, with_certainty
 from p2pselect.training._data import as_float_images
 from p2pselect.training._isolation import Randomness, resolve_device, usual_surroundings
+
+#: A calibration is saved with its model; more images than these would add nothing.
+MAX_CALIBRATION = 10_000
 
 _shared = SharedDocs(
     X="""
@@ -152,23 +157,37 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         InputError
             If the images cannot be used, or have another number of channels.
         """
-        return self._run(X, regions).search().proba
+        run = self._run(X, regions)
+        return run.proba(run.search())
 
-    def predict(self, X: Any, *, regions: Any = None) -> np.ndarray:
+    @usual_surroundings()
+    def predict(self, X: Any, *, regions: Any = None, reject: Any = None) -> np.ndarray:
         """Predict the most probable label of every image.
 
         Parameters
         ----------
         %(X)s
         %(regions)s
+        reject : object, optional
+            What to return in the place of a label for images that are not answered, because
+            the classifier never becomes as certain as it was asked to be; for example
+            ``"not answered"`` or -1.  By default they get the most probable label, too.
 
         Returns
         -------
         ndarray of shape (n,)
-            Labels, of the type that ``fit`` was given.
+            Labels, of the type that ``fit`` was given; of type object where ``reject`` is of
+            another one.
         """
-        proba = self.predict_proba(X, regions=regions)
-        return self.classes_[proba.argmax(axis=1)]
+        run = self._run(X, regions)
+        result = run.search()
+        labels = self.classes_[run.proba(result).argmax(axis=1)]
+        if reject is None:
+            return labels
+        kinds = {labels.dtype.kind, np.asarray(reject).dtype.kind}
+        if not (kinds <= {"U"} or kinds <= {*"iuf"}):  # NumPy would make words of numbers
+            labels = labels.astype(object)
+        return np.where(result.reached, labels, reject)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Measure the accuracy: the share of images whose class is predicted correctly.
@@ -285,7 +304,8 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
             with torch.inference_mode():
                 out = self.module_(shown).softmax(dim=1)
             proba[start : start + self.batch_size] = out.cpu().numpy()
-        return proba
+        report = self._stop_report(self.tau, None)
+        return proba if report is None else with_certainty(proba, report(proba.max(axis=1)))
 
     def _predict_views(self, images: np.ndarray, regions: np.ndarray) -> np.ndarray:
         """Class probabilities of a training batch (b, h, w, 3), for callbacks that score."""
@@ -322,6 +342,9 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
             self.certainty_threshold if certainty_threshold is None else certainty_threshold,
         )
         grid = self._tau_grid(tau)
+        report = self._stop_report(tau, certainty_threshold)
+        if report is not None and certainty_threshold is None and self.calibration_.max_error:
+            threshold = 1 - self.calibration_.max_error
         if max_kept is not None:
             max_kept = float(_in_unit_interval("max_kept", max_kept))
         return PredictionRun(
@@ -332,7 +355,110 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
             float(threshold),
             keep,
             max_kept,
+            report,
             is_shared=True,
+        )
+
+    # -- calibration ---------------------------------------------------------------------
+
+    @usual_surroundings()
+    def calibrate(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        max_error: float | None = None,
+        alpha: float | None = 0.1,
+        regions: Any = None,
+    ) -> Self:
+        """Let certainty mean what it says, learned from images that were held out.
+
+        The search stops at the first mask that makes the classifier certain, and so at the
+        luckiest one: on new images fewer answers are right than the classifier says.  From now
+        on, of the images that are answered at ``certainty_threshold`` that share is right on
+        average, and predicted probabilities are those of being right.  Neither the ranking of
+        the regions nor the classifier changes, only where the search stops and what is
+        reported there.  Another ``fit`` ends it.
+
+        Parameters
+        ----------
+        %(X)s  None of them may have been in training, and they must be like those to come.
+            Of more than 10,000, as many are used, evenly spaced.
+        y : array-like of shape (n,)
+            True labels.  A label that was not in training is never answered correctly.
+        max_error : float in (0, 1), optional
+            Instead of ``certainty_threshold``: the largest share of wrong answers among those
+            that are given.
+        alpha : float in (0, 1) or None, default=0.1
+            With ``max_error``: the probability, over the held-out images, with which that may
+            be exceeded.  None keeps the error on average only, and answers more.
+        %(regions)s
+
+        Returns
+        -------
+        Self
+            The estimator itself, with a ``calibration_``.
+
+        Raises
+        ------
+        InputError
+            If the images or labels cannot be used, or no threshold keeps the error; the message
+            says what these images support.
+
+        References
+        ----------
+        Angelopoulos et al., "Learn then test: calibrating predictive algorithms to achieve risk
+        control", 2021 (fixed sequence testing).
+
+        Examples
+        --------
+        >>> from p2pselect import P2PClassifier, datasets, presets
+        >>> scenes = datasets.make_digit_scenes(48, image_size=32, random_state=0)
+        >>> settings = {**presets.SMALL, "image_size": 32, "max_epochs": 1}
+        >>> clf = P2PClassifier(**settings, random_state=0)
+        >>> clf = clf.fit(scenes.images[:24], scenes.target[:24] % 2)
+        >>> clf = clf.calibrate(scenes.images[24:], scenes.target[24:] % 2)
+        >>> len(clf.calibration_)
+        24
+        """
+        for name, value in (("max_error", max_error), ("alpha", alpha)):
+            if value is not None and not 0 < float(_in_unit_interval(name, value)) < 1:
+                raise InputError(f"{name} must be in (0, 1), got {brief(value)}")
+        run = self._run(X, regions)
+        truth = as_true_labels(y, self.classes_)
+        if len(truth) != len(run.images):
+            raise InputError(
+                f"X and y must have the same length: got {len(run.images)} images and "
+                f"{len(truth)} labels"
+            )
+        rows = np.linspace(0, len(truth) - 1, min(len(truth), MAX_CALIBRATION)).astype(int)
+        run.images, run.report = run.images[rows], None
+        run.regions = None if run.regions is None else run.regions[rows]
+        run.certainty_threshold = np.inf  # whole paths
+        paths = run.search(keep_path=True).path_proba
+        found = StopCalibration.of_paths(paths, self.classes_, truth[rows])
+        settings = remembered(self, "prediction")
+        # One calibration serves all of them; and any tau but its own is not calibrated.
+        for name in ("certainty_threshold", "tau"):
+            settings.pop(name, None)
+        found = found.for_error(max_error, alpha)
+        self.calibration_ = replace(found, tau=self.tau, settings=settings)
+        return self
+
+    def _stop_report(self, tau: float | str, asked: float | None) -> StopReport | None:
+        """Where the search stops and what is reported there, if that is calibrated."""
+        calibration: StopCalibration | None = getattr(self, "calibration_", None)
+        if calibration is None or tau != calibration.tau:
+            return None
+        for name, used in changes(self, calibration.settings).items():
+            raise InputError(
+                f"{name} was set after calibrate, which used {brief(used)}: calibrate again, "
+                "or set it back"
+            )
+        if asked is None and calibration.bound is not None:
+            return calibration.reported(calibration.bound)
+        return calibration.reported(
+            calibration.threshold(float(self.certainty_threshold if asked is None else asked))
         )
 
     # -- saved models --------------------------------------------------------------------

@@ -30,6 +30,7 @@ from p2pselect._model_folder import (
 from p2pselect.estimators._changes import params_as_fitted
 from p2pselect.exceptions import InputError, ModelFileError, P2PSelectWarning, brief
 from p2pselect.regions._transformer import SuperpixelTransformer
+from p2pselect.selection import StopCalibration
 
 #: A network with more channels or layers than this is not ours, and would fill the memory.
 MAX_OPTION = 2**16
@@ -44,11 +45,13 @@ def save_model(estimator: Any, path: Path) -> None:
     params = _portable(estimator, params_as_fitted(estimator, stacklevel=5))
     classes = as_labels(estimator.classes_, "classes_")
     fitted = {k: getattr(estimator, k) for k in estimator._fitted if hasattr(estimator, k)}
+    calibration = getattr(estimator, "calibration_", None)
     config = {
         "class": type(estimator).__name__,
         "params": {k: encode(k, v) for k, v in params.items()},
         "classes": {"dtype": classes.dtype.str, "values": classes.tolist()},
         "fitted": {k: encode(k, v) for k, v in fitted.items()},
+        "calibration": encode("calibration_", calibration and calibration.to_lists()),
         "seed": int(estimator._seed),
         # For people; nothing is built from it.
         "parameters": {
@@ -84,6 +87,8 @@ def load_model(cls: Any, path: Path, config: dict[str, Any]) -> Any:
     for name in estimator._fitted:
         if name in config["fitted"]:
             setattr(estimator, name, decode(config["fitted"][name]))
+    if stored := decode(config["calibration"]):
+        estimator.calibration_ = StopCalibration.of_lists(stored)
     later = {name: kept[name] for name in _FOR_THE_NEXT_FIT if name in kept}
     estimator.set_params(**{name: _FOR_THE_NEXT_FIT[name] for name in later})
     _check_shapes(path, estimator)

@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _FORMAT = 1
-_OPTIONAL = ("region_embeddings", "soft_region_masks", "path_tau", "path_counts", "path_proba")
+_OPTIONAL = (
+    "region_embeddings",
+    "soft_region_masks",
+    "path_tau",
+    "path_counts",
+    "path_proba",
+    "stop_certainty",
+)
+#: Arrays without axes, which are numbers.
+_NUMBERS = ("certainty_threshold", "stop_certainty")
 #: Axes of every array in a file (those with one letter are equally long) and kinds of values.
 #: The order counts: an array that does not fit those before it is the one to be named.
 _AXES = {
@@ -40,6 +49,7 @@ _AXES = {
     "path_tau": ("t", "f"),
     "path_counts": ("nt", "iu"),
     "path_proba": ("ntm", "f"),
+    "stop_certainty": ("", "iuf"),
 }
 
 
@@ -86,7 +96,11 @@ class Explanation(ExplanationArrays):
     path_counts : ndarray of shape (n, t), int32, optional
         Number of regions kept at every ``path_tau``: always the first ones of ``ranking``.
     path_proba : ndarray of shape (n, t, n_classes), float32, optional
-        Class probabilities at every ``path_tau`` that was tried; NaN after the stop.
+        Class probabilities at every ``path_tau`` that was tried, as the classifier gave them;
+        NaN after the stop.
+    stop_certainty : float, optional
+        If certainty is calibrated: the classifier's own at which the search stopped, while
+        ``certainty_threshold`` and ``proba`` are what it stands for.
 
     Examples
     --------
@@ -202,8 +216,8 @@ class Explanation(ExplanationArrays):
         fault = _misfit(arrays)
         if fault:
             raise InputError(f"{path} is not a saved explanation: {fault}")
-        threshold = float(arrays.pop("certainty_threshold"))
-        return cls(certainty_threshold=threshold, **arrays)
+        numbers = {name: float(arrays.pop(name)) for name in _NUMBERS if name in arrays}
+        return cls(**numbers, **arrays)
 
 
 def _misfit(arrays: dict[str, np.ndarray]) -> str | None:

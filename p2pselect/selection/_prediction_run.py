@@ -25,6 +25,7 @@ from p2pselect.selection._certainty_search import (
     search_certainty,
 )
 from p2pselect.selection._selection_rule import CUTS, SelectionRule, budget_cut
+from p2pselect.selection._stop_calibration import StopReport, with_certainty
 from p2pselect.training._data import as_float_images, fingerprint
 
 
@@ -34,8 +35,9 @@ class PredictionRun:
     Without ``regions`` (n, h, w) the rule proposes them, batch by batch.  ``keep`` says what to
     remember of every batch besides the predictions: "nothing", "ranks" for :meth:`pixel_masks`,
     or "all" for :meth:`explain`.  ``max_kept`` is the largest fraction of the pixels that any
-    mask may keep.  With ``is_shared`` the processes that ``torchrun`` has started divide the
-    images among them.
+    mask may keep.  A ``report`` replaces the classifier's word: the search stops at its
+    threshold, and certainty is what it makes of the classifier's.  With ``is_shared`` the
+    processes that ``torchrun`` has started divide the images among them.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class PredictionRun:
         certainty_threshold: float,
         keep: str = "nothing",
         max_kept: float | None = None,
+        report: StopReport | None = None,
         is_shared: bool = False,
     ):
         self.rule = rule
@@ -56,6 +59,7 @@ class PredictionRun:
         self.certainty_threshold = certainty_threshold
         self.keep = keep
         self.max_kept = max_kept
+        self.report = report
         self.is_shared = is_shared
         self.offsets = rule.offsets(tau_grid)
         self.batches: list[dict[str, np.ndarray]] = []
@@ -73,7 +77,7 @@ class PredictionRun:
                     self._chunks(own),
                     own.stop - own.start,
                     self._classify,
-                    self.certainty_threshold,
+                    self.certainty_threshold if self.report is None else self.report.threshold,
                     self.rule.batch_size,
                     keep_path,
                 )
@@ -84,6 +88,12 @@ class PredictionRun:
         self.batches = [batch for part in batches for batch in part]
         self.is_soft = soft[0]
         return join_results(results)
+
+    def proba(self, result: SearchResult) -> np.ndarray:
+        """Class probabilities (n, n_classes), with the certainty that the report gives them."""
+        if self.report is None:
+            return result.proba
+        return with_certainty(result.proba, self.report(result.proba.max(axis=1)))
 
     def scores(self) -> Iterator[RegionScores]:
         """Scores of the regions, batch by batch, without a search."""
@@ -124,10 +134,11 @@ class PredictionRun:
             selection_logits=logits,
             selection_probs=probs.astype(np.float32),
             tau=self.tau_grid[result.level],
-            proba=result.proba,
+            proba=self.proba(result),
             classes=classes,
             certainty_reached=result.reached,
             certainty_threshold=self.certainty_threshold,
+            stop_certainty=None if self.report is None else self.report.threshold,
             region_embeddings=embeddings if embeddings.shape[1] else None,
             soft_region_masks=self._stacked("soft", padding=0.0) if self.is_soft else None,
             path_tau=self.tau_grid,

@@ -7,8 +7,9 @@ the stop.  Everything here therefore looks at held-out images where they stop.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy.special import expit
@@ -30,18 +31,87 @@ _MARGIN = 1e-7
 
 @dataclass(frozen=True)
 class StopCalibration:
-    """Paths of held-out images, from which certainty gets its meaning.
+    """What held-out images say about the certainty at which a search stops.
 
-    ``certainty`` (n, t) is the largest class probability at every value of tau, and ``correct``
-    (n, t) whether that class is the true one.  Nothing in it depends on the threshold, so that
-    one calibration serves all of them.
+    An estimator has one as ``calibration_`` after ``calibrate``.  Nothing in it depends on a
+    threshold: one calibration serves all of them.
+
+    Parameters
+    ----------
+    certainty : ndarray of shape (n, t), float32
+        The largest class probability of every held-out image at every value of tau.
+    correct : ndarray of shape (n, t), bool
+        Whether that class is the true one.
+    max_error : float, optional
+        The largest share of wrong answers that was asked for.
+    alpha : float, optional
+        The probability with which it may be exceeded; None if it holds on average only.
+    bound : float, optional
+        The classifier's certainty at which the search stops to keep it.
+    tau : "dynamic" or float, default="dynamic"
+        The tau of the paths.
+    settings : dict
+        Other settings of the search that made them.
+
+    Examples
+    --------
+    >>> certainty = np.linspace([0.5] * 40, [0.9] * 40, 5).T
+    >>> calibration = StopCalibration(certainty, certainty > 0.6)
+    >>> calibration.threshold(0.9)
+    0.7
     """
 
     certainty: np.ndarray
     correct: np.ndarray
+    max_error: float | None = None
+    alpha: float | None = None
+    bound: float | None = None
+    tau: float | str = "dynamic"
+    settings: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.certainty)
+
+    @classmethod
+    def of_paths(
+        cls, path_proba: np.ndarray, classes: np.ndarray, truth: np.ndarray
+    ) -> StopCalibration:
+        """Make one from whole paths (n, t, n_classes) and the true labels (n,)."""
+        predicted = classes[path_proba.argmax(axis=2)]
+        return cls(path_proba.max(axis=2), predicted == truth[:, None])
+
+    def for_error(self, max_error: float | None, alpha: float | None) -> StopCalibration:
+        """The same with a threshold that bounds the error, if one is asked for."""
+        if max_error is None:
+            return self
+        if alpha is None:
+            return replace(self, max_error=max_error, bound=self.threshold(1 - max_error))
+        bound = self.bounded_threshold(max_error, alpha)
+        return replace(self, max_error=max_error, alpha=alpha, bound=bound)
+
+    def to_lists(self) -> dict[str, Any]:
+        """The same in lists and numbers, for a file."""
+        made = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {**made, "certainty": self.certainty.tolist(), "correct": self.correct.tolist()}
+
+    @classmethod
+    def of_lists(cls, stored: dict[str, Any]) -> StopCalibration:
+        """What :meth:`to_lists` made; raises InputError if it is anything else."""
+        certainty = np.array(stored.pop("certainty"), np.float32)
+        correct = np.array(stored.pop("correct"))
+        calibration = cls(certainty, correct, **stored)
+        numbers = (calibration.max_error, calibration.alpha, calibration.bound)
+        fits = (
+            certainty.ndim == 2
+            and correct.shape == certainty.shape
+            and correct.dtype == bool
+            and bool(((certainty >= 0) & (certainty <= 1.001)).all())
+            and all(value is None or isinstance(value, float) for value in numbers)
+            and isinstance(calibration.settings, dict)
+        )
+        if not fits:
+            raise InputError("the calibration is not one of paths of certainties")
+        return calibration
 
     @cached_property
     def _thresholds(self) -> np.ndarray:
@@ -162,6 +232,31 @@ class StopReport:
         enough = np.asarray(certainty) >= self.threshold
         curve = np.where(enough[:, None], self.answered, self.unanswered)
         return expit(curve[:, 0] * z + curve[:, 1])
+
+
+def with_certainty(proba: np.ndarray, certainty: np.ndarray) -> np.ndarray:
+    """Class probabilities (n, c) whose largest one becomes ``certainty`` (n,).
+
+    All others keep their order and, in logarithms, the ratios of their distances: each row gets
+    a temperature of its own.  A certainty below that of all classes being equal is raised to
+    just above it, because the most probable class stays the most probable one.
+    """
+    n_classes = proba.shape[1]
+    if not len(proba) or n_classes == 1:
+        return proba
+    wanted = np.clip(certainty, 1 / n_classes + 1e-4, 1 - 1e-6)
+    # In double precision, and away from 0, where a logarithm has no end.
+    logits = np.log(np.clip(proba.astype(float), 1e-30, 1))
+    logits -= logits.max(axis=1, keepdims=True)
+    # The largest probability falls as the temperature rises: halve the interval of its log.
+    low, high = np.full(len(proba), -12.0), np.full(len(proba), 12.0)
+    for _ in range(60):
+        middle = (low + high) / 2
+        largest = 1 / np.exp(logits / np.exp(middle)[:, None]).sum(axis=1)
+        too_certain = largest > wanted
+        low, high = np.where(too_certain, middle, low), np.where(too_certain, high, middle)
+    scaled = np.exp(logits / np.exp(low)[:, None])
+    return (scaled / scaled.sum(axis=1, keepdims=True)).astype(proba.dtype)
 
 
 def _logit(certainty: np.ndarray) -> np.ndarray:

@@ -1,0 +1,187 @@
+"""Calibrated certainty: what changes (the stop and its words) and what does not."""
+
+import copy
+import json
+
+import numpy as np
+import pytest
+
+from p2pselect import load
+from p2pselect._model_folder import CONFIG, config_digest
+from p2pselect.exceptions import InputError, ModelFileError
+from p2pselect.methods import BlackboxClassifier
+from p2pselect.selection import StopCalibration
+from tests.oracles.stop_calibration import stop
+
+
+@pytest.fixture(scope="module")
+def paths(clf, X):
+    """What the classifier says at every tau, however certain it is."""
+    return clf.explain(X, certainty_threshold=1.0).path_proba
+
+
+@pytest.fixture(scope="module")
+def truth(paths):
+    """Labels with which the classifier is mostly right once it sees much, and never always."""
+    labels = paths[:, -3].argmax(axis=1)
+    doubtful = np.argsort(paths.max(axis=(1, 2)))[:6]
+    labels[doubtful] = 1 - labels[doubtful]
+    return labels
+
+
+@pytest.fixture
+def calibrated(clf, X, truth):
+    return copy.deepcopy(clf).set_params(certainty_threshold=0.6).calibrate(X, truth)
+
+
+def test_it_holds_whole_paths(calibrated, paths, truth):
+    np.testing.assert_allclose(calibrated.calibration_.certainty, paths.max(axis=2), atol=1e-6)
+    np.testing.assert_array_equal(
+        calibrated.calibration_.correct, paths.argmax(axis=2) == truth[:, None]
+    )
+
+
+def test_the_search_stops_where_the_share_is_met(calibrated, clf, X, paths, truth):
+    exp = calibrated.explain(X)
+    threshold = calibrated.calibration_.threshold(0.6)
+    assert exp.stop_certainty == threshold and np.isfinite(threshold)
+    assert exp.certainty_threshold == 0.6
+    slow = [stop(path, threshold) for path in paths.max(axis=2)]
+    assert exp.certainty_reached.tolist() == [answered for _, answered in slow]
+    stopped = exp.certainty_reached
+    level = np.array([level for level, _ in slow])
+    np.testing.assert_array_equal(exp.tau[stopped], exp.path_tau[level][stopped])
+    assert (exp.predicted == truth)[stopped].mean() >= 0.6
+    # The ranking, and the words of the classifier along the path, are as they were.
+    before = clf.explain(X, certainty_threshold=1.0)
+    np.testing.assert_array_equal(exp.selection_logits, before.selection_logits)
+    seen = ~np.isnan(exp.path_proba)
+    np.testing.assert_allclose(exp.path_proba[seen], paths[seen], atol=1e-6)
+
+
+def test_all_ways_to_ask_give_the_same(calibrated, X, truth):
+    exp = calibrated.explain(X)
+    np.testing.assert_array_equal(exp.proba, calibrated.predict_proba(X))
+    np.testing.assert_allclose(
+        exp.proba, calibrated.predict_proba_masked(exp.masked_images), atol=1e-5
+    )
+    np.testing.assert_array_equal(exp.predicted, calibrated.predict(X))
+    np.testing.assert_array_equal(exp.pixel_masks, calibrated.transform(X))
+    assert calibrated.score(X, truth) == pytest.approx((exp.predicted == truth).mean())
+    np.testing.assert_allclose(exp.proba.sum(axis=1), 1, atol=1e-5)
+
+
+def test_the_probability_is_that_of_being_right(calibrated, X, truth):
+    exp = calibrated.explain(X)
+    stopped = exp.certainty_reached
+    right = exp.predicted == truth
+    assert exp.certainty[stopped].mean() == pytest.approx(right[stopped].mean(), abs=0.05)
+
+
+def test_another_threshold_needs_no_other_calibration(calibrated, X):
+    shares = [
+        calibrated.explain(X, certainty_threshold=asked).certainty_reached.mean()
+        for asked in (0.5, 0.75, 1.0)
+    ]
+    assert shares == sorted(shares, reverse=True)
+
+
+def test_a_fixed_tau_is_the_classifiers_own_word(calibrated, clf, X):
+    exp = calibrated.explain(X, tau=0.3)
+    assert exp.stop_certainty is None
+    np.testing.assert_array_equal(exp.proba, clf.explain(X, tau=0.3).proba)
+
+
+def test_what_is_not_answered_can_be_rejected(calibrated, X):
+    answered = calibrated.explain(X).certainty_reached
+    labels = calibrated.predict(X, reject=-1)
+    np.testing.assert_array_equal(labels == -1, ~answered)
+    np.testing.assert_array_equal(labels[answered], calibrated.predict(X)[answered])
+    assert labels.dtype == calibrated.classes_.dtype
+    words = calibrated.predict(X, reject="not answered")
+    assert set(words.tolist()) <= {0, 1, "not answered"}
+    assert ("not answered" in words.tolist()) == (not answered.all())
+
+
+def test_a_bound_on_the_error(calibrated, X, truth):
+    calibrated.calibrate(X, truth, max_error=0.45, alpha=0.2)
+    bound = calibrated.calibration_.bound
+    exp = calibrated.explain(X)
+    assert exp.stop_certainty == bound and exp.certainty_threshold == pytest.approx(0.55)
+    # An explicit threshold is another question.
+    assert calibrated.explain(X, certainty_threshold=1.0).stop_certainty >= bound
+    on_average = copy.deepcopy(calibrated).calibrate(X, truth, max_error=0.45, alpha=None)
+    assert on_average.explain(X).certainty_reached.mean() >= exp.certainty_reached.mean()
+    with pytest.raises(InputError, match="max_error=0.01 with alpha=0.1 needs at least 230"):
+        calibrated.calibrate(X, truth, max_error=0.01)
+    assert calibrated.calibration_.bound == bound  # it is as it was
+
+
+@pytest.mark.parametrize("change", [{"selection": "budget"}, {"search__tau_step": 0.1}])
+def test_it_ends_with_another_search(calibrated, X, change):
+    before = {name: calibrated.get_params()[name] for name in change}
+    with pytest.raises(InputError, match="was set after calibrate"):
+        calibrated.set_params(**change).predict(X)
+    calibrated.set_params(**before).predict(X)
+
+
+def test_it_ends_with_another_training(calibrated, X, y):
+    assert not hasattr(calibrated.partial_fit(X, y), "calibration_")
+
+
+def test_it_is_saved_with_the_model(calibrated, X, truth, tmp_path):
+    calibrated.calibrate(X, truth, max_error=0.45, alpha=0.2).save(tmp_path / "model")
+    again = load(tmp_path / "model")
+    assert isinstance(again.calibration_, StopCalibration)
+    assert again.calibration_.bound == calibrated.calibration_.bound
+    np.testing.assert_array_equal(again.predict_proba(X), calibrated.predict_proba(X))
+    assert again.explain(X).stop_certainty == calibrated.explain(X).stop_certainty
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"certainty": [[2.0]], "correct": [[True]]},
+        {"certainty": [[0.5]], "correct": [[1.0]]},
+        {"certainty": [[0.5, 0.6]], "correct": [[True]]},
+        {"bound": "0.9"},
+        {"settings": None},
+        {"unknown": 1},
+    ],
+)
+def test_a_damaged_calibration_is_refused(calibrated, tmp_path, damage):
+    calibrated.save(tmp_path / "model")
+    config = json.loads((tmp_path / "model" / CONFIG).read_text())
+    config["calibration"].update(damage)
+    config["config_sha256"] = config_digest(config)
+    (tmp_path / "model" / CONFIG).write_text(json.dumps(config))
+    with pytest.raises(ModelFileError):
+        load(tmp_path / "model")
+
+
+def test_methods_without_a_search_can_abstain(X, y):
+    black_box = BlackboxClassifier(
+        classifier="test_resnet", pretrained=False, image_size=32, max_epochs=1, random_state=0
+    ).fit(X, y)
+    certainty = black_box.predict_proba(X).max(axis=1)
+    black_box.calibrate(X, black_box.predict(X)).set_params(certainty_threshold=0.9)
+    assert black_box.calibration_.certainty.shape == (len(X), 1)
+    exp = black_box.explain(X)
+    np.testing.assert_array_equal(exp.certainty_reached, certainty >= exp.stop_certainty)
+
+
+def test_what_cannot_be_used_is_refused(clf, X, truth):
+    other = copy.deepcopy(clf)
+    with pytest.raises(InputError, match="same length: got 40 images and 3 labels"):
+        other.calibrate(X, truth[:3])
+    for bad in ({"max_error": 1.0}, {"max_error": 0.1, "alpha": 0}):
+        with pytest.raises(InputError, match="must be"):
+            other.calibrate(X, truth, **bad)
+    assert not hasattr(other, "calibration_")
+
+
+def test_a_label_of_no_class_is_never_right(clf, X, truth):
+    strange = truth.copy()
+    strange[1:] = 9
+    other = copy.deepcopy(clf).calibrate(X, strange)
+    assert not other.calibration_.correct[1:].any()

@@ -29,7 +29,12 @@ from p2pselect.nn._model import RegionScores
 from p2pselect.selection import SelectionRule, StopCalibration
 from p2pselect.selection._certainty_search import make_tau_grid
 from p2pselect.selection._prediction_run import PredictionRun
-from p2pselect.selection._stop_calibration import StopReport, with_certainty
+from p2pselect.selection._stop_calibration import (
+    StopReport,
+    calibration_of_paths,
+    with_bound,
+    with_certainty,
+)
 from p2pselect.training._data import as_float_images
 from p2pselect.training._isolation import Randomness, resolve_device, usual_surroundings
 
@@ -380,10 +385,12 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         the regions nor the classifier changes, only where the search stops and what is
         reported there.  Another ``fit`` ends it.
 
+        The images must not have been in training, and must be like those to come.  Of more than
+        10,000, as many are used, evenly spaced.
+
         Parameters
         ----------
-        %(X)s  None of them may have been in training, and they must be like those to come.
-            Of more than 10,000, as many are used, evenly spaced.
+        %(X)s
         y : array-like of shape (n,)
             True labels.  A label that was not in training is never answered correctly.
         max_error : float in (0, 1), optional
@@ -436,12 +443,12 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         run.regions = None if run.regions is None else run.regions[rows]
         run.certainty_threshold = np.inf  # whole paths
         paths = run.search(keep_path=True).path_proba
-        found = StopCalibration.of_paths(paths, self.classes_, truth[rows])
+        found = calibration_of_paths(paths, self.classes_, truth[rows])
         settings = remembered(self, "prediction")
         # One calibration serves all of them; and any tau but its own is not calibrated.
         for name in ("certainty_threshold", "tau"):
             settings.pop(name, None)
-        found = found.for_error(max_error, alpha)
+        found = with_bound(found, max_error, alpha)
         self.calibration_ = replace(found, tau=self.tau, settings=settings)
         return self
 

@@ -72,47 +72,6 @@ class StopCalibration:
     def __len__(self) -> int:
         return len(self.certainty)
 
-    @classmethod
-    def of_paths(
-        cls, path_proba: np.ndarray, classes: np.ndarray, truth: np.ndarray
-    ) -> StopCalibration:
-        """Make one from whole paths (n, t, n_classes) and the true labels (n,)."""
-        predicted = classes[path_proba.argmax(axis=2)]
-        return cls(path_proba.max(axis=2), predicted == truth[:, None])
-
-    def for_error(self, max_error: float | None, alpha: float | None) -> StopCalibration:
-        """The same with a threshold that bounds the error, if one is asked for."""
-        if max_error is None:
-            return self
-        if alpha is None:
-            return replace(self, max_error=max_error, bound=self.threshold(1 - max_error))
-        bound = self.bounded_threshold(max_error, alpha)
-        return replace(self, max_error=max_error, alpha=alpha, bound=bound)
-
-    def to_lists(self) -> dict[str, Any]:
-        """The same in lists and numbers, for a file."""
-        made = {item.name: getattr(self, item.name) for item in fields(self)}
-        return {**made, "certainty": self.certainty.tolist(), "correct": self.correct.tolist()}
-
-    @classmethod
-    def of_lists(cls, stored: dict[str, Any]) -> StopCalibration:
-        """What :meth:`to_lists` made; raises InputError if it is anything else."""
-        certainty = np.array(stored.pop("certainty"), np.float32)
-        correct = np.array(stored.pop("correct"))
-        calibration = cls(certainty, correct, **stored)
-        numbers = (calibration.max_error, calibration.alpha, calibration.bound)
-        fits = (
-            certainty.ndim == 2
-            and correct.shape == certainty.shape
-            and correct.dtype == bool
-            and bool(((certainty >= 0) & (certainty <= 1.001)).all())
-            and all(value is None or isinstance(value, float) for value in numbers)
-            and isinstance(calibration.settings, dict)
-        )
-        if not fits:
-            raise InputError("the calibration is not one of paths of certainties")
-        return calibration
-
     @cached_property
     def _thresholds(self) -> np.ndarray:
         # Only the maximum of a path so far decides whether a threshold lies before or behind.
@@ -120,7 +79,7 @@ class StopCalibration:
         shares = np.linspace(0, 1, _N_THRESHOLDS)
         return np.unique(np.quantile(so_far, shares, method="nearest"))
 
-    def counts(self, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _counts(self, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Images that are answered at every threshold, and those of them that are right."""
         rows = np.arange(len(self))
         answered, right = [], []
@@ -131,14 +90,23 @@ class StopCalibration:
         return np.array(answered), np.array(right)
 
     def threshold(self, asked: float) -> float:
-        """Certainty of the classifier at which a share ``asked`` of those that stop is right.
+        """Find the certainty of the classifier at which enough of those that stop are right.
 
         The smallest one, so that most images are answered.  The share of right answers at the
         stop is made to rise with the threshold (isotonic regression): the first threshold at
         which the share itself happens to be large enough is too low more often than not.
-        Infinite where no threshold has that share: nothing is answered.
+
+        Parameters
+        ----------
+        asked : float
+            The share of right answers among those given, in (0, 1].
+
+        Returns
+        -------
+        float
+            In (0, 1]; infinite where no threshold has that share: nothing is answered.
         """
-        answered, right = self.counts(self._thresholds)
+        answered, right = self._counts(self._thresholds)
         enough = answered >= min(FEWEST_ANSWERED, len(self))
         tried = self._thresholds[enough]
         if not len(tried):
@@ -150,17 +118,32 @@ class StopCalibration:
         return float(tried[found.argmax()]) if found.any() else np.inf
 
     def bounded_threshold(self, max_error: float, alpha: float) -> float:
-        """Certainty of the classifier at which answers are wrong at most so often.
+        """Find the certainty of the classifier at which answers are seldom wrong.
 
         With a probability of at least ``1 - alpha`` over the held-out images, the share of
-        wrong answers among the images that are answered is at most ``max_error`` (Angelopoulos
-        et al., "Learn then test", 2021: fixed sequence testing, here from the strictest
-        threshold downwards, with exact binomial bounds of Clopper & Pearson, 1934).
+        wrong answers among those given is at most ``max_error`` (Angelopoulos et al., "Learn
+        then test", 2021: fixed sequence testing, here from the strictest threshold downwards,
+        with the exact binomial bounds of Clopper & Pearson, 1934).
 
-        Raises InputError where these images cannot support any threshold.
+        Parameters
+        ----------
+        max_error : float
+            In (0, 1).
+        alpha : float
+            In (0, 1).
+
+        Returns
+        -------
+        float
+            In (0, 1].
+
+        Raises
+        ------
+        InputError
+            If these images cannot support any threshold.
         """
         thresholds = self._thresholds[::-1]
-        answered, right = self.counts(thresholds)
+        answered, right = self._counts(thresholds)
         # With fewer answers even a faultless classifier does not pass.  The number of answers
         # says nothing about which of them are right, so that starting there is no choice.
         needed = int(np.ceil(np.log(alpha) / np.log1p(-max_error)))
@@ -201,7 +184,18 @@ class StopCalibration:
         )
 
     def reported(self, threshold: float) -> StopReport:
-        """The probability of being right at the stop, by the classifier's certainty there."""
+        """Learn the probability of being right at the stop, by the classifier's certainty.
+
+        Parameters
+        ----------
+        threshold : float
+            The classifier's certainty at which the search stops.
+
+        Returns
+        -------
+        callable
+            Maps certainties (n,) to probabilities (n,).
+        """
         level, answered = stops(self.certainty, threshold)
         rows = np.arange(len(self))
         certainty, correct = self.certainty[rows, level], self.correct[rows, level]
@@ -232,6 +226,58 @@ class StopReport:
         enough = np.asarray(certainty) >= self.threshold
         curve = np.where(enough[:, None], self.answered, self.unanswered)
         return expit(curve[:, 0] * z + curve[:, 1])
+
+
+def calibration_of_paths(
+    path_proba: np.ndarray, classes: np.ndarray, truth: np.ndarray
+) -> StopCalibration:
+    """The calibration of whole paths (n, t, n_classes) and true labels (n,)."""
+    predicted = classes[path_proba.argmax(axis=2)]
+    return StopCalibration(path_proba.max(axis=2), predicted == truth[:, None])
+
+
+def with_bound(
+    calibration: StopCalibration, max_error: float | None, alpha: float | None
+) -> StopCalibration:
+    """The same with a threshold that bounds the error, if one is asked for."""
+    if max_error is None:
+        return calibration
+    if alpha is None:
+        bound = calibration.threshold(1 - max_error)
+    else:
+        bound = calibration.bounded_threshold(max_error, alpha)
+    return replace(calibration, max_error=max_error, alpha=alpha, bound=bound)
+
+
+def as_lists(calibration: StopCalibration) -> dict[str, Any]:
+    """A calibration in lists and numbers, for a file."""
+    arrays = {"certainty", "correct"}
+    return {
+        item.name: getattr(calibration, item.name).tolist()
+        if item.name in arrays
+        else getattr(calibration, item.name)
+        for item in fields(calibration)
+    }
+
+
+def from_lists(stored: dict[str, Any]) -> StopCalibration:
+    """What :func:`as_lists` made; raises InputError if it is anything else."""
+    rest = {k: v for k, v in stored.items() if k not in ("certainty", "correct")}
+    certainty = np.array(stored["certainty"], np.float32)
+    correct = np.array(stored["correct"])
+    calibration = StopCalibration(certainty, correct, **rest)
+    numbers = (calibration.max_error, calibration.alpha, calibration.bound)
+    fits = (
+        certainty.ndim == 2
+        and correct.shape == certainty.shape
+        and correct.dtype == bool
+        and bool(((certainty >= 0) & (certainty <= 1.001)).all())
+        and all(value is None or isinstance(value, float) for value in numbers)
+        and isinstance(calibration.settings, dict)
+    )
+    if not fits:
+        raise InputError("the calibration is not one of paths of certainties")
+    return calibration
 
 
 def with_certainty(proba: np.ndarray, certainty: np.ndarray) -> np.ndarray:

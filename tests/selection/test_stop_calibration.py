@@ -34,7 +34,7 @@ def test_stops_are_those_of_a_loop(record):
 def test_counts_are_those_of_a_loop(record):
     calibration = StopCalibration(record[0][:80], record[1][:80])
     thresholds = np.array([0.6, 0.9, 0.97])
-    answered, right = calibration.counts(thresholds)
+    answered, right = calibration._counts(thresholds)
     for threshold, n, k in zip(thresholds, answered, right, strict=True):
         share, coverage = share_right(record[0][:80], record[1][:80], threshold)
         assert n == round(coverage * 80) and k == round(share * n)
@@ -45,7 +45,7 @@ def test_counts_are_those_of_a_loop(record):
 def test_as_many_are_right_as_was_asked_for(record, asked, n):
     rng = np.random.default_rng(1)
     thresholds = np.array([drawn(record, n, rng).threshold(asked) for _ in range(60)])
-    answered, right = StopCalibration(*record).counts(thresholds[np.isfinite(thresholds)])
+    answered, right = StopCalibration(*record)._counts(thresholds[np.isfinite(thresholds)])
     assert len(answered) >= 55
     assert abs((right / answered).mean() - asked) <= 0.012
 

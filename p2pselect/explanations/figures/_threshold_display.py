@@ -78,9 +78,11 @@ class ThresholdDisplay(ExplanationDisplay):
     ) -> Self:
         """Compute the curve and draw it.
 
+        The paths of the explanation have to go on to the largest threshold.
+
         Parameters
         ----------
-        %(explanation)s  Its path has to go on to the largest threshold.
+        %(explanation)s
         %(y)s
         thresholds : array-like of shape (m,)
             Certainty thresholds in (0, 1], by default from .3 to .9999.

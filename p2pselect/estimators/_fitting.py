@@ -265,7 +265,8 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
             options.selector_options,
             options.selector_image_size or self.image_size,
         )
-        scorer.image_size = options.selector_image_size
+        # Some networks see images at another size than the one that they are asked for.
+        scorer.image_size = scorer.image_size or options.selector_image_size
         scorer.frozen_share = self._frozen_share_of("selector")
         return scorer
 

@@ -14,13 +14,18 @@ from p2pselect.exceptions import InputError, P2PSelectWarning, brief
 from p2pselect.nn._image_network import ImageNetwork, as_image_network
 from p2pselect.nn._network_names import check_network_name
 from p2pselect.nn._own_networks import build_own
+from p2pselect.nn._timm_sketches import sketch
 from p2pselect.nn._weights import Pretrained, fitting_weights, with_pretrained
 
 _WEIGHTS = "pretrained= says where weights come from"
+#: Arguments that turn a timm model into a backbone.
+_OF_BACKBONES = ("features_only", "feature_cls", "out_indices")
 #: Arguments of ``timm.create_model`` that have a setting of their own.
 _SETTLED = {
     "cache_dir": _WEIGHTS,
     "checkpoint_path": _WEIGHTS,
+    "features_only": "a classifier needs its head",
+    "img_size": "image_size= says it",
     "in_chans": "networks see three channels",
     "num_classes": "there are as many as y has",
     "pretrained": _WEIGHTS,
@@ -30,17 +35,11 @@ _SETTLED = {
 }
 
 
-def create_timm(
-    name: str, pretrained: Pretrained, image_size: int | None = None, **options: Any
-) -> nn.Module:
-    """Create a timm model for an image size; weights come from timm's hub or a local file."""
+def create_timm(name: str, pretrained: Pretrained, **options: Any) -> nn.Module:
+    """Create a timm model; weights come from timm's hub, a folder or a file."""
     import timm
 
     check_network_name(name)
-    config: Any = timm.get_pretrained_cfg(name)
-    # Such models, mostly transformers, are built for a size; others do not know img_size.
-    if image_size is not None and config is not None and config.fixed_input_size:
-        options["img_size"] = image_size
 
     def build(source: bool | Path) -> nn.Module:
         if not isinstance(source, Path):
@@ -55,17 +54,15 @@ def _create_from_file(name: str, path: Path, options: dict[str, Any]) -> nn.Modu
     import timm
 
     # Files hold whole models, even where only the backbone is wanted.
-    own = {k: v for k, v in options.items() if k not in ("features_only", "out_indices")}
+    own = {k: v for k, v in options.items() if k not in _OF_BACKBONES}
     with torch.device("meta"):
         whole: Any = timm.create_model(name, **own)
-        part = timm.create_model(name, **options)
+        part: Any = timm.create_model(name, **options)
     heads = whole.pretrained_cfg.get("classifier") or ()
     heads = (heads,) if isinstance(heads, str) else tuple(heads)
-    # Backbones call some of their layers "a_0" where the whole model has "a.0".
-    names = {k.replace(".", "_") for k in part.state_dict()}
-    weights = fitting_weights(path, whole, name, heads, lambda k: k.replace(".", "_") in names)
+    weights = fitting_weights(path, whole, name, heads, _names_of_part(part).__contains__)
     head = [k for k in whole.state_dict() if k.startswith(tuple(f"{head}." for head in heads))]
-    fits = bool(head) and all(k in weights for k in head)
+    fits = bool(head) and all(k in weights.fitting for k in head)
     if head and not fits and "features_only" not in options:
         warnings.warn(
             f"{path}: the head of {name!r} is made for other classes, or missing; it starts "
@@ -73,11 +70,13 @@ def _create_from_file(name: str, path: Path, options: dict[str, Any]) -> nn.Modu
             P2PSelectWarning,
             stacklevel=2,
         )
-    # A number of classes that no model has: timm then leaves the head alone.
-    overlay = {"state_dict": weights, "num_classes": whole.num_classes if fits else -1}
+    # timm takes everything but the head for a number of classes that no model has.
+    overlay = {"state_dict": weights.given, "num_classes": -1}
     network = timm.create_model(
         name, pretrained=True, pretrained_cfg_overlay=overlay, **options
     )
+    if fits and "features_only" not in options:
+        network.load_state_dict({k: weights.fitting[k] for k in head}, strict=False)
     # timm keeps what it was given: the weights would be in memory, and in pickles, twice.
     for module in network.modules():
         for config in ("pretrained_cfg", "default_cfg"):
@@ -86,10 +85,19 @@ def _create_from_file(name: str, path: Path, options: dict[str, Any]) -> nn.Modu
     return network
 
 
+def _names_of_part(part: nn.Module) -> set[str]:
+    """Names that the weights of a timm backbone have in the whole model, with "_" for "."."""
+    names = part.state_dict()
+    # Some backbones hold the whole model, others call a layer "a_0" where it has "a.0".
+    wrappers = {"FeatureGetterNet": "model.", "FeatureHookNet": "body."}
+    wrapper = wrappers.get(type(part).__name__, "")
+    return {name.removeprefix(wrapper).replace(".", "_") for name in names}
+
+
 def build_classifier(
     classifier: str | Callable[[int], nn.Module],
     n_classes: int,
-    image_size: int,
+    image_size: int | tuple[int, int],
     pretrained: Pretrained = False,
     options: dict[str, Any] | None = None,
 ) -> ImageNetwork:
@@ -105,8 +113,13 @@ def build_classifier(
         raise InputError(
             f"classifier_options must not have {brief(settled[0])}: {_SETTLED[settled[0]]}"
         )
+    check_network_name(classifier)
+    size = (image_size, image_size) if isinstance(image_size, int) else image_size
     options = {**(options or {}), "num_classes": n_classes}
-    return as_image_network(create_timm(classifier, pretrained, image_size, **options))
+    seen = sketch(classifier, size, **options)
+    network = as_image_network(create_timm(classifier, pretrained, **options, **seen.options))
+    network.image_size = None if seen.size == size else seen.size
+    return network
 
 
 def mean_and_std(name: str) -> tuple[Sequence[float], Sequence[float]]:

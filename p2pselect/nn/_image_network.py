@@ -25,8 +25,8 @@ class ImageNetwork(nn.Module):
 
     Black is 0 outside, whatever the normalization inside.  Layers that are replaced are
     replaced in a copy of ``network``.  ``mean`` and ``std`` are per channel, in units of the
-    [0, 1] range; ``image_size`` is the side in pixels at which the network sees the images (as
-    they come, by default).
+    [0, 1] range; ``image_size`` is the side, or the height and width, in pixels at which the
+    network sees the images (as they come, by default).
     """
 
     mean: Tensor
@@ -37,7 +37,7 @@ class ImageNetwork(nn.Module):
         network: nn.Module,
         mean: Sequence[float] = (0.0,) * 3,
         std: Sequence[float] = (1.0,) * 3,
-        image_size: int | None = None,
+        image_size: int | tuple[int, int] | None = None,
     ):
         super().__init__()
         self.network = without_dilation(network)
@@ -51,9 +51,10 @@ class ImageNetwork(nn.Module):
     def forward(self, images: Tensor) -> Any:
         """Map images (n, 3, h, w) in [0, 1] to whatever the network returns."""
         if self.image_size is not None:
-            side = (self.image_size, self.image_size)
-            # Antialiased: the small copy is an average of the image, not a sample.
-            images = F.interpolate(images, size=side, mode="bilinear", antialias=True)
+            # Antialiased: a small copy is an average of the image, not a sample.
+            images = F.interpolate(
+                images, size=self.image_size, mode="bilinear", antialias=True
+            )
         normalized = (images - self.mean) / self.std
         dtype = PRECISIONS[self.precision]
         if dtype is None:

@@ -28,7 +28,7 @@ def build_own(
     setting: str,
     factory: Callable[[int], Any],
     n_outputs: int,
-    image_size: int,
+    image_size: int | tuple[int, int],
     pretrained: Pretrained,
 ) -> ImageNetwork:
     """A copy of the module that a factory makes; training leaves the original as it is.
@@ -53,18 +53,20 @@ def build_own(
     if pretrained not in (True, False, "auto") and not Path(pretrained).is_dir():
         weights = fitting_weights(pretrained, network, f"the {setting}'s factory")
         # What was needed is there; counters of batches, for example, may be missing.
-        network.load_state_dict(weights, strict=False)
+        network.load_state_dict(weights.fitting, strict=False)
     return as_image_network(network)
 
 
-def _try(setting: str, network: nn.Module, n_outputs: int, side: int) -> None:
+def _try(setting: str, network: nn.Module, n_outputs: int, size: int | tuple[int, int]) -> None:
     """Try a network on two images, in training and in evaluation; nothing about it changes.
 
     Raises InputError if the network fails or returns anything but one tensor of the right
     shape, and warns if a classifier returns probabilities: their softmax is nearly even.
     """
     device = next((p.device for p in network.parameters()), torch.device("cpu"))
-    images = torch.linspace(0, 1, 6 * side**2, device=device).view(2, 3, side, side)
+    height, width = (size, size) if isinstance(size, int) else size
+    images = torch.linspace(0, 1, 6 * height * width, device=device)
+    images = images.view(2, 3, height, width)
     was_training = network.training
     cuda = [device] if device.type == "cuda" else []
     try:

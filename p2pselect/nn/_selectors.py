@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from p2pselect.nn._network_names import (
     check_network_name,
 )
 from p2pselect.nn._own_networks import build_own
+from p2pselect.nn._timm_sketches import choose_maps, sketch
 from p2pselect.nn._weights import Pretrained, fitting_weights, with_pretrained
 
 #: Mean and standard deviation of ImageNet, per channel.
@@ -27,7 +29,7 @@ _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 class PixelScorer(nn.Module):
-    """A backbone that returns two feature maps, and torchvision's LR-ASPP head on them.
+    """A backbone that returns feature maps, and torchvision's LR-ASPP head on first and last.
 
     The head is that of Howard et al. (2019, figure 10).
     """
@@ -36,12 +38,17 @@ class PixelScorer(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.head = head
+        # Some transformers of timm return maps (n, h', w', c).
+        self.channels_last = getattr(backbone, "output_fmt", None) == "NHWC"
 
     def forward(self, images: Tensor) -> Tensor:
         """Map normalized images (n, 3, h, w) to maps (n, n_maps, h', w')."""
         features = self.backbone(images)
-        low, high = features.values() if isinstance(features, dict) else features
-        return self.head({"low": low, "high": high})
+        maps = [*features.values()] if isinstance(features, dict) else features
+        if self.channels_last:
+            maps = [each.permute(0, 3, 1, 2) for each in maps]
+        # A single map is both.
+        return self.head({"low": maps[0], "high": maps[-1]})
 
     def additive_slope(self) -> Tensor:
         """What adding 1 to every input of the last 1x1 convolutions adds to each map."""
@@ -105,7 +112,7 @@ def build_pixel_scorer(
     n_maps: int,
     pretrained: Pretrained = False,
     options: dict[str, Any] | None = None,
-    image_size: int = 64,
+    image_size: int | tuple[int, int] = 64,
 ) -> ImageNetwork:
     """Build the network that maps images to ``n_maps`` pixel maps.
 
@@ -120,10 +127,11 @@ def build_pixel_scorer(
     if callable(selector):
         return build_own("selector", selector, n_maps, image_size, pretrained)
     options = dict(options or {})
+    size = (image_size, image_size) if isinstance(image_size, int) else image_size
     check_network_name(selector, known=[TORCHVISION_LRASPP])
     build = _torchvision_lraspp if selector == TORCHVISION_LRASPP else _timm_lraspp
     try:
-        return build(selector, n_maps, pretrained, **options)
+        return build(selector, n_maps, pretrained, size, **options)
     # Python's own message names an option that the builder does not take.
     except TypeError as error:
         raise InputError(
@@ -135,32 +143,39 @@ def _timm_lraspp(
     name: str,
     n_maps: int,
     pretrained: Pretrained,
+    size: tuple[int, int],
     *,
-    strides: tuple[int, int] = (8, 16),
+    strides: tuple[int, int] | None = None,
     head_channels: int = 128,
 ) -> ImageNetwork:
-    import timm
     from torchvision.models.segmentation.lraspp import LRASPPHead
 
-    # Without weights: it only tells which strides there are.
-    trunk: Any = timm.create_model(name, features_only=True)
-    reductions = trunk.feature_info.reduction()
-    if len(strides) != 2 or not set(strides) <= set(reductions):
+    seen = sketch(name, size, features_only=True)
+    reductions = [each["reduction"] for each in seen.network.feature_info.info]
+    if strides is not None and not (len(strides) == 2 and set(strides) <= set(reductions)):
         raise InputError(
-            f"selector_options: {brief(name)} has feature maps of strides {reductions}, "
-            f"got strides={strides}"
+            f"selector_options: {brief(name)} has feature maps of strides "
+            f"{sorted(set(reductions))}, got strides={strides}"
         )
-    indices = tuple(reductions.index(stride) for stride in strides)
-    backbone: Any = create_timm(name, pretrained, features_only=True, out_indices=indices)
-    low, high = backbone.feature_info.channels()
-    network = PixelScorer(backbone, LRASPPHead(low, high, n_maps, head_channels))
-    return ImageNetwork(network, *mean_and_std(name))
+    indices = sorted(set(choose_maps(reductions, strides)))
+    options: dict[str, Any] = {"features_only": True, "out_indices": indices}
+    getter = type(seen.network)
+    if getter.__name__ == "FeatureGetterNet" and len(set(reductions)) == 1:
+        # What the blocks of a transformer add up is of any scale, and meant to be normalized.
+        options["feature_cls"] = partial(getter, norm=True)
+    backbone: Any = create_timm(name, pretrained, **options, **seen.options)
+    channels = backbone.feature_info.channels()
+    head = LRASPPHead(channels[0], channels[-1], n_maps, head_channels)
+    network = ImageNetwork(PixelScorer(backbone, head), *mean_and_std(name))
+    network.image_size = None if seen.size == size else seen.size
+    return network
 
 
 def _torchvision_lraspp(
     name: str,
     n_maps: int,
     pretrained: Pretrained,
+    size: tuple[int, int],
     *,
     head_channels: int = 128,
     weights: str = "segmentation",
@@ -182,7 +197,8 @@ def _torchvision_lraspp(
         if isinstance(source, Path):
             # Its last layers are for the classes of a segmentation, and are replaced.
             heads = ("classifier.low_classifier", "classifier.high_classifier")
-            network.load_state_dict(fitting_weights(source, network, name, heads), strict=False)
+            found = fitting_weights(source, network, name, heads)
+            network.load_state_dict(found.fitting, strict=False)
         return network
 
     weights_name = name if weights == "segmentation" else TORCHVISION_IMAGENET

@@ -6,6 +6,8 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +22,8 @@ from p2pselect.exceptions import (
 )
 from p2pselect.nn._weight_sources import locate_weights, networks_in_folder
 
+#: What timm calls the functions that adapt weights, in the modules of its families.
+_REMAPS = ("checkpoint_filter_fn", "_filter_fn", "_filter_torchvision_pretrained")
 Pretrained = bool | str | os.PathLike[str]
 T = TypeVar("T")
 
@@ -71,24 +75,30 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
     return tensors
 
 
+@dataclass(frozen=True)
+class FileOfWeights:
+    """Weights of a file: as they were given, and as the network that they are for has them."""
+
+    given: dict[str, torch.Tensor]
+    fitting: dict[str, torch.Tensor]
+
+
 def fitting_weights(
     path: str | os.PathLike[str],
     network: nn.Module,
     name: str,
     heads: Sequence[str] = (),
     needed: Callable[[str], bool] | None = None,
-) -> dict[str, torch.Tensor]:
+) -> FileOfWeights:
     """The weights in a file that belong to a network, which may be on the meta device.
 
     A prefix that all names in the file share (``module.``, ``model.``) is removed.  All weights
-    must be there (or those that are ``needed``), except in sub-modules named in ``heads``,
-    which may be missing or made for other classes.
+    must be there (or those that are ``needed``, which is asked with "_" for every "."), except
+    in sub-modules named in ``heads``, which may be missing or made for other classes.
     """
     wanted = network.state_dict()
-    state = _without_prefix(read_state_dict(path), wanted)
-    remap = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
-    if remap is not None:  # timm's: position embeddings for another size of the images
-        state = remap(state, network)
+    given = _as_called_in(wanted, _without_prefix(read_state_dict(path), wanted))
+    state = _remapped(given, network)
     fits = {k: v for k, v in state.items() if k in wanted and v.shape == wanted[k].shape}
     learned = {k for k, _ in network.named_parameters()}
     # The rest, such as counters of batches, is as good in the new network.
@@ -96,7 +106,7 @@ def fitting_weights(
         k
         for k in wanted
         if (k in learned or k.endswith(("running_mean", "running_var")))
-        and (needed is None or needed(k))
+        and (needed is None or needed(k.replace(".", "_")))
         and not _is_in(k, heads)
     ]
     missing = [k for k in must if k not in fits]
@@ -118,7 +128,33 @@ def fitting_weights(
             P2PSelectWarning,
             stacklevel=2,
         )
-    return fits
+    return FileOfWeights(given, fits)
+
+
+def _as_called_in(
+    wanted: Mapping[str, Any], state: dict[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """The same weights; layers that a backbone calls "a_0" are "a.0", as in the whole model."""
+    called = {name.replace(".", "_"): name for name in wanted}
+    return {called.get(name.replace(".", "_"), name): state[name] for name in state}
+
+
+def _remapped(state: dict[str, torch.Tensor], network: nn.Module) -> dict[str, torch.Tensor]:
+    """As timm changes the weights of a family of models before it loads them.
+
+    Names that their authors gave to layers become timm's, and position embeddings are resampled
+    for another size of the images.
+    """
+    family = vars(sys.modules[type(network).__module__])
+    remap = next((family[name] for name in _REMAPS if name in family), None)
+    if remap is None:
+        return state
+    try:
+        takes_network = len(signature(remap).parameters) > 1
+        return remap(dict(state), network) if takes_network else remap(dict(state))
+    except Exception:
+        # Nothing that belongs to this family: the comparison says what is missing.
+        return state
 
 
 def _without_prefix(

@@ -56,8 +56,9 @@ class NetworkOptions(Options):
 
     selector_options: dict[str, Any] | None = setting(
         "Details of the selector's network.  Of a timm model: ``strides`` (pair of int, by "
-        "default (8, 16)), those of its finer and coarser feature map, where smaller ones suit "
-        "images of less than 100 pixels; and ``head_channels`` (128), the width of its head.  "
+        "default (8, 16) or the nearest that it has), those of its finer and coarser feature "
+        "map, where smaller ones suit images of less than 100 pixels; and ``head_channels`` "
+        "(128), the width of its head.  "
         'Of the paper\'s network: ``weights``, ``"segmentation"`` (the default) or '
         '``"imagenet"``.',
         dict,

@@ -117,12 +117,13 @@ def build_pixel_scorer(
     """Build the network that maps images to ``n_maps`` pixel maps.
 
     A name is torchvision's ``"lraspp_mobilenet_v3_large"`` (the paper's) or a timm model, whose
-    ``features_only`` form gets an LR-ASPP head.  A factory ``n_maps -> Module`` is tried on
-    images of ``image_size``.  The option of a timm model is ``strides`` (pair of int, default
-    (8, 16)), those of the finer and the coarser feature map: smaller ones suit images of less
-    than 100 pixels.  That of torchvision's network is ``weights`` ("segmentation" or
-    "imagenet"): the first, which the paper uses, comes from segmentation masks of the 20 VOC
-    classes.  Both take ``head_channels`` (128), the width of the head.
+    ``features_only`` form gets an LR-ASPP head, for images of ``image_size`` (side, or height
+    and width).  A factory ``n_maps -> Module`` is tried on images of that size.  The option of
+    a timm model is ``strides`` (pair of int, default (8, 16) or the nearest that it has), those
+    of the finer and the coarser feature map: smaller ones suit images of less than 100 pixels.
+    That of torchvision's network is ``weights`` ("segmentation" or "imagenet"): the first,
+    which the paper uses, comes from segmentation masks of the 20 VOC classes.  Both take
+    ``head_channels`` (128), the width of the head.
     """
     if callable(selector):
         return build_own("selector", selector, n_maps, image_size, pretrained)

@@ -312,13 +312,27 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         report = self._stop_report(self.tau, None)
         return proba if report is None else with_certainty(proba, report(proba.max(axis=1)))
 
-    def _predict_views(self, images: np.ndarray, regions: np.ndarray) -> np.ndarray:
-        """Class probabilities of a training batch (b, h, w, 3), for callbacks that score."""
+    def _rule_in_training(self) -> SelectionRule:
+        """The selection rule of an estimator that is not fitted to its end."""
+        return self._selection_rule()
+
+    def _predict_views(
+        self, images: np.ndarray, regions: np.ndarray, stride: int = 1
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Class probabilities and kept fractions of a training batch (b, h, w, 3).
+
+        The search goes in steps of ``stride`` values of tau.
+        """
         grid = self._tau_grid(self.tau)
+        grid = np.append(grid[:-1:stride], grid[-1])
         threshold = float(self.certainty_threshold)
-        rule = self._selection_rule()
-        # Not shared: each process scores its part of the batch, and the net gathers them.
-        return PredictionRun(rule, as_images(images), regions, grid, threshold).search().proba
+        # Not shared: each process predicts its part of the batch, and the net gathers them.
+        run = PredictionRun(
+            self._rule_in_training(), as_images(images), regions, grid, threshold, "ranks"
+        )
+        result = run.search()
+        kept = run.pixel_masks(result).sum(axis=(1, 2), dtype=np.float32)
+        return result.proba, kept / np.maximum((regions >= 0).sum(axis=(1, 2)), 1)
 
     def _tau_grid(self, tau: float | str) -> np.ndarray:
         if isinstance(tau, str):

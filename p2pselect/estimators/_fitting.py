@@ -155,7 +155,10 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
     validation: Any = setting(
         "Images that training is measured on and does not learn from.  Their losses go into "
         "``history_``, with all schedules at their end, so that epochs can be compared; "
-        "``valid_loss`` is infinite in phases that only prepare for the last one.\n\n"
+        "``valid_loss`` is infinite in phases that only prepare for the last one.  "
+        "``valid_acc`` and ``valid_kept`` are accuracy and kept fraction of a prediction whose "
+        "search for tau takes four steps at a time, to save time: it keeps a little more than "
+        "the fitted estimator will.\n\n"
         '``"auto"`` holds out a tenth of every class, at most 2,000 images, and nothing where '
         "that would be fewer than 50; neither from a stream, nor in ``partial_fit``.  A number "
         "is the share of every class.  A pair ``(X, y)`` is of anything that ``fit`` takes but "
@@ -210,6 +213,8 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
 
     #: ``fit`` asks for groups by itself: it needs no more than those that a splitter has.
     __metadata_request__fit: ClassVar[dict[str, Any]] = {"groups": True}
+    #: Whether held-out images are predicted after every epoch, to be measured.
+    _measures_predictions: ClassVar[bool] = True
     #: Fitted attributes that a saved model holds besides the networks and the classes.
     _fitted: ClassVar[tuple[str, ...]] = ("image_shape_in_", "n_channels_in_", "n_features_in_")
 
@@ -482,9 +487,13 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
             division = Division(given, self._read_validation(*_pair(validation), classes))
         else:
             division = Division.by_rows(given, split_rows(validation, given.labels, groups))
-        training = self._training_options
-        has_some = division.held_out is not None
-        check_callbacks(training.callbacks, has_some, training.ema_decay)
+        training, has_some = self._training_options, division.held_out is not None
+        check_callbacks(training.callbacks, has_some)
+        if training.patience is not None and not has_some and not is_part:
+            raise InputError(
+                f"training__patience={training.patience} looks at held-out images, but there "
+                f"are none with validation={brief(self.validation)}; set it to 0.2, for example"
+            )
         return division
 
     def _read_validation(self, X: Any, y: Any, classes: np.ndarray) -> Labeled:

@@ -136,6 +136,10 @@ class BaselineClassifier(SelectiveImageClassifier):
             return rule
         return replace(rule, cut=ScoreCut(CUT_GRID, self.score_cuts_))
 
+    def _rule_in_training(self) -> SelectionRule:
+        # Each image within tau by itself, because the cuts are measured at the end.
+        return super()._selection_rule()
+
     def _needs_rows_for(self) -> str | None:
         # The cuts are measured on the training images once training is over.
         cut = "sparsity='threshold'" if self.sparsity == "threshold" else None

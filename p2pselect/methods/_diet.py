@@ -311,6 +311,9 @@ class DiETClassifier(BlackboxGuidedClassifier, without=("augment", "selector")):
     )
     area_weight: float = setting("Factor on w.", NOT_NEGATIVE, default=1.0)
 
+    #: A mask per image is optimized to predict, which takes longer than all of an epoch.
+    _measures_predictions = False
+
     def _build_selector(self) -> nn.Module:
         # The model has to have a selector, but masks come from the optimization.
         return nn.Identity()

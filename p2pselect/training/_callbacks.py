@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import warnings
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,6 @@ from scipy.special import entr
 from skorch import NeuralNet
 from skorch.callbacks import BatchScoring, Callback, EpochScoring, LRScheduler
 from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
 from p2pselect.exceptions import InputError, P2PSelectWarning, brief
@@ -27,12 +27,8 @@ class StopTraining(KeyboardInterrupt):
     """
 
 
-def check_callbacks(given: Any, has_held_out: bool, ema_decay: float | None = None) -> None:
-    """Refuse callbacks that can only fail, before anything is trained.
-
-    Those are callbacks that need held-out images where there are none, and those that would
-    choose weights which a moving average replaces.
-    """
+def check_callbacks(given: Any, has_held_out: bool) -> None:
+    """Refuse callbacks that need held-out images where there are none."""
     for entry in given or []:
         callback = entry[1] if isinstance(entry, tuple) and len(entry) == 2 else entry
         if isinstance(callback, type) and issubclass(callback, Callback):
@@ -47,11 +43,6 @@ def check_callbacks(given: Any, has_held_out: bool, ema_decay: float | None = No
             raise InputError(
                 f"callbacks: {name} scores held-out images, but no images are held out; set "
                 "validation (for example to 0.2), or on_train=True"
-            )
-        if getattr(callback, "load_best", False) and ema_decay is not None:
-            raise InputError(
-                f"callbacks: {name}(load_best=True) and ema_decay={ema_decay} both choose the "
-                "weights that predict; use one of them"
             )
         monitor = getattr(callback, "monitor", None)
         held_out = isinstance(monitor, str) and monitor.startswith("valid_")
@@ -125,32 +116,42 @@ class TrainingBar(Callback):
         self.bar_.close()
 
 
-class WeightAverage(Callback):
-    r"""Exponential moving average :math:`\bar w \leftarrow \beta \bar w + (1 - \beta) w`.
+class BestEpoch(Callback):
+    """Keeps the weights of the epoch of the last phase whose ``valid_loss`` is the lowest.
 
-    Training goes on with the weights themselves; the mean takes their place at its end.
-    Buffers, such as batch statistics, are those of the last step.
+    Training ends after ``patience`` epochs that were not the best one.
     """
 
-    def __init__(self, module: nn.Module, decay: float):
-        self.averaged = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(decay))
+    def __init__(self, patience: int):
+        self.patience = patience
+        self.misses = 0
+        self.loss = math.inf
+        self.weights: dict[str, Any] | None = None
 
-    def on_batch_end(self, net: NeuralNet, training: bool = False, **kwargs: Any) -> None:
-        if training:
-            self.averaged.update_parameters(net.module_)
+    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        if not net.is_in_last_phase:
+            return
+        loss = net.history[-1, "valid_loss"]
+        if loss < self.loss:
+            self.loss, self.misses = loss, 0
+            self.weights = deepcopy(net.module_.state_dict())
+        else:
+            self.misses += 1
+            if self.misses == self.patience:
+                raise StopTraining
 
     def take_over(self, module: nn.Module) -> None:
-        """Put the mean in the place of the weights, if there was a step at all."""
-        if self.averaged.n_averaged:
-            module.load_state_dict(self.averaged.module.state_dict())
+        """Put the weights of the best epoch in place, if there was one."""
+        if self.weights is not None:
+            module.load_state_dict(self.weights)
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
-        return self.averaged.state_dict()
+        return {"misses": self.misses, "loss": self.loss, "weights": self.weights}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what a checkpoint has kept."""
-        self.averaged.load_state_dict(state)
+        vars(self).update(state)
 
 
 #: A loss that is closer to that of guessing differs from it only by noise.

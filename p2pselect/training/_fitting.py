@@ -16,7 +16,8 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 
 from p2pselect.distributed import Group
 from p2pselect.exceptions import InputError, TrainingError
-from p2pselect.training._callbacks import TrainingBar, WeightAverage
+from p2pselect.training._averaging import WeightAverage
+from p2pselect.training._callbacks import BestEpoch, TrainingBar
 from p2pselect.training._checkpoints import Checkpoints, checkpoint_path
 from p2pselect.training._data import TrainingData, Views, identity
 from p2pselect.training._net import SelectiveNet
@@ -74,14 +75,17 @@ def train(
     """
     options = settings._training_options
     end = len(net.history)
-    averages = []
+    net.average = best = None
     if options.ema_decay is not None:
-        averages.append(WeightAverage(net.module_, options.ema_decay))
-        watchers = [*watchers, ("weight_average", averages[0])]
+        net.average = WeightAverage(net.module_, options.ema_decay)
+    if options.patience is not None and held_out is not None:
+        best = BestEpoch(options.patience)
+        watchers = [*watchers, ("best_epoch", best)]
     checkpoints = None
     if options.checkpoint_dir is not None and not end:
         path = checkpoint_path(options.checkpoint_dir, settings, data, held_out)
-        checkpoints = Checkpoints(path, data.seed, averages, processes)
+        others = [other for other in (net.average, best) if other is not None]
+        checkpoints = Checkpoints(path, data.seed, others, processes)
         if checkpoints.restore(net):
             schedules = ()
         data.seed = checkpoints.seed
@@ -101,8 +105,11 @@ def train(
             raise checkpoints.named_in(error, len(net.history) - 1) from error
         if len(net.history) < end:
             break  # interrupted: what comes after builds on what was not learned
-    for average in averages:
-        average.take_over(net.module_)
+    if net.average is not None:
+        net.average.take_over(net.module_)  # where an epoch was interrupted
+        net.average = None
+    if best is not None:
+        best.take_over(net.module_)
     return data.seed
 
 
@@ -120,6 +127,7 @@ def _run_epochs(
     net.train_split = predefined_split(held_out) if held_out is not None else None
     net.group, net.seed = processes, data.seed
     net.predictor = settings._predict_views
+    net.measures_predictions = settings._measures_predictions
     net.classes_ = np.arange(len(settings.classes_))
     parts = [data] if held_out is None else [data, held_out]
     for part in parts:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from p2pselect.distributed import Group
 from p2pselect.exceptions import P2PSelectWarning, TrainingError
+from p2pselect.training._averaging import WeightAverage
 from p2pselect.training._callbacks import StopTraining, compares_epochs, scores_predictions
 from p2pselect.training._data import as_float_images
 from p2pselect.training._isolation import Randomness
@@ -28,6 +29,10 @@ from p2pselect.training._phases import (
     set_training,
 )
 from p2pselect.training._shares import Batch, Part, add_gradients, split
+
+#: Held-out images are searched in steps of so many values of tau: with every value, a search
+#: that ends at tau = 1 for most images takes a quarter of the time of training.
+SEARCH_STRIDE = 4
 
 
 class SelectiveNet(ClassifierMixin, NeuralNet):
@@ -55,11 +60,21 @@ class SelectiveNet(ClassifierMixin, NeuralNet):
         self.randomness = Randomness(0, torch.device("cpu"))
         #: Callbacks of the training that is running, besides those of the user.
         self.watchers: list[tuple[str, Callback]] = []
-        #: Maps images (b, h, w, 3) and their regions to class probabilities.
-        self.predictor: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+        #: Maps images (b, h, w, 3), their regions and the stride of the search to class
+        #: probabilities (b, n_classes), and the fraction of each image that is kept (b,).
+        self.predictor: Callable[[np.ndarray, np.ndarray, int], Any] | None = None
+        #: Whether predictions for held-out images are made, to be measured.
+        self.measures_predictions = True
+        #: The mean of the weights, which takes their place between two epochs.
+        self.average: WeightAverage | None = None
         #: Whether the last training was interrupted before its end, and not by a callback.
         self.interrupted = False
         super().__init__(module, criterion=nn.Identity, **kwargs)
+
+    @property
+    def _default_callbacks(self) -> list[tuple[str, Any]]:
+        accuracy = PassthroughScoring("valid_acc", lower_is_better=False)
+        return [*super()._default_callbacks, ("valid_acc", accuracy)]
 
     def initialize_module(self) -> SelectiveNet:
         # The module comes built; skorch would build a second one from its class.
@@ -75,7 +90,9 @@ class SelectiveNet(ClassifierMixin, NeuralNet):
         """What the objective sees of a batch, by default at the present point of training."""
         inputs, target = part.batch
         device = torch.device(self.device)
+        seed = self.seed
         if progress is None:
+            seed = self.epoch_seed
             phase, first = phase_at(self.phases, self.epoch)
             done = self.epoch - first + self._share_of_epoch
             progress = min(1.0, done / phase.epochs) if phase.epochs else 1.0
@@ -87,11 +104,13 @@ class SelectiveNet(ClassifierMixin, NeuralNet):
             index=inputs["index"],
             progress=progress,
             mean=part.mean,
-            seed=self.epoch_seed,
+            seed=seed,
         )
 
     def run_single_epoch(self, iterator: Any, *args: Any, **kwargs: Any) -> None:
         """Train or validate for one epoch, in an order that is this estimator's own."""
+        if self.average is not None and not kwargs["training"]:
+            self.average.take_over(self.module_)
         super().run_single_epoch(iterator and self._in_own_order(iterator), *args, **kwargs)
 
     def _in_own_order(self, loader: Any) -> Iterator[Batch]:
@@ -111,7 +130,9 @@ class SelectiveNet(ClassifierMixin, NeuralNet):
         """One step of the optimizer."""
         with self.randomness.in_place():
             step = super().train_step(batch, **fit_params)
-        return self._with_predictions(step, batch, training=True)
+        if self._is_scored(training=True):
+            self._add_predictions(step, batch, self._predict(batch, 1)[0])
+        return step
 
     def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Forward and backward pass; called by skorch inside its optimizer step."""
@@ -154,34 +175,51 @@ class SelectiveNet(ClassifierMixin, NeuralNet):
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Terms of the loss on held-out images, without gradients, in eval mode.
 
-        Schedules are at their end, so that one epoch can be compared with another.  While
-        there are phases to come, the loss is infinite: none of these epochs is the best one.
+        Schedules are at their end and random numbers are the same every time, so that one epoch
+        can be compared with another.  While there are phases to come, the loss is infinite, as
+        none of these epochs is the best one, and there is no prediction to measure.
         """
         self.module_.eval()
         (part,) = split(batch, self.group)
         with self.randomness.in_place(), torch.no_grad():
             losses, terms = self._losses(part, progress=1.0)
+        is_measured = self.measures_predictions and self.is_in_last_phase
+        is_scored, proba = self._is_scored(training=False), None
+        if self.predictor is not None and (is_measured or is_scored):
+            proba, kept = self._predict(batch, 1 if is_scored else SEARCH_STRIDE)
+            if is_measured:
+                right = (proba.argmax(dim=1) == batch[1]).float().mean()
+                terms |= {"acc": right.to(self.device), "kept": kept.mean().to(self.device)}
         loss, terms = part.add_up(losses, terms)
         set_training(self.module_, phase_at(self.phases, self.epoch)[0])
         if not self.is_in_last_phase:
             loss = torch.full_like(loss, torch.inf)
         step = {"loss": loss, "y_pred": loss, "terms": terms}
-        return self._with_predictions(step, batch, training=False)
-
-    def _with_predictions(self, step: dict[str, Any], batch: Batch, training: bool) -> Any:
-        """A step, with predictions for its batch where a callback scores them."""
-        scoring = [c for _, c in self.callbacks_ if scores_predictions(c, training)]
-        if scoring and self.predictor is not None:
-            images, regions = (batch[0][name].numpy() for name in ("images", "regions"))
-            self.module_.eval()
-            proba, target = torch.from_numpy(self.predictor(images, regions)), batch[1]
-            if len(batch[1]) < batch[0]["batch_size"][0]:
-                # All processes have to find the same score, that of the whole batch.
-                probas, targets = zip(*self.group.gather((proba, target)), strict=True)
-                proba, target = torch.cat(probas), torch.cat(targets)
-            step["y_pred"], step["scored_target"] = proba, target
-            set_training(self.module_, phase_at(self.phases, self.epoch)[0])
+        if is_scored and proba is not None:
+            self._add_predictions(step, batch, proba)
         return step
+
+    def _is_scored(self, training: bool) -> bool:
+        """Whether a callback scores the predictions of training or held-out images."""
+        return any(scores_predictions(callback, training) for _, callback in self.callbacks_)
+
+    def _predict(self, batch: Batch, stride: int) -> tuple[Tensor, Tensor]:
+        """Class probabilities and kept fractions, as a user would get them now."""
+        assert self.predictor is not None
+        images, regions = (batch[0][name].numpy() for name in ("images", "regions"))
+        self.module_.eval()
+        proba, kept = self.predictor(images, regions, stride)
+        set_training(self.module_, phase_at(self.phases, self.epoch)[0])
+        return torch.from_numpy(proba), torch.from_numpy(kept)
+
+    def _add_predictions(self, step: dict[str, Any], batch: Batch, proba: Tensor) -> None:
+        """Give callbacks that score predictions those of a whole batch."""
+        target = batch[1]
+        if len(target) < batch[0]["batch_size"][0]:
+            # All processes have to find the same score.
+            probas, targets = zip(*self.group.gather((proba, target)), strict=True)
+            proba, target = torch.cat(probas), torch.cat(targets)
+        step["y_pred"], step["scored_target"] = proba, target
 
     def predict(self, X: Any) -> np.ndarray:
         """Class numbers, for scorers; skorch has cached the predictions of the epoch."""
@@ -218,6 +256,8 @@ class SelectiveNet(ClassifierMixin, NeuralNet):
 
     def on_epoch_begin(self, net: Any, dataset_train: Any = None, **kwargs: Any) -> None:
         super().on_epoch_begin(net, dataset_train=dataset_train, **kwargs)
+        if self.average is not None:
+            self.average.give_back(self.module_)
         phase, first = phase_at(self.phases, self.epoch)
         if self.epoch == first:
             for _, callback in self.callbacks_:
@@ -251,6 +291,8 @@ class SelectiveNet(ClassifierMixin, NeuralNet):
         for name, value in kwargs["terms"].items():
             self.history.record_batch(f"{prefix}_{name}", value.item())
         self._batches_done += training
+        if training and self.average is not None:
+            self.average.update(self.module_)
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         batches = self.history[-1]["batches"]

@@ -85,9 +85,37 @@ FAULTS = [
         "training/test_monitors.py",
         {
             "if held_out and compares_epochs(callback) and not has_held_out:": "if False:",
-            'if getattr(callback, "load_best", False) and ema_decay is not None:': "if False:",
             "        if scores_predictions(callback, training=False) and not has_held_out:": "        if False:",
             'return bool(name == "ReduceLROnPlateau")': "return True",
+        },
+    ),
+    *planted(
+        "training/_callbacks.py",
+        "training/test_best_epoch.py",
+        {
+            "        if not net.is_in_last_phase:\n            return\n        loss": "        loss",
+            "            self.loss, self.misses = loss, 0": "            self.loss = loss",
+            "if self.misses == self.patience:": "if self.misses > self.patience:",
+            "        vars(self).update(state)": "        pass",
+            "self.weights = deepcopy(net.module_.state_dict())": "self.weights = net.module_.state_dict()",
+        },
+    ),
+    *planted(
+        "training/_net.py",
+        "training/test_best_epoch.py",
+        {
+            "            self.average.take_over(self.module_)": "            pass",
+            "            self.average.give_back(self.module_)": "            pass",
+            "        seed = self.seed\n": "        seed = self.epoch_seed\n",
+            '"kept": kept.mean()': '"kept": 1 - kept.mean()',
+            "self.measures_predictions and self.is_in_last_phase": "self.measures_predictions",
+        },
+    ),
+    *planted(
+        "training/_fitting.py",
+        "training/test_best_epoch.py",
+        {
+            "        best.take_over(net.module_)": "        pass",
         },
     ),
     *planted(

@@ -210,15 +210,6 @@ def test_a_training_that_was_stopped_early_is_over(scenes, tmp_path):
     )
 
 
-@pytest.mark.parametrize(
-    "callback", [EarlyStopping(load_best=True), Checkpoint(load_best=True)]
-)
-def test_the_best_weights_and_their_average_exclude_each_other(callback):
-    check_callbacks([callback], True)
-    with pytest.raises(InputError, match=r"load_best=True. and ema_decay=0.9 both"):
-        check_callbacks([callback], True, 0.9)
-
-
 class CtrlC(Callback):
     """Interrupts once."""
 

@@ -19,6 +19,7 @@ from p2pselect.cli import (
     _predict,
     _regions,
     _reproduce,
+    _tune,
 )
 from p2pselect.cli._arguments import Parser
 from p2pselect.exceptions import P2PSelectError, P2PSelectWarning
@@ -27,6 +28,7 @@ COMMANDS = {
     "demo": _demo,
     "fit": _fit,
     "evaluate": _evaluate,
+    "tune": _tune,
     "predict": _predict,
     "explain": _explain,
     "regions": _regions,

@@ -89,6 +89,24 @@ class StopCalibration:
             right.append((certain & self.correct[rows, level]).sum())
         return np.array(answered), np.array(right)
 
+    def answers(self, threshold: float) -> tuple[int, int]:
+        """Count the held-out images that are answered, and those of them that are right.
+
+        Parameters
+        ----------
+        threshold : float
+            The classifier's certainty at which the search stops.
+
+        Returns
+        -------
+        answered : int
+            Of the held-out images.
+        right : int
+            Of the answered ones.
+        """
+        answered, right = self._counts(np.array([threshold]))
+        return int(answered[0]), int(right[0])
+
     def threshold(self, asked: float) -> float:
         """Find the certainty of the classifier at which enough of those that stop are right.
 

@@ -1,0 +1,136 @@
+"""Show what other certainties would give on labeled images, and calibrate a model with them.
+
+The images must not be those of the training.  Nothing is trained.
+
+examples:
+  p2pselect tune leaves.model leaves/valid --figure certainty.png
+  p2pselect tune leaves.model leaves/valid --calibrate
+  p2pselect tune leaves.model leaves/valid --calibrate --max-error 0.05
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from p2pselect.atomic_write import write_json
+from p2pselect.cli._arguments import add_shared, check_outputs, positive_share
+from p2pselect.exceptions import InputError
+
+if TYPE_CHECKING:
+    from p2pselect.metrics import ThresholdCurve
+
+#: The rows that are printed; the figure has more.
+_SHOWN = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)
+_COLUMNS = ("certainty", "answered", "right", "kept", "right of all", "kept of all")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``p2pselect tune``."""
+    add_shared(parser, "model", "folder")
+    parser.add_argument(
+        "--calibrate",
+        action="store_true",
+        help="change MODEL: from now on certainty is the share of right answers among those "
+        "that are given, as found on these images",
+    )
+    parser.add_argument(
+        "--max-error",
+        type=positive_share,
+        metavar="E",
+        help="with --calibrate: answer only as long as at most this share of the answers is "
+        "wrong",
+    )
+    parser.add_argument(
+        "--alpha",
+        type=positive_share,
+        default=0.1,
+        metavar="A",
+        help="with --max-error: probability with which it may be exceeded (default: 0.1)",
+    )
+    parser.add_argument(
+        "--figure", type=Path, metavar="FILE", help="also draw the table, as PNG, SVG or PDF"
+    )
+    add_shared(parser, "--json", "--on-error", "--max-pixels")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Do what ``p2pselect tune`` says."""
+    check_outputs(options, files=["--json", "--figure"])
+    if options.max_error is not None and not options.calibrate:
+        raise InputError("--max-error says how to calibrate: pass --calibrate too")
+    if options.max_error == 1 or options.alpha == 1:
+        raise InputError("--max-error and --alpha must be below 1")
+    from p2pselect import datasets
+    from p2pselect.cli._files import drop_unreadable, hint_at_skipping, load_model
+    from p2pselect.explanations import ThresholdDisplay
+    from p2pselect.metrics import threshold_curve
+
+    model = load_model(options.model, None)
+    images, labels = datasets.load_image_folder(options.folder)
+    if options.on_error == "skip":
+        images, labels = drop_unreadable(images, labels)
+    else:
+        with hint_at_skipping():
+            images.check_readable(progress=True)
+    # Folders have names, but the classes of a model may be numbers.
+    known = {str(label): label for label in model.classes_.tolist()}
+    truth = [known.get(label, label) for label in labels.tolist()]
+    # The classifier's own word: a calibration would be looked at through itself.
+    vars(model).pop("calibration_", None)
+    exp = model.explain(images, certainty_threshold=1.0)
+    curve = threshold_curve(exp, truth, _SHOWN)
+    print(f"{len(labels)} images.  What the classifier's own certainty is worth:")
+    _print(curve)
+    if options.figure:
+        display = ThresholdDisplay.from_explanation(exp, truth)
+        display.figure_.savefig(options.figure, dpi=150, bbox_inches="tight")
+    if options.json:
+        names = ("answered", "right", "right_of_all", "kept", "kept_of_all")
+        columns: dict[str, Any] = {"certainty": curve[0].tolist()}
+        for name, values in zip(names, curve[1:], strict=True):
+            # JSON has no NaN.
+            columns[name] = [None if value != value else float(value) for value in values]
+        write_json(options.json, columns, indent=2)
+    if options.calibrate:
+        model.calibrate(images, truth, max_error=options.max_error, alpha=options.alpha)
+        model.save(options.model)
+        _say_what_is_asked(model, options)
+
+
+def _print(curve: ThresholdCurve) -> None:
+    print("".join(f"{name:>13s}" for name in _COLUMNS))
+    rows = zip(
+        curve.certainty_threshold,
+        curve.coverage,
+        curve.selective_accuracy,
+        curve.answered_kept_fraction,
+        curve.accuracy,
+        curve.kept_fraction,
+        strict=True,
+    )
+    for threshold, *shares in rows:
+        cells = "".join("            -" if s != s else f"{s:13.1%}" for s in shares)
+        print(f"{threshold:13g}{cells}")
+
+
+def _say_what_is_asked(model: Any, options: argparse.Namespace) -> None:
+    calibration = model.calibration_
+    if options.max_error is not None:
+        asked = (
+            f"at most {options.max_error:.1%} of the answers wrong (but for a probability of "
+            f"{options.alpha:g})"
+        )
+        threshold = calibration.bound
+    else:
+        asked = f"{model.certainty_threshold:.1%} of the answers right"
+        threshold = calibration.threshold(model.certainty_threshold)
+    answered, right = calibration.answers(threshold)
+    print(f"calibrated {options.model}: {asked}")
+    if not answered:
+        print("no image was answered that surely: nothing will be; ask for less (--certainty)")
+        return
+    print(
+        f"here {answered} of {len(calibration)} images are answered, {right} of them correctly"
+    )

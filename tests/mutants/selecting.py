@@ -135,7 +135,52 @@ FAULTS = [
         "estimators/_base.py",
         "estimators/test_p2p.py::test_faithful_by_construction",
         {
-            "self.classes_[proba.argmax(axis=1)]": "self.classes_[proba.argmin(axis=1)]",
+            "run.proba(result).argmax(axis=1)": "run.proba(result).argmin(axis=1)",
+        },
+    ),
+    *planted(
+        "selection/_stop_calibration.py",
+        "selection/test_stop_calibration.py",
+        {
+            "share = IsotonicRegression().fit_transform(": "share = (lambda t, s, **_: s)(",
+            "share >= asked - 1e-9": "share >= asked - 0.05",
+            "bound > max_error": "wrong / n > max_error",
+            "beta.ppf(1 - alpha, wrong + 1, k)": "beta.ppf(1 - alpha, max(wrong, 0.1), k)",
+            "self._thresholds[::-1]": "self._thresholds",
+            "own(answered), own(~answered)": "whole, whole",
+        },
+    ),
+    *planted(
+        "selection/_stop_calibration.py",
+        "estimators/test_calibrate.py",
+        {
+            "np.where(too_certain, middle, low)": "low",
+            "predicted == truth[:, None]": "predicted != truth[:, None]",
+        },
+    ),
+    *planted(
+        "selection/_prediction_run.py",
+        "estimators/test_calibrate.py",
+        {
+            "self.certainty_threshold if self.report is None": "self.certainty_threshold if True",
+        },
+    ),
+    *planted(
+        "estimators/_base.py",
+        "estimators/test_calibrate.py",
+        {
+            "return proba if report is None else": "return proba if True else",
+            "for name, used in changes(self, calibration.settings).items():": "for name, used in ():",
+            "np.where(result.reached, labels, reject)": "labels",
+            "calibration.reported(calibration.bound)": "calibration.reported(0.5)",
+        },
+    ),
+    *planted(
+        "metrics/_stops.py",
+        "metrics/test_stops.py",
+        {
+            'last if fallback == "everything"': 'last if fallback != "everything"',
+            "kept[answered].mean() if some": "kept.mean() if some",
         },
     ),
     *planted(

@@ -199,8 +199,8 @@ FAULTS = [
             "self.region_areas * self.selection_probs": "self.region_areas * self.region_masks",
             "embedding.T @ embedding": "embedding.T @ embedding / len(embedding)",
             "np.argsort(-self.selection_logits": "np.argsort(self.selection_logits",
-            ': ClassVar = ("classes", "certainty_threshold", "path_tau")': (
-                ': ClassVar = ("classes", "certainty_threshold")'
+            ': ClassVar = ("classes", "certainty_threshold", "path_tau", ': (
+                ': ClassVar = ("classes", "certainty_threshold", '
             ),
             "np.float32(255 if self.images": "np.float32(1 if self.images",
         },

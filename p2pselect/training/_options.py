@@ -39,9 +39,10 @@ class TrainingOptions(Options):
     )
     weight_decay: float = setting("Weight decay of the optimizer.", NOT_NEGATIVE, default=0.0)
     patience: int | None = setting(
-        "End the training after so many epochs whose ``valid_loss`` was not the lowest one, and "
-        "predict with the weights of the epoch that had it.  Needs held-out images "
-        "(``validation``).  Only epochs of the last phase count: those before prepare for it.\n\n"
+        "End the training after so many epochs whose ``valid_loss`` was not the lowest one, "
+        "and predict with the weights of the epoch that had it.  Needs held-out images "
+        "(``validation``).  Only epochs of the last phase count, as the others prepare for "
+        "it.\n\n"
         "A rate that falls to 0 does its work in the last epochs, so use it with "
         '``lr_schedule="constant"``.  None trains for ``max_epochs`` and keeps the last '
         "weights: the epoch that looks best on a hundred images is best by luck, too.",

@@ -71,8 +71,6 @@ FAULTS = [
         "training/test_monitors.py",
         {
             "            if preparing and compares_epochs(callback):\n                continue\n": "",
-            "            loss = torch.full_like(loss, torch.inf)": "            pass",
-            "losses, terms = self._losses(part, progress=1.0)": "losses, terms = self._losses(part)",
             "            self.interrupted = True\n": "",
             "        self.interrupted = False\n        try:": "        try:",
             "asked = isinstance(error, StopTraining) or entry not in self.watchers": "asked = True",
@@ -107,8 +105,16 @@ FAULTS = [
             "            self.average.take_over(self.module_)": "            pass",
             "            self.average.give_back(self.module_)": "            pass",
             "        seed = self.seed\n": "        seed = self.epoch_seed\n",
+        },
+    ),
+    *planted(
+        "training/_measuring.py",
+        "training/test_best_epoch.py training/test_monitors.py",
+        {
             '"kept": kept.mean()': '"kept": 1 - kept.mean()',
             "self.measures_predictions and self.is_in_last_phase": "self.measures_predictions",
+            "            loss = torch.full_like(loss, torch.inf)": "            pass",
+            "losses, terms = self._losses(part, progress=1.0)": "losses, terms = self._losses(part)",
         },
     ),
     *planted(

@@ -20,7 +20,7 @@ from p2pselect._labels import as_true_labels
 from p2pselect._model_folder import read_config, readable
 from p2pselect.estimators._changes import changes, refuse_changes, remembered
 from p2pselect.estimators._fitting import TrainableImageClassifier
-from p2pselect.estimators._inputs import check_channels, resolve_regions
+from p2pselect.estimators._inputs import Labeled, check_channels, resolve_regions
 from p2pselect.estimators._saving import load_model, save_model
 from p2pselect.exceptions import InputError, brief
 from p2pselect.explanations._explanation import Explanation
@@ -465,6 +465,9 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         found = with_bound(found, max_error, alpha)
         self.calibration_ = replace(found, tau=self.tau, settings=settings)
         return self
+
+    def _calibrate_on(self, held_out: Labeled) -> None:
+        self.calibrate(held_out.images, held_out.labels, regions=held_out.regions)
 
     def _stop_report(self, tau: float | str, asked: float | None) -> StopReport | None:
         """Where the search stops and what is reported there, if that is calibrated."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
 from numbers import Integral, Real
@@ -39,7 +40,7 @@ from p2pselect.estimators._inputs import (
 )
 from p2pselect.estimators._options import MAX_SIDE, ImageOptions, NetworkOptions, SearchOptions
 from p2pselect.estimators._progress import CallbackSupportMixin, FitTask, with_callbacks
-from p2pselect.exceptions import InputError, P2PSelectError, brief
+from p2pselect.exceptions import InputError, P2PSelectError, P2PSelectWarning, brief
 from p2pselect.images import ImageSequence
 from p2pselect.images._torch_datasets import is_map_style, labels_of
 from p2pselect.nn._backbones import build_classifier
@@ -234,6 +235,10 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
     def _after_training(self, data: TrainingData) -> None:
         """Measure on the training images whatever prediction needs."""
 
+    @abstractmethod
+    def _calibrate_on(self, held_out: Labeled) -> None:
+        """Let certainty mean what these images say."""
+
     def _needs_rows_for(self) -> str | None:
         """What needs training images in any order; None where nothing does."""
         return "validation" if needs_rows(self.validation) else None
@@ -389,6 +394,8 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
         schedules = [self.max_epochs] if continues else self._epochs_by_schedule()
         task = FitTask(self, X, y, sum(schedules))
         self._train(*parts, schedules, [("fit_task", task), ("outcome", Outcome())])
+        if self._search_options.calibration == "held_out" and division.held_out is not None:
+            self._calibrate_on(division.held_out)
         task.end()
         return self
 
@@ -488,6 +495,17 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
         else:
             division = Division.by_rows(given, split_rows(validation, given.labels, groups))
         training, has_some = self._training_options, division.held_out is not None
+        if self._search_options.calibration == "held_out" and not has_some and not is_part:
+            few = (
+                "the images are too few for" if validation == "auto" else "there are none with"
+            )
+            warnings.warn(
+                "search__calibration='held_out' needs held-out images, and "
+                f"{few} validation={brief(self.validation)}: certainty is the classifier's "
+                "own word",
+                P2PSelectWarning,
+                stacklevel=5,
+            )
         check_callbacks(training.callbacks, has_some)
         if training.patience is not None and not has_some and not is_part:
             raise InputError(

@@ -125,6 +125,14 @@ class SearchOptions(Options):
         default=0.05,
         role="prediction",
     )
+    calibration: str | None = setting(
+        '``"held_out"``: ``fit`` calibrates certainty with the images that ``validation`` '
+        "holds out, as ``calibrate`` does with any others.  None: certainty is what the "
+        "classifier says, as in the paper.",
+        StrOptions({"held_out"}),
+        None,
+        default=None,
+    )
     allow_empty: bool = setting(
         "Allow masks without any region, as the released code does.  By default the most "
         "probable region is always kept, even where it alone is larger than the budget: a "

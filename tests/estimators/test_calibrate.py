@@ -6,9 +6,9 @@ import json
 import numpy as np
 import pytest
 
-from p2pselect import load
+from p2pselect import P2PClassifier, load
 from p2pselect._model_folder import CONFIG, config_digest
-from p2pselect.exceptions import InputError, ModelFileError
+from p2pselect.exceptions import InputError, ModelFileError, P2PSelectWarning
 from p2pselect.methods import BlackboxClassifier
 from p2pselect.selection import StopCalibration
 from tests.oracles.stop_calibration import stop
@@ -185,3 +185,19 @@ def test_a_label_of_no_class_is_never_right(clf, X, truth):
     strange[1:] = 9
     other = copy.deepcopy(clf).calibrate(X, strange)
     assert not other.calibration_.correct[1:].any()
+
+
+def test_fit_can_calibrate_on_what_it_holds_out(X, y, settings):
+    own = {**settings, "max_epochs": 1, "search__calibration": "held_out"}
+    clf = P2PClassifier().set_params(**own, validation=0.4).fit(X, y)
+    assert len(clf.calibration_) == len(clf.validation_rows_) == 16
+    other = copy.deepcopy(clf)
+    rows = clf.validation_rows_
+    other.calibrate(X[rows], y[rows])
+    np.testing.assert_array_equal(other.calibration_.correct, clf.calibration_.correct)
+    np.testing.assert_allclose(
+        other.calibration_.certainty, clf.calibration_.certainty, atol=1e-6
+    )
+    with pytest.warns(P2PSelectWarning, match="too few for validation='auto'"):
+        few = P2PClassifier().set_params(**own).fit(X, y)
+    assert not hasattr(few, "calibration_")

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import timm
 import torch
 from photograph_sets import Part
 from sklearn.linear_model import LogisticRegression
@@ -24,7 +23,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
 
 from p2pselect import Explanation, P2PClassifier, metrics, presets
 from p2pselect.methods import BlackboxClassifier
-from p2pselect.nn._weights import fitting_weights
+from p2pselect.nn._backbones import create_timm
 
 Rows = dict[str, dict[str, list[float]]]
 #: P2P's certainties besides the one that it has by default.
@@ -62,7 +61,8 @@ def cpu_seconds() -> float:
 
 def default_settings(train: Part, weights: Path | None) -> dict[str, Any]:
     """What ``p2pselect fit`` chooses for these photographs."""
-    return dict(presets.suited_to(train.images, train.labels, weights=weights))
+    given = {} if weights is None else {"pretrained": weights}
+    return dict(presets.suited_to(train.images, train.labels, **given))
 
 
 def is_pretrained(settings: dict[str, Any]) -> bool:
@@ -222,10 +222,7 @@ def feature_network(settings: dict[str, Any]) -> Callable[[Part], np.ndarray]:
     name = settings["classifier"]
     where = settings["pretrained"]
     where = where["classifier"] if isinstance(where, dict) else where
-    network = timm.create_model(name, pretrained=where is True, num_classes=0).eval()
-    if isinstance(where, Path):
-        heads = [network.pretrained_cfg["classifier"]]
-        network.load_state_dict(fitting_weights(where, network, name, heads), strict=False)
+    network = create_timm(name, where, num_classes=0).eval()
     mean, std = (
         torch.tensor(network.pretrained_cfg[value]).view(3, 1, 1) for value in ("mean", "std")
     )

@@ -61,11 +61,12 @@ def run_cell(cell: dict[str, Any], data: Path, weights: Path | None, out: Path) 
 
 def described(settings: dict[str, Any]) -> dict[str, str]:
     """Settings as texts, without the folders of this machine."""
-    texts = {name: repr(value) for name, value in settings.items()}
-    files = settings["pretrained"]
-    if isinstance(files, dict):
-        texts["pretrained"] = repr({role: Path(file).name for role, file in files.items()})
-    return texts
+    where = settings["pretrained"]
+    by_role = where if isinstance(where, dict) else {"all": where}
+    names = {
+        role: one if isinstance(one, bool) else Path(one).name for role, one in by_role.items()
+    }
+    return {name: repr(value) for name, value in settings.items()} | {"pretrained": repr(names)}
 
 
 def digest(settings: dict[str, str]) -> str:

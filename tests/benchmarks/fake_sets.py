@@ -10,7 +10,13 @@ SIZE = (24, 32)
 COLORS = {"blue": (40, 60, 220), "red": (220, 60, 40)}
 
 
-def write_set(root: Path, n_train: int = 10, n_test: int = 4, seed: int = 0) -> Path:
+def write_set(
+    root: Path,
+    n_train: int = 10,
+    n_test: int = 4,
+    seed: int = 0,
+    size: tuple[int, int] = SIZE,
+) -> Path:
     """Squares of the class's color on gray; masks for all but the first image of a class.
 
     A second kind of masks marks the left half of every image.  Images come in groups of two.
@@ -20,13 +26,13 @@ def write_set(root: Path, n_train: int = 10, n_test: int = 4, seed: int = 0) -> 
     for split, n in {"train": n_train, "test": n_test, "test_more": n_test}.items():
         for label, color in COLORS.items():
             for number in range(n):
-                image = rng.integers(90, 130, (*SIZE, 3)).astype(np.uint8)
-                y, x = rng.integers(0, SIZE[0] - 10), rng.integers(0, SIZE[1] - 10)
+                image = rng.integers(90, 130, (*size, 3)).astype(np.uint8)
+                y, x = rng.integers(0, size[0] - 10), rng.integers(0, size[1] - 10)
                 image[y : y + 10, x : x + 10] = color
-                object_ = np.zeros(SIZE, bool)
+                object_ = np.zeros(size, bool)
                 object_[y : y + 10, x : x + 10] = True
-                left = np.zeros(SIZE, bool)
-                left[:, : SIZE[1] // 2] = True
+                left = np.zeros(size, bool)
+                left[:, : size[1] // 2] = True
                 name = f"{label}/{number}"
                 _write(root / split / "images" / f"{name}.png", image)
                 if number:

@@ -135,13 +135,25 @@ def test_features_are_those_of_the_grid(photographs, monkeypatch, image_size):
             seen.append(images)
             return images.mean(dim=(2, 3))
 
-    monkeypatch.setattr(methods.timm, "create_model", lambda *_, **__: Network())
+    monkeypatch.setattr(methods, "create_timm", lambda *_, **__: Network())
     part = load_split(photographs, "test")
     features = methods.feature_network(small(image_size))(part)
     assert features.shape == (8, 3)
     pixels = part.images.batch(slice(None), image_size) / 255
     expected = np.moveaxis(2 * pixels - 1, -1, 1)
     np.testing.assert_allclose(torch.cat(seen).numpy(), expected, atol=1e-6)
+
+
+def test_the_default_settings_are_those_of_p2p_for_such_photographs(tmp_path):
+    train = load_split(write_set(tmp_path / "set", n_train=4, n_test=1, size=(72, 96)), "train")
+    for network in ("mobilenetv2_100", "tf_efficientnet_lite0"):
+        (tmp_path / f"{network}.safetensors").touch()
+    settings = methods.default_settings(train, tmp_path)
+    chosen = presets.suited_to(train.images, train.labels, pretrained=tmp_path)
+    assert settings.keys() == chosen.keys() and settings["classifier"] == chosen["classifier"]
+    assert settings["classifier"] == "tf_efficientnet_lite0" and methods.is_pretrained(settings)
+    for method in methods.METHODS.values():
+        assert method.take(settings)["classifier"] == settings["classifier"]
 
 
 def test_each_method_depends_on_what_it_takes():

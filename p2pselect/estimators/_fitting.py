@@ -47,7 +47,7 @@ from p2pselect.nn._backbones import build_classifier
 from p2pselect.nn._image_network import ImageNetwork, prepare_networks
 from p2pselect.nn._selectors import build_pixel_scorer
 from p2pselect.training._callbacks import Outcome, check_callbacks
-from p2pselect.training._data import REGION_MEMORY, TrainingData, Views
+from p2pselect.training._data import N_VIEWS, REGION_MEMORY, TrainingData, Views
 from p2pselect.training._fitting import new_net, train
 from p2pselect.training._isolation import (
     Randomness,
@@ -219,6 +219,9 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
     #: Fitted attributes that a saved model holds besides the networks and the classes.
     _fitted: ClassVar[tuple[str, ...]] = ("image_shape_in_", "n_channels_in_", "n_features_in_")
 
+    #: The network whose backbone sees whole images in training: None where all are masked.
+    _sees_whole_images: ClassVar[str | None] = "selector"
+
     # -- hooks: SelectiveImageClassifier documents all of them ------------------------------
 
     @abstractmethod
@@ -313,11 +316,19 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
         if isinstance(share, dict):
             _check_networks("networks__frozen_share", share)
             share = share.get(network, 0.0)
-        if not (isinstance(share, Real) and 0 <= float(share) < 1):
+        if not (isinstance(share, Real) and 0 <= float(share) <= 1):
             raise InputError(
-                f"networks__frozen_share of the {network} must be in [0, 1), got {brief(share)}"
+                f"networks__frozen_share of the {network} must be in [0, 1], got {brief(share)}"
             )
         return float(share)
+
+    def _n_views(self) -> int | None:
+        n_views = self._training_options.n_views
+        if n_views == "auto":
+            whole = self._sees_whole_images
+            frozen = whole is not None and self._frozen_share_of(whole) == 1
+            return N_VIEWS if frozen else None
+        return n_views
 
     # -- training ------------------------------------------------------------------------
 
@@ -597,7 +608,9 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
     def _data(
         self, division: Division, class_weight: np.ndarray
     ) -> tuple[TrainingData | TrainingStream, TrainingData | None]:
-        views = Views(self.regions_.propose_batch, self.image_size, self.augment)
+        views = Views(
+            self.regions_.propose_batch, self.image_size, self.augment, self._n_views()
+        )
         images = division.train.images
         train: TrainingData | TrainingStream
         if isinstance(images, StreamContents):

@@ -77,8 +77,11 @@ class NetworkOptions(Options):
     )
     frozen_share: float | dict[str, float] = setting(
         "Share of each network's layers, from the image on, that keep their (pretrained) "
-        'weights.  A dict tells ``"selector"`` and ``"classifier"`` apart.',
-        Interval(Real, 0, 1, closed="left"),
+        "weights.  With 1.0 only the head learns: what comes after the backbone, or the last "
+        "layer of a network of your own that has no ``backbone``; all else is in evaluation "
+        "mode, without dropout.  See ``training__n_views`` for what this saves.  A dict tells "
+        '``"selector"`` and ``"classifier"`` apart.',
+        Interval(Real, 0, 1, closed="both"),
         dict,
         default=0.0,
         role="networks",

@@ -32,6 +32,7 @@ from p2pselect.exceptions import InputError, P2PSelectWarning, brief
 from p2pselect.methods._base import BaselineClassifier
 from p2pselect.methods._blackbox import FullImageModel
 from p2pselect.nn import RegionScores, region_areas, region_mean
+from p2pselect.nn._frozen import PartlyFrozen
 from p2pselect.training import Phase, Step
 from p2pselect.training._data import TrainingData, as_float_images
 
@@ -222,7 +223,7 @@ def _widen_first_convolution(network: nn.Module) -> None:
     raise InputError("classifier: B-cos needs a network that begins with a 2-D convolution")
 
 
-class BcosNetwork(nn.Module):
+class BcosNetwork(PartlyFrozen):
     """A classifier in B-cos form, which sees every color and its inverse.
 
     ``network`` maps images (n, 3, h, w) to logits and is changed in place; ``mean`` and ``std``
@@ -301,8 +302,7 @@ class BcosClassifier(BaselineClassifier, without=("selector",)):
     >>> from p2pselect import datasets, presets
     >>> scenes = datasets.make_digit_scenes(24, image_size=32, random_state=0)
     >>> settings = {**presets.SMALL, "image_size": 32, "max_epochs": 1}
-    >>> own = presets.settings_for(BcosClassifier, settings)
-    >>> clf = BcosClassifier(**own)
+    >>> clf = BcosClassifier(**presets.settings_for(BcosClassifier, settings))
     >>> exp = clf.fit(scenes.images, scenes.target % 2).explain(scenes.images[:2])
     >>> bool(abs(exp.masked_images * 255 - exp.images).max() < 1e-3)  # it saw everything
     True
@@ -311,6 +311,7 @@ class BcosClassifier(BaselineClassifier, without=("selector",)):
     networks: ClassifierNetworkOptions | None = setting(
         None, ClassifierNetworkOptions, default=None
     )
+    _sees_whole_images = None  # in a form of which nothing is kept
 
     @property
     def _hinge(self) -> None:
@@ -318,7 +319,9 @@ class BcosClassifier(BaselineClassifier, without=("selector",)):
 
     def _build_model(self, n_classes: int) -> nn.Module:
         plain = self._build_classifier(n_classes)
-        return FullImageModel(BcosNetwork(plain.network, plain.mean, plain.std, n_classes))
+        network = BcosNetwork(plain.network, plain.mean, plain.std, n_classes)
+        network.frozen_share = plain.frozen_share
+        return FullImageModel(network)
 
     def _phases(self) -> Sequence[Phase]:
         return [Phase("fit", self.max_epochs, bcos_objective, ("classifier",))]

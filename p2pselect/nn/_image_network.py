@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -12,6 +13,9 @@ from torch import Tensor, nn
 
 from p2pselect.exceptions import P2PSelectWarning
 from p2pselect.nn._dilation import without_dilation
+from p2pselect.nn._frozen import PartlyFrozen
+from p2pselect.nn._frozen_features import FrozenPart
+from p2pselect.nn._kept_features import KeptFeatures
 
 #: Number type inside the networks, by name of the setting; None leaves it alone.
 PRECISIONS: dict[str, torch.dtype | None] = {
@@ -20,7 +24,7 @@ PRECISIONS: dict[str, torch.dtype | None] = {
 }
 
 
-class ImageNetwork(nn.Module):
+class ImageNetwork(PartlyFrozen):
     """A network that resizes and normalizes the images it is given.
 
     Black is 0 outside, whatever the normalization inside.  Layers that are replaced are
@@ -43,10 +47,18 @@ class ImageNetwork(nn.Module):
         self.network = without_dilation(network)
         self.image_size = image_size
         self.precision = "32"  # one of PRECISIONS
-        self.frozen_share = 0.0  # share of the layers, from the image on, that do not learn
+        self._frozen_part: FrozenPart | None = None  # in a training that keeps its features
         # Not saved: they come with the network when it is built again.
         self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(-1, 1, 1), persistent=False)
+
+    # Not in forward, which may be compiled.
+    def __call__(self, images: Tensor) -> Any:
+        if self._frozen_part is not None:
+            features = self._frozen_part.features_of(images)
+            if features is not None:
+                return self._in_precision(self._frozen_part.head, features)
+        return super().__call__(images)
 
     def forward(self, images: Tensor) -> Any:
         """Map images (n, 3, h, w) in [0, 1] to whatever the network returns."""
@@ -55,25 +67,36 @@ class ImageNetwork(nn.Module):
             images = F.interpolate(
                 images, size=self.image_size, mode="bilinear", antialias=True
             )
-        normalized = (images - self.mean) / self.std
+        return self._in_precision(self.network, (images - self.mean) / self.std)
+
+    def _in_precision(self, network: nn.Module, inputs: Any) -> Any:
         dtype = PRECISIONS[self.precision]
         if dtype is None:
-            return self.network(normalized)
-        with torch.autocast(images.device.type, dtype):
-            return self.network(normalized).float()
+            return network(inputs)
+        with torch.autocast(self.mean.device.type, dtype):
+            return network(inputs).float()
 
-    def freeze(self) -> None:
-        """Keep the first layers as they are, including their batch statistics.
+    def keep_features(self, kept: KeptFeatures | None) -> None:
+        """Look up what the frozen part says of images that were seen before; None ends this."""
+        self._frozen_part = None
+        if kept is not None and self.frozen_share == 1:
+            settings = (
+                f"{self.image_size}|{self.precision}|{self.mean.tolist()}|{self.std.tolist()}"
+            )
+            self._frozen_part = FrozenPart(self.network, self.forward, settings, kept)
 
-        Where a network has a backbone, its layers are those that count; the head always learns.
-        """
-        backbone = getattr(self.network, "backbone", self.network)
-        layers = [m for m in backbone.modules() if list(m.parameters(recurse=False))]
-        for layer in layers[: int(self.frozen_share * len(layers))]:
-            # Not eval() and requires_grad_(): they reach what is inside, too.
-            layer.training = False
-            for parameter in layer.parameters(recurse=False):
-                parameter.requires_grad_(False)
+
+@contextmanager
+def keeping_features(model: nn.Module, kept: KeptFeatures | None) -> Iterator[None]:
+    """Inside, wholly frozen networks of a model look up what they have said of an image."""
+    networks = [module for module in model.modules() if isinstance(module, ImageNetwork)]
+    try:
+        for network in networks:
+            network.keep_features(kept)
+        yield
+    finally:
+        for network in networks:
+            network.keep_features(None)
 
 
 def as_image_network(network: nn.Module) -> ImageNetwork:

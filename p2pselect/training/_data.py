@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,8 @@ from p2pselect.training._shares import Batch, own_rows
 
 #: Label maps that fit into this many bytes are computed once, before training.
 REGION_MEMORY = 2**26
+#: Views of an image where what frozen networks say of them is kept.
+N_VIEWS = 4
 #: Images that stand for a set of them, their side in pixels; and the rows looked at.
 _N_LOOKED_AT, _SMALL, _N_ROWS = 8, 16, 64
 
@@ -29,7 +32,8 @@ _N_LOOKED_AT, _SMALL, _N_ROWS = 8, 16, 64
 class Views:
     """What training sees of images: their regions, at the model's size, in random views.
 
-    ``propose`` maps images (b, h, w, 3) to label maps (b, h, w).
+    ``propose`` maps images (b, h, w, 3) to label maps (b, h, w).  With ``n_views`` every image
+    has that many views, which take turns; without it, it is seen in a new one each time.
     """
 
     def __init__(
@@ -37,10 +41,12 @@ class Views:
         propose: Callable[[np.ndarray], np.ndarray],
         image_size: int,
         augment: str | Augmentation | None,
+        n_views: int | None = None,
     ):
         self.propose = propose
         self.image_size = image_size
         self.augment = augment
+        self.n_views = n_views
         self._resolved = resolve_augmentation(augment)
 
     @property
@@ -48,6 +54,11 @@ class Views:
         """Whether views are cut from the original images, so that regions differ each time."""
         # A callable need not be hashable.
         return isinstance(self.augment, str) and self.augment in PAPER_VIEWS
+
+    @property
+    def come_again(self) -> bool:
+        """Whether later epochs see the views of earlier ones."""
+        return self.n_views is not None or self.augment is None
 
     def unchanged(self) -> Views:
         """The same without augmentation."""
@@ -64,39 +75,49 @@ class Views:
         """Images (b, h, w, 3) and label maps (b, h, w), proposed where none are given.
 
         The view of an image depends on the seed, the epoch and its row, and not on the images
-        beside it.
+        beside it; one of ``n_views`` on its number and the image alone, so that it is the same
+        in every fold and in other trainings.
         """
-        generators = [np.random.default_rng([seed, epoch, int(row)]) for row in rows]
+        places = [(seed, epoch, int(row)) for row in rows]
         if self.need_originals:
-            return self._paper_views(str(self.augment), images, regions, generators)
+            return self._paper_views(str(self.augment), images, regions, places)
         pixels = images.batch(slice(None), self.image_size)
         labels = self.propose(pixels) if regions is None else regions
         if self._resolved is None:
             return pixels, labels
         views = [
-            self._resolved(pixels[i : i + 1], labels[i : i + 1], rng)
-            for i, rng in enumerate(generators)
+            self._resolved(pixels[i : i + 1], labels[i : i + 1], self._random(pixels[i], place))
+            for i, place in enumerate(places)
         ]
         seen, moved = zip(*views, strict=True)
         if len({view.dtype for view in seen}) > 1:  # some are in [0, 1], others are not
             seen = tuple(v / np.float32(255) if v.dtype == np.uint8 else v for v in seen)
         return np.concatenate(seen), np.concatenate(moved)
 
+    def _random(self, image: np.ndarray, place: tuple[int, int, int]) -> np.random.Generator:
+        """The random numbers that make a view of an image (h, w, 3)."""
+        if self.n_views is None:
+            return np.random.default_rng(place)
+        digest = hashlib.sha256(np.ascontiguousarray(image).data).digest()
+        number = place[1] % self.n_views
+        return np.random.default_rng([number, *np.frombuffer(digest, np.uint32)])
+
     def _paper_views(
         self,
         name: str,
         images: ImageSequence,
         given: np.ndarray | None,
-        generators: list[np.random.Generator],
+        places: list[tuple[int, int, int]],
     ) -> tuple[np.ndarray, np.ndarray]:
         views: list[np.ndarray] = []
         regions: list[Any] = []
-        for position, generator in enumerate(generators):
+        for position, place in enumerate(places):
             image = images.batch(np.array([position]))[0]
             if image.dtype != np.uint8:  # color jitter works on 8 bits
                 image = np.round(image * 255).astype(np.uint8)
             own = None if given is None else given[position]
-            view, labels = paper_view(name, image, own, self.image_size, generator)
+            random = self._random(image, place)
+            view, labels = paper_view(name, image, own, self.image_size, random)
             views.append(view)
             regions.append(labels)
         stacked = np.stack(views)

@@ -16,6 +16,8 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 
 from p2pselect.distributed import Group
 from p2pselect.exceptions import InputError, TrainingError
+from p2pselect.nn._image_network import keeping_features
+from p2pselect.nn._kept_features import KeptFeatures
 from p2pselect.training._averaging import WeightAverage
 from p2pselect.training._callbacks import BestEpoch, TrainingBar
 from p2pselect.training._checkpoints import Checkpoints, checkpoint_path
@@ -126,6 +128,7 @@ def _run_epochs(
     """Train for ``epochs`` epochs, of which ``done`` were trained before it was stopped."""
     net.train_split = predefined_split(held_out) if held_out is not None else None
     net.group, net.seed = processes, data.seed
+    net.kept = KeptFeatures(settings._training_options.cache_dir)
     net.predictor = settings._predict_views
     net.measures_predictions = settings._measures_predictions
     net.classes_ = np.arange(len(settings.classes_))
@@ -148,7 +151,10 @@ def _run_epochs(
         callback.initialize()
     net.watchers = extra
     try:
-        with synchronized_batch_norm(net.module_, settings.device_, processes):
+        with (
+            synchronized_batch_norm(net.module_, settings.device_, processes),
+            keeping_features(net.module_, net.kept if data.views.come_again else None),
+        ):
             net.partial_fit(data, None, epochs=epochs - done)
     finally:
         net.watchers = []

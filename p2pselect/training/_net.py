@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from p2pselect.distributed import Group
 from p2pselect.exceptions import P2PSelectWarning, TrainingError
+from p2pselect.nn._kept_features import KeptFeatures
 from p2pselect.training._averaging import WeightAverage
 from p2pselect.training._callbacks import StopTraining, compares_epochs
 from p2pselect.training._data import as_float_images
@@ -53,6 +54,7 @@ class SelectiveNet(MeasuredNet):
         self.group = Group()
         self.seed = self.epoch_seed = 0
         self.randomness = Randomness(0, torch.device("cpu"))
+        self.kept = KeptFeatures()
         #: Callbacks of the training that is running, besides those of the user.
         self.watchers: list[tuple[str, Callback]] = []
         #: The mean of the weights, which takes their place between two epochs.
@@ -162,7 +164,9 @@ class SelectiveNet(MeasuredNet):
     ) -> tuple[dict[str, Tensor], LossTerms]:
         """The loss of every sub-module that has its own ("" for all), and the mean terms."""
         phase, _ = phase_at(self.phases, self.epoch)
-        terms = phase.objective(self.step_of(part, progress))
+        step = self.step_of(part, progress)
+        with self.kept.of(step.images, part.batch[0]["images"]):
+            terms = phase.objective(step)
         weight = part.batch[0]["weight"].to(self.device, non_blocking=True)
         groups: dict[str, list[Tensor]] = {}
         for name, value in terms.items():

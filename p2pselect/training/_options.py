@@ -73,6 +73,30 @@ class TrainingOptions(Options):
         "boolean",
         default=False,
     )
+    n_views: int | str | None = setting(
+        "How many random views every image has, which take turns from epoch to epoch; None "
+        'makes a new one each time.  ``"auto"`` is 4 where a network that sees whole images is '
+        "wholly frozen (``networks__frozen_share=1.0``), and None otherwise.  What such a "
+        "network says of a view is computed once, rounded to 16 bits, and kept in memory "
+        "(512 MiB per process) for later epochs and other trainings on the same images: those "
+        "of a grid search, for example.  With None it is computed each time.",
+        StrOptions({"auto"}),
+        AT_LEAST_ONE,
+        None,
+        default="auto",
+        kind='int, "auto" or None',
+    )
+    cache_dir: str | os.PathLike[str] | None = setting(
+        "Folder for what frozen networks say of the views (up to 8 GiB), so that other "
+        "programs find it there, and that more than fits into memory is kept.  It can be "
+        "deleted at any time.",
+        str,
+        HasMethods(["__fspath__"]),
+        default=None,
+        kind="str or path-like",
+        role="machine",
+        saved=False,
+    )
     num_workers: int = setting(
         "Processes that read and augment training images.",
         Interval(Integral, 0, None, closed="left"),

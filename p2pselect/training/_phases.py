@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from p2pselect.nn._image_network import ImageNetwork
+from p2pselect.nn._frozen import PartlyFrozen
 from p2pselect.training._noise import normal, uniform
 
 LossTerms = dict[str, Tensor]
@@ -177,6 +177,6 @@ def set_training(module: nn.Module, phase: Phase) -> None:
         learns = name in phase.trainable
         child.train(learns)
         child.requires_grad_(learns)
-    for network in module.modules():
-        if isinstance(network, ImageNetwork):
-            network.freeze()
+    for part in module.modules():
+        if isinstance(part, PartlyFrozen):
+            part.freeze()

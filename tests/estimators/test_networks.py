@@ -168,7 +168,7 @@ def test_networks_are_frozen_apart(scenes):
     assert learns == [number >= len(layers) // 2 for number in range(len(layers))]
 
 
-@pytest.mark.parametrize("share", [1.0, -0.1, {"head": 0.5}, {"selector": 1.0}])
+@pytest.mark.parametrize("share", [1.1, -0.1, {"head": 0.5}, {"selector": 2}])
 def test_a_share_that_cannot_be_frozen_is_told(scenes, share):
     with pytest.raises(ValueError, match=r"frozen_share.*(0, 1|'classifier')"):
         P2PClassifier().set_params(**{**SETTINGS, "networks__frozen_share": share}).fit(

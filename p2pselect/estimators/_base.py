@@ -98,7 +98,6 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
 
     Examples
     --------
-    >>> import torch.nn.functional as F
     >>> from p2pselect.nn import SelectiveModel
     >>> from p2pselect.training import Phase
     >>> class Plain(SelectiveImageClassifier):
@@ -112,7 +111,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
     ...     def _objective(self, step):
     ...         masks = step.model.score(step.images, step.regions).maps[:, 0].sigmoid()
     ...         logits = step.model.classify(step.images, step.regions, masks)
-    ...         return {"loss": F.cross_entropy(logits, step.target, reduction="none")}
+    ...         return {"loss": step.cross_entropy(logits)}
     >>> Plain(tau=0.3)
     Plain(tau=0.3)
     """

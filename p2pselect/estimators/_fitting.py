@@ -598,10 +598,11 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
         before = self.net_
         self._adopt(self.module_, before.history)
         after = self.net_.optimizer_
-        if type(after) is type(before.optimizer_):
+        had = before.optimizer_
+        if type(after) is type(had) and len(after.param_groups) == len(had.param_groups):
             # What the optimizer has gathered stays; lr, weight decay and the like are new.
             now = [{k: v for k, v in g.items() if k != "params"} for g in after.param_groups]
-            after.load_state_dict(before.optimizer_.state_dict())
+            after.load_state_dict(had.state_dict())
             for group, own in zip(after.param_groups, now, strict=True):
                 group.update(own)
 

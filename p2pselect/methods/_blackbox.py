@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from p2pselect.estimators import (
@@ -27,7 +26,7 @@ from p2pselect.training import Phase, Step
 def full_image_objective(step: Step) -> dict[str, Tensor]:
     """Cross-entropy of the classifier on whole images."""
     logits = step.model(step.images)
-    return {"cross_entropy": F.cross_entropy(logits, step.target, reduction="none")}
+    return {"cross_entropy": step.cross_entropy(logits)}
 
 
 class FullImageModel(nn.Module):

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from sklearn.frozen import FrozenEstimator
 from torch import Tensor, nn
 
@@ -25,7 +24,7 @@ _ROUNDING = 1e-6
 def blackbox_objective(step: Step) -> dict[str, Tensor]:
     """Cross-entropy of the sub-module ``blackbox`` on whole images."""
     logits = step.model.blackbox(step.images)
-    return {"cross_entropy": F.cross_entropy(logits, step.target, reduction="none")}
+    return {"cross_entropy": step.cross_entropy(logits)}
 
 
 def copy_blackbox(model: Any, data: Any) -> None:

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from p2pselect.estimators import ClassifierNetworkOptions, setting
@@ -89,8 +88,7 @@ class LatticeObjective:
         counts = budget_cut(logits, sorted_areas, torch.zeros(1), share).clamp(min=1)
         ranks = ranking.argsort(dim=1)
         shown = apply_mask(step.images, to_pixels(ranks < counts, step.regions))
-        terms = F.cross_entropy(step.model(shown), step.target, reduction="none")
-        return {"cross_entropy": terms}
+        return {"cross_entropy": step.cross_entropy(step.model(shown))}
 
 
 class BlackboxPixelClassifier(BaselineClassifier, without=("selector", "sparsity")):

@@ -70,7 +70,7 @@ class COMETObjective:
         # The cross-entropy is there twice, so that the other terms teach the selector alone.
         # The margin is that of the batch, and a term needs a value per image.
         return {
-            "classifier/cross_entropy": predicted,
+            "classifier/cross_entropy": step.cross_entropy(logits),
             "selector/cross_entropy": predicted,
             "selector/margin": self.margin_weight * margin.expand(len(predicted)),
             "selector/area": self.area_weight * area,
@@ -82,7 +82,7 @@ def inverse_objective(step: Step) -> dict[str, Tensor]:
     with torch.no_grad():
         mask = step.model.score(step.images, step.regions).maps[:, 0].sigmoid()
     logits = step.model.classify(step.images, step.regions, 1 - mask)
-    return {"cross_entropy": F.cross_entropy(logits, step.target, reduction="none")}
+    return {"cross_entropy": step.cross_entropy(logits)}
 
 
 class COMETClassifier(BlackboxGuidedClassifier):

@@ -28,7 +28,6 @@ from numbers import Real
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
@@ -75,7 +74,7 @@ class InfoMaskObjective:
         if self.kl_reduction == "mean":
             kl = kl / present.sum(dim=1)
         terms = {
-            "cross_entropy": F.cross_entropy(logits, step.target, reduction="none"),
+            "cross_entropy": step.cross_entropy(logits),
             "kl": self.beta * kl,
         }
         if self.tau is not None:

@@ -53,12 +53,12 @@ class INVASEObjective:
         masks = sample_bernoulli(logits, step.rand_like(logits))
         out = step.model.classify(step.images, step.regions, masks)
         critic = F.cross_entropy(out, step.target, reduction="none")
-        terms = {"classifier/cross_entropy": critic}
+        terms = {"classifier/cross_entropy": step.cross_entropy(out)}
         reference = torch.zeros_like(critic)
         if self.use_baseline:
             out = step.model.baseline(step.images)
             reference = F.cross_entropy(out, step.target, reduction="none")
-            terms["baseline/cross_entropy"] = reference
+            terms["baseline/cross_entropy"] = step.cross_entropy(out)
         kept = expected_kept_fraction(logits.sigmoid(), scores.areas)
         terms["selector/reward"] = -reinforce(logits, masks, reference - critic, present)
         terms["selector/area"] = self.area_weight * area_penalty(kept, self.tau)

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from p2pselect._settings import POSITIVE
@@ -55,7 +54,7 @@ class L2XObjective:
         uniform = step.rand_like(logits[:, None].expand(-1, int(k.max()), -1))
         masks = relaxed_k_hot(logits, k, uniform, self.temperature)
         out = step.model.classify(step.images, step.regions, masks)
-        return {"cross_entropy": F.cross_entropy(out, step.target, reduction="none")}
+        return {"cross_entropy": step.cross_entropy(out)}
 
 
 class L2XClassifier(BaselineClassifier):

@@ -43,7 +43,6 @@ from p2pselect.training import (
     covariance_penalty,
     expected_kept_fraction,
     geometric_schedule,
-    monte_carlo_cross_entropy,
     sparsity_hinge,
     sparsity_schedule,
 )
@@ -175,7 +174,7 @@ class P2PObjective:
         p_bar = expected_kept_fraction(mean.sigmoid(), scores.areas)
         weight = options.sparsity_weight * sparsity_schedule(step.progress)
         terms = {
-            "cross_entropy": monte_carlo_cross_entropy(torch.stack(logits), step.target),
+            "cross_entropy": step.cross_entropy(torch.stack(logits)),
             "sparsity": weight * sparsity_hinge(p_bar, tau),
         }
         if embeddings.shape[1]:
@@ -203,7 +202,7 @@ class RandomMaskObjective:
         tau = sample_tau(step, self.tau_min)
         masks = (step.rand_like(areas) < tau[:, None]).to(areas.dtype)
         logits = step.model.classify(step.images, step.regions, masks)
-        return {"cross_entropy": monte_carlo_cross_entropy(logits[None], step.target)}
+        return {"cross_entropy": step.cross_entropy(logits)}
 
 
 # -- the method ------------------------------------------------------------------------------

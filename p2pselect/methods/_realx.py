@@ -48,7 +48,7 @@ class PriorMaskObjective:
             rate = step.rand_like(rate)
         masks = (step.rand_like(areas) < rate).to(areas.dtype)
         logits = step.model.classify(step.images, step.regions, masks)
-        return {"cross_entropy": F.cross_entropy(logits, step.target, reduction="none")}
+        return {"cross_entropy": step.cross_entropy(logits)}
 
 
 @dataclass(frozen=True)

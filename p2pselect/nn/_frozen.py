@@ -46,6 +46,15 @@ def frozen_parameters(model: nn.Module) -> set[str]:
     return {name for name, parameter in model.named_parameters() if id(parameter) in frozen}
 
 
+def backbone_parameters(model: nn.Module) -> set[str]:
+    """Names of the parameters of networks that may be pretrained: all but those of heads."""
+    parts = [module for module in model.modules() if isinstance(module, PartlyFrozen)]
+    every = {id(parameter) for part in parts for parameter in part.network.parameters()}
+    heads = [head for part in parts for head in heads_of(part.network)]
+    every -= {id(parameter) for head in heads for parameter in head.parameters()}
+    return {name for name, p in model.named_parameters() if id(p) in every}
+
+
 def heads_of(network: nn.Module) -> list[nn.Module]:
     """What learns in a network that is frozen otherwise.
 

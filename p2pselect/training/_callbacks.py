@@ -176,7 +176,8 @@ class Outcome(Callback):
         last = net.history[-1]
         by_class = X.class_weights()
         scale = by_class.sum() / len(X)
-        for name, of_guessing in guessing_losses(by_class / by_class.sum()).items():
+        shares = by_class / by_class.sum()
+        for name, of_guessing in guessing_losses(shares, net.label_smoothing).items():
             found = [
                 value
                 for key, value in last.items()
@@ -196,7 +197,7 @@ class Outcome(Callback):
                 )
 
 
-def guessing_losses(shares: np.ndarray) -> dict[str, float]:
+def guessing_losses(shares: np.ndarray, label_smoothing: float = 0.0) -> dict[str, float]:
     """Losses, by name, of answering every image with the shares of the classes; in nats.
 
     >>> round(guessing_losses(np.array([0.5, 0.5]))["cross_entropy"], 3)
@@ -204,7 +205,8 @@ def guessing_losses(shares: np.ndarray) -> dict[str, float]:
     """
     # B-cos is told 1 for the right class and 1 / C for all others.
     told = shares + (1 - shares) / len(shares)
+    smoothed = (1 - label_smoothing) * shares + label_smoothing / len(shares)
     return {
-        "cross_entropy": float(entr(shares).sum()),
+        "cross_entropy": float(entr(smoothed).sum()),
         "binary_cross_entropy": float((entr(told) + entr(1 - told)).sum()),
     }

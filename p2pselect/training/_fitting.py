@@ -43,6 +43,8 @@ def new_net(settings: Any, module: nn.Module, phases: Sequence[Phase]) -> Select
         module,
         phases=phases,
         micro_batch_size=options.micro_batch_size,
+        label_smoothing=options.label_smoothing,
+        backbone_lr_share=options.backbone_lr_share,
         optimizer=optimizer if callable(optimizer) else OPTIMIZERS[optimizer],
         optimizer__weight_decay=options.weight_decay,
         lr=settings.lr,
@@ -141,9 +143,11 @@ def _run_epochs(
         setattr(net, f"iterator_train__{name}", value)
     steps = data.n_batches(net.batch_size)
     schedule = settings._training_options.lr_schedule
-    extra = lr_callbacks(schedule, settings.lr, max(1, steps * epochs))
-    for group in net.optimizer_.param_groups if extra else ():
-        group["lr"] = settings.lr  # the schedule of a run before has ended near 0
+    groups = net.optimizer_.param_groups
+    rates = [settings.lr * group.get("lr_share", 1.0) for group in groups]
+    extra = lr_callbacks(schedule, rates, max(1, steps * epochs))
+    for group, rate in zip(groups, rates, strict=True) if extra else ():
+        group["lr"] = rate  # the schedule of a run before has ended near 0
     if settings.verbose and processes.rank == 0:
         extra.append(("progress_bar", TrainingBar(epochs, done)))
     extra.extend(watchers)
@@ -164,18 +168,18 @@ def _run_epochs(
         net.predictor = None  # it belongs to the estimator that holds the net: a circle
 
 
-def lr_callbacks(name: str, lr: float, total_steps: int) -> list[tuple[str, Callback]]:
-    """Callbacks that change the learning rate batch by batch.
+def lr_callbacks(name: str, rates: list[float], total_steps: int) -> list[tuple[str, Callback]]:
+    """Callbacks that change the learning rates of groups of parameters batch by batch.
 
-    ``"onecycle"`` rises from a 25th of ``lr`` to it in 30 % of the steps, then falls to almost
-    0 (Smith & Topin, 2019): with a high rate from the start, a selector and a classifier that
-    are both untrained do not find each other.  ``"cosine"`` falls from ``lr`` to 0.
+    ``"onecycle"`` rises from a 25th of the rate to it in 30 % of the steps, then falls to
+    almost 0 (Smith & Topin, 2019): with a high rate from the start, a selector and a classifier
+    that are both untrained do not find each other.  ``"cosine"`` falls from the rate to 0.
     """
     options: dict[str, Any]
     if name == "constant":
         return []
     if name == "onecycle":
-        options = {"policy": OneCycleLR, "max_lr": lr, "total_steps": total_steps + 1}
+        options = {"policy": OneCycleLR, "max_lr": rates, "total_steps": total_steps + 1}
     else:
         options = {"policy": CosineAnnealingLR, "T_max": total_steps}
     # Every run has a schedule of its own: skorch would go on counting from the last one.

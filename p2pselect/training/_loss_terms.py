@@ -95,11 +95,15 @@ def covariance_penalty(embeddings: Tensor, areas: Tensor) -> Tensor:
     return covariance.abs().sum(dim=(1, 2)) / present.sum(dim=1).square()
 
 
-def monte_carlo_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+def monte_carlo_cross_entropy(
+    logits: Tensor, target: Tensor, label_smoothing: float = 0.0
+) -> Tensor:
     r"""Cross-entropy of the mean probability over sampled masks.
 
-    :math:`-\log \frac{1}{S} \sum_s p(y \mid x_{m_s})`, computed as a logsumexp of
-    log-softmax values (first term of equation 5).
+    :math:`-\log \bar p_y` with :math:`\bar p = \frac{1}{S} \sum_s p(\cdot \mid x_{m_s})`,
+    computed as a logsumexp of log-softmax values (first term of equation 5).  Smoothed labels
+    make it :math:`-(1 - \epsilon) \log \bar p_y - \frac{\epsilon}{C} \sum_c \log \bar p_c`
+    (Szegedy et al. 2016, section 7).
 
     Parameters
     ----------
@@ -107,6 +111,8 @@ def monte_carlo_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
         For ``s`` sampled masks.
     target : Tensor of shape (n,), int64
         Class numbers.
+    label_smoothing : float, default=0.0
+        :math:`\epsilon` in [0, 1).
 
     Returns
     -------
@@ -119,10 +125,9 @@ def monte_carlo_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     >>> monte_carlo_cross_entropy(logits, torch.tensor([0]))
     tensor([0.6931])
     """
-    log_probs = F.log_softmax(logits, dim=-1)
-    index = target.expand(len(logits), -1)[..., None]
-    log_likelihood = torch.logsumexp(log_probs.gather(-1, index)[..., 0], dim=0)
-    return torch.log(torch.tensor(float(len(logits)))) - log_likelihood
+    # Up to log S, which the softmax of the next line removes.
+    log_mean = F.log_softmax(logits, dim=-1).logsumexp(dim=0)
+    return F.cross_entropy(log_mean, target, reduction="none", label_smoothing=label_smoothing)
 
 
 def sparsity_schedule(progress: float) -> float:

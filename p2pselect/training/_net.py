@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from p2pselect.distributed import Group
 from p2pselect.exceptions import P2PSelectWarning, TrainingError
+from p2pselect.nn._frozen import backbone_parameters
 from p2pselect.nn._kept_features import KeptFeatures
 from p2pselect.training._averaging import WeightAverage
 from p2pselect.training._callbacks import StopTraining, compares_epochs
@@ -46,10 +47,14 @@ class SelectiveNet(MeasuredNet):
         *,
         phases: Sequence[Phase] = (),
         micro_batch_size: int | None = None,
+        label_smoothing: float = 0.0,
+        backbone_lr_share: float = 1.0,
         **kwargs: Any,
     ):
         self.phases = phases
         self.micro_batch_size = micro_batch_size
+        self.label_smoothing = label_smoothing
+        self.backbone_lr_share = backbone_lr_share
         #: Of the training that is running.
         self.group = Group()
         self.seed = self.epoch_seed = 0
@@ -68,6 +73,19 @@ class SelectiveNet(MeasuredNet):
         self.module_ = self.module
         return self
 
+    def get_params_for_optimizer(self, prefix: str, named_parameters: Any) -> Any:
+        """What the optimizer is made of: one group of parameters, or heads and backbones."""
+        ((whole,),), options = super().get_params_for_optimizer(prefix, named_parameters)
+        share = self.backbone_lr_share
+        if share == 1:
+            return [[whole]], options
+        slower, groups = backbone_parameters(self.module_), ([], [])
+        for name, parameter in self.module_.named_parameters():
+            groups[name in slower].append(parameter)
+        # Schedules of the rate read the share, too.
+        slow = {"params": groups[1], "lr": share * self.lr, "lr_share": share}
+        return [[{"params": groups[0], "lr_share": 1.0}, slow]], options
+
     @property
     def epoch(self) -> int:
         """The epoch that is running, from 0."""
@@ -77,9 +95,9 @@ class SelectiveNet(MeasuredNet):
         """What the objective sees of a batch, by default at the present point of training."""
         inputs, target = part.batch
         device = torch.device(self.device)
-        seed = self.seed
+        seed, smoothing = self.seed, 0.0
         if progress is None:
-            seed = self.epoch_seed
+            seed, smoothing = self.epoch_seed, self.label_smoothing
             phase, first = phase_at(self.phases, self.epoch)
             done = self.epoch - first + self._share_of_epoch
             progress = min(1.0, done / phase.epochs) if phase.epochs else 1.0
@@ -92,6 +110,7 @@ class SelectiveNet(MeasuredNet):
             progress=progress,
             mean=part.mean,
             seed=seed,
+            label_smoothing=smoothing,
         )
 
     def run_single_epoch(self, iterator: Any, *args: Any, **kwargs: Any) -> None:

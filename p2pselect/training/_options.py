@@ -37,6 +37,21 @@ class TrainingOptions(Options):
         StrOptions(set(LR_SCHEDULES)),
         default="constant",
     )
+    backbone_lr_share: float = setting(
+        "Learning rate of the networks' backbones as a share of ``lr``, which is that of their "
+        "heads.  Pretrained layers need smaller steps than heads that start from random "
+        "weights; .1 is usual for them.",
+        Interval(Real, 0, 1, closed="right"),
+        default=1.0,
+    )
+    label_smoothing: float = setting(
+        "Share of every target that is spread over all classes in the cross-entropy of "
+        "classifiers; .1 is usual.  Answers become less certain, so that more is kept at a "
+        "given ``certainty_threshold``.  Rewards of selectors and measures on held-out images "
+        "are never smoothed.",
+        Interval(Real, 0, 1, closed="left"),
+        default=0.0,
+    )
     weight_decay: float = setting("Weight decay of the optimizer.", NOT_NEGATIVE, default=0.0)
     patience: int | None = setting(
         "End the training after so many epochs whose ``valid_loss`` was not the lowest one, "

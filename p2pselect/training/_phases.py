@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from p2pselect.nn._frozen import PartlyFrozen
+from p2pselect.training._loss_terms import monte_carlo_cross_entropy
 from p2pselect.training._noise import normal, uniform
 
 LossTerms = dict[str, Tensor]
@@ -39,6 +40,9 @@ class Step:
         the loss is the weighted mean of the terms in any case.
     seed : int, default=0
         Of the random numbers; another one in every epoch.
+    label_smoothing : float, default=0.0
+        Share of every target that is spread over all classes; 0 where held-out images are
+        measured.
 
     Examples
     --------
@@ -57,7 +61,24 @@ class Step:
     progress: float
     mean: Callable[[Tensor], Tensor] = Tensor.mean
     seed: int = 0
+    label_smoothing: float = 0.0
     _draws: Iterator[int] = field(default_factory=count, init=False, repr=False, compare=False)
+
+    def cross_entropy(self, logits: Tensor) -> Tensor:
+        """Cross-entropy of answers with the targets, whose labels are smoothed if they should.
+
+        Parameters
+        ----------
+        logits : Tensor of shape (n, n_classes) or (s, n, n_classes)
+            For ``s`` sampled masks, it is that of their mean probability.
+
+        Returns
+        -------
+        Tensor of shape (n,)
+            In nats.
+        """
+        samples = logits if logits.ndim == 3 else logits[None]
+        return monte_carlo_cross_entropy(samples, self.target, self.label_smoothing)
 
     def rand_like(self, values: Tensor) -> Tensor:
         """Uniform random numbers in (0, 1) of the shape of some values.
@@ -134,10 +155,8 @@ class Phase:
 
     Examples
     --------
-    >>> import torch.nn.functional as F
     >>> def objective(step):
-    ...     loss = F.cross_entropy(step.model(step.images), step.target, reduction="none")
-    ...     return {"cross_entropy": loss}
+    ...     return {"cross_entropy": step.cross_entropy(step.model(step.images))}
     >>> Phase("fit", 20, objective, ("classifier",)).epochs
     20
     """

@@ -79,7 +79,7 @@ FAULTS = [
             "torch.log1p(eps - tau) - torch": "-torch",
             "covariance.abs().sum": "covariance.sum",
             "present.sum(dim=1).square()": "present.sum(dim=1)",
-            "torch.log(torch.tensor(float(len(logits)))) - log": "-log",
+            "F.log_softmax(logits, dim=-1).logsumexp(dim=0)": "F.log_softmax(logits, dim=-1).mean(dim=0)",
         },
     ),
     *planted(

@@ -104,7 +104,29 @@ FAULTS = [
         {
             "            self.average.take_over(self.module_)": "            pass",
             "            self.average.give_back(self.module_)": "            pass",
-            "        seed = self.seed\n": "        seed = self.epoch_seed\n",
+            "seed, smoothing = self.seed, 0.0": "seed, smoothing = self.epoch_seed, 0.0",
+        },
+    ),
+    *planted(
+        "training/_net.py",
+        "training/test_rates.py",
+        {
+            '"lr": share * self.lr,': '"lr": self.lr,',
+            "seed, smoothing = self.seed, 0.0": "seed, smoothing = self.seed, self.label_smoothing",
+        },
+    ),
+    *planted(
+        "training/_fitting.py",
+        "training/test_rates.py",
+        {
+            'settings.lr * group.get("lr_share", 1.0)': "settings.lr",
+        },
+    ),
+    *planted(
+        "nn/_frozen.py",
+        "training/test_rates.py",
+        {
+            "    every -= {id(parameter) for head in heads for parameter in head.parameters()}\n": "",
         },
     ),
     *planted(

@@ -30,13 +30,17 @@ def covariance_l1(embeddings, areas):
     return total / len(own) ** 2
 
 
-def cross_entropy(logits, target):
-    """-log of the mean over samples of softmax(logits)[target]; logits is (s, classes)."""
-    likelihood = 0.0
+def cross_entropy(logits, target, smoothing=0.0):
+    """Of a label, or a smoothed one, with the mean over samples of softmax(logits (s, c))."""
+    mean = [0.0] * len(logits[0])
     for row in logits:
         exps = [math.exp(v - max(row)) for v in row]
-        likelihood += exps[target] / sum(exps)
-    return -math.log(likelihood / len(logits))
+        mean = [m + e / sum(exps) / len(logits) for m, e in zip(mean, exps, strict=True)]
+    loss = 0.0
+    for label, probability in enumerate(mean):
+        told = (1 - smoothing) * (label == target) + smoothing / len(mean)
+        loss -= told * math.log(probability) if told else 0.0
+    return loss
 
 
 def region_means(maps, regions):

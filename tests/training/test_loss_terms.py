@@ -53,11 +53,13 @@ def test_covariance_penalty_ignores_padding(k, d):
 
 
 @pytest.mark.parametrize("samples", [1, 5])
-def test_monte_carlo_cross_entropy(samples):
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.9])
+def test_monte_carlo_cross_entropy(samples, smoothing):
     logits = RNG.normal(size=(samples, 6, 4), scale=5)
     target = RNG.integers(0, 4, 6)
-    got = terms.monte_carlo_cross_entropy(torch.tensor(logits), torch.tensor(target))
-    want = [oracle.cross_entropy(logits[:, i], target[i]) for i in range(6)]
+    given = torch.tensor(logits), torch.tensor(target)
+    got = terms.monte_carlo_cross_entropy(*given, smoothing)
+    want = [oracle.cross_entropy(logits[:, i], target[i], smoothing) for i in range(6)]
     np.testing.assert_allclose(got, want, rtol=1e-6)
 
 

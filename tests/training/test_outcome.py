@@ -49,7 +49,15 @@ def test_a_hopeless_training_is_told_from_one_that_learned(cls, colors):
 
 
 def told(
-    loss, by_class, n, *, interrupted=False, last=True, key="train_cross_entropy", steps=10
+    loss,
+    by_class,
+    n,
+    *,
+    interrupted=False,
+    last=True,
+    key="train_cross_entropy",
+    steps=10,
+    smoothing=0.0,
 ):
     """Whether a training that ends with this loss is said to have learned nothing."""
     net = SimpleNamespace(
@@ -57,6 +65,7 @@ def told(
         interrupted=interrupted,
         is_in_last_phase=last,
         batch_size=8,
+        label_smoothing=smoothing,
     )
     data = type("Data", (), {"__len__": lambda self: n})()
     data.n_batches = lambda size: steps // 2
@@ -84,6 +93,16 @@ def test_only_the_last_phase_and_losses_of_labels_count():
     assert not told(1.0, [5, 5], 10, interrupted=True)
     assert not told(1.0, [5, 5], 10, last=False)
     assert not told(1.0, [5, 5], 10, steps=8)
+
+
+def test_smoothed_labels_cost_a_perfect_answer_something():
+    labels, smoothing = np.array([0.9, 0.1]), 0.2
+    targets = 0.8 * np.eye(2) + 0.1
+    perfect = -(labels[:, None] * targets * np.log(targets)).sum()
+    assert told(perfect, [9, 1], 10) and not told(perfect, [9, 1], 10, smoothing=smoothing)
+    guess = np.linspace(0.01, 0.99, 999)
+    of_guessing = [-(labels @ targets @ np.log([p, 1 - p])) for p in guess]
+    assert told(min(of_guessing), [9, 1], 10, smoothing=smoothing)
 
 
 def test_guessing_losses_are_the_smallest_of_a_constant_answer():

@@ -2,7 +2,7 @@
 
 Every method returns what its training cost and, for each part that is measured, named rows of
 one value per image: ``right`` (0 or 1), and for P2P also ``kept`` (share of the pixels) and
-``certain``.
+``certain``; P2P's whole paths come with them.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ class Outcome:
     facts: dict[str, Any] = field(default_factory=dict)
     rows: dict[str, Rows] = field(default_factory=dict)
     localization: dict[str, Any] = field(default_factory=dict)
+    paths: dict[str, Rows] = field(default_factory=dict)
 
     @contextmanager
     def training(self) -> Iterator[None]:
@@ -104,7 +105,22 @@ def p2p(
             for row, exp in stops.items()
         }
         out.localization[name] = {row: localization(exp, part) for row, exp in stops.items()}
+        out.paths[name] = whole_paths(path, part)
     return out
+
+
+def whole_paths(path: Explanation, part: Part) -> dict[str, list[list[float]]]:
+    """What certainty.py reads: certainty, answer and kept area of every image at every tau."""
+    proba = path.path_proba.copy()
+    for level in range(1, proba.shape[1]):  # what comes after an absolute certainty
+        unseen = np.isnan(proba[:, level]).any(axis=1)
+        proba[unseen, level] = proba[unseen, level - 1]
+    right = path.classes[proba.argmax(axis=2)] == part.labels[:, None]
+    return {
+        "certainty": np.round(proba.max(axis=2).astype(float), 7).tolist(),
+        "right": right.astype(int).tolist(),
+        "kept": as_list(path.path_kept_fraction),
+    }
 
 
 def stopped(path: Explanation, threshold: float) -> Explanation:

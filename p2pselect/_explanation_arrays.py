@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from p2pselect.exceptions import InputError, brief
-from p2pselect.images._pixels import resize_nearest
+from p2pselect.images import ImageSequence
+from p2pselect.images._geometry import Grid, Placement, bounded
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,9 +35,14 @@ class ExplanationArrays:
     path_counts: np.ndarray | None = None
     path_proba: np.ndarray | None = None
     stop_certainty: float | None = None
+    original_sizes: np.ndarray | None = None
+    resize: str = "pad"
+    originals: ImageSequence | None = None
 
     #: Everything else has the images as its first axis.
-    _SHARED: ClassVar = ("classes", "certainty_threshold", "path_tau", "stop_certainty")
+    _SHARED: ClassVar = (
+        "classes", "certainty_threshold", "path_tau", "stop_certainty", "resize",
+    )  # fmt: skip
 
     def __len__(self) -> int:
         return len(self.images)
@@ -89,11 +95,17 @@ class ExplanationArrays:
 
     @property
     def region_areas(self) -> np.ndarray:
-        """Number of pixels of every region, int array of shape (n, d); 0 for padding."""
+        """Number of pixels of every region, int array (n, d); 0 for regions an image lacks."""
         n, d = self.region_masks.shape
-        # Labels of different images become different numbers, so that all are counted at once.
-        flat = self.regions.reshape(n, -1) + d * np.arange(n)[:, None]
-        return np.bincount(flat.ravel(), minlength=n * d).reshape(n, d)
+        # Labels of different images become different numbers, so that all are counted at once;
+        # the first of each image is that of its padding.
+        flat = self.regions.reshape(n, -1) + 1 + (d + 1) * np.arange(n)[:, None]
+        return np.bincount(flat.ravel(), minlength=n * (d + 1)).reshape(n, d + 1)[:, 1:]
+
+    @property
+    def n_pixels(self) -> np.ndarray:
+        """Number of pixels of every image that belong to regions, int array of shape (n,)."""
+        return (self.regions >= 0).sum(axis=(1, 2))
 
     @property
     def visible_region_masks(self) -> np.ndarray:
@@ -127,15 +139,16 @@ class ExplanationArrays:
 
     @property
     def kept_fraction(self) -> np.ndarray:
-        """Share of the pixels that the classifier saw, however dimly, float array (n,)."""
-        h, w = self.regions.shape[1:]
-        return (self.region_areas * self.visible_region_masks).sum(axis=1) / (h * w)
+        """Share of an image's pixels that the classifier saw, however dimly, float array (n,).
+
+        Padding counts neither as seen nor as hidden, here and in everything else.
+        """
+        return (self.region_areas * self.visible_region_masks).sum(axis=1) / self.n_pixels
 
     @property
     def expected_kept_fraction(self) -> np.ndarray:
         r"""The paper's :math:`\bar p` (section 3): area-weighted mean selection probability."""
-        h, w = self.regions.shape[1:]
-        return (self.region_areas * self.selection_probs).sum(axis=1) / (h * w)
+        return (self.region_areas * self.selection_probs).sum(axis=1) / self.n_pixels
 
     @property
     def path_kept_fraction(self) -> np.ndarray:
@@ -173,52 +186,83 @@ class ExplanationArrays:
         Returns
         -------
         ndarray of shape (n, h, w)
-            The value of every pixel's region.
+            The value of every pixel's region; 0 for padding.
         """
         n = len(self)
-        flat = np.take_along_axis(values, self.regions.reshape(n, -1), axis=1)
+        # A first column for the padding, whose label is -1.
+        values = np.concatenate([np.zeros((n, 1), values.dtype), values], axis=1)
+        flat = np.take_along_axis(values, self.regions.reshape(n, -1) + 1, axis=1)
         return flat.reshape(self.regions.shape)
 
-    def resized_masks(self, sizes: Any) -> list[np.ndarray]:
-        """Return the kept-pixel masks at other sizes, for example those of the photographs.
+    def at_original_size(
+        self, values: np.ndarray, *, fill: Any = 0, longest_side: int | None = None
+    ) -> list[np.ndarray]:
+        """Bring values of the model's grid to the sizes of the photographs.
 
         Parameters
         ----------
-        sizes : array-like of shape (n, 2), int
-            Height and width wanted for every image, in pixels.  ``images.sizes()`` of an
-            :class:`ImageSequence` returns those of the images that were explained.
+        values : ndarray of shape (n, h, w) or (n, h, w, c)
+            One value, or several, for every pixel of the grid: ``heat_maps`` or ``regions``,
+            for example.
+        fill : scalar, default=0
+            Value of what ``resize="crop"`` has cut away.
+        longest_side : int, optional
+            The most pixels that a side of a result may have; larger photographs stand for
+            smaller copies of them.
 
         Returns
         -------
-        list of ndarray of shape (h_i, w_i), bool
-            ``pixel_masks`` resized by nearest neighbor, so that values are never mixed.
+        list of ndarray of shape (h_i, w_i) or (h_i, w_i, c)
+            The values by nearest neighbor, so that they are never mixed, of the dtype of
+            `values`.  Padding is gone.
 
         Raises
         ------
         InputError
-            If `sizes` is not one pair of positive integers per image.
+            If `values` does not have one value for every pixel of the grid.
 
         Examples
         --------
         >>> from p2pselect.explanations import example_explanation
         >>> exp = example_explanation(n_images=2).explanation
-        >>> [mask.shape for mask in exp.resized_masks([(64, 64), (48, 200)])]
-        [(64, 64), (48, 200)]
+        >>> [heat.shape for heat in exp.at_original_size(exp.heat_maps, longest_side=48)]
+        [(48, 48), (48, 48)]
         """
-        wanted = np.asarray(sizes)
-        if (
-            wanted.shape != (len(self), 2)
-            or wanted.dtype.kind not in "iu"
-            or wanted.min(initial=1) < 1
-        ):
+        if np.shape(values)[:3] != self.regions.shape:
             raise InputError(
-                f"sizes must be one (height, width) in pixels for each of {len(self)} images, "
-                f"got {brief(sizes)}"
+                "values must have one value for every pixel of the grid, "
+                f"{self.regions.shape}, got shape {np.shape(values)}"
             )
         return [
-            resize_nearest(mask, (int(h), int(w)))
-            for mask, (h, w) in zip(self.pixel_masks, wanted, strict=True)
+            placement.back(of_image, fill, bounded(placement.original, longest_side))
+            for of_image, placement in zip(values, self._placements(), strict=True)
         ]
+
+    def masks_at_original_size(self) -> list[np.ndarray]:
+        """Return which pixels of the photographs are kept.
+
+        Returns
+        -------
+        list of ndarray of shape (h_i, w_i), bool
+            ``pixel_masks`` at the sizes in ``original_sizes``.  What ``resize="crop"`` has cut
+            away is never kept.
+
+        Examples
+        --------
+        >>> from p2pselect.explanations import example_explanation
+        >>> exp = example_explanation(n_images=2).explanation
+        >>> [mask.shape for mask in exp.masks_at_original_size()]
+        [(64, 64), (64, 64)]
+        """
+        return self.at_original_size(self.pixel_masks, fill=False)
+
+    def _placements(self) -> list[Placement]:
+        """How every photograph lies on the grid."""
+        h, w = self.regions.shape[1:]
+        grid = Grid((h, w), self.resize)
+        if self.original_sizes is None:
+            return [grid.place((h, w))] * len(self)
+        return [grid.place(size) for size in self.original_sizes]
 
     def covariance(self, image: int) -> np.ndarray:
         """Return the learned covariance ``E.T @ E`` of one image's regions (section 3).

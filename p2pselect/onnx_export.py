@@ -25,7 +25,8 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
     The folder holds ``selector.onnx`` (``images`` (n, 3, h, w), float32, RGB in [0, 1], to
     ``maps`` (n, 1 + k, h, w): a selection logit and k embeddings for every pixel),
     ``classifier.onnx`` (``images``, removed pixels 0, to ``logits`` (n, n_classes)) and
-    ``settings.json``: the classes, the image size, the values of tau of the search with what
+    ``settings.json``: the classes, the height and width of the images and how others are
+    brought to it (``resize``), the values of tau of the search with what
     each of them adds to the logits of the regions, and the certainty threshold.  n is free.
     If certainty is calibrated, ``stop_certainty`` is where the search stops, and ``report`` has
     slope and intercept of two curves, for images that got there and for the others: the
@@ -63,7 +64,8 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
     threshold = estimator.certainty_threshold if report is None else report.threshold
     settings = {
         "classes": np.asarray(estimator.classes_).tolist(),
-        "image_size": rule.image_size,
+        "image_size": list(rule.grid.size),
+        "resize": rule.resize,
         "tau": grid.tolist(),
         "logit_offset": rule.offsets(grid).tolist(),
         "selection": estimator.selection,
@@ -100,9 +102,8 @@ def _write(estimator: Any, name: str, output: str, path: Path) -> None:
             return upsample(self.network(images), images.shape[-2], images.shape[-1])
 
     network = getattr(estimator.module_, name)
-    side = estimator.image_size
     # Two images: of one, torch would conclude that n is always 1.
-    images = torch.zeros(2, 3, side, side, device=estimator.device_)
+    images = torch.zeros(2, 3, *estimator._grid.size, device=estimator.device_)
     logger = logging.getLogger("torch.onnx")
     before = logger.level
     logger.setLevel(logging.ERROR)

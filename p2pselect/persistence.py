@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from p2pselect._model_folder import CONFIG, TRANSFORMER, decode, read_config, readable
 from p2pselect.exceptions import ModelFileError, brief
+from p2pselect.images._pixels import height_width
 
 if TYPE_CHECKING:
     from p2pselect.estimators._base import SelectiveImageClassifier
@@ -74,8 +75,9 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``class``, ``classes`` (str), ``image_size``, ``regions``, ``certainty_threshold``, and
-        ``parameters``, the number of parameters of each network.
+        ``class``, ``classes`` (str), ``image_size`` (int, or height and width), ``resize``,
+        ``regions``, ``certainty_threshold``, and ``parameters``, the number of parameters of
+        each network.
 
     Raises
     ------
@@ -91,6 +93,7 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
     with readable(path):
         config = read_config(path)
         params = config["params"]
+        size = height_width(decode(params["image_size"]))
         regions = params["regions"]
         if isinstance(regions, dict) and set(regions) == {TRANSFORMER}:
             named = sorted(regions[TRANSFORMER].items())
@@ -98,7 +101,8 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
         return {
             "class": config["class"],
             "classes": [str(label) for label in config["classes"]["values"]],
-            "image_size": int(decode(params["image_size"])),
+            "image_size": size[0] if size[0] == size[1] else size,
+            "resize": str(decode(params["resize"])),
             "regions": regions,
             "certainty_threshold": float(decode(params["certainty_threshold"])),
             "parameters": config["parameters"],

@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> None:
     masks = None
     if options.masks_dir is not None:
         masks = datasets.load_mask_folder(
-            options.masks_dir, images, model.image_size, missing="skip"
+            options.masks_dir, images, model.image_size, resize=model.resize, missing="skip"
         )
     exp = model.explain(images)
     # Labels are names of folders, but the classes of a model may be numbers.

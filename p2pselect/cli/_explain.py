@@ -64,7 +64,6 @@ def run(options: argparse.Namespace) -> None:
     }
     single = {"--html": options.html, "--json": options.json}
     check_apart({option: [file] for option, file in single.items() if file} | written, files)
-    sizes: Any = images.sizes() if written else ()
     exp = model.explain(images)
     labels = labels_of(files, exp.classes)
     if options.html:
@@ -72,7 +71,7 @@ def run(options: argparse.Namespace) -> None:
         print(options.html)
     for option, write in (("--png", write_figure), ("--masks", write_mask)):
         for number, file in enumerate(written.get(option, ())):
-            write(file, exp[number], sizes[number])
+            write(file, exp[number])
         if option in written:
             print(f"{len(files)} {_ROWS[option]}s in {getattr(options, option[2:])}")
     if options.json:
@@ -92,15 +91,16 @@ def labels_of(files: Sequence[str], classes: np.ndarray) -> np.ndarray | None:
     return classes[[place[name] for name in names]] if place.keys() >= {*names} else None
 
 
-def write_figure(file: Path, exp: Explanation, size: tuple[int, int]) -> None:
+def write_figure(file: Path, exp: Explanation) -> None:
     """Write the panels of one image, with the aspect ratio of the image."""
+    height, width = exp.original_sizes[0].tolist()  # type: ignore[index]
     with atomic_open(file, "wb") as opened:
-        exp.plot(0, size=size).savefig(opened, format="png", dpi=110)
+        exp.plot(0, size=(height, width)).savefig(opened, format="png", dpi=110)
 
 
-def write_mask(file: Path, exp: Explanation, size: tuple[int, int]) -> None:
+def write_mask(file: Path, exp: Explanation) -> None:
     """Write what was kept of one image, in the size of the image."""
-    (mask,) = exp.resized_masks([size])
+    (mask,) = exp.masks_at_original_size()
     write_png(file, mask.astype("uint8") * 255)
 
 

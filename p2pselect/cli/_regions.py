@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> None:
 
     from p2pselect import SuperpixelTransformer
     from p2pselect.cli._files import find_images
-    from p2pselect.images._pixels import resize_nearest
+    from p2pselect.images._geometry import NO_REGION, Grid
 
     images, files = find_images(options.images, options.on_error)
     transformer = SuperpixelTransformer(
@@ -61,14 +61,16 @@ def run(options: argparse.Namespace) -> None:
     check_apart({"--out": pictures}, files)
     # Regions need no training: this checks the settings before any folder is made.
     transformer.fit(images[:1])
+    grid = Grid.of(options.image_size, "pad")
     counts = []
     for number, file in enumerate(pictures):
-        image = images.batch([number], options.image_size)
-        labels = transformer.propose_batch(image)[0]
+        image, sizes = images._on_grid([number], grid)
+        labels = transformer.propose_batch(image, grid.contents(sizes))[0]
         counts.append(int(labels.max()) + 1)
-        shape = _picture_shape(images[[number]].sizes()[0], options.image_size)
+        shape = _picture_shape(sizes[0], options.image_size)
         large = images.batch([number], shape)[0]
-        drawn = mark_boundaries(large, resize_nearest(labels, shape), color=(1, 1, 0))
+        borders = grid.place(sizes[0]).back(labels, NO_REGION, shape)
+        drawn = mark_boundaries(large, borders, color=(1, 1, 0))
         write_png(file, np.round(drawn * 255).astype(np.uint8))
     print(
         f"{len(counts)} pictures in {options.out}, with {min(counts)} to {max(counts)} regions "

@@ -16,7 +16,7 @@ from p2pselect.exceptions import ImageReadError, InputError, P2PSelectWarning, b
 from p2pselect.images import ImageSequence
 from p2pselect.images._decode import decode_image
 from p2pselect.images._folders import list_folder
-from p2pselect.images._pixels import height_width, resize_nearest
+from p2pselect.images._geometry import Grid
 
 #: What may follow the name of an image in the name of its mask.
 MASK_SUFFIXES = ("_mask", "-mask", ".mask", "_segmentation", "_seg")
@@ -27,6 +27,7 @@ def load_mask_folder(
     images: ImageSequence,
     size: int | tuple[int, int] | None = None,
     *,
+    resize: Literal["pad", "crop", "stretch"] = "stretch",
     missing: Literal["raise", "skip"] = "raise",
 ) -> np.ndarray:
     """Read the object masks of images from a folder that mirrors theirs.
@@ -53,6 +54,9 @@ def load_mask_folder(
     size : int or (int, int), default None
         Height and width to resize the masks to, with nearest-neighbor interpolation.  None
         keeps the size of the masks, which must then be the same for all of them.
+    resize : {"stretch", "pad", "crop"}, default "stretch"
+        How images of another aspect come to that size: masks go the same way.  The masks for a
+        classifier ``clf`` are those with ``size=clf.image_size, resize=clf.resize``.
     missing : {"raise", "skip"}, default "raise"
         With ``"skip"``, an image without a mask counts as an image without an object, which
         scores leave out; a warning says how many there are.
@@ -100,7 +104,8 @@ def load_mask_folder(
             P2PSelectWarning,
             stacklevel=2,
         )
-    return read_masks(paths, size, [tuple(shape) for shape in images.sizes().tolist()])
+    sizes = [tuple(shape) for shape in images.sizes().tolist()]
+    return read_masks(paths, None if size is None else Grid.of(size, resize), sizes)
 
 
 def find_masks(
@@ -179,7 +184,7 @@ def _expected_name(image: str, endings: Sequence[str] | None = None) -> str:
 
 def read_masks(
     paths: Sequence[Path | None],
-    size: int | tuple[int, int] | None = None,
+    grid: Grid | None = None,
     image_sizes: Sequence[tuple[int, ...]] | None = None,
 ) -> np.ndarray:
     """Read mask pictures into one array, bool (n, h, w).
@@ -195,7 +200,7 @@ def read_masks(
         )
     if not present:
         raise InputError("there are no masks to read")
-    shape = None if size is None else height_width(size)
+    shape = None if grid is None else grid.size
     pictures: list[MaskPicture] = []
     stretched: list[str] = []
     for row, path in present:
@@ -206,12 +211,14 @@ def read_masks(
             if not _same_aspect(own, image_sizes[row]):
                 stretched.append(f"{path} is {own}, its image {image_sizes[row]}")
         shape = shape or own
-        if size is None and own != shape:
+        if grid is None and own != shape:
             raise InputError(
                 f"masks differ in size ({present[0][1]} is {shape}, {path} is {own}): "
                 "pass size="
             )
-        picture.values = resize_nearest(picture.values, shape)
+        if grid is not None:
+            placement = grid.place(own if image_sizes is None else image_sizes[row])
+            picture.values = placement.onto_grid(picture.values, 0)
         pictures.append(picture)
     found, remarks = find_objects(pictures, [str(path) for _, path in present])
     if stretched:

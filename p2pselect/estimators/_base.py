@@ -129,6 +129,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
             classify=lambda images: self.module_(images).softmax(dim=1),
             propose=self.regions_.propose_batch,
             image_size=self.image_size,
+            resize=self.resize,
             batch_size=self.batch_size,
             device=self.device_,
             allow_empty=self._search_options.allow_empty,
@@ -229,9 +230,9 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
 
         Returns
         -------
-        ndarray of shape (n, image_size, image_size), bool
-            True where the classifier could see the pixel.  If a method shows it continuous
-            masks, True for the highest scores, up to an area of tau.
+        ndarray of shape (n, h, w), bool
+            On the grid of ``image_size``.  True where the classifier could see the pixel.  If a
+            method shows it continuous masks, True for the highest scores, up to an area of tau.
         """
         run = self._run(X, regions, keep="ranks")
         return run.pixel_masks(run.search())
@@ -289,7 +290,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
 
         Parameters
         ----------
-        masked_images : ndarray of shape (n, image_size, image_size, 3)
+        masked_images : ndarray of shape (n, h, w, 3)
             Images in which removed pixels are black, uint8 or float in [0, 1].  The classifier
             sees them as they are; no selection takes place.
 
@@ -303,7 +304,8 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         images = as_images(masked_images)
         proba = np.empty((len(images), len(self.classes_)), np.float32)
         for start in range(0, len(images), self.batch_size):
-            batch = images.batch(slice(start, start + self.batch_size), self.image_size)
+            rows = slice(start, start + self.batch_size)
+            batch = images.batch(rows, self.image_size, self.resize)
             shown = as_float_images(torch.from_numpy(batch).to(self.device_))
             with torch.inference_mode():
                 out = self.module_(shown).softmax(dim=1)

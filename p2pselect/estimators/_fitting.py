@@ -6,6 +6,7 @@ import os
 import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
+from math import prod
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -42,6 +43,7 @@ from p2pselect.estimators._options import MAX_SIDE, ImageOptions, NetworkOptions
 from p2pselect.estimators._progress import CallbackSupportMixin, FitTask, with_callbacks
 from p2pselect.exceptions import InputError, P2PSelectError, P2PSelectWarning, brief
 from p2pselect.images import ImageSequence
+from p2pselect.images._geometry import RESIZES, Grid, rescaled
 from p2pselect.images._torch_datasets import is_map_style, labels_of
 from p2pselect.nn._backbones import build_classifier
 from p2pselect.nn._image_network import ImageNetwork, prepare_networks
@@ -90,10 +92,20 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
         role="input",
         kind="str, callable or SuperpixelTransformer",
     )
-    image_size: int = setting(
-        "Side in pixels of the square grid that images are resized to.",
+    image_size: int | tuple[int, int] = setting(
+        "Side in pixels of the square grid that images are resized to, or its (height, width).",
         Interval(Integral, 1, MAX_SIDE, closed="both"),
+        tuple,
         default=224,
+        role="input",
+        kind="int or tuple of two int",
+    )
+    resize: str = setting(
+        'How images of another aspect come onto the grid.  ``"pad"`` shows them whole, between '
+        'black borders that belong to no region; ``"crop"`` cuts off both ends of the longer '
+        'side; ``"stretch"`` shows them whole and loses the aspect.',
+        StrOptions(set(RESIZES)),
+        default="pad",
         role="input",
     )
     pretrained: Any = setting(
@@ -253,6 +265,11 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
     # -- settings and networks -----------------------------------------------------------
 
     @property
+    def _grid(self) -> Grid:
+        """The size of the networks' images, and how images of other sizes come to it."""
+        return Grid.of(self.image_size, self.resize)
+
+    @property
     def _image_options(self) -> ImageOptions:
         return self._group("images")
 
@@ -268,18 +285,24 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
     def _search_options(self) -> SearchOptions:
         return self._group("search")
 
+    def _validate_params(self) -> None:
+        super()._validate_params()
+        _check_size("image_size", self.image_size)
+
     def _build_scorer(self, n_maps: int) -> ImageNetwork:
         """The network that ``selector`` names: from images to pixel maps."""
         options = self._network_options
+        longest = options.selector_image_size
+        size = None if longest is None else rescaled(self._grid.size, longest)
         scorer = build_pixel_scorer(
             self.selector,
             n_maps,
             self._weights_of("selector"),
             options.selector_options,
-            options.selector_image_size or self.image_size,
+            size or self._grid.size,
         )
         # Some networks see images at another size than the one that they are asked for.
-        scorer.image_size = scorer.image_size or options.selector_image_size
+        scorer.image_size = scorer.image_size or size
         scorer.frozen_share = self._frozen_share_of("selector")
         return scorer
 
@@ -288,7 +311,7 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
         classifier = build_classifier(
             self.classifier,
             n_classes,
-            self.image_size,
+            self._grid.size,
             self._weights_of("classifier"),
             self._network_options.classifier_options,
         )
@@ -469,7 +492,7 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
             X,
             regions,
             layout=self._image_options,
-            image_size=self.image_size,
+            grid=self._grid,
         )
 
     def _read_labeled(
@@ -583,7 +606,7 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
         # Convolutions are about a quarter faster in this layout, also on CPUs.
         self.module_: Any = model.to(self.device_).to(memory_format=torch.channels_last)
         options = self._training_options
-        prepare_networks(model, options.precision, options.compile, self.image_size)
+        prepare_networks(model, options.precision, options.compile, self._grid.size)
         self.net_: SelectiveNet = new_net(self, self.module_, self._phases())
         self._trained_with = remembered(self, "training", "machine")
         if history is not None:
@@ -609,9 +632,7 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
     def _data(
         self, division: Division, class_weight: np.ndarray
     ) -> tuple[TrainingData | TrainingStream, TrainingData | None]:
-        views = Views(
-            self.regions_.propose_batch, self.image_size, self.augment, self._n_views()
-        )
+        views = Views(self.regions_.propose_batch, self._grid, self.augment, self._n_views())
         images = division.train.images
         train: TrainingData | TrainingStream
         if isinstance(images, StreamContents):
@@ -637,9 +658,9 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
             # On two images, to find a fault before the regions of all images are proposed.
             views(images[:2], None if regions is None else regions[:2], 0, 0, np.arange(2))
         # int32 labels; random crops of the originals need regions of their own every time.
-        small_enough = len(images) * self.image_size**2 * 4 <= REGION_MEMORY
+        small_enough = len(images) * prod(self._grid.size) * 4 <= REGION_MEMORY
         if regions is None and small_enough and not views.need_originals:
-            regions = propose_all(self.regions_, images, self.image_size)
+            regions = propose_all(self.regions_, images, self._grid)
         target = encode_labels(given.labels, self.classes_)
         weight = (given.weight * class_weight[target]).astype(np.float32)
         return TrainingData(images, target, views, regions, weight, self._seed)
@@ -681,6 +702,17 @@ def _pair(validation: tuple[Any, ...]) -> tuple[Any, Any]:
             f"validation: held-out images are a pair (X, y), got a tuple of {len(validation)}"
         )
     return validation
+
+
+def _check_size(setting: str, size: Any) -> None:
+    """Refuse a pair that is not a height and a width."""
+    if isinstance(size, tuple):
+        sides = [isinstance(side, Integral) and 1 <= int(side) <= MAX_SIDE for side in size]
+        if len(size) != 2 or not all(sides):
+            raise InputError(
+                f"{setting} must be an int or a pair (height, width) of int, each from 1 to "
+                f"{MAX_SIDE}, got {brief(size)}"
+            )
 
 
 def _check_networks(setting: str, value: dict[str, Any]) -> None:

@@ -14,23 +14,23 @@ from p2pselect._labels import encode_labels
 from p2pselect.estimators._options import ImageOptions
 from p2pselect.exceptions import HOW_TO_ROUTE, InputError, UnknownNameError, brief
 from p2pselect.images import ImageSequence, as_images
-from p2pselect.images._pixels import resize_nearest
+from p2pselect.images._geometry import NO_REGION, Grid
 from p2pselect.regions._container import ImagesWithRegions
 from p2pselect.regions._engines import ENGINES, check_engine
-from p2pselect.regions._labels import check_label_map, check_label_maps
+from p2pselect.regions._labels import check_label_map, check_label_maps, without_gaps
 from p2pselect.regions._transformer import SuperpixelTransformer
 
 
 def read_images(
-    X: Any, regions: Any, *, layout: ImageOptions, image_size: int
+    X: Any, regions: Any, *, layout: ImageOptions, grid: Grid
 ) -> tuple[ImageSequence, np.ndarray | None]:
-    """Take X apart into images and, where given, label maps (n, image_size, image_size)."""
+    """Take X apart into images and, where given, label maps (n, h, w) on the grid."""
     if isinstance(X, ImagesWithRegions):
         X, regions = X.images, X.regions if regions is None else regions
     images = as_images(X, channels=layout.channels, image_shape=layout.image_shape)
     if regions is None:
         return images, None
-    return images, _fit_to_grid(regions, images, image_size)
+    return images, _fit_to_grid(regions, images, grid)
 
 
 def check_channels(images: Any, estimator: Any) -> None:
@@ -54,13 +54,13 @@ def check_channels(images: Any, estimator: Any) -> None:
 
 
 def propose_all(
-    regions: SuperpixelTransformer, images: ImageSequence, size: int, step: int = 256
+    regions: SuperpixelTransformer, images: ImageSequence, grid: Grid, step: int = 256
 ) -> np.ndarray:
-    """Label maps (n, size, size), int32, of all images, which are read in batches."""
-    maps = np.empty((len(images), size, size), np.int32)
+    """Label maps (n, h, w), int32, of all images, which are read in batches."""
+    maps = np.empty((len(images), *grid.size), np.int32)
     for start in range(0, len(images), step):
-        batch = images.batch(slice(start, start + step), size)
-        maps[start : start + step] = regions.propose_batch(batch)
+        batch, sizes = images._on_grid(slice(start, start + step), grid)
+        maps[start : start + step] = regions.propose_batch(batch, grid.contents(sizes))
     return maps
 
 
@@ -93,8 +93,8 @@ def refuse_rows(need: str | None, **given: Any) -> None:
         )
 
 
-def _fit_to_grid(regions: Any, images: ImageSequence, size: int) -> np.ndarray:
-    """Label maps (n, size, size), int32, of maps of the images' own sizes or of that one."""
+def _fit_to_grid(regions: Any, images: ImageSequence, grid: Grid) -> np.ndarray:
+    """Label maps (n, h, w), int32, of maps of the images' own sizes or of the grid's."""
     if not hasattr(regions, "__len__") or isinstance(regions, str | dict):
         raise InputError(f"regions must be one label map per image, got {brief(regions)}")
     if len(regions) != len(images):
@@ -102,20 +102,24 @@ def _fit_to_grid(regions: Any, images: ImageSequence, size: int) -> np.ndarray:
             f"regions must be one label map per image: got {len(regions)} label maps "
             f"for {len(images)} images"
         )
-    if getattr(regions, "shape", ())[1:] == (size, size):
+    sizes = images.sizes()
+    if getattr(regions, "shape", ())[1:] == grid.size and grid.contents(sizes) is None:
         return check_label_maps(regions)
-    maps = np.empty((len(images), size, size), dtype=np.int32)
-    for number, (given, shape) in enumerate(zip(regions, images.sizes().tolist(), strict=True)):
+    maps = np.empty((len(images), *grid.size), dtype=np.int32)
+    for number, (given, shape) in enumerate(zip(regions, sizes.tolist(), strict=True)):
         name = f"regions of image {number}"
         labels = check_label_map(given, name)
-        if labels.shape != (size, size) and not _belongs_to(labels, shape, images):
+        placement = grid.place(shape)
+        if labels.shape == grid.size:
+            maps[number] = without_gaps(placement.padded(labels, NO_REGION))
+            continue
+        if not _belongs_to(labels, shape, images):
             raise InputError(
                 f"{name} must have the image's shape {tuple(shape)} or the model's "
-                f"{(size, size)}, got {labels.shape}"
+                f"{grid.size}, got {labels.shape}"
             )
         # Regions that are lost between the pixels of the grid leave gaps.
-        resized = resize_nearest(labels, (size, size))
-        maps[number] = np.unique(resized, return_inverse=True)[1].reshape(size, size)
+        maps[number] = without_gaps(placement.onto_grid(labels, NO_REGION))
     return maps
 
 
@@ -148,7 +152,7 @@ class Labeled:
     """Training images with all that was given for them."""
 
     images: Any  # ImageSequence or StreamContents
-    regions: np.ndarray | None  # (n, image_size, image_size), int32
+    regions: np.ndarray | None  # (n, h, w), int32
     labels: np.ndarray  # (n,)
     weight: np.ndarray  # (n,), float32, of mean 1
 

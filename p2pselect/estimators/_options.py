@@ -69,8 +69,9 @@ class NetworkOptions(Options):
         "More arguments for ``timm.create_model``.", dict, default=None, role="networks"
     )
     selector_image_size: int | None = setting(
-        "Side in pixels of the copy that the selector sees; ``image_size`` by default.  Its "
-        "maps are coarse anyway: half the side makes its passes about four times cheaper.",
+        "Longer side in pixels of the copy that the selector sees; that of ``image_size`` by "
+        "default.  Its maps are coarse anyway: half the side makes its passes about four times "
+        "cheaper.",
         Interval(Integral, 1, MAX_SIDE, closed="both"),
         default=None,
         role="networks",

@@ -16,6 +16,7 @@ from p2pselect.exceptions import InputError, brief
 from p2pselect.explanations.figures._plots import plot_explanation
 from p2pselect.explanations.report._notebook import repr_html
 from p2pselect.explanations.report._page import write_html
+from p2pselect.images._geometry import NO_REGION, RESIZES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,6 +29,7 @@ _OPTIONAL = (
     "path_counts",
     "path_proba",
     "stop_certainty",
+    "original_sizes",
 )
 #: Arrays without axes, which are numbers.
 _NUMBERS = ("certainty_threshold", "stop_certainty")
@@ -50,6 +52,8 @@ _AXES = {
     "path_counts": ("nt", "iu"),
     "path_proba": ("ntm", "f"),
     "stop_certainty": ("", "iuf"),
+    "original_sizes": ("n2", "iu"),
+    "resize": ("", "U"),
 }
 
 
@@ -65,9 +69,10 @@ class Explanation(ExplanationArrays):
     Parameters
     ----------
     images : ndarray of shape (n, h, w, c), uint8, or float32 in [0, 1]
-        What the model was given, resized to the model's grid; the dtype is that of the input.
+        What the model was given, on the model's grid; the dtype is that of the input.
     regions : ndarray of shape (n, h, w), int32
-        Label map per image, labels ``0 .. d_i - 1``.
+        Label map per image, labels ``0 .. d_i - 1``, and -1 for padding, which belongs to no
+        region.
     region_masks : ndarray of shape (n, d), bool
         True where a region is kept.  Without ``soft_region_masks`` these are the regions that
         the classifier saw; with them, the regions with the highest scores, up to an area of
@@ -77,7 +82,7 @@ class Explanation(ExplanationArrays):
     selection_probs : ndarray of shape (n, d), float32
         Probability that a region is kept at the stopping ``tau``, in [0, 1].
     tau : ndarray of shape (n,), float
-        The largest fraction of pixels that was allowed, in (0, 1].
+        The largest fraction of an image's pixels that was allowed, in (0, 1].
     proba : ndarray of shape (n, n_classes), float32
         Class probabilities predicted from the masked images.
     classes : ndarray of shape (n_classes,)
@@ -101,6 +106,14 @@ class Explanation(ExplanationArrays):
     stop_certainty : float, optional
         If certainty is calibrated: the classifier's own at which the search stopped, while
         ``certainty_threshold`` and ``proba`` are what it stands for.
+    original_sizes : ndarray of shape (n, 2), int, optional
+        Height and width in pixels of the images as they were given; by default those of the
+        model's grid.
+    resize : {"pad", "crop", "stretch"}, default="pad"
+        How the images came onto the grid.
+    originals : ImageSequence, optional
+        The images as they were given, which are read when they are needed.  :meth:`save`
+        leaves them out.
 
     Examples
     --------
@@ -145,7 +158,7 @@ class Explanation(ExplanationArrays):
         return repr_html(self)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write all arrays to one file in NumPy's ``.npz`` format, without pickle.
+        """Write all but ``originals`` to one file in NumPy's ``.npz`` format, without pickle.
 
         Parameters
         ----------
@@ -160,7 +173,7 @@ class Explanation(ExplanationArrays):
             be written.
         """
         check_writable_file(path)
-        arrays = {f.name: getattr(self, f.name) for f in fields(self)}
+        arrays = {f.name: getattr(self, f.name) for f in fields(self) if f.name in _AXES}
         present: dict[str, Any] = {k: np.asarray(v) for k, v in arrays.items() if v is not None}
         # An array of objects, such as pandas' strings, could be stored by pickle only.
         if present["classes"].dtype == object:
@@ -188,7 +201,7 @@ class Explanation(ExplanationArrays):
         Returns
         -------
         Explanation
-            An equal one.
+            An equal one, without ``originals``.
 
         Raises
         ------
@@ -217,12 +230,12 @@ class Explanation(ExplanationArrays):
         if fault:
             raise InputError(f"{path} is not a saved explanation: {fault}")
         numbers = {name: float(arrays.pop(name)) for name in _NUMBERS if name in arrays}
-        return cls(**numbers, **arrays)
+        return cls(**numbers, resize=str(arrays.pop("resize")), **arrays)
 
 
 def _misfit(arrays: dict[str, np.ndarray]) -> str | None:
     """What is wrong with the first array that does not fit the ones before it."""
-    lengths: dict[str, int] = {}
+    lengths = {"2": 2}
     for name, (axes, kinds) in _AXES.items():
         if name not in arrays:
             continue
@@ -237,9 +250,14 @@ def _misfit(arrays: dict[str, np.ndarray]) -> str | None:
             expected = ", ".join(str(lengths.get(axis, axis)) for axis in axes)
             return f"{name} has shape {array.shape}, expected ({expected})"
     labels = arrays["regions"]
-    if labels.size and not 0 <= labels.min() <= labels.max() < lengths["d"]:
+    if labels.size and not NO_REGION <= labels.min() <= labels.max() < lengths["d"]:
         return (
             f"regions has labels from {labels.min()} to {labels.max()}, "
             f"region_masks has {lengths['d']} regions"
         )
+    if arrays["resize"] not in RESIZES:
+        return f"resize is {brief(str(arrays['resize']))}, expected one of {RESIZES}"
+    sizes = arrays.get("original_sizes")
+    if sizes is not None and (sizes < 1).any():
+        return f"original_sizes has {sizes.min()}"
     return None

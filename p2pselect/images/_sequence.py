@@ -6,12 +6,13 @@ import operator
 import os
 import warnings
 from collections.abc import Iterable, Iterator
-from typing import Any, Self, overload
+from typing import Any, Literal, Self, overload
 
 import numpy as np
 
 from p2pselect.exceptions import InputError, P2PSelectWarning, brief, brief_path
-from p2pselect.images._pixels import height_width, resize, to_rgb
+from p2pselect.images._geometry import Grid, bounded
+from p2pselect.images._pixels import resize, to_rgb
 from p2pselect.images._source import ImageSource
 from p2pselect.images._sources import FileImages, find_damage, say_damage
 
@@ -122,12 +123,16 @@ class ImageSequence:
     def __iter__(self) -> Iterator[np.ndarray]:
         return (self[number] for number in range(len(self)))
 
-    def batch(self, indices: Any, size: int | tuple[int, int] | None = None) -> np.ndarray:
+    def batch(
+        self,
+        indices: Any,
+        size: int | tuple[int, int] | None = None,
+        resize: Literal["pad", "crop", "stretch"] = "stretch",
+    ) -> np.ndarray:
         """Read several images as networks see them: RGB, of one size.
 
-        One channel is repeated to three; four channels are blended with black.  Each image is
-        stretched as a whole to ``size`` (the aspect ratio is not kept) with Pillow's
-        antialiased bilinear filter.
+        One channel is repeated to three; four channels are blended with black.  Images are
+        resized with Pillow's antialiased bilinear filter.
 
         Parameters
         ----------
@@ -136,6 +141,9 @@ class ImageSequence:
         size : int or (int, int), default None
             Height and width in pixels; one number means a square.  ``None`` keeps the
             images' own size, which must then be the same for all.
+        resize : {"stretch", "pad", "crop"}, default "stretch"
+            What happens to images of another aspect: each is stretched as a whole; or keeps its
+            aspect between black borders; or keeps it and loses both ends of its longer side.
 
         Returns
         -------
@@ -149,26 +157,15 @@ class ImageSequence:
         InputError
             If ``size`` is None and the images differ in size.
         """
-        positions = self._positions(indices)
-        wanted = self.image_shape if size is None else height_width(size)
-        images = self._read(positions)
-        if isinstance(images, np.ndarray) and images.shape[1:3] == wanted:
-            return to_rgb(images)
-        out = None
-        dtype = np.float32 if self.is_float else np.uint8
-        for row, image in enumerate(images):
-            wanted = wanted or (image.shape[0], image.shape[1])
-            if size is None and image.shape[:2] != wanted:
-                raise InputError(
-                    f"images differ in size (the first of the batch is {wanted}, number {row} "
-                    f"is {image.shape[:2]}): pass size="
-                )
-            if out is None:
-                out = np.empty((len(positions), *wanted, 3), dtype)
-            out[row] = resize(to_rgb(image), wanted)
-        if wanted is None:
-            raise InputError("a batch without images has no size: pass size=")
-        return np.empty((0, *wanted, 3), dtype) if out is None else out
+        if size is not None:
+            return self._on_grid(indices, Grid.of(size, resize))[0]
+        if self.image_shape is not None:
+            return self._on_grid(indices, Grid(self.image_shape, resize))[0]
+        images = [to_rgb(image) for image in self._read(self._positions(indices))]
+        sizes = list(dict.fromkeys(image.shape[:2] for image in images))
+        if len(sizes) != 1:
+            raise InputError(f"images differ in size, or are none ({sizes[:3]}): pass size=")
+        return np.stack(images)
 
     def thumbnail(self, number: int, longest: int = 512) -> np.ndarray:
         """Read one image as a picture for people: RGB, no larger than needed, never enlarged.
@@ -202,8 +199,7 @@ class ImageSequence:
         """
         position = int(self._positions([operator.index(number)])[0])
         height, width = self._source.size_of(position)
-        scale = min(1.0, longest / max(height, width))
-        size = max(1, round(scale * height)), max(1, round(scale * width))
+        size = bounded((height, width), longest)
         image = self._checked(self._source.read_small(position, size), position)
         return resize(to_rgb(image), size)
 
@@ -304,6 +300,20 @@ class ImageSequence:
         if isinstance(images, np.ndarray):
             return images
         return map(self._checked, images, positions)
+
+    def _on_grid(self, indices: Any, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+        """Several images on the grid of a model, and their own heights and widths (b, 2)."""
+        positions = self._positions(indices)
+        images = self._read(positions)
+        if isinstance(images, np.ndarray) and images.shape[1:3] == grid.size:
+            return to_rgb(images), np.tile(np.array(grid.size), (len(positions), 1))
+        dtype = np.float32 if self.is_float else np.uint8
+        batch = np.zeros((len(positions), *grid.size, 3), dtype)
+        sizes = np.empty((len(positions), 2), np.intp)
+        for row, image in enumerate(images):
+            sizes[row] = image.shape[:2]
+            grid.place(image.shape[:2]).draw(to_rgb(image), batch[row])
+        return batch, sizes
 
     def _checked(self, image: np.ndarray, position: int) -> np.ndarray:
         """Refuse an image that is not what its source says of all."""

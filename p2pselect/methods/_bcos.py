@@ -328,7 +328,7 @@ class BcosClassifier(BaselineClassifier, without=("selector",)):
 
     def _after_training(self, data: TrainingData) -> None:
         super()._after_training(data)
-        some = torch.from_numpy(data.images.batch(slice(0, _N_EXPLAINED), self.image_size))
+        some = torch.from_numpy(data.images._on_grid(slice(0, _N_EXPLAINED), self._grid)[0])
         share = self.module_.classifier.explained_share(as_float_images(some.to(self.device_)))
         if abs(share - 1) > _TOLERANCE:
             warnings.warn(

@@ -68,10 +68,10 @@ def blend(images: Tensor, pixel_masks: Tensor, colors: Tensor) -> Tensor:
     return colors + pixel_masks[:, None] * (images - colors)
 
 
-def full_cells(n: int, image_size: int, cell_size: int, device: torch.device) -> Tensor:
-    """Cells of masks that keep everything, (n, c, c)."""
-    side = max(1, round(image_size / cell_size))
-    return torch.ones(n, side, side, device=device)
+def full_cells(n: int, size: tuple[int, int], cell_size: int, device: torch.device) -> Tensor:
+    """Cells of masks that keep everything, (n, rows, columns), for images of a size (h, w)."""
+    rows, columns = (max(1, round(side / cell_size)) for side in size)
+    return torch.ones(n, rows, columns, device=device)
 
 
 def cells_to_regions(cells: Tensor, regions: Tensor, areas: Tensor) -> Tensor:
@@ -98,7 +98,7 @@ class MaskOptimizer:
     def optimize(
         self, classifier: nn.Module, images: Tensor, regions: Tensor, cells: Tensor
     ) -> Tensor:
-        """Improve ``cells`` (n, c, c); the classifier stays as it is."""
+        """Improve ``cells`` (n, rows, columns); the classifier stays as it is."""
         areas = region_areas(regions)
         full = teacher_logits(classifier, images)
         colors = torch.zeros(len(images), 3, 1, 1, device=images.device)
@@ -168,7 +168,7 @@ class MaskTable:
         """Find the masks of all images of a training set, and round them."""
         device = next(model.classifier.parameters()).device
         if self.is_empty:
-            self.cells = full_cells(len(data), data.views.image_size, self.cell_size, device)
+            self.cells = full_cells(len(data), data.views.grid.size, self.cell_size, device)
         # As in prediction, and so that batch statistics do not drift while masks are sought.
         model.eval()
         for start in range(0, len(data), 64):
@@ -360,7 +360,7 @@ class DiETClassifier(BlackboxGuidedClassifier, without=("augment", "selector")):
         # Predictions run in inference mode, whose tensors take no gradient: hence the clones.
         with torch.inference_mode(False), torch.enable_grad():
             own, labels = images.clone(), regions.clone()
-            cells = full_cells(len(own), self.image_size, self.cell_size, own.device)
+            cells = full_cells(len(own), self._grid.size, self.cell_size, own.device)
             optimizer = self._optimizer(1.0, False)
             cells = optimizer.optimize(self.module_.classifier, own, labels, cells)
         # A mask of exactly 0 or 1 has no finite logit.

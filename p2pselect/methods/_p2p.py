@@ -326,7 +326,7 @@ class P2PClassifier(SelectiveImageClassifier):
             )
         # Before the networks are built, because it decides whether the selector is told tau.
         self.trained_tau_: float | None = self._tau_to_train
-        untouched = self.classifier == "vit_tiny_patch16_224" and self.image_size >= 224
+        untouched = self.classifier == "vit_tiny_patch16_224" and min(self._grid.size) >= 224
         if self.device_.type == "cpu" and untouched and n_images < SMALL_DATA:
             warnings.warn(
                 f"{n_images} images on a CPU: P2PClassifier(**p2pselect.presets.SMALL) "

@@ -40,29 +40,36 @@ from p2pselect.nn import RegionScores, region_areas, region_mean, relaxed_bernou
 from p2pselect.training import Phase, Step, expected_kept_fraction
 
 
-def rbf_logits(center: Tensor, sigma: Tensor, size: int) -> Tensor:
-    r"""Logits (n, 1, size, size) of :math:`p = \exp(-r^2 / (2 \sigma^2))`.
+def rbf_logits(center: Tensor, sigma: Tensor, size: tuple[int, int]) -> Tensor:
+    r"""Logits (n, 1, h, w) of :math:`p = \exp(-r^2 / (2 \sigma^2))`.
 
     This closed form has the exact gradient of sigma; dividing a Gaussian density by its
     detached maximum, as is sometimes done, biases it.  Centers (n, 2) are rows and columns and
     sigma (n,) is in pixels; the middle of the first pixel is at 0.5.
     """
-    middle = torch.arange(size, device=center.device, dtype=center.dtype) + 0.5
-    rows = (middle - center[:, :1]).square()[:, :, None]
-    columns = (middle - center[:, 1:]).square()[:, None, :]
+    down, across = (
+        torch.arange(side, device=center.device, dtype=center.dtype) + 0.5 for side in size
+    )
+    rows = (down - center[:, :1]).square()[:, :, None]
+    columns = (across - center[:, 1:]).square()[:, None, :]
     exponent = (rows + columns) / (2 * sigma.square())[:, None, None]
     exponent = exponent.clamp(min=1e-6)  # p = 1, exactly at the center, has no logit
     # log p - log(1 - p), exact also where p would be rounded to 1.
     return (-exponent - torch.log(-torch.expm1(-exponent)))[:, None]
 
 
-def sigma_of_area(area: float, size: int) -> float:
-    """Sigma in pixels at which p, without borders, has this share of the square as its area."""
-    return size * math.sqrt(area / (2 * math.pi))
+def mean_side(size: tuple[int, int]) -> float:
+    """Side of the square that is as large as images (h, w)."""
+    return math.sqrt(math.prod(size))
+
+
+def sigma_of_area(area: float, size: tuple[int, int]) -> float:
+    """Sigma in pixels at which p, without borders, has this share of the image as its area."""
+    return mean_side(size) * math.sqrt(area / (2 * math.pi))
 
 
 class RBFSelector(nn.Module):
-    """Places one radial basis function per image of ``size`` x ``size`` pixels.
+    """Places one radial basis function per image of ``size`` (h, w).
 
     ``pixel_scorer`` maps images (n, 3, h, w) to maps: ``LINEAR_MAPS`` of them, or two with
     ``center="softargmax"``; ``sigma`` is where sigma starts, in pixels.  With
@@ -73,11 +80,13 @@ class RBFSelector(nn.Module):
 
     LINEAR_MAPS = 8
     _SIDE = 8
-    #: In shares of the side: how far from the middle a center can be (as released), and how far
+    #: In shares of a side: how far from the middle a center can be (as released), and how far
     #: one unit of the network moves it (one pixel, as released, makes it slow).
     REACH, GAIN = 108 / 224, 50 / 224
 
-    def __init__(self, pixel_scorer: nn.Module, size: int, sigma: float, center: str):
+    def __init__(
+        self, pixel_scorer: nn.Module, size: tuple[int, int], sigma: float, center: str
+    ):
         super().__init__()
         self.pixel_scorer = pixel_scorer
         self.size = size
@@ -95,25 +104,33 @@ class RBFSelector(nn.Module):
         maps = self.pixel_scorer(images)
         if self.center == "linear":
             cells = F.adaptive_avg_pool2d(maps, self._SIDE).flatten(1)
-            out = self.place(cells) * self.GAIN * self.size
-            reach = self.REACH * self.size
+            out = self.place(cells) * self.GAIN
             # The identity near the middle, and never beyond reach.
-            center = self.size / 2 + reach * torch.tanh(out[:, :2] / reach)
-            raw = out[:, 2]
+            steps = [out[:, i] * side / (self.REACH * side) for i, side in enumerate(self.size)]
+            center = within_reach(torch.stack(steps, dim=1).tanh(), self.size)
+            raw = out[:, 2] * mean_side(self.size)
         else:
             share = maps[:, 0].flatten(1).softmax(dim=1).view_as(maps[:, 0])
-            center = torch.stack([self._mean(share.sum(2)), self._mean(share.sum(1))], dim=1)
-            raw = maps[:, 1].mean(dim=(1, 2)) * self.GAIN * self.size
+            rows, columns = (self._mean(share.sum(2 - axis), axis) for axis in (0, 1))
+            center = torch.stack([rows, columns], dim=1)
+            raw = maps[:, 1].mean(dim=(1, 2)) * self.GAIN * mean_side(self.size)
         return center, F.softplus(raw + self.start) + 1e-3  # never 0, as it is a divisor
 
-    def _mean(self, share: Tensor) -> Tensor:
+    def _mean(self, share: Tensor, axis: int) -> Tensor:
         n = share.shape[1]
-        middle = (torch.arange(n, device=share.device) + 0.5) * self.size / n
+        middle = (torch.arange(n, device=share.device) + 0.5) * self.size[axis] / n
         return share @ middle
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map images (n, 3, h, w) in [0, 1] to logits (n, 1, size, size)."""
+        """Map images (n, 3, h, w) in [0, 1] to logits (n, 1, h, w)."""
         return rbf_logits(*self.parameters_of_rbf(images), self.size)
+
+
+def within_reach(shares: Tensor, size: tuple[int, int]) -> Tensor:
+    """Centers (n, 2) in pixels, from shares of their reach, in [-1, 1]."""
+    reach = RBFSelector.REACH
+    centers = [side / 2 + reach * side * shares[:, i] for i, side in enumerate(size)]
+    return torch.stack(centers, dim=1)
 
 
 def roughness(masks: Tensor) -> Tensor:
@@ -132,11 +149,10 @@ class RandomRBFObjective:
     temperature: float = 0.1
 
     def __call__(self, step: Step) -> dict[str, Tensor]:
-        n, size = len(step.images), step.images.shape[-1]
-        low, high = (size * share for share in self.sigma_range)
+        n, size = len(step.images), (step.images.shape[-2], step.images.shape[-1])
+        low, high = (mean_side(size) * share for share in self.sigma_range)
         draw = step.rand_like(step.images.new_empty(n, 3))
-        reach = RBFSelector.REACH * size
-        center = size / 2 + reach * (2 * draw[:, :2] - 1)
+        center = within_reach(2 * draw[:, :2] - 1, size)
         maps = rbf_logits(center, low + (high - low) * draw[:, 2], size)
         areas = region_areas(step.regions)
         logits = region_mean(maps, step.regions, areas)[:, 0]
@@ -221,8 +237,9 @@ class RBAEMClassifier(BlackboxGuidedClassifier):
 
     def _build_selector(self) -> nn.Module:
         scorer = self._build_scorer(RBFSelector.LINEAR_MAPS if self.center == "linear" else 2)
-        sigma = sigma_of_area(float(self.tau), self.image_size)
-        return RBFSelector(scorer, self.image_size, sigma, self.center)
+        size = self._grid.size
+        sigma = sigma_of_area(float(self.tau), size)
+        return RBFSelector(scorer, size, sigma, self.center)
 
     def _phases(self) -> Sequence[Phase]:
         low, high = self.sigma_range

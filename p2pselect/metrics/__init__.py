@@ -29,7 +29,7 @@ from p2pselect.metrics._localization import (
     pointing_game_score,
     random_localization,
 )
-from p2pselect.metrics._object_masks import check_object_masks
+from p2pselect.metrics._object_masks import check_object_masks, masks_on_grid
 from p2pselect.metrics._perturbed_images import PAPER_GRID, CachedPredictProba
 from p2pselect.metrics._scorers import (
     ExplanationScorer,
@@ -67,6 +67,7 @@ __all__ = [
     "make_explanation_scorer",
     "mask_iou_score",
     "mask_recall_score",
+    "masks_on_grid",
     "n_empty_masks",
     "n_selected_regions",
     "pixel_average_precision_score",

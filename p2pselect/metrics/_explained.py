@@ -13,14 +13,14 @@ from sklearn.pipeline import Pipeline
 from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect._labels import as_true_labels
 from p2pselect.exceptions import HOW_TO_ROUTE, InputError
-from p2pselect.metrics._object_masks import check_object_masks
+from p2pselect.metrics._object_masks import masks_on_grid
 from p2pselect.metrics._perturbed_images import CachedPredictProba
 
 
 class ExplainedImages:
     """Images as a fitted estimator explains them, computed once and only when asked for.
 
-    `masks` and `valid` of any size are resized to the model's grid; `asked_by` is what error
+    `masks` and `valid` of any size are brought to the model's grid; `asked_by` is what error
     messages call the scorer.
     """
 
@@ -94,8 +94,11 @@ class ExplainedImages:
 
     @cached_property
     def valid(self) -> np.ndarray | None:
-        """Where the ground truth is known, on the model's grid."""
-        return None if self._given["valid"] is None else self._on_grid("valid")
+        """Where the ground truth is known, on the model's grid; never on padding."""
+        if self._given["valid"] is not None:
+            return self._on_grid("valid")
+        inside = self.explanation.regions >= 0
+        return None if inside.all() else inside
 
     @cached_property
     def y(self) -> np.ndarray:
@@ -108,8 +111,7 @@ class ExplainedImages:
         return _KnownAnswers(self.explanation)
 
     def _on_grid(self, name: str) -> np.ndarray:
-        h, w = self.explanation.regions.shape[1:]
-        return check_object_masks(self._given[name], len(self.explanation), (h, w), name=name)
+        return masks_on_grid(self._given[name], self.explanation, name=name)
 
 
 def find_explainer(estimator: Any, X: Any, *, asked_by: str) -> tuple[Any, Any]:

@@ -264,6 +264,7 @@ def center_localization(
     *,
     valid: np.ndarray | None = None,
     per_image: bool = False,
+    inside: np.ndarray | None = None,
 ) -> float | np.ndarray:
     """:func:`localization_score` of a centered disc as large as each image's own mask.
 
@@ -272,6 +273,9 @@ def center_localization(
     parts.
 
     %(mask_score_parameters)s
+    inside : array-like of shape (n, h, w), bool, optional
+        Which pixels belong to the images, where they have padding
+        (``explanation.regions >= 0``): the disc spreads over these alone.
 
     Returns
     -------
@@ -286,18 +290,22 @@ def center_localization(
     """
     given = as_masks(pixel_masks, "pixel_masks")
     kept, objects, allowed = flatten(given, object_masks, valid)
-    h, w = given.shape[1:]
+    n, h, w = given.shape
+    own = np.ones((n, h * w), bool)
+    if inside is not None:
+        own = check_object_masks(inside, n, (h, w), name="inside").reshape(n, -1)
     rows, columns = np.ogrid[:h, :w]
     # Of doubled coordinates, so that distances are whole numbers and ties are exact.
     distance = (2 * rows - h + 1) ** 2 + (2 * columns - w + 1) ** 2
-    _, ring, size = np.unique(distance, return_inverse=True, return_counts=True)
-    ring = ring.ravel()  # NumPy 2 gives it the shape of the distances
-    inside = np.cumsum(size) - size
+    ring = np.unique(distance, return_inverse=True)[1].ravel()  # NumPy 2 keeps their shape
     # Of the whole mask: only after it has this area is the disc restricted to valid pixels.
-    area = given.reshape(len(kept), -1).sum(axis=1)
-    scores = np.full(len(kept), np.nan)
+    area = given.reshape(n, -1).sum(axis=1)
+    scores = np.full(n, np.nan)
     for i in np.flatnonzero(objects.any(axis=1) & (area > 0)):
-        disc = np.clip((area[i] - inside) / size, 0, 1)[ring]
+        size = np.bincount(ring, weights=own[i])
+        # Rings without a pixel of the image have no share, and no pixel that could take it.
+        share = np.clip((area[i] - np.cumsum(size) + size) / np.maximum(size, 1), 0, 1)
+        disc = share[ring] * own[i]
         scores[i] = ratio(disc @ objects[i], disc @ allowed[i])
     what = "center_localization (no kept or no object pixel)"
     return mean_or_per_image(scores, per_image, what)

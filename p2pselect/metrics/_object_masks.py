@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
+from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect.exceptions import InputError, brief
+from p2pselect.images._geometry import Placement
 from p2pselect.images._pixels import resize_nearest
 
 _EXPECTED = "bool, or numbers that are 0 and 1, or 0 and 255"
 
 
 def check_object_masks(
-    masks: Any, n_images: int, shape: tuple[int, int] | None = None, *, name: str = "masks"
+    masks: Any,
+    n_images: int,
+    shape: tuple[int, int] | None = None,
+    *,
+    name: str = "masks",
+    placements: Sequence[Placement] | None = None,
 ) -> np.ndarray:
     """Bring ground-truth masks into one boolean array.
 
@@ -31,6 +39,9 @@ def check_object_masks(
         to it by nearest neighbor.
     name : str, default="masks"
         What error messages call the argument.
+    placements : sequence, optional
+        How the photograph of every mask lies on the grid of a model; see
+        :func:`masks_on_grid`, which knows.
 
     Returns
     -------
@@ -68,12 +79,8 @@ def check_object_masks(
         part, top = _check_one(mask, f"{name}[{number}]")
         white.setdefault(top, number)
         if shape is not None:
-            if part.shape == shape[::-1] != shape:
-                raise InputError(
-                    f"{name}[{number}] has height and width exchanged: "
-                    f"got {part.shape}, the image has {shape}"
-                )
-            part = resize_nearest(part, shape)
+            placement = None if placements is None else placements[number]
+            part = _onto_grid(part, shape, placement, f"{name}[{number}]")
         parts.append(part)
     if 1 in white and 255 in white:
         raise InputError(
@@ -87,6 +94,65 @@ def check_object_masks(
             "p2pselect.metrics.check_object_masks(masks, n, (h, w)) brings them to one"
         )
     return np.stack(parts) if parts else np.empty((0, *(shape or (0, 0))), dtype=bool)
+
+
+def masks_on_grid(
+    masks: Any, explanation: ExplanationArrays, *, name: str = "masks"
+) -> np.ndarray:
+    """Bring the object masks of photographs to the grid on which they were explained.
+
+    They go the way of the photographs: with ``resize="pad"`` they lie within the same borders,
+    where no object is, and with ``"crop"`` they lose the same ends, so that what the model was
+    not given counts neither for it nor against it.
+
+    Parameters
+    ----------
+    masks : array-like of shape (n, h, w), or sequence of n arrays of shape (h_i, w_i)
+        As :func:`check_object_masks` takes them: of the sizes of the photographs or of other
+        copies of them, or of the size of the grid already.
+    explanation : Explanation
+        Of these images, in this order.
+    name : str, default="masks"
+        What error messages call the argument.
+
+    Returns
+    -------
+    ndarray of shape (n, h, w), bool
+        True on the object; False on padding.
+
+    Raises
+    ------
+    InputError
+        If the number, shape, type or values of the masks are not as described.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from p2pselect.explanations import example_explanation
+    >>> exp = example_explanation(n_images=2).explanation
+    >>> masks_on_grid([np.ones((128, 128), bool)] * 2, exp).shape
+    (2, 64, 64)
+    """
+    h, w = explanation.regions.shape[1:]
+    placements = explanation._placements()
+    found = check_object_masks(
+        masks, len(explanation), (h, w), name=name, placements=placements
+    )
+    inside = explanation.regions >= 0
+    return found if inside.all() else found & inside
+
+
+def _onto_grid(
+    mask: np.ndarray, shape: tuple[int, int], placement: Placement | None, name: str
+) -> np.ndarray:
+    if mask.shape == shape:
+        return mask
+    expected = shape if placement is None else placement.original
+    if mask.shape == expected[::-1] != expected:
+        raise InputError(
+            f"{name} has height and width exchanged: got {mask.shape}, the image has {expected}"
+        )
+    return resize_nearest(mask, shape) if placement is None else placement.onto_grid(mask, 0)
 
 
 def count_masks(masks: Any, name: str) -> int:

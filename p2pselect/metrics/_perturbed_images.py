@@ -115,9 +115,9 @@ def region_order(explanation: ExplanationArrays, random_state: int = 0) -> np.nd
     (saturated or clipped maps), and the ranking would break them by position: there a random
     permutation does.
     """
-    n, d = explanation.region_masks.shape
-    if d != explanation.regions[0].size:
+    if explanation.region_areas.max() > 1:
         return explanation.ranking
+    d = explanation.region_masks.shape[1]
     permutation = np.random.default_rng(random_state).permutation(d)
     scores = explanation.selection_logits[:, permutation]
     return permutation[np.argsort(-scores, axis=1, kind="stable")]
@@ -132,15 +132,16 @@ def count_regions(
 ) -> np.ndarray:
     """How many of the first regions of `order` to add or remove, int array (n, t)."""
     areas = np.take_along_axis(explanation.region_areas, order, axis=1)
-    n_pixels = explanation.regions[0].size
+    n_pixels = explanation.n_pixels[:, None]
     if protocol == "exact":
         # Rounded, so that a fraction that is a whole number of pixels is just that.
         allowed = np.floor(np.round(fractions * n_pixels, 6))
-        if order.shape[1] == n_pixels:
+        if areas.max() <= 1:
             # Single pixels can meet any count, so theirs is the nearest one.
             allowed = np.round(fractions * n_pixels)
         covered = np.cumsum(areas, axis=1)
-        return np.stack([np.searchsorted(row, allowed, side="right") for row in covered])
+        pairs = zip(covered, allowed, strict=True)
+        return np.stack([np.searchsorted(row, most, side="right") for row, most in pairs])
     # The released code adds strictly less than t, but removes at least t, in single precision.
     shares = (areas / n_pixels).astype(np.float32)
     covered = np.cumsum(shares, axis=1, dtype=np.float32)

@@ -28,6 +28,12 @@ def _of_heat_maps(
     return score(exp.heat_maps, masks, valid=valid)
 
 
+def _center(exp: ExplanationArrays, masks: Any, valid: Any) -> Any:
+    return localization.center_localization(
+        exp.pixel_masks, masks, valid=valid, inside=exp.regions >= 0
+    )
+
+
 def _random(exp: ExplanationArrays, masks: Any, valid: Any) -> Any:
     return localization.random_localization(masks, valid=valid)
 
@@ -76,7 +82,7 @@ SCORES: dict[str, tuple[Callable[..., Any], tuple[str, ...], bool]] = {
         True,
     ),
     "random_localization": (_random, _MASKS, True),
-    "center_localization": (partial(_of_masks, localization.center_localization), _MASKS, True),
+    "center_localization": (_center, _MASKS, True),
     "insertion_fidelity": (partial(_area, fidelity.insertion_fidelity_curve), _MODEL, True),
     "neg_deletion_fidelity": (partial(_area, fidelity.deletion_fidelity_curve), _MODEL, False),
     "insertion_auc": (partial(_area, fidelity.insertion_probability_curve), _MODEL, True),

@@ -105,7 +105,9 @@ def as_image_network(network: nn.Module) -> ImageNetwork:
     return ImageNetwork(network, config.get("mean", (0.0,) * 3), config.get("std", (1.0,) * 3))
 
 
-def prepare_networks(model: nn.Module, precision: str, compiled: bool, image_size: int) -> None:
+def prepare_networks(
+    model: nn.Module, precision: str, compiled: bool, image_size: tuple[int, int]
+) -> None:
     """Set the precision of the networks of a model, and compile them for images of a size.
 
     On a machine that cannot compile (without a C++ compiler, for example) a warning is given
@@ -118,13 +120,13 @@ def prepare_networks(model: nn.Module, precision: str, compiled: bool, image_siz
             _compile(network, image_size)
 
 
-def _compile(network: ImageNetwork, image_size: int) -> None:
+def _compile(network: ImageNetwork, image_size: tuple[int, int]) -> None:
     training = network.training
     network.eval()  # a trial must not touch the batch statistics
     network.compile()
     try:
         with torch.no_grad():
-            network(torch.zeros(2, 3, image_size, image_size, device=network.mean.device))
+            network(torch.zeros(2, 3, *image_size, device=network.mean.device))
     except Exception as error:
         # What compile() has set; torch has no public way back.
         network._compiled_call_impl = None

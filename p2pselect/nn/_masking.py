@@ -1,7 +1,8 @@
 """Between pixels and regions: scores, random masks, and what a mask does to an image.
 
 A mask is 1 where something is kept.  Images with fewer regions than others are padded with
-regions of area 0.
+regions of area 0.  Pixels with the label -1, the padding beside an image, belong to no region:
+they count nowhere and are never kept.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ def region_areas(regions: Tensor) -> Tensor:
     Parameters
     ----------
     regions : Tensor of shape (n, h, w), int64
-        Label maps.
+        Label maps; -1 for pixels that belong to no region.
 
     Returns
     -------
@@ -33,10 +34,11 @@ def region_areas(regions: Tensor) -> Tensor:
     tensor([[2., 1.],
             [3., 0.]])
     """
-    n, d = len(regions), int(regions.max()) + 1
+    # One column more, which the pixels without a region get; it is dropped in the end.
+    n, d = len(regions), int(regions.max()) + 2
     # With the labels of image i moved up by i * d, one call counts for all images.
-    flat = regions.flatten(1) + d * torch.arange(n, device=regions.device)[:, None]
-    return torch.bincount(flat.flatten(), minlength=n * d).view(n, d).float()
+    flat = regions.flatten(1) + (1 + d * torch.arange(n, device=regions.device)[:, None])
+    return torch.bincount(flat.flatten(), minlength=n * d).view(n, d)[:, 1:].float()
 
 
 def region_mean(maps: Tensor, regions: Tensor, areas: Tensor) -> Tensor:
@@ -47,7 +49,7 @@ def region_mean(maps: Tensor, regions: Tensor, areas: Tensor) -> Tensor:
     maps : Tensor of shape (n, k, h', w')
         At any resolution; they are interpolated bilinearly to that of the regions.
     regions : Tensor of shape (n, h, w), int64
-        Label maps.
+        Label maps; -1 for pixels that belong to no region.
     areas : Tensor of shape (n, d)
         From :func:`region_areas`.
 
@@ -65,9 +67,10 @@ def region_mean(maps: Tensor, regions: Tensor, areas: Tensor) -> Tensor:
     if maps.shape[-2:] != regions.shape[-2:]:
         maps = upsample(maps, regions.shape[-2], regions.shape[-1])
     n, k = maps.shape[:2]
-    index = regions.flatten(1)[:, None].expand(-1, k, -1)
-    sums = maps.new_zeros(n, k, areas.shape[1]).scatter_add(2, index, maps.flatten(2))
-    return sums / areas[:, None].clamp(min=1)
+    index = (regions.flatten(1) + 1)[:, None].expand(-1, k, -1)
+    # The first column is that of pixels without a region.
+    sums = maps.new_zeros(n, k, areas.shape[1] + 1).scatter_add(2, index, maps.flatten(2))
+    return sums[..., 1:] / areas[:, None].clamp(min=1)
 
 
 def upsample(maps: Tensor, height: int, width: int) -> Tensor:
@@ -157,7 +160,7 @@ def relaxed_bernoulli(
     return (soft > 0.5).to(soft.dtype) + (soft - soft.detach())
 
 
-def to_pixels(values: Tensor, regions: Tensor) -> Tensor:
+def to_pixels(values: Tensor, regions: Tensor, outside: float = 0.0) -> Tensor:
     """Give every pixel the value of its region.
 
     Parameters
@@ -165,7 +168,9 @@ def to_pixels(values: Tensor, regions: Tensor) -> Tensor:
     values : Tensor of shape (n, d)
         One per region, for example a mask.
     regions : Tensor of shape (n, h, w), int64
-        Label maps.
+        Label maps; -1 for pixels that belong to no region.
+    outside : float, default=0.0
+        Value of pixels that belong to no region.
 
     Returns
     -------
@@ -177,7 +182,8 @@ def to_pixels(values: Tensor, regions: Tensor) -> Tensor:
     >>> to_pixels(torch.tensor([[0.0, 1.0]]), torch.tensor([[[0, 0, 1]]]))
     tensor([[[0., 0., 1.]]])
     """
-    return values.gather(1, regions.flatten(1)).view(regions.shape)
+    values = F.pad(values, (1, 0), value=outside)
+    return values.gather(1, regions.flatten(1) + 1).view(regions.shape)
 
 
 def apply_mask(images: Tensor, pixel_masks: Tensor, fill_value: float = 0.0) -> Tensor:

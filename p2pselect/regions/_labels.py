@@ -1,8 +1,9 @@
 """Label maps: numbering, counting, checking, and geometry that keeps them exact.
 
-A label map gives every pixel the number of its region.  In canonical form the regions of an
-image are 4-connected and numbered ``0 .. d - 1`` in raster order of first appearance, so equal
-partitions are equal arrays.
+A label map gives every pixel the number of its region, and -1 where there is none: beside an
+image that keeps its aspect, for example.  In canonical form the regions of an image are
+4-connected and numbered ``0 .. d - 1`` in raster order of first appearance, so equal partitions
+are equal arrays.
 """
 
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from p2pselect.exceptions import InputError, brief
+from p2pselect.images._geometry import NO_REGION
 from p2pselect.regions._connectivity import connect
 
 _LIMIT = np.iinfo(np.int32).max
@@ -58,7 +60,7 @@ def n_regions(labels: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     labels : ndarray of shape (n, h, w), int
-        Labels ``0 .. d_i - 1`` per image.
+        Labels ``0 .. d_i - 1`` per image, and -1 where there is no region.
 
     Returns
     -------
@@ -79,7 +81,7 @@ def region_areas(labels: np.ndarray, n_columns: int | None = None) -> np.ndarray
     Parameters
     ----------
     labels : ndarray of shape (n, h, w), int
-        Labels ``0 .. d_i - 1`` per image.
+        Labels ``0 .. d_i - 1`` per image, and -1 where there is no region.
     n_columns : int, default=None
         Columns of the result; None takes the largest number of regions.
 
@@ -97,8 +99,9 @@ def region_areas(labels: np.ndarray, n_columns: int | None = None) -> np.ndarray
     """
     n, h, w = labels.shape
     d = (int(labels.max()) + 1 if labels.size else 0) if n_columns is None else n_columns
-    flat = labels.reshape(n, h * w) + d * np.arange(n)[:, None]
-    return np.bincount(flat.ravel(), minlength=n * d).reshape(n, d)
+    # The first of d + 1 columns is that of the pixels without a region.
+    flat = labels.reshape(n, h * w) + 1 + (d + 1) * np.arange(n)[:, None]
+    return np.bincount(flat.ravel(), minlength=n * (d + 1)).reshape(n, d + 1)[:, 1:]
 
 
 def flip_labels(labels: np.ndarray, axis: int = -1) -> np.ndarray:
@@ -121,7 +124,7 @@ def flip_labels(labels: np.ndarray, axis: int = -1) -> np.ndarray:
     >>> flip_labels(np.array([[0, 1, 1]])).tolist()
     [[0, 0, 1]]
     """
-    return relabel(np.flip(labels, axis=axis))
+    return _renumbered(np.flip(labels, axis=axis))
 
 
 def crop_labels(labels: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
@@ -145,7 +148,21 @@ def crop_labels(labels: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
     >>> crop_labels(np.array([[0, 0, 0], [0, 1, 0]]), slice(1, 2), slice(None))
     array([[0, 1, 2]], dtype=int32)
     """
-    return relabel(labels[..., rows, columns])
+    return _renumbered(labels[..., rows, columns])
+
+
+def _renumbered(labels: np.ndarray) -> np.ndarray:
+    """Label maps (h, w) or (n, h, w) in canonical form, -1 left as it is."""
+    if labels.ndim == 3:
+        return np.stack([_renumbered(one) for one in labels])
+    return without_gaps(np.where(labels < 0, labels, relabel(labels)))
+
+
+def without_gaps(labels: np.ndarray) -> np.ndarray:
+    """A label map (h, w), int32, whose labels keep their order and skip no number."""
+    present, numbers = np.unique(labels, return_inverse=True)
+    # -1 comes first, and stays what it is.
+    return numbers.reshape(labels.shape).astype(np.int32) - np.int32(present[0] < 0)
 
 
 def check_label_maps(
@@ -156,7 +173,7 @@ def check_label_maps(
     Parameters
     ----------
     regions : array-like of shape (n, h, w), int
-        Label maps, numbered from 0 without gaps.
+        Label maps, numbered from 0 without gaps; -1 for pixels that belong to no region.
     n, h, w : int, default=None
         The number of images and their size; None accepts any.
 
@@ -168,8 +185,8 @@ def check_label_maps(
     Raises
     ------
     InputError
-        If the shape or the dtype is another one, a label is negative, or labels skip a number;
-        the message names the image.
+        If the shape or the dtype is another one, a label is below -1, there is no region, or
+        labels skip a number; the message names the image.
 
     Examples
     --------
@@ -212,10 +229,14 @@ def check_label_map(labels: Any, name: str) -> np.ndarray:
     if labels.dtype.kind not in "iu":
         raise InputError(f"{name} must be {_kind_of_labels(labels)}")
     lowest, highest = int(labels.min()), int(labels.max())
-    if lowest < 0:
-        raise InputError(f"{name}: labels must not be negative, got {lowest}")
+    if lowest < NO_REGION or highest < 0:
+        raise InputError(
+            f"{name}: labels must be numbers from 0, and -1 for pixels that belong to no "
+            f"region, got {lowest if lowest < NO_REGION else 'nothing but -1'}"
+        )
     # With more labels than pixels, one of the first is missing.
-    present = np.bincount(np.minimum(labels, labels.size).astype(np.intp).ravel()) > 0
+    shifted = np.minimum(labels, labels.size).astype(np.intp).ravel() + 1
+    present = np.bincount(shifted)[1:] > 0
     if not present.all():
         raise InputError(
             f"{name}: labels must be 0 .. {present.sum() - 1} without gaps, but "

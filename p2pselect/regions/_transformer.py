@@ -18,6 +18,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from p2pselect._settings import Settings, setting
 from p2pselect.exceptions import InputError
 from p2pselect.images import ImageSequence, as_images
+from p2pselect.images._geometry import NO_REGION, Rectangle
 from p2pselect.images._pixels import to_rgb
 from p2pselect.regions._cache import CacheInfo, cache_key, open_cache
 from p2pselect.regions._container import ImagesWithRegions
@@ -226,20 +227,32 @@ class SuperpixelTransformer(TransformerMixin, Settings):
             stored.put(key, labels)
         return labels
 
-    def propose_batch(self, images: np.ndarray) -> np.ndarray:
+    def propose_batch(
+        self, images: np.ndarray, contents: np.ndarray | None = None
+    ) -> np.ndarray:
         """Make label maps of images of one size; see :meth:`propose`.
 
         Parameters
         ----------
         images : ndarray of shape (b, h, w, c), uint8 or float in [0, 1]
             Images with channels as in :meth:`propose`.
+        contents : ndarray of shape (b, 4), int, optional
+            Top, left, height and width in pixels of the part of every image that is divided,
+            as if it were the whole image.  The rest is padding.
 
         Returns
         -------
         ndarray of shape (b, h, w), int32
-            Labels as :meth:`transform` gives them.
+            Labels as :meth:`transform` gives them, and -1 for padding.
         """
-        return np.stack(self._propose_all(images))
+        if contents is None:
+            return np.stack(self._propose_all(images))
+        parts = [Rectangle(*part) for part in np.asarray(contents).tolist()]
+        inside = [part.of(image) for part, image in zip(parts, images, strict=True)]
+        labels = np.full(images.shape[:3], NO_REGION, np.int32)
+        for part, out, own in zip(parts, labels, self._propose_all(inside), strict=True):
+            part.of(out)[...] = own
+        return labels
 
     @property
     def cache_info_(self) -> CacheInfo:
@@ -253,7 +266,9 @@ class SuperpixelTransformer(TransformerMixin, Settings):
         check_engine(self.engine)
         return as_images(X, channels=self.channels)
 
-    def _propose_all(self, images: ImageSequence | np.ndarray) -> list[np.ndarray]:
+    def _propose_all(
+        self, images: ImageSequence | np.ndarray | list[np.ndarray]
+    ) -> list[np.ndarray]:
         threads = min(effective_n_jobs(self.n_jobs), len(images))
         if threads <= 1:
             return [self.propose(images[i]) for i in range(len(images))]

@@ -26,7 +26,7 @@ from p2pselect.selection._certainty_search import (
 )
 from p2pselect.selection._selection_rule import CUTS, SelectionRule, budget_cut
 from p2pselect.selection._stop_calibration import StopReport, with_certainty
-from p2pselect.training._data import as_float_images, fingerprint
+from p2pselect.training._data import as_float_images, fingerprint, without_padding
 
 
 class PredictionRun:
@@ -98,14 +98,13 @@ class PredictionRun:
     def scores(self) -> Iterator[RegionScores]:
         """Scores of the regions, batch by batch, without a search."""
         with torch.inference_mode():
-            for batch in self._read_ahead(slice(0, len(self.images))):
-                images, regions = self._to_device(*batch)
+            for raw, labels, _ in self._read_ahead(slice(0, len(self.images))):
+                images, regions = self._to_device(raw, labels)
                 yield self.rule.score(as_float_images(images), regions)
 
     def pixel_masks(self, result: SearchResult) -> np.ndarray:
         """Masks at which the search stopped, bool (n, h, w); needs ``keep="ranks"``."""
-        size = self.rule.image_size
-        masks = np.empty((len(self.images), size, size), bool)
+        masks = np.empty((len(self.images), *self.rule.grid.size), bool)
         start = 0
         for batch in self.batches:
             stop = start + len(batch["ranks"])
@@ -144,6 +143,9 @@ class PredictionRun:
             path_tau=self.tau_grid,
             path_counts=counts,
             path_proba=result.path_proba,
+            original_sizes=self._stacked("sizes"),
+            resize=self.rule.resize,
+            originals=self.images,
         )
 
     def _classify(self, images: Tensor, pixel_masks: Tensor) -> Tensor:
@@ -151,15 +153,16 @@ class PredictionRun:
             images = apply_mask(as_float_images(images), pixel_masks)
         return self.rule.classify(images)
 
-    def _read(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-        rows = slice(start, stop)
-        images = self.images.batch(rows, self.rule.image_size)
+    def _read(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        rows, grid = slice(start, stop), self.rule.grid
+        images, sizes = self.images._on_grid(rows, grid)
         if self.regions is not None:
-            return images, self.regions[rows]
-        return images, self.rule.propose(images)
+            regions = self.regions[rows]
+            return without_padding(images, regions), regions, sizes
+        return images, self.rule.propose(images, grid.contents(sizes)), sizes
 
-    def _read_ahead(self, rows: slice) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Batches of images and regions; the next one is read while one is in use."""
+    def _read_ahead(self, rows: slice) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Batches of images, regions and sizes; the next is read while one is in use."""
         size = self.rule.batch_size
         starts = range(rows.start, rows.stop, size)
         with ThreadPoolExecutor(1) as reader:
@@ -179,7 +182,7 @@ class PredictionRun:
         return torch.from_numpy(images).to(self.rule.device, non_blocking=True), labels
 
     def _chunks(self, rows: slice) -> Iterator[Chunk]:
-        for raw, labels in self._read_ahead(rows):
+        for raw, labels, sizes in self._read_ahead(rows):
             images, regions = self._to_device(raw, labels)
             scores = self.rule.score(as_float_images(images), regions)
             logits = scores.maps[:, 0].masked_fill(scores.areas == 0, -torch.inf)
@@ -190,7 +193,8 @@ class PredictionRun:
             ranks = torch.empty_like(ranking, dtype=torch.int32)
             order = torch.arange(ranking.shape[1], dtype=torch.int32, device=ranks.device)
             ranks.scatter_(1, ranking, order.expand_as(ranking))
-            pixel_ranks = ranks.gather(1, regions.flatten(1)).view(regions.shape)
+            # Padding comes after every region, and so is never kept.
+            pixel_ranks = to_pixels(ranks, regions, torch.iinfo(ranks.dtype).max)
             chunk = Chunk(images, pixel_ranks, counts.cpu().numpy())
             if self.keep == "ranks":
                 self.batches.append({"ranks": pixel_ranks.cpu().numpy()})
@@ -198,6 +202,7 @@ class PredictionRun:
                 self.batches.append(
                     {
                         "images": raw,
+                        "sizes": sizes,
                         "regions": labels.astype(np.int32),
                         "logits": logits.cpu().numpy(),
                         "embeddings": scores.maps[:, 1:].cpu().numpy(),

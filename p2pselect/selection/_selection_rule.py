@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from p2pselect.images._geometry import Grid
 from p2pselect.nn._model import RegionScores
 
 #: Maps (sorted_logits, sorted_areas, tau_offsets, tau_grid) to the number of regions that are
@@ -23,8 +24,10 @@ def budget_cut(logits: Tensor, areas: Tensor, offsets: Tensor, tau_grid: np.ndar
     """
     used = areas.cumsum(dim=1)
     real = areas > 0
+    # Images differ in the number of pixels that are not padding.
+    pixels = used[:, -1:].double()
     # Whole pixels; the small term undoes rounding, as in 0.29 * 100 = 28.999999999999996.
-    budgets = [float(np.floor(tau * float(used[0, -1]) + 1e-6)) for tau in tau_grid]
+    budgets = [torch.floor(tau * pixels + 1e-6) for tau in tau_grid]
     return torch.stack([((used <= b) & real).sum(dim=1) for b in budgets], dim=1)
 
 
@@ -104,10 +107,10 @@ class SelectionRule:
     classify : callable
         Maps masked images (n, 3, h, w) to class probabilities (n, n_classes).
     propose : callable
-        Maps images (n, h, w, 3) to label maps (n, h, w): the regions of images that come
-        without any.
-    image_size : int
-        Side in pixels of the square grid that images are resized to.
+        The regions of images that come without any: maps images (n, h, w, 3) and their
+        contents to label maps (n, h, w), as ``SuperpixelTransformer.propose_batch`` does.
+    image_size : int or tuple of int
+        Side in pixels of the square grid that images are resized to, or its height and width.
     batch_size : int
         Images per batch.
     device : torch.device
@@ -125,6 +128,8 @@ class SelectionRule:
         default nothing.
     allow_empty : bool, default=False
         Whether an image may keep no region at all; otherwise the best one is always kept.
+    resize : {"pad", "crop", "stretch"}, default="pad"
+        How images of another aspect come onto the grid.
     method : str, default="method"
         Name of the method in error messages.
 
@@ -134,7 +139,7 @@ class SelectionRule:
     >>> rule = SelectionRule(
     ...     score=lambda images, regions: RegionScores(torch.zeros(1, 1, 1), torch.ones(1, 1)),
     ...     classify=lambda images: images.mean(dim=(2, 3)).softmax(dim=1),
-    ...     propose=lambda images: np.zeros(images.shape[:3], int),
+    ...     propose=lambda images, contents: np.zeros(images.shape[:3], int),
     ...     image_size=8,
     ...     batch_size=4,
     ...     device=torch.device("cpu"),
@@ -145,14 +150,20 @@ class SelectionRule:
 
     score: Callable[[Tensor, Tensor], RegionScores]
     classify: Callable[[Tensor], Tensor]
-    propose: Callable[[np.ndarray], np.ndarray]
-    image_size: int
+    propose: Callable[[np.ndarray, np.ndarray | None], np.ndarray]
+    image_size: int | tuple[int, int]
     batch_size: int
     device: torch.device
     cut: str | RegionCut = "budget"
     tau_offsets: Callable[[np.ndarray], Tensor] | None = None
     allow_empty: bool = False
+    resize: str = "pad"
     method: str = "method"
+
+    @property
+    def grid(self) -> Grid:
+        """The grid that images are brought to."""
+        return Grid.of(self.image_size, self.resize)
 
     def offsets(self, tau_grid: np.ndarray) -> Tensor:
         """What every tau of a grid adds to the selection logits.

@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from p2pselect.exceptions import InputError, brief
+from p2pselect.images._geometry import NO_REGION, Grid
 from p2pselect.training._isolation import Randomness
 
 #: (images (b, h, w, 3), regions (b, h, w), rng) -> (images, regions), new arrays.
@@ -134,37 +135,43 @@ AUGMENTATIONS: dict[str, Augmentation] = {
 }
 
 
-def random_resized_crop(image: np.ndarray, rng: np.random.Generator) -> Box:
-    """Draw a box of 8 to 100 % of the area, with an aspect ratio of 3/4 to 4/3.
+def random_resized_crop(image: np.ndarray, aspect: float, rng: np.random.Generator) -> Box:
+    """Draw a box of 8 to 100 % of the area, with 3/4 to 4/3 of an aspect (width / height).
 
     As torchvision's ``RandomResizedCrop``, which the paper uses, does by default.
     """
     h, w = image.shape[:2]
     for _ in range(10):
         area = h * w * rng.uniform(0.08, 1.0)
-        ratio = np.exp(rng.uniform(np.log(3 / 4), np.log(4 / 3)))
+        ratio = aspect * np.exp(rng.uniform(np.log(3 / 4), np.log(4 / 3)))
         cw, ch = round(np.sqrt(area * ratio)), round(np.sqrt(area / ratio))
         if 0 < cw <= w and 0 < ch <= h:
             left, top = rng.integers(0, w - cw + 1), rng.integers(0, h - ch + 1)
             return int(left), int(top), int(left + cw), int(top + ch)
-    side = min(h, w)
-    left, top = (w - side) // 2, (h - side) // 2
-    return left, top, left + side, top + side
+    ch, cw = (max(1, int(side)) for side in _largest(h, w, aspect))
+    left, top = (w - cw) // 2, (h - ch) // 2
+    return left, top, left + cw, top + ch
 
 
-def random_crop(image: np.ndarray, rng: np.random.Generator) -> Box:
-    """Draw a square box of 7/8 of the shorter side.
+def random_crop(image: np.ndarray, aspect: float, rng: np.random.Generator) -> Box:
+    """Draw a box of an aspect (width / height) with 7/8 of the largest one's sides.
 
     As the released code cuts 224 of 256 pixels from CIFAR-10's training images.
     """
     h, w = image.shape[:2]
-    side = min(h, w) * 7 / 8
-    left, top = rng.uniform(0, w - side), rng.uniform(0, h - side)
-    return left, top, left + side, top + side
+    ch, cw = (side * 7 / 8 for side in _largest(h, w, aspect))
+    left, top = rng.uniform(0, w - cw), rng.uniform(0, h - ch)
+    return left, top, left + cw, top + ch
+
+
+def _largest(h: int, w: int, aspect: float) -> tuple[float, float]:
+    """Height and width of the largest box of an aspect (width / height) in an image."""
+    height = min(h, w / aspect)
+    return height, height * aspect
 
 
 #: How the paper's views are cut from the original images.
-PAPER_VIEWS: dict[str, Callable[[np.ndarray, np.random.Generator], Box]] = {
+PAPER_VIEWS: dict[str, Callable[[np.ndarray, float, np.random.Generator], Box]] = {
     "paper": random_resized_crop,
     "paper-crop": random_crop,
 }
@@ -190,21 +197,25 @@ def paper_view(
     name: str,
     image: np.ndarray,
     regions: np.ndarray | None,
-    size: int,
+    grid: Grid,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Crop, flip and jitter the colors of one image (section 4 and the released code).
 
-    Given regions (h', w') are cropped with the image, by nearest neighbor.
+    Given regions, on the grid, are cropped with the image, by nearest neighbor.
     """
-    box = PAPER_VIEWS[name](image, rng)
-    view = Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR, box=box)
+    placement = grid.place(image.shape[:2])
+    image = np.ascontiguousarray(placement.source.of(image))
+    size = grid.size[::-1]
+    box = PAPER_VIEWS[name](image, size[0] / size[1], rng)
+    view = Image.fromarray(image).resize(size, Image.Resampling.BILINEAR, box=box)
     if regions is not None:
-        scale = np.array(regions.shape[::-1]) / np.array(image.shape[1::-1])
+        content = placement.content.of(regions).astype(np.int32)
+        scale = np.array(content.shape[::-1]) / np.array(image.shape[1::-1])
         corners = [float(c) for c in np.multiply(box, np.tile(scale, 2))]
-        labels = Image.fromarray(regions.astype(np.int32))
+        labels = Image.fromarray(content)
         nearest = Image.Resampling.NEAREST
-        regions = np.array(labels.resize((size, size), nearest, box=tuple(corners)))  # type: ignore[arg-type]
+        regions = np.array(labels.resize(size, nearest, box=tuple(corners)))  # type: ignore[arg-type]
     if rng.random() < 0.5:
         view = view.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         regions = None if regions is None else regions[:, ::-1]
@@ -235,7 +246,8 @@ def augmented(
 
 _CONTRACT = (
     "it must take images (b, h, w, 3), regions (b, h, w) and a numpy Generator, and return new "
-    "images and regions of the same shapes: uint8, or float in [0, 1], and integers from 0; "
+    "images and regions of the same shapes: uint8, or float in [0, 1], and integers from 0, "
+    "or -1 for padding; "
     "transforms of torchvision or albumentations can be called inside such a function"
 )
 
@@ -260,7 +272,7 @@ def _fault_of(views: Any, shape: tuple[int, ...]) -> str | None:
             return f"images from {images.min():g} to {images.max():g}"
     if not np.issubdtype(regions.dtype, np.integer):
         return f"regions of dtype {regions.dtype}"
-    if regions.min() < 0 or regions.max() >= regions[0].size:
+    if regions.min() < NO_REGION or not 0 <= regions.max() < regions[0].size:
         return f"regions from {regions.min()} to {regions.max()}"
     return None
 

@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 
 from p2pselect.distributed import Group
 from p2pselect.images import ImageSequence
+from p2pselect.images._geometry import Grid
 from p2pselect.training._augmentation import (
     PAPER_VIEWS,
     Augmentation,
@@ -32,19 +33,20 @@ _N_LOOKED_AT, _SMALL, _N_ROWS = 8, 16, 64
 class Views:
     """What training sees of images: their regions, at the model's size, in random views.
 
-    ``propose`` maps images (b, h, w, 3) to label maps (b, h, w).  With ``n_views`` every image
-    has that many views, which take turns; without it, it is seen in a new one each time.
+    ``propose`` maps images (b, h, w, 3) and their contents to label maps (b, h, w).  With
+    ``n_views`` every image has that many views, which take turns; without it, it is seen in a
+    new one each time.
     """
 
     def __init__(
         self,
-        propose: Callable[[np.ndarray], np.ndarray],
-        image_size: int,
+        propose: Callable[[np.ndarray, np.ndarray | None], np.ndarray],
+        grid: Grid,
         augment: str | Augmentation | None,
         n_views: int | None = None,
     ):
         self.propose = propose
-        self.image_size = image_size
+        self.grid = grid
         self.augment = augment
         self.n_views = n_views
         self._resolved = resolve_augmentation(augment)
@@ -62,7 +64,7 @@ class Views:
 
     def unchanged(self) -> Views:
         """The same without augmentation."""
-        return Views(self.propose, self.image_size, None)
+        return Views(self.propose, self.grid, None)
 
     def __call__(
         self,
@@ -81,10 +83,12 @@ class Views:
         places = [(seed, epoch, int(row)) for row in rows]
         if self.need_originals:
             return self._paper_views(str(self.augment), images, regions, places)
-        pixels = images.batch(slice(None), self.image_size)
-        labels = self.propose(pixels) if regions is None else regions
+        pixels, sizes = images._on_grid(slice(None), self.grid)
+        labels = regions
+        if labels is None:
+            labels = self.propose(pixels, self.grid.contents(sizes))
         if self._resolved is None:
-            return pixels, labels
+            return without_padding(pixels, labels), labels
         views = [
             self._resolved(pixels[i : i + 1], labels[i : i + 1], self._random(pixels[i], place))
             for i, place in enumerate(places)
@@ -92,7 +96,9 @@ class Views:
         seen, moved = zip(*views, strict=True)
         if len({view.dtype for view in seen}) > 1:  # some are in [0, 1], others are not
             seen = tuple(v / np.float32(255) if v.dtype == np.uint8 else v for v in seen)
-        return np.concatenate(seen), np.concatenate(moved)
+        # Whatever was done to the image, its padding is black.
+        regions = np.concatenate(moved)
+        return without_padding(np.concatenate(seen), regions), regions
 
     def _random(self, image: np.ndarray, place: tuple[int, int, int]) -> np.random.Generator:
         """The random numbers that make a view of an image (h, w, 3)."""
@@ -117,11 +123,11 @@ class Views:
                 image = np.round(image * 255).astype(np.uint8)
             own = None if given is None else given[position]
             random = self._random(image, place)
-            view, labels = paper_view(name, image, own, self.image_size, random)
+            view, labels = paper_view(name, image, own, self.grid, random)
             views.append(view)
             regions.append(labels)
         stacked = np.stack(views)
-        return stacked, self.propose(stacked) if given is None else np.stack(regions)
+        return stacked, self.propose(stacked, None) if given is None else np.stack(regions)
 
 
 def as_batch(
@@ -195,8 +201,8 @@ class TrainingData(Dataset):
         """What tells these data from others, for the name of a checkpoint."""
         rows = np.unique(np.linspace(0, len(self) - 1, _N_ROWS).astype(int))
         files = self.images.files
-        size = self.views.image_size
-        seen = self.images.batch(rows, size) if files is None else np.asarray(files)
+        grid = self.views.grid
+        seen = self.images._on_grid(rows, grid)[0] if files is None else np.asarray(files)
         regions = None if self.regions is None else self.regions[rows]
         return self.target, self.weight, seen, regions
 
@@ -220,6 +226,12 @@ class TrainingData(Dataset):
         return as_batch(
             images, regions, self.target[index], self.weight[index], numbers, len(rows)
         )
+
+
+def without_padding(images: np.ndarray, regions: np.ndarray) -> np.ndarray:
+    """New images (b, h, w, 3) themselves, black where a pixel belongs to no region."""
+    images[regions < 0] = 0
+    return images
 
 
 def as_float_images(images: Tensor) -> Tensor:

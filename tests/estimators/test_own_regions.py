@@ -8,6 +8,7 @@ import torch
 from p2pselect.estimators import ImageOptions
 from p2pselect.estimators._inputs import read_images
 from p2pselect.exceptions import InputError
+from p2pselect.images._geometry import Grid
 
 N, SIDE = 3, 16
 GRID = np.indices((SIDE, SIDE))[0] // 4 * 4 + np.indices((SIDE, SIDE))[1] // 4
@@ -16,8 +17,8 @@ IMAGES = np.zeros((N, SIDE, SIDE, 3), np.uint8)
 UNEQUAL = [np.zeros((20 + number, 10, 3), np.uint8) for number in range(N)]
 
 
-def read(regions, X=IMAGES, size=SIDE):
-    return read_images(X, regions, layout=ImageOptions(), image_size=size)[1]
+def read(regions, X=IMAGES, size=SIDE, resize="stretch"):
+    return read_images(X, regions, layout=ImageOptions(), grid=Grid((size, size), resize))[1]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,7 @@ LATER[2] *= 3
         (MAPS.astype(np.uint64) + 2**63, "image 0: .* 0 is missing"),
         (LATER, "image 2: .*1 is missing"),
         (list(LATER), "image 2: .*1 is missing"),
-        (MAPS - 1, "negative, got -1"),
+        (MAPS - 2, "got -2"),
         (np.stack([MAPS == label for label in range(16)], 1), "image 0 .*masks_to_labels"),
         (GRID, "16 label maps for 3 images"),
         (MAPS.repeat(2, 1).repeat(2, 2), r"image's shape \(16, 16\).*got \(32, 32\)"),

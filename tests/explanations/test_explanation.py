@@ -33,6 +33,8 @@ def exp():
         region_embeddings=np.ones((3, 2, 3), np.float32),
         path_tau=np.array([0.5, 1.0]),
         path_counts=np.array([[1, 2], [2, 3], [1, 1]], np.int32),
+        original_sizes=np.array([[8, 12], [4, 4], [1, 3]]),
+        resize="stretch",
     )
 
 
@@ -153,7 +155,10 @@ def test_load_refuses_another_format(exp, tmp_path):
         ("tau", lambda a: a[:, None], r"tau has shape \(3, 1\), expected \(3\)"),
         ("regions", lambda a: a[:, :-1], "regions has shape"),
         ("regions", lambda a: a + 1000, "regions has labels from 1000"),
-        ("regions", lambda a: a - 1, "regions has labels from -1"),
+        ("regions", lambda a: a - 2, "regions has labels from -2"),
+        ("resize", lambda a: np.array("zoom"), "resize is 'zoom'"),
+        ("original_sizes", lambda a: a * 0, "original_sizes has 0"),
+        ("original_sizes", lambda a: a[:, :1], r"original_sizes has shape \(3, 1\)"),
         ("path_counts", lambda a: a[:, 1:], "path_counts has shape"),
         ("certainty_threshold", lambda a: a[None], r"expected \(\)"),
     ],
@@ -195,11 +200,14 @@ def test_no_embeddings_no_covariance(exp):
         replace(exp, region_embeddings=None).covariance(0)
 
 
-def test_resized_masks_fit_onto_the_images(exp):
-    masks = exp.resized_masks([(8, 12), (4, 4), (1, 3)])
+def test_masks_at_original_size(exp):
+    masks = exp.masks_at_original_size()
     np.testing.assert_array_equal(masks[0], exp.pixel_masks[0].repeat(2, 0).repeat(3, 1))
     np.testing.assert_array_equal(masks[1], exp.pixel_masks[1])
     assert masks[2].shape == (1, 3) and masks[2].dtype == bool
-    for sizes in ([(8, 12)], (8, 12), [(1, 0)] * 3, np.ones((3, 2))):
-        with pytest.raises(InputError, match=r"one \(height, width\)"):
-            exp.resized_masks(sizes)
+    (alone,) = exp[0].masks_at_original_size()
+    np.testing.assert_array_equal(alone, masks[0])
+    small = exp.at_original_size(exp.regions, longest_side=6)
+    assert [labels.shape for labels in small] == [(4, 6), (4, 4), (1, 3)]
+    with pytest.raises(InputError, match=r"values must have one value .*\(3, 4, 4\)"):
+        exp.at_original_size(exp.region_masks)

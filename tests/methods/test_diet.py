@@ -10,6 +10,7 @@ from oracles.baselines import toy_classifier
 from torch import nn
 
 from p2pselect.exceptions import P2PSelectWarning
+from p2pselect.images._geometry import Grid
 from p2pselect.methods import DiETClassifier
 from p2pselect.methods._blackbox_guided import BlackboxGuidedModel, l1_distance
 from p2pselect.methods._diet import (
@@ -52,7 +53,7 @@ class CountingClassifier(nn.Module):
 
 def test_area_alone_moves_every_cell_by_the_step(toy_step):
     step = toy_step()
-    cells = full_cells(5, 8, 2, torch.device("cpu"))
+    cells = full_cells(5, (8, 8), 2, torch.device("cpu"))
     assert cells.shape == (5, 4, 4) and (cells == 1).all()
     moved = search(max_steps=3).optimize(CountingClassifier(), step.images, step.regions, cells)
     torch.testing.assert_close(moved, torch.full_like(moved, 1 - 3 * 0.05))
@@ -60,7 +61,7 @@ def test_area_alone_moves_every_cell_by_the_step(toy_step):
 
 def test_masks_stay_in_range_and_stand_still_in_the_end(toy_step):
     step, blind = toy_step(), CountingClassifier()
-    cells = full_cells(5, 8, 2, torch.device("cpu"))
+    cells = full_cells(5, (8, 8), 2, torch.device("cpu"))
     found = search(max_steps=500).optimize(blind, step.images, step.regions, cells)
     assert (found == 0).all()
     assert 20 <= blind.calls <= 25  # gone after 20 steps, and noticed
@@ -75,14 +76,14 @@ def test_loops_end_at_the_cap(toy_step, convergence):
     step = toy_step()
     counting = CountingClassifier(toy_classifier())
     settings = {"convergence": convergence, "max_steps": 7, "random": True}
-    cells = full_cells(5, 8, 2, torch.device("cpu"))
+    cells = full_cells(5, (8, 8), 2, torch.device("cpu"))
     search(**settings).optimize(counting, step.images, step.regions, cells)
     assert counting.calls <= 8  # one on the full images
 
 
 def test_small_steps_and_the_released_rule_stop_where_they_began(toy_step):
     step, blind = toy_step(), CountingClassifier()
-    cells = full_cells(5, 8, 2, torch.device("cpu"))
+    cells = full_cells(5, (8, 8), 2, torch.device("cpu"))
     released = search(convergence="loss", step=0.002, max_steps=500)
     found = released.optimize(blind, step.images, step.regions, cells)
     assert found.mean() > 0.9 and blind.calls < 10
@@ -91,7 +92,7 @@ def test_small_steps_and_the_released_rule_stop_where_they_began(toy_step):
 def test_an_image_s_mask_is_its_own(toy_step):
     step = toy_step()
     network = toy_classifier()
-    cells = full_cells(5, 8, 2, torch.device("cpu"))
+    cells = full_cells(5, (8, 8), 2, torch.device("cpu"))
     together = search().optimize(network, step.images, step.regions, cells)
     alone = search().optimize(network, step.images[2:3], step.regions[2:3], cells[2:3])
     torch.testing.assert_close(alone, together[2:3], atol=1e-5, rtol=0)
@@ -110,7 +111,7 @@ def test_an_image_that_is_done_waits_for_the_others(toy_step):
 
 def test_stopping_at_tau(toy_step):
     step = toy_step()
-    cells = full_cells(5, 8, 2, torch.device("cpu"))
+    cells = full_cells(5, (8, 8), 2, torch.device("cpu"))
     found = search(tau=0.4, max_steps=100).optimize(
         CountingClassifier(), step.images, step.regions, cells
     )
@@ -124,7 +125,7 @@ class FakeData:
 
     def __init__(self, step):
         self.step = step
-        self.views = Views(None, 8, None)
+        self.views = Views(None, Grid((8, 8), "pad"), None)
 
     def __len__(self):
         return len(self.step.images)

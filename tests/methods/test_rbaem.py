@@ -14,7 +14,9 @@ from p2pselect.methods._rbaem import RBFSelector, rbf_logits, sigma_of_area
 
 def probability(row, column, sigma, size):
     center = torch.tensor([[row, column]], dtype=torch.float64)
-    return rbf_logits(center, torch.tensor([sigma], dtype=torch.float64), size).sigmoid()[0, 0]
+    return rbf_logits(
+        center, torch.tensor([sigma], dtype=torch.float64), (size, size)
+    ).sigmoid()[0, 0]
 
 
 def test_closed_form():
@@ -36,20 +38,20 @@ def test_areas_of_224_pixels(sigma, soft, hard):
 
 def test_sigma_that_an_area_needs():
     for area, sigma in ((0.2, 40.0), (0.3, 48.9), (0.4, 56.5), (0.5, 63.2)):
-        assert sigma_of_area(area, 224) == pytest.approx(sigma, abs=0.1)
+        assert sigma_of_area(area, (224, 224)) == pytest.approx(sigma, abs=0.1)
 
 
 def test_gradients_are_those_of_finite_differences():
     def area(sigma, row):
         center = torch.stack([row, torch.tensor(5.0, dtype=torch.float64)])[None]
-        return rbf_logits(center, sigma[None], 32).sigmoid().mean()
+        return rbf_logits(center, sigma[None], (32, 32)).sigmoid().mean()
 
     point = [torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in (6.0, 9.0)]
     assert torch.autograd.gradcheck(area, point)
     # The density over its detached maximum would give almost nothing here.
     wide = torch.tensor(20.0, dtype=torch.float64, requires_grad=True)
     center = torch.tensor([[112.0, 112.0]], dtype=torch.float64)
-    rbf_logits(center, wide[None], 224).sigmoid().mean().backward()
+    rbf_logits(center, wide[None], (224, 224)).sigmoid().mean().backward()
     assert wide.grad.item() == pytest.approx(5.0e-3, rel=0.02)
 
 
@@ -74,11 +76,13 @@ def test_the_selector_starts_in_the_middle_and_learns(toy_step, center):
     scorer = nn.Conv2d(3, maps, 1)
     scorer.weight.data *= 0.01
     scorer.bias.data.zero_()
-    selector = RBFSelector(scorer, 8, sigma_of_area(0.2, 8), center)
+    selector = RBFSelector(scorer, (8, 8), sigma_of_area(0.2, (8, 8)), center)
     step = toy_step(BlackboxGuidedModel(selector, toy_classifier(), toy_classifier()))
     place, sigma = selector.parameters_of_rbf(step.images)
     torch.testing.assert_close(place, torch.full((5, 2), 4.0), atol=0.3, rtol=0)
-    torch.testing.assert_close(sigma, torch.full((5,), sigma_of_area(0.2, 8)), atol=0.1, rtol=0)
+    torch.testing.assert_close(
+        sigma, torch.full((5,), sigma_of_area(0.2, (8, 8))), atol=0.1, rtol=0
+    )
     terms = method.RBAEMObjective(1.0, 0.5, 1e-4)(step)
     assert all(value.shape == (5,) for value in terms.values())
     sum(value.sum() for value in terms.values()).backward()

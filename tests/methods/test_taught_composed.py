@@ -21,6 +21,7 @@ from oracles import losses as oracle
 from oracles import taught_losses as taught
 
 from p2pselect import methods
+from p2pselect.images._geometry import Grid
 from p2pselect.methods._blackbox_guided import copy_blackbox
 
 TAU = 0.3
@@ -151,7 +152,7 @@ def diet():
 class TrainingImages:
     """As much of a training set as finding masks needs."""
 
-    views = SimpleNamespace(image_size=SIDE)
+    views = SimpleNamespace(grid=Grid((SIDE, SIDE), "pad"))
 
     def __init__(self, own):
         self.inputs, self.target = own.batch

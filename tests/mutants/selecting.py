@@ -254,13 +254,6 @@ FAULTS = [
         },
     ),
     *planted(
-        "_explanation_arrays.py",
-        "explanations/test_explanation.py::test_resized_masks_fit_onto_the_images",
-        {
-            "resize_nearest(mask, (int(h), int(w)))": "resize_nearest(mask, (int(w), int(h)))",
-        },
-    ),
-    *planted(
         "estimators/_fitting.py",
         "estimators/test_bad_input.py::test_labels_come_from_a_data_set_of_pairs",
         {

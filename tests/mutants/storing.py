@@ -199,7 +199,7 @@ FAULTS = [
         "cli/test_folder.py::test_explain_writes_page_figures_and_masks",
         {
             "exp.to_html(options.html, y=labels, names=files)": "exp.to_html(options.html, names=files)",
-            "(mask,) = exp.resized_masks([size])": "(mask,) = exp.pixel_masks",
+            "(mask,) = exp.masks_at_original_size()": "(mask,) = exp.pixel_masks",
         },
     ),
     *planted(

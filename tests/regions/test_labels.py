@@ -125,7 +125,8 @@ def test_good_label_maps_pass_as_int32():
         (np.zeros((1, 2, 3), int), r"shape \(2, 2, 3\), got \(1, 2, 3\)"),
         (np.zeros((2, 3, 2), int), r"shape \(2, 2, 3\)"),
         (np.zeros((2, 2, 3)), "integer label maps, got dtype float64"),
-        (np.stack([np.zeros((2, 3), int), np.full((2, 3), -1)]), "image 1: .*negative, got -1"),
+        (np.stack([np.zeros((2, 3), int), np.full((2, 3), -1)]), "image 1: .*nothing but -1"),
+        (np.stack([np.zeros((2, 3), int), np.full((2, 3), -2)]), "image 1: .*region, got -2"),
         (
             np.stack([np.zeros((2, 3), int), np.eye(2, 3, dtype=int) * 2]),
             "image 1: .*1 is missing",

@@ -49,7 +49,7 @@ class FlatRows:
             squash_rows(self, X, self._width),
             regions,
             layout=ImageOptions(image_shape=(1, self._width)),
-            image_size=self.image_size,  # type: ignore[attr-defined]
+            grid=self._grid,  # type: ignore[attr-defined]
         )
 
     def __sklearn_tags__(self) -> Any:

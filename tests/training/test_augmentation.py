@@ -8,6 +8,8 @@ from torchvision.transforms import v2
 
 from p2pselect import P2PClassifier, presets
 from p2pselect.exceptions import InputError
+from p2pselect.images._geometry import Grid
+from p2pselect.images._pixels import resize_nearest
 from p2pselect.training._augmentation import (
     AUGMENTATIONS,
     Affine,
@@ -81,13 +83,13 @@ def test_tint_keeps_the_range_and_differs_by_channel():
 def test_crop_boxes_lie_inside(shape):
     rng = np.random.default_rng(0)
     for _ in range(50):
-        left, top, right, bottom = random_resized_crop(np.zeros((*shape, 3)), rng)
+        left, top, right, bottom = random_resized_crop(np.zeros((*shape, 3)), 1.0, rng)
         assert 0 <= left < right <= shape[1] and 0 <= top < bottom <= shape[0]
 
 
 def test_random_crops_are_seven_eighths_of_the_shorter_side():
     rng = np.random.default_rng(0)
-    boxes = np.array([random_crop(np.zeros((32, 48, 3)), rng) for _ in range(200)])
+    boxes = np.array([random_crop(np.zeros((32, 48, 3)), 1.0, rng) for _ in range(200)])
     np.testing.assert_allclose(boxes[:, 2:] - boxes[:, :2], 28)
     assert boxes[:, 0].min() < 1 and 19 < boxes[:, 0].max() <= 20
     assert boxes[:, 1].min() < 0.2 and 3.8 < boxes[:, 1].max() <= 4
@@ -95,12 +97,14 @@ def test_random_crops_are_seven_eighths_of_the_shorter_side():
 
 def test_paper_view_crops_given_regions_along():
     images, regions = _striped(1, size=64)
+    grid = Grid((48, 48), "pad")
+    on_grid = resize_nearest(regions[0], grid.size)
     # Without jitter the color would tell the region; with it, constant regions stay so.
-    view, labels = paper_view("paper", images[0], regions[0], 48, np.random.default_rng(3))
+    view, labels = paper_view("paper", images[0], on_grid, grid, np.random.default_rng(3))
     assert view.shape == (48, 48, 3) and labels.shape == (48, 48)
     spread = [view[labels == label].std(axis=0).max() for label in np.unique(labels)]
     assert np.median(spread) < 8
-    assert paper_view("paper", images[0], None, 48, np.random.default_rng(0))[1] is None
+    assert paper_view("paper", images[0], None, grid, np.random.default_rng(0))[1] is None
 
 
 def test_names():
@@ -131,7 +135,7 @@ def test_names():
         (lambda i, r, g: (i.astype(np.float32), r), "images from 0 to 210"),
         (lambda i, r, g: (i * np.nan, r), "images from nan to nan"),
         (lambda i, r, g: (i, r.astype(np.float32)), "regions of dtype float32"),
-        (lambda i, r, g: (i, r - 1), "regions from -1 to 6"),
+        (lambda i, r, g: (i, r - 2), "regions from -2 to 5"),
         (lambda i, r, g: (i, r + 32 * 32), "regions from 1024 to 1031"),
     ],
 )

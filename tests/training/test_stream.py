@@ -12,6 +12,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 from p2pselect import P2PClassifier, datasets, presets
 from p2pselect.estimators._inputs import Division
 from p2pselect.exceptions import InputError, P2PSelectWarning, TrainingError
+from p2pselect.images._geometry import Grid
 from p2pselect.methods import DiETClassifier, L2XClassifier
 from p2pselect.training import _stream as stream
 from p2pselect.training._data import Views
@@ -45,13 +46,13 @@ def make(cls=P2PClassifier, **changes):
     return cls(**presets.settings_for(cls, {**SETTINGS, **changes}), random_state=0)
 
 
-def grid(images):
+def grid(images, contents):
     return np.zeros(images.shape[:3], np.int32)
 
 
 def batches(stream, size, epoch=0, augment=None, num_workers=0):
     contents = StreamContents(stream, "last", num_workers)
-    views = Views(grid, 32, augment)
+    views = Views(grid, Grid((32, 32), "pad"), augment)
     data = TrainingStream(contents, np.array([0, 1]), views, np.ones(2, np.float32), 0)
     data.epoch = epoch
     loading = data.loading(size)

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from p2pselect.exceptions import InputError
+from p2pselect.images._geometry import Grid
 from p2pselect.training._augmentation import flip
 from p2pselect.training._data import Views
 from p2pselect.training._fitting import check_sendable
@@ -60,8 +61,8 @@ def test_workers_learn_the_same_however_they_are_started(tmp_path, start):
 @pytest.mark.parametrize("start", ["spawn", "forkserver", "fork"])
 def test_what_cannot_be_sent_to_a_worker_is_said(monkeypatch, start):
     monkeypatch.setattr(multiprocessing, "get_start_method", lambda allow_none: start)
-    check_sendable(Views(print, 32, flip))
-    own = Views(print, 32, lambda images, regions, rng: (images, regions))
+    check_sendable(Views(print, Grid((32, 32), "pad"), flip))
+    own = Views(print, Grid((32, 32), "pad"), lambda images, regions, rng: (images, regions))
     if start == "fork":
         check_sendable(own)
     else:

@@ -160,7 +160,7 @@ def localization(exp: Explanation, part: Part) -> dict[str, dict[str, float]]:
     """
     scores: dict[str, dict[str, list[np.ndarray]]] = {}
     for kind, rows, masks in part.object_masks():
-        kept = np.stack(exp[rows].resized_masks(part.images[rows].sizes()))
+        kept = np.stack(exp[rows].masks_at_original_size())
         found = {
             "localization": metrics.localization_score(kept, masks, per_image=True),
             "random row": metrics.random_localization(masks, per_image=True),

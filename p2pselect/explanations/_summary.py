@@ -170,10 +170,11 @@ class _KeptRegions:
         # The first image starts at 0, so there is an empty part before it.
         parts = np.split(self.region, starts)[1:]
         for image, own in zip(images.tolist(), parts, strict=True):
-            flat = self.explanation.regions[image].ravel()
+            # From 1 on, because padding has the label -1.
+            flat = self.explanation.regions[image].ravel() + 1
             values = pixels_of(image).reshape(flat.size, -1)
-            sums = [np.bincount(flat, weights=column)[own] for column in values.T]
-            rows.append(np.stack(sums, axis=1) / np.bincount(flat)[own, None])
+            sums = [np.bincount(flat, weights=column)[own + 1] for column in values.T]
+            rows.append(np.stack(sums, axis=1) / np.bincount(flat)[own + 1, None])
         return np.concatenate(rows) if rows else np.zeros((0, 1))
 
     def _features(self) -> np.ndarray:

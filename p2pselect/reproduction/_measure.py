@@ -15,7 +15,6 @@ import numpy as np
 
 from p2pselect import metrics
 from p2pselect.explanations._explanation import Explanation
-from p2pselect.metrics._object_masks import check_object_masks
 from p2pselect.reproduction._split import Split
 from p2pselect.reproduction._suite import DEFAULT
 
@@ -168,8 +167,7 @@ class _Gauge:
         masks = self.test.object_masks(rows)
         if masks is None:
             return None
-        h, w = exp.regions.shape[1:]
-        return check_object_masks(masks, len(exp), (h, w))
+        return metrics.masks_on_grid(masks, exp)
 
 
 class Tally:
@@ -194,19 +192,21 @@ class Tally:
         )
         if masks is not None:
             kept = exp.pixel_masks
-            each: dict[str, Any] = {"per_image": True}
+            inside = exp.regions >= 0
+            each: dict[str, Any] = {"per_image": True, "valid": inside}
+            center = metrics.center_localization(kept, masks, inside=inside, **each)
             self._append(
                 localization=metrics.localization_score(kept, masks, **each),
                 mask_iou=metrics.mask_iou_score(kept, masks, **each),
                 mask_recall=metrics.mask_recall_score(kept, masks, **each),
                 pointing_game=metrics.pointing_game_score(exp.heat_maps, masks, **each),
                 random_localization=metrics.random_localization(masks, **each),
-                center_localization=metrics.center_localization(kept, masks, **each),
+                center_localization=center,
             )
         if exp.path_counts is not None:
             areas = np.take_along_axis(exp.region_areas, exp.ranking, axis=1)
             # The 0 in front is for masks without a region.
-            used = np.pad(areas.cumsum(axis=1), ((0, 0), (1, 0))) / exp.regions[0].size
+            used = np.pad(areas.cumsum(axis=1), ((0, 0), (1, 0))) / exp.n_pixels[:, None]
             self._append(_path=np.take_along_axis(used, exp.path_counts, axis=1))
 
     def add_curves(

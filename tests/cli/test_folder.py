@@ -19,7 +19,7 @@ from p2pselect.cli._explain import labels_of
 from p2pselect.cli._fit import say_what_it_learned
 from p2pselect.exceptions import InputError
 from p2pselect.metrics import localization_score
-from p2pselect.metrics._object_masks import check_object_masks
+from p2pselect.metrics._object_masks import masks_on_grid
 from p2pselect.training._callbacks import TrainingBar
 
 
@@ -152,7 +152,7 @@ def test_a_missing_mask_costs_its_own_score_alone(folder, model, tmp_path, capsy
         np.asarray(Image.open(file).convert("L")) > 0
         for file in sorted((tmp_path / "some").rglob("*.png"))
     ]
-    expected = localization_score(exp.pixel_masks, check_object_masks(masks, 22, (32, 32)))
+    expected = localization_score(exp.pixel_masks, masks_on_grid(masks, exp))
     assert figures["n_masks"] == 22
     assert figures["localization"] == pytest.approx(expected)
     shutil.rmtree(tmp_path / "some" / "odd")

@@ -199,7 +199,7 @@ FAULTS = [
         {
             "REACH, GAIN = 108 / 224": "REACH, GAIN = 100 / 224",
             "(2 * sigma.square())": "sigma.square()",
-            "size * math.sqrt(area / (2 * math.pi))": "size * math.sqrt(area / math.pi)",
+            "mean_side(size) * math.sqrt(area / (2 * math.pi))": "mean_side(size) * math.sqrt(area / math.pi)",
         },
     ),
     *planted(
@@ -278,7 +278,7 @@ FAULTS = [
         "nn/_masking.py",
         "nn/test_regions_in_torch.py",
         {
-            "sums / areas[:, None].clamp(min=1)": "sums / areas.mean()",
+            "sums[..., 1:] / areas[:, None].clamp(min=1)": "sums[..., 1:] / areas.mean()",
         },
     ),
     *planted(

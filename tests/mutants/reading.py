@@ -114,7 +114,7 @@ FAULTS = [
         "datasets/_mask_folder.py",
         "datasets/test_mask_folder.py",
         {
-            "if size is None and own != shape:": "if False:",
+            "if grid is None and own != shape:": "if False:",
             "        masks[row] = mask": "        masks[row - 1] = mask",
         },
     ),
@@ -352,7 +352,7 @@ FAULTS = [
         "images/_sequence.py",
         "images/test_sequence.py",
         {
-            "scale = min(1.0, longest / max(height, width))": "scale = longest / max(height, width)",
+            "bounded((height, width), longest)": "(height, width)",
             "return resize(to_rgb(image), size)": "return to_rgb(image)",
         },
     ),

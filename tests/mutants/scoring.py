@@ -33,7 +33,7 @@ FAULTS = [
         "metrics/test_localization.py",
         {
             "(2 * columns - w + 1) ** 2": "(2 * columns - w) ** 2",
-            "(area[i] - inside) / size, 0, 1": "(area[i] - inside) / size > 0, 0, 1",
+            "np.clip((area[i] - np.cumsum(size) + size) / np.maximum(size, 1), 0, 1)": "area[i] - np.cumsum(size) + size > 0",
             "ratio(objects.sum(axis=1), kept.sum(axis=1))": "objects.mean(axis=1)",
         },
     ),
@@ -82,7 +82,7 @@ FAULTS = [
             ),
             "np.where(fractions == 1, d, below)": "below",
             "np.minimum(below + 1, d)": "np.minimum(below, d)",
-            'row, allowed, side="right"': 'row, allowed, side="left"',
+            'row, most, side="right"': 'row, most, side="left"',
             "permutation = np.random.default_rng(random_state).permutation(d)": "permutation = np.arange(d)",
             "position[i] < k if keep_first": "position[i] <= k if keep_first",
             "if k not in self._cache": "if True",
@@ -96,7 +96,7 @@ FAULTS = [
             "fidelity.deletion_probability_curve": "fidelity.insertion_probability_curve",
             "(_kept_fraction, (), False)": "(_kept_fraction, (), True)",
             '("y",), False),\n}': '("y",), True),\n}',
-            "(partial(_of_masks, localization.center_localization)": "(_random",
+            "(_center, _MASKS": "(_random, _MASKS",
         },
     ),
     *planted(
@@ -114,7 +114,7 @@ FAULTS = [
         {
             "top = 255 if values.max() == 255 else 1": "top = 1",
             "if 1 in white and 255 in white:": "if False:",
-            "if part.shape == shape[::-1] != shape:": "if False:",
+            "if mask.shape == expected[::-1] != expected:": "if False:",
             "if not (object_ | (values == 0)).all():": "if False:",
         },
     ),

@@ -7,9 +7,9 @@ FAULTS = [
         "regions/_labels.py",
         "regions/test_labels.py",
         {
-            "relabel(np.flip(labels, axis=axis))": "np.flip(labels, axis=axis)",
-            "return relabel(labels[..., rows, columns])": "return labels[..., rows, columns]",
-            "d * np.arange(n)[:, None]": "np.arange(n)[:, None]",
+            "_renumbered(np.flip(labels, axis=axis))": "np.flip(labels, axis=axis)",
+            "return _renumbered(labels[..., rows, columns])": "return labels[..., rows, columns]",
+            "1 + (d + 1) * np.arange(n)[:, None]": "1 + np.arange(n)[:, None]",
             ".astype(np.intp) + 1": ".astype(np.intp)",
             "if not present.all():": "if False:",
             "max_regions or _LIMIT": "_LIMIT",
@@ -89,7 +89,7 @@ FAULTS = [
         "selection/test_search.py",
         {
             "(logits + offset > 0)": "(logits + offset > 0.5)",
-            "tau * float(used[0, -1]) + 1e-6": "tau * float(used[0, -1]) + 1",
+            "tau * pixels + 1e-6": "tau * pixels + 1",
             "(used <= b) & real": "used <= b",
         },
     ),
@@ -199,9 +199,7 @@ FAULTS = [
             "self.region_areas * self.selection_probs": "self.region_areas * self.region_masks",
             "embedding.T @ embedding": "embedding.T @ embedding / len(embedding)",
             "np.argsort(-self.selection_logits": "np.argsort(self.selection_logits",
-            ': ClassVar = ("classes", "certainty_threshold", "path_tau", ': (
-                ': ClassVar = ("classes", "certainty_threshold", '
-            ),
+            '"path_tau", "stop_certainty"': '"stop_certainty"',
             "np.float32(255 if self.images": "np.float32(1 if self.images",
         },
     ),
@@ -264,7 +262,7 @@ FAULTS = [
         "estimators/_inputs.py",
         "estimators/test_own_regions.py::test_regions_that_the_grid_has_no_pixel_for_leave_no_gap",
         {
-            "maps[number] = np.unique(resized, return_inverse=True)[1].reshape(size, size)": "maps[number] = resized",
+            "maps[number] = without_gaps(placement.onto_grid(labels, NO_REGION))": "maps[number] = placement.onto_grid(labels, NO_REGION)",
         },
     ),
     *planted(
@@ -285,7 +283,7 @@ FAULTS = [
         "_explanation_arrays.py",
         "methods/test_soft_masks.py::test_what_is_reported_as_kept_is_what_was_visible",
         {
-            "return (self.region_areas * self.visible_region_masks).sum(axis=1) / (h * w)": "return (self.region_areas * self.region_masks).sum(axis=1) / (h * w)",
+            "(self.region_areas * self.visible_region_masks)": "(self.region_areas * self.region_masks)",
         },
     ),
     *planted(

@@ -14,6 +14,7 @@ from torch.utils.data import IterableDataset
 from p2pselect import P2PClassifier, SuperpixelTransformer, datasets, presets
 from p2pselect.exceptions import P2PSelectWarning
 from p2pselect.images import as_images
+from p2pselect.images._geometry import Grid
 from p2pselect.methods import METHODS, BlackboxClassifier
 from p2pselect.nn import _kept_features
 from p2pselect.nn._frozen import PartlyFrozen, heads_of
@@ -81,7 +82,7 @@ def test_views_of_a_pool_differ_and_take_turns(scenes):
     X, _ = scenes
     images = as_images(X)
     propose = SuperpixelTransformer(n_segments=16, output="labels").propose_batch
-    views = Views(propose, 32, "shift+tint", n_views=3)
+    views = Views(propose, Grid((32, 32), "pad"), "shift+tint", n_views=3)
 
     def seen(seed, epoch, rows, at):
         return views(images[np.array(at)], None, seed, epoch, np.array(rows))[0]
@@ -93,7 +94,7 @@ def test_views_of_a_pool_differ_and_take_turns(scenes):
         assert (by_epoch[k] != X[[4, 7]]).any()
     # Other trainings, folds and orders have the same.
     assert np.array_equal(seen(9, 1, [5], [7])[0], by_epoch[1][1])
-    endless = Views(propose, 32, "shift+tint")
+    endless = Views(propose, Grid((32, 32), "pad"), "shift+tint")
     each = [endless(images[:2], None, 0, epoch, np.arange(2))[0] for epoch in range(4)]
     assert len({one.tobytes() for one in each}) == 4
 

@@ -16,6 +16,8 @@ from p2pselect.atomic_write import check_writable_file, check_writable_folder
 
 #: The largest seed that NumPy's generators accept.
 MAX_SEED = 2**32 - 1
+#: The longest side that a model's images can have.
+MAX_SIDE = 16384
 
 
 class Parser(argparse.ArgumentParser):
@@ -56,6 +58,41 @@ def not_negative(text: str) -> float:
     number = _number(text)
     if not 0 <= number < math.inf:
         raise argparse.ArgumentTypeError(f"must be a number of at least 0, got {text}")
+    return number
+
+
+def positive(text: str) -> float:
+    """An argument type: finite numbers above 0."""
+    number = _number(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number above 0, got {text}")
+    return number
+
+
+def grid_size(text: str) -> int | tuple[int, int]:
+    """An argument type: a side in pixels, or height and width, as in 96x128."""
+    try:
+        sides = [int(side) for side in text.lower().split("x")]
+    except ValueError:
+        sides = []
+    if len(sides) not in (1, 2) or not all(1 <= side <= MAX_SIDE for side in sides):
+        raise argparse.ArgumentTypeError(
+            f"must be a number of pixels or HEIGHTxWIDTH, each from 1 to {MAX_SIDE}, got {text}"
+        )
+    return sides[0] if len(sides) == 1 else (sides[0], sides[1])
+
+
+def held_out(text: str) -> float | Path | str | None:
+    """An argument type: a share of the images, a folder of others, auto or none."""
+    if text in ("auto", "none"):
+        return None if text == "none" else text
+    number = _number(text)
+    if math.isnan(number):
+        return Path(text)
+    if not 0 < number < 1:
+        raise argparse.ArgumentTypeError(
+            f"must be a share between 0 and 1, a folder, auto or none, got {text}"
+        )
     return number
 
 

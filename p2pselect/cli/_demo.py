@@ -1,8 +1,9 @@
 """Train, predict and explain real images, in a few minutes on a laptop.
 
-Trains a small P2PClassifier and the same classifier on whole images, prints how they
-compare on test images, and writes explanations as a PNG and as an interactive HTML page.
-Without --data it generates its images: handwritten digits pasted on photographs.
+Trains a small P2PClassifier and the same classifier on whole images, prints how
+they compare on test images, and writes explanations as a PNG and as an
+interactive HTML page. Without --data it generates its images: handwritten
+digits pasted on photographs.
 
 examples:
   p2pselect demo --out results
@@ -23,7 +24,6 @@ from p2pselect._optional import need
 from p2pselect.atomic_write import atomic_open, write_json
 from p2pselect.cli._arguments import add_shared, check_outputs
 from p2pselect.cli._evaluate import localization_figures
-from p2pselect.cli._fit import set_epochs
 from p2pselect.exceptions import InputError
 
 if TYPE_CHECKING:
@@ -127,6 +127,12 @@ def _run(options: argparse.Namespace) -> None:
     print(f"\nLook at {png}\n    and {html}")
     if options.json:
         write_json(options.json, figures, indent=2)
+
+
+def set_epochs(clf: Any, epochs: int) -> None:
+    """Change the number of epochs, but not the share of warm-up: the selector needs it."""
+    share = clf.get_params()["objective__warmup_epochs"] / clf.max_epochs
+    clf.set_params(max_epochs=epochs, objective__warmup_epochs=round(share * epochs))
 
 
 def load(root: Path | None, target: str, seed: int) -> tuple[Split, Split]:

@@ -1,8 +1,8 @@
-"""Score a model on a folder of labeled images, and on object masks if there are any.
+"""Score a model on a folder of labeled images, and on object masks if any.
 
 examples:
   p2pselect evaluate leaves.model leaves/test
-  p2pselect evaluate leaves.model leaves/test/images --masks-dir leaves/test/masks --json f.json
+  p2pselect evaluate leaves.model leaves/images --masks-dir leaves/masks
 """
 
 from __future__ import annotations

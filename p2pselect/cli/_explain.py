@@ -2,7 +2,7 @@
 
 examples:
   p2pselect explain leaves.model photos/ --html report.html
-  p2pselect explain leaves.model photos/ --png figures/ --masks masks/ --certainty .9
+  p2pselect explain leaves.model photos/ --png figures/ --certainty .9
 """
 
 from __future__ import annotations

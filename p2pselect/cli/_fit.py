@@ -1,125 +1,193 @@
-"""Train a model on a folder of images with one subfolder per class.
+"""Train a model on a folder of photographs with one subfolder per class.
+
+Two lines say which networks were chosen, and why. A tenth of the photographs is
+held out, to say how often the model is right about new ones. A page beside the
+model shows what it based its answers on.
 
 examples:
-  p2pselect fit leaves/train --out leaves.model
-  p2pselect fit leaves/train --out leaves.model --epochs 40 --image-size 96 --flip
+  p2pselect fit leaves
+  p2pselect fit leaves/train --validation leaves/val --out leaves.model
+  p2pselect fit leaves --backbone vit_small_patch14_dinov2 --frozen
+  p2pselect fit leaves --weights weights/ --device cpu --seed 0
 """
 
 from __future__ import annotations
 
 import argparse
-import warnings
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from p2pselect.atomic_write import check_replaceable, is_empty_folder, write_json
-from p2pselect.cli._arguments import add_shared, check_outputs, whole
-from p2pselect.exceptions import InputError, P2PSelectWarning
+from p2pselect.cli._arguments import (
+    add_shared,
+    check_outputs,
+    grid_size,
+    held_out,
+    positive,
+    whole,
+)
+from p2pselect.exceptions import InputError
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    from p2pselect import ImageSequence, P2PClassifier
-
-#: Networks with random weights need this many steps, however few images there are.
-_STEPS = 2000
-#: Number of training images that the finished model is tried on; cheaper than an epoch.
-_N_TRIED = 64
-#: A share of the pixels that is as good as none.
-_ALMOST_NONE = 0.005
+#: Folders with such a name say nothing about what is in them.
+_SPLITS = {"train", "training", "images", "photos", "data"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``p2pselect fit``."""
+    # All of them in one line each would hide DIR, the only one that everybody needs.
+    parser.usage = "%(prog)s DIR [options]"
     add_shared(parser, "folder")
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="MODEL", help="folder for the trained model"
+    _add_places(parser.add_argument_group("what is written"))
+    _add_networks(parser.add_argument_group("networks"))
+    _add_images(parser.add_argument_group("images"))
+    _add_training(parser.add_argument_group("training"))
+
+
+def _add_places(group: Any) -> None:
+    group.add_argument(
+        "--out",
+        type=Path,
+        metavar="MODEL",
+        help="folder for the model (default: the name of DIR, with .model)",
     )
-    parser.add_argument(
+    group.add_argument(
         "--overwrite", action="store_true", help="replace the model that MODEL already holds"
     )
-    parser.add_argument(
-        "--preset",
-        choices=("small", "paper"),
-        default="small",
-        help="small networks for CPUs, or those of the paper for GPUs (default: small)",
+    group.add_argument(
+        "--html",
+        type=Path,
+        metavar="FILE",
+        help="page about the held-out images (default: that of MODEL, with .html)",
     )
-    add_shared(
-        parser,
-        "--epochs",
-        help="passes over the images (default: that of the preset, or more if images are few)",
-    )
-    add_shared(
-        parser,
-        "--image-size",
-        help="side of the square to which images are resized (default: that of the preset)",
-    )
-    add_shared(
-        parser,
-        "--segments",
-        help="approximate number of regions per image (default: that of the preset)",
-    )
-    parser.add_argument(
-        "--flip", action="store_true", help="mirror images at random instead of shifting them"
-    )
-    parser.add_argument(
-        "--workers",
-        type=whole(0),
-        default=0,
-        metavar="N",
-        help="number of processes that read images (default: 0, none besides the command)",
-    )
-    add_shared(parser, "--seed")
-    parser.add_argument(
+    add_shared(group, "--json", help="write the history of the training as JSON")
+    group.add_argument(
         "--checkpoints",
         type=Path,
         metavar="DIR",
         help="keep the state of training here, so that the same command continues after it "
         "was stopped",
     )
-    add_shared(parser, "--json", help="write the history of the training as JSON")
-    add_shared(parser, "--on-error", "--max-pixels")
+
+
+def _add_networks(group: Any) -> None:
+    group.add_argument(
+        "--preset",
+        choices=("auto", "photos", "small", "paper"),
+        default="auto",
+        help="pretrained networks for photographs, small ones for tiny images, or those of "
+        "the paper for GPUs (default: auto, which is photos or small)",
+    )
+    group.add_argument(
+        "--backbone", metavar="NAME", help="timm model that both selects and classifies"
+    )
+    group.add_argument(
+        "--selector", metavar="NAME", help="timm model that selects, or the paper's selector"
+    )
+    group.add_argument("--classifier", metavar="NAME", help="timm model that classifies")
+    group.add_argument(
+        "--frozen",
+        action="store_true",
+        help="keep the pretrained weights and train heads alone, which is faster",
+    )
+    group.add_argument(
+        "--weights",
+        type=Path,
+        metavar="DIR",
+        help="folder of pretrained weights, named like timm models, for example "
+        "mobilenetv2_100.safetensors (default: the local cache, or a download)",
+    )
+    group.add_argument(
+        "--device",
+        default="auto",
+        metavar="NAME",
+        help="cpu, cuda, mps, ... (default: auto, a GPU where there is one)",
+    )
+
+
+def _add_images(group: Any) -> None:
+    group.add_argument(
+        "--image-size",
+        type=grid_size,
+        metavar="N|HxW",
+        help="side, or height and width, to which images are resized (default: chosen)",
+    )
+    add_shared(
+        group,
+        "--segments",
+        help="approximate number of regions per image (default: that of the preset)",
+    )
+    group.add_argument(
+        "--flip",
+        action="store_true",
+        help="mirror images at random, and change them in no other way",
+    )
+    add_shared(group, "--on-error", "--max-pixels")
+    group.add_argument(
+        "--workers",
+        type=whole(0),
+        default=0,
+        metavar="N",
+        help="number of processes that read images (default: 0, none besides the command)",
+    )
+
+
+def _add_training(group: Any) -> None:
+    add_shared(group, "--epochs", help="passes over the images (default: chosen)")
+    group.add_argument(
+        "--validation",
+        type=held_out,
+        default="auto",
+        metavar="SHARE|DIR|none",
+        help="what is held out to measure the model on: a share of the images, or another "
+        "folder with the same classes (default: a tenth, if that is at least 50 images)",
+    )
+    group.add_argument(
+        "--lr",
+        type=positive,
+        metavar="RATE",
+        help="largest learning rate (default: that of the preset)",
+    )
+    group.add_argument(
+        "--patience",
+        type=whole(1),
+        metavar="N",
+        help="stop early, after N epochs in which the loss on the held-out images was not the lowest",
+    )
+    group.add_argument(
+        "--class-weight",
+        choices=("balanced",),
+        help="let rare classes count as much as frequent ones",
+    )
+    add_shared(group, "--seed")
 
 
 def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect fit`` says."""
-    _check_places(options)
-    from p2pselect import P2PClassifier, SuperpixelTransformer, datasets, presets
+    out, html = _check_places(options)
+    from p2pselect import P2PClassifier, datasets
     from p2pselect.cli._files import drop_unreadable, hint_at_skipping
+    from p2pselect.cli._trained import describe_model
 
-    settings: dict[str, Any] = {
-        **(presets.SMALL if options.preset == "small" else {}),
-        "random_state": options.seed,
-        "training__num_workers": options.workers,
-        "training__checkpoint_dir": options.checkpoints,
-        "verbose": 1,
-    }
-    if options.image_size is not None:
-        settings["image_size"] = options.image_size
-    if options.segments is not None:
-        settings["regions"] = SuperpixelTransformer(n_segments=options.segments)
-    if options.flip:
-        settings["augment"] = "flip"
+    given = _given(options)
+    if isinstance(options.validation, Path):
+        given["validation"] = datasets.load_image_folder(options.validation)
     images, labels = datasets.load_image_folder(options.folder)
     if options.on_error == "skip":
         images, labels = drop_unreadable(images, labels)
     counts = Counter(labels.tolist())
     named = ", ".join(f"{label} {count}" for label, count in sorted(counts.items()))
     print(f"{len(labels)} images, {len(counts)} classes: {named[:200]}")
-    clf = P2PClassifier().set_params(**settings)
-    epochs = options.epochs
-    if epochs is None and options.preset == "small":
-        epochs = max(clf.max_epochs, -(-_STEPS * clf.batch_size // len(labels)))
-    if epochs is not None:
-        set_epochs(clf, epochs)
+    clf = P2PClassifier().set_params(
+        **_chosen(images, labels, options.preset, given), verbose=1
+    )
     with hint_at_skipping():
         clf.fit(images, labels)
     learned = len(clf.history_)
     if clf.interrupted_ and not learned:
         raise KeyboardInterrupt("interrupted within the first epoch: nothing is saved")
     # Before anything else that could fail: the training may have taken hours.
-    clf.save(options.out)
+    clf.save(out)
     rows = [
         # A row of the history also lists the batches of its epoch.
         {k: v for k, v in row.items() if isinstance(v, (int, float, str))}
@@ -130,54 +198,79 @@ def run(options: argparse.Namespace) -> None:
     if clf.interrupted_:
         raise KeyboardInterrupt(
             f"interrupted after {learned} of {clf.max_epochs} epochs; what was learned by then "
-            f"is saved in {options.out}"
+            f"is saved in {out}"
         )
-    say_what_it_learned(clf, images, labels)
-    print(f"saved {options.out}; next: p2pselect evaluate {options.out} DIR")
+    describe_model(clf, images, labels, html)
+    print(f"saved the model in {out}")
+    print(f"next: p2pselect explain {out} PHOTOS --html more.html")
 
 
-def set_epochs(clf: P2PClassifier, epochs: int) -> None:
-    """Change the number of epochs, but not the share of warm-up: the selector needs it."""
-    share = clf.get_params()["objective__warmup_epochs"] / clf.max_epochs
-    clf.set_params(max_epochs=epochs, objective__warmup_epochs=round(share * epochs))
+def _given(options: argparse.Namespace) -> dict[str, Any]:
+    """Settings that the options name."""
+    from p2pselect import SuperpixelTransformer
 
-
-def say_what_it_learned(clf: P2PClassifier, images: ImageSequence, labels: np.ndarray) -> None:
-    """Print how the model does on a few of its training images, and warn if it is useless."""
-    import numpy as np
-
-    # Evenly spaced, so that every class takes part: the images are sorted by class.
-    rows = np.unique(np.linspace(0, len(labels) - 1, _N_TRIED).round().astype(int))
-    exp = clf.explain(images[rows])
-    right = np.mean(exp.predicted.astype(str) == labels[rows])
-    kept = exp.kept_fraction.mean()
-    print(
-        f"on {len(rows)} of the training images: {right:.1%} right, "
-        f"{kept:.1%} of the pixels kept"
-    )
-    most = max(Counter(labels[rows].tolist()).values()) / len(rows)
-    faults = {
-        f"is right no more often than one that always names the same class ({most:.1%})": (
-            right <= most
-        ),
-        "keeps everything, so its masks explain nothing": kept > 1 - _ALMOST_NONE,
-        "keeps nothing, so it can only guess": kept < _ALMOST_NONE,
+    settings: dict[str, Any] = {
+        "selector": options.selector or options.backbone,
+        "classifier": options.classifier or options.backbone,
+        "pretrained": options.weights,
+        "image_size": options.image_size,
+        "max_epochs": options.epochs,
+        "lr": options.lr,
+        "class_weight": options.class_weight,
+        "random_state": options.seed,
+        "device": options.device,
+        "training__num_workers": options.workers,
+        "training__patience": options.patience,
+        "training__checkpoint_dir": options.checkpoints,
+        "augment": "flip" if options.flip else None,
+        "networks__frozen_share": 1.0 if options.frozen else None,
     }
-    if found := [words for words, is_so in faults.items() if is_so]:
-        warnings.warn(
-            f"on its own training images the model {' and '.join(found)}: check the labels, "
-            "then try more epochs (--epochs), larger images (--image-size) or other regions "
-            "(--segments)",
-            P2PSelectWarning,
-            stacklevel=2,
-        )
+    if options.segments is not None:
+        settings["regions"] = SuperpixelTransformer(n_segments=options.segments)
+    given = {name: value for name, value in settings.items() if value is not None}
+    # None means something here.
+    return given | {"validation": options.validation}
 
 
-def _check_places(options: argparse.Namespace) -> None:
-    check_replaceable(options.out, "config.json", "a saved model", "--out")
-    if options.out.exists() and not is_empty_folder(options.out) and not options.overwrite:
+def _chosen(images: Any, labels: Any, preset: str, given: dict[str, Any]) -> dict[str, Any]:
+    """All settings: those given, and what goes with them."""
+    if preset == "paper":
+        return given
+    from p2pselect import presets
+
+    chosen = presets.suited_to(images, labels, preset=preset, **given)
+    # Before the progress bar: a training that takes minutes should say what it does.
+    print(chosen, flush=True)
+    return dict(chosen)
+
+
+def _check_places(options: argparse.Namespace) -> tuple[Path, Path]:
+    """Where the model and the page will be, which nothing prevents from being written."""
+    out = options.out or _default_out(options.folder)
+    html = options.html or out.with_suffix(".html")
+    if isinstance(options.validation, Path) and not options.validation.is_dir():
         raise InputError(
-            f"--out: {options.out} already holds a model; --overwrite replaces it once the "
-            "new one is trained"
+            f"--validation: there is no folder {options.validation}; expected a share such as "
+            "0.2, a folder, auto or none"
         )
-    check_outputs(options, files=["--json"], folders=["--checkpoints"])
+    check_replaceable(out, "config.json", "a saved model", "--out")
+    if out.exists() and not is_empty_folder(out) and not options.overwrite:
+        raise InputError(
+            f"--out: {out} already holds a model; --overwrite replaces it once the new one is "
+            "trained, and --out MODEL puts the new one elsewhere"
+        )
+    options.html = html
+    check_outputs(options, files=["--json", "--html"], folders=["--checkpoints"])
+    if options.backbone and (options.selector or options.classifier):
+        raise InputError(
+            "--backbone names both networks: leave it out, or --selector and --classifier"
+        )
+    return out, html
+
+
+def _default_out(folder: Path) -> Path:
+    """In the working folder, named after the photographs: ``leaves.model``."""
+    place = folder.resolve()
+    if place.name.lower() in _SPLITS and place.parent.name:
+        place = place.parent
+    return Path(f"{place.name}.model")

@@ -2,7 +2,7 @@
 
 examples:
   p2pselect reproduce run --scale small --data data --out results --n-jobs 2
-  p2pselect reproduce run --scale small --out results --methods p2p comet --seeds 0
+  p2pselect reproduce run --out results --methods p2p comet --seeds 0
   p2pselect reproduce report results --csv small.csv
 """
 

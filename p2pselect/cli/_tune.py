@@ -1,4 +1,4 @@
-"""Show what other certainties would give on labeled images, and calibrate a model with them.
+"""Show what other certainties would give on labeled images, and calibrate a model.
 
 The images must not be those of the training.  Nothing is trained.
 

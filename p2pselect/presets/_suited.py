@@ -257,7 +257,7 @@ def fitted(
     batch_size = settings["batch_size"]
     if "image_size" not in given:
         side = budget.side(facts.n_images, facts.side, batch_size)
-        shape = grid(facts.aspect, side, budget.cell)
+        shape = grid(facts.aspect if _takes_pairs() else 1.0, side, budget.cell)
         settings["image_size"] = shape[0] if shape[0] == shape[1] else shape
     height, width = height_width(settings["image_size"])
     area = height * width
@@ -272,6 +272,12 @@ def fitted(
     if facts.on_cpu:
         time = f", {_about(budget.minutes(facts.n_images, area, epochs))}"
     return SuitedPreset(what, f"{facts}{time}; {reason}", **settings)
+
+
+def _takes_pairs() -> bool:
+    from p2pselect.methods import P2PClassifier
+
+    return tuple in P2PClassifier._parameter_constraints["image_size"]
 
 
 def _about(minutes: float) -> str:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -19,7 +20,10 @@ REGIONS = ["regions", "DIR", "--out", "o"]
 #: Options of one number, what they stand for, numbers to refuse.
 NUMBERS = [
     (FIT, "--epochs", ("-1", "0", "1.5", "many", "nan", "")),
-    (FIT, "--image-size", ("0", "-32", "1e2")),
+    (FIT, "--image-size", ("0", "-32", "1e2", "16385", "64x", "64x0", "9x9x9", "x")),
+    (FIT, "--patience", ("0", "1.5")),
+    (FIT, "--lr", ("0", "-1", "nan", "inf", "x")),
+    (FIT, "--validation", ("0", "1", "-0.5", "inf")),
     (FIT, "--segments", ("0", "-1")),
     (FIT, "--workers", ("-1", "2.0")),
     (FIT, "--seed", ("-1", "4294967296", "x")),
@@ -55,7 +59,7 @@ def test_a_number_out_of_its_range_is_one_line(command, option, text, capsys):
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["fly"], ["fit", "DIR"], ["predict", "m"], ["info", "m", "--fast"]]
+    "arguments", [[], ["fly"], ["fit"], ["predict", "m"], ["info", "m", "--fast"]]
 )
 def test_wrong_usage_is_one_line_too(arguments, capsys):
     with pytest.raises(SystemExit) as end:
@@ -73,6 +77,9 @@ def test_wrong_usage_is_one_line_too(arguments, capsys):
         (arguments.whole(1), SuperpixelTransformer, "n_segments", "1"),
         (arguments.not_negative, SuperpixelTransformer, "compactness", "0"),
         (arguments.positive_share, P2PClassifier, "certainty_threshold", "1"),
+        (arguments.positive, P2PClassifier, "lr", "1"),
+        (arguments.grid_size, P2PClassifier, "image_size", "1"),
+        (arguments.held_out, P2PClassifier, "validation", "0.5"),
     ],
 )
 def test_ranges_are_those_of_the_estimators(read, estimator, parameter, text):
@@ -114,6 +121,37 @@ def test_seeds_are_those_of_the_estimators():
         else:
             with pytest.raises(ValueError, match="random_state"):
                 clf._validate_params()
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("64", 64), ("96x128", (96, 128)), ("96X128", (96, 128))]
+)
+def test_grids(text, size):
+    assert arguments.grid_size(text) == size
+
+
+def test_what_is_held_out():
+    assert arguments.held_out("none") is None and arguments.held_out("auto") == "auto"
+    assert arguments.held_out("0.25") == 0.25
+    assert arguments.held_out("leaves/val") == Path("leaves/val")
+
+
+@pytest.mark.parametrize("command", ["", *entrypoint.COMMANDS])
+def test_help_fits_into_a_terminal_of_80_columns(command, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        main([*command.split(), "--help"])
+    assert [line for line in capsys.readouterr().out.splitlines() if len(line) > 80] == []
+
+
+def test_help_of_fit_is_grouped_and_its_usage_short(capsys):
+    with pytest.raises(SystemExit):
+        main(["fit", "--help"])
+    said = capsys.readouterr().out
+    assert said.startswith("usage: p2pselect fit DIR [options]\n")
+    groups = ["what is written", "networks", "images", "training"]
+    places = [said.index(f"\n{group}:\n") for group in groups]
+    assert places == sorted(places)
 
 
 @pytest.mark.parametrize(

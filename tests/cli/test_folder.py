@@ -16,7 +16,7 @@ from PIL import Image
 from p2pselect import datasets, load
 from p2pselect.cli import main
 from p2pselect.cli._explain import labels_of
-from p2pselect.cli._fit import say_what_it_learned
+from p2pselect.cli._trained import warn_of_faults
 from p2pselect.exceptions import InputError
 from p2pselect.metrics import localization_score
 from p2pselect.metrics._object_masks import masks_on_grid
@@ -196,18 +196,17 @@ def test_an_interrupted_fit_saves_what_it_learned_and_ends_with_130(
 def test_fit_says_when_its_model_is_useless():
     def said(predicted, kept):
         exp = SimpleNamespace(predicted=predicted, kept_fraction=np.array(kept))
-        clf = SimpleNamespace(explain=lambda images: exp)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            say_what_it_learned(clf, np.arange(8), labels)
+            warn_of_faults(exp, labels)
         return " ".join(str(warning.message) for warning in caught)
 
     labels = np.array(["a"] * 2 + ["b"] * 6)
     assert said(labels, [0.2]) == ""
     assert "right no more often than one that always names" in said(np.array(["b"] * 8), [0.2])
     both = said(np.array(["a"] * 8), [1.0])
-    assert "names the same class (75.0%) and keeps everything" in both and "--epochs" in both
-    assert "keeps nothing" in said(labels, [0.0])
+    assert "names the same class (75.0%) and shows everything" in both and "--epochs" in both
+    assert "shows nothing" in said(labels, [0.0])
 
 
 def test_regions_and_info(folder, model, tmp_path, capsys):

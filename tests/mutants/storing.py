@@ -156,7 +156,7 @@ FAULTS = [
         "cli/_fit.py",
         "cli/test_places.py::test_fit_replaces_a_model_only_when_told_to",
         {
-            "if options.out.exists() and not is_empty_folder(options.out) and not options.overwrite:": "if False:",
+            "if out.exists() and not is_empty_folder(out) and not options.overwrite:": "if False:",
         },
     ),
     *planted(
@@ -168,6 +168,33 @@ FAULTS = [
     ),
     *planted(
         "cli/_fit.py",
+        "cli/test_fit.py",
+        {
+            "options.classifier or options.backbone": "options.classifier",
+            'given | {"validation": options.validation}': 'given | {"validation": options.validation or "auto"}',
+            "    print(chosen, flush=True)\n": "",
+            "html = options.html or out.with_suffix": "html = options.html or Path('p').with_suffix",
+            "if options.backbone and (options.selector or options.classifier):": "if False:",
+        },
+    ),
+    *planted(
+        "cli/_arguments.py",
+        "cli/test_arguments.py",
+        {
+            "if not 0 < number < 1:": "if not 0 <= number < 1:",
+            "if len(sides) not in (1, 2) or": "if",
+        },
+    ),
+    *planted(
+        "cli/_trained.py",
+        "cli/test_fit.py",
+        {
+            "images, labels = images[rows], labels[rows]": "pass",
+            "held_out = len(rows) > 0": "held_out = True",
+        },
+    ),
+    *planted(
+        "cli/_trained.py",
         "cli/test_folder.py::test_fit_says_when_its_model_is_useless",
         {
             "right <= most": "right > most",

@@ -1,0 +1,231 @@
+"""`p2pselect fit DIR`, as somebody with a folder of photographs meets it."""
+
+import json
+import socket
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.torch import save_file
+
+from p2pselect import P2PClassifier, load
+from p2pselect.cli import main
+from p2pselect.cli._fit import _default_out
+from p2pselect.exceptions import InputError
+from p2pselect.nn import _weight_sources
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch, tmp_path):
+    """No network and an empty cache; what was tried to reach."""
+    tried = []
+
+    def refuse(*address, **_):
+        tried.append(address)
+        raise OSError("the network is unreachable")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path / "torch"))
+    monkeypatch.setattr(_weight_sources, "_unanswered", {})
+    return tried
+
+
+@pytest.fixture
+def leaves(tmp_path, monkeypatch):
+    """60 photographs of two classes: green and brown leaves, of 96 x 96 pixels."""
+    rng = np.random.default_rng(0)
+    for name, color in (("healthy", (40, 140, 40)), ("rust", (150, 90, 30))):
+        (tmp_path / "leaves" / name).mkdir(parents=True)
+        for number in range(30):
+            pixels = rng.integers(0, 60, (96, 96, 3)) + np.array(color)
+            file = tmp_path / "leaves" / name / f"{number}.png"
+            Image.fromarray(pixels.astype(np.uint8)).save(file)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "leaves"
+
+
+@pytest.fixture
+def settings(monkeypatch):
+    """What `fit` would train with; nothing is trained."""
+    seen = {}
+
+    def fit(self, images, labels):
+        seen.update(self.get_params())
+        raise InputError("enough")
+
+    monkeypatch.setattr(P2PClassifier, "fit", fit)
+    return seen
+
+
+@pytest.fixture
+def weights(tmp_path):
+    """A folder of files with the right names."""
+    (tmp_path / "weights").mkdir()
+    for name in ("mobilenetv2_100", "tf_efficientnet_lite0", "resnet18"):
+        save_file({}, tmp_path / "weights" / f"{name}.safetensors")
+    return tmp_path / "weights"
+
+
+FAST = ["--image-size", "32", "--segments", "9"]
+
+
+# -- without a network -----------------------------------------------------------------------
+
+
+def test_a_folder_becomes_a_model_and_a_page(leaves, capsys):
+    """No option that the story needs; those of FAST and --epochs save time."""
+    arguments = ["fit", "leaves", *FAST, "--epochs", "2", "--validation", "0.2", "--seed", "0"]
+    assert main(arguments) == 0
+    said, warned = capsys.readouterr()
+    lines = said.splitlines()
+    assert lines[0] == "60 images, 2 classes: healthy 30, rust 30"
+    assert lines[1] == "chosen: preset small, networks from scratch, 32 x 32 pixels, 2 epochs"
+    assert lines[2].startswith("because: 60 images of 2 classes, 96 x 96 pixels, CPU, about")
+    assert (
+        "no pretrained weights: they are not in the local cache, and the model hub"
+        in (lines[2])
+    )
+    assert lines[-4].startswith("on 12 images that were held out: ")
+    assert "of the answers are right" in lines[-4] and "of its image on average" in lines[-4]
+    assert lines[-3].startswith("see for yourself: leaves.html ")
+    assert lines[-2:] == [
+        "saved the model in leaves.model",
+        "next: p2pselect explain leaves.model PHOTOS --html more.html",
+    ]
+    assert warned.count("no pretrained weights of mobilenetv2_100 and tf_efficientnet") == 1
+    assert warned.count("note: there are") == 1
+    assert load("leaves.model").image_size == 32
+    page = (leaves.parent / "leaves.html").read_text(encoding="utf-8")
+    assert page.count('"healthy') > 0 and "0.png" in page
+
+
+def test_a_silent_network_is_asked_once(leaves, settings, offline, capsys):
+    assert main(["fit", "leaves"]) == 1
+    assert len({address[0] for address in offline}) == 1
+    assert "cannot be reached" in capsys.readouterr().out
+
+
+def test_tiny_images_ask_no_network_and_warn_of_nothing(leaves, settings, offline, capsys):
+    for file in leaves.rglob("*.png"):
+        Image.open(file).resize((32, 32)).save(file)
+    assert main(["fit", "leaves"]) == 1
+    said, warned = capsys.readouterr()
+    assert offline == [] and "too small for pretrained networks" in said
+    assert warned == "p2pselect fit: enough\n"
+
+
+def test_weights_in_a_folder_need_no_network(leaves, weights, settings, offline, capsys):
+    assert main(["fit", "leaves", "--weights", "weights"]) == 1
+    said, warned = capsys.readouterr()
+    assert offline == [] and warned == "p2pselect fit: enough\n"
+    assert "preset photos, mobilenetv2_100 + tf_efficientnet_lite0" in said
+    assert "weights from weights" in said
+    assert settings["classifier"] == "tf_efficientnet_lite0"
+    assert str(settings["pretrained"]) == "weights"
+
+
+# -- options ---------------------------------------------------------------------------------
+
+
+def test_options_become_settings(leaves, weights, settings, capsys):
+    arguments = ["--backbone", "resnet18", "--frozen", "--weights", "weights", "--seed", "3"]
+    arguments += ["--lr", "0.01", "--class-weight", "balanced", "--device", "cpu"]
+    arguments += [
+        "--patience",
+        "4",
+        "--validation",
+        "none",
+        "--segments",
+        "25",
+        "--flip",
+        "--workers",
+        "1",
+    ]
+    assert main(["fit", "leaves", *arguments, "--image-size", "64x96", "--epochs", "8"]) == 1
+    expected = {
+        "selector": "resnet18",
+        "classifier": "resnet18",
+        "networks__frozen_share": 1.0,
+        "random_state": 3,
+        "lr": 0.01,
+        "class_weight": "balanced",
+        "device": "cpu",
+        "validation": None,
+        "regions__n_segments": 25,
+        "augment": "flip",
+        "training__num_workers": 1,
+        "training__patience": 4,
+        "image_size": (64, 96),
+        "max_epochs": 8,
+        "objective__warmup_epochs": 2,
+        "verbose": 1,
+    }
+    assert {name: settings[name] for name in expected} == expected
+
+
+def test_another_folder_can_be_held_out(leaves, settings):
+    assert main(["fit", "leaves", "--preset", "small", "--validation", "leaves"]) == 1
+    images, labels = settings["validation"]
+    assert len(images) == 60 and sorted(set(labels)) == ["healthy", "rust"]
+
+
+def test_the_presets(leaves, settings, weights, capsys):
+    for preset, classifier in (
+        ("small", "test_resnet"),
+        ("photos", "tf_efficientnet_lite0"),
+        ("paper", "vit_tiny_patch16_224"),
+    ):
+        arguments = ["--weights", "weights"] if preset == "photos" else []
+        assert main(["fit", "leaves", "--preset", preset, *arguments]) == 1
+        assert settings["classifier"] == classifier
+        assert ("chosen: " in capsys.readouterr().out) == (preset != "paper")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--classifier", "resnet_18"], "did you mean 'resnet18'"),
+        (["--backbone", "resnet18", "--selector", "resnet18"], "--backbone names both"),
+        (["--weights", "nowhere"], "there is no folder 'nowhere'"),
+        (["--weights", "weights", "--classifier", "resnet34"], "resnet34.safetensors would be"),
+        (["--device", "abacus"], "device='abacus' cannot be used"),
+        (["--validation", "nowhere"], "--validation: there is no folder nowhere"),
+    ],
+)
+def test_wrong_options_are_one_line_before_anything_is_trained(
+    arguments, words, leaves, weights, settings, capsys
+):
+    assert main(["fit", "leaves", *arguments]) == 1
+    error = capsys.readouterr().err
+    assert words in error and error.count("\n") == 1 and settings == {}
+
+
+# -- places ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("folder", "model"),
+    [("leaves", "leaves"), ("leaves/", "leaves"), ("leaves/train", "leaves"), (".", "here")],
+)
+def test_the_model_is_named_after_its_photographs(folder, model, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert str(_default_out(type(tmp_path)(folder))) == f"{model}.model"
+
+
+def test_a_model_is_not_replaced_unasked(leaves, settings, capsys):
+    (leaves.parent / "leaves.model").mkdir()
+    (leaves.parent / "leaves.model" / "config.json").write_text(json.dumps({}))
+    assert main(["fit", "leaves"]) == 1
+    error = capsys.readouterr().err
+    assert "leaves.model already holds a model" in error and "--out" in error
+    assert main(["fit", "leaves", "--overwrite", "--preset", "small"]) == 1
+    assert "enough" in capsys.readouterr().err
+
+
+def test_where_nothing_is_held_out_the_words_say_so(leaves, capsys):
+    assert main(["fit", "leaves", *FAST, "--epochs", "1", "--preset", "small"]) == 0
+    said = capsys.readouterr().out
+    assert "on 60 of the images that it learned from (expect less on new ones): " in said

@@ -4,6 +4,7 @@ import ast
 import configparser
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ def name_of(page: Path) -> str:
 def small(tmp_path, monkeypatch):
     """A folder with images to work in, and settings that train in a second."""
     from p2pselect import SuperpixelTransformer, datasets, presets
+    from p2pselect.presets import _suited
 
     few = datasets.make_digit_scenes
 
@@ -47,7 +49,11 @@ def small(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets, "make_digit_scenes", fewer)
     regions = SuperpixelTransformer(n_segments=16)
     quick = {"max_epochs": 1, "objective__warmup_epochs": 0, "regions": regions}
-    monkeypatch.setattr(presets, "SMALL", presets.Preset(**presets.SMALL._settings | quick))
+    quickly = presets.Preset(**presets.SMALL._settings | quick)
+    monkeypatch.setattr(presets, "SMALL", quickly)
+    monkeypatch.setattr(_suited, "SMALL", quickly)
+    budget = replace(_suited.SMALL_ANYWHERE, epochs=1, steps=1, fewest_epochs=1)
+    monkeypatch.setattr(_suited, "SMALL_ANYWHERE", budget)
     monkeypatch.chdir(tmp_path)
     scenes = few(24, 32, random_state=0)
     rows = ["path,label"]
@@ -62,6 +68,9 @@ def small(tmp_path, monkeypatch):
             file.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(pixels).save(file)
         rows.append(f"leaves/train/{label}/{i}.jpg,{label}")
+        bird = Path("birds", ("robin", "wren")[i % 2], f"{i}.jpg")
+        bird.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(bird)
     Path("leaves.csv").write_text("\n".join(rows))
 
 

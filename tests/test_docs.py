@@ -122,8 +122,9 @@ def test_the_architecture_page_lists_the_rooms_in_their_order():
 
 
 def readme_commands() -> list[str]:
-    found = re.findall(r"```\n(.*?)\n```", README.read_text(encoding="utf-8"), re.DOTALL)
-    return [line for text in found for line in text.splitlines()]
+    text = README.read_text(encoding="utf-8")
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    return [line for language, text in found if not language for line in text.splitlines()]
 
 
 def test_readme_says_what_ci_and_tox_run():

@@ -210,7 +210,13 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
         "random_state",
         default=None,
     )
-    verbose: int = setting("Show a progress bar.", "verbose", default=0, role="machine")
+    verbose: int = setting(
+        "Say what every epoch has brought, in a line of losses, accuracy and kept fraction; on "
+        "a terminal, there is a progress bar, too.",
+        "verbose",
+        default=0,
+        role="machine",
+    )
     images: ImageOptions | None = setting(
         "How the images that are given lie in memory.", ImageOptions, default=None
     )

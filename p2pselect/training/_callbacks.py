@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import warnings
 from copy import deepcopy
 from typing import Any
@@ -13,7 +12,6 @@ from scipy.special import entr
 from skorch import NeuralNet
 from skorch.callbacks import BatchScoring, Callback, EpochScoring, LRScheduler
 from torch import nn
-from tqdm.auto import tqdm
 
 from p2pselect.exceptions import InputError, P2PSelectWarning, brief
 
@@ -69,51 +67,6 @@ def compares_epochs(callback: Any) -> bool:
 
 
 # -- callbacks of the library ------------------------------------------------------------------
-
-#: Short, so that phase and loss are visible in a terminal of 80 columns; what comes after them
-#: is cut off where there is no room.
-_FORMAT = "{desc} {percentage:3.0f}%|{bar:8}| {n:.1f}/{total} [{elapsed}<{remaining}{postfix}]"
-
-
-class TrainingBar(Callback):
-    """A progress bar over all epochs of a fit, of which some may be ``done`` already."""
-
-    def __init__(self, epochs: int, done: int = 0):
-        self.epochs = epochs
-        self.done = done
-
-    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
-        self.is_watched_ = sys.stderr.isatty()
-        self.bar_ = tqdm(
-            total=self.epochs,
-            initial=self.done,
-            unit="epoch",
-            desc="epochs",
-            bar_format=_FORMAT,
-            dynamic_ncols=True,
-            # In a log file every refresh is one more piece of a very long line.
-            mininterval=0.1 if self.is_watched_ else 30,
-        )
-
-    def on_batch_end(self, net: Any, training: bool = False, **kwargs: Any) -> None:
-        if training:
-            self.bar_.update(1 / max(1, net._n_batches))
-
-    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        row = net.history[-1]
-        terms = {
-            name: f"{name.removeprefix('train_')}={value:.3f}"
-            for name, value in row.items()
-            if name.startswith(("train_", "valid_"))
-            and isinstance(value, float)
-            and math.isfinite(value)  # it is not, for held-out images before the last phase
-        }
-        losses = [terms.pop(n) for n in ("train_loss", "valid_loss") if n in terms]
-        words = [*losses, row["phase"], *terms.values()]
-        self.bar_.set_postfix_str(", ".join(words), refresh=self.is_watched_)
-
-    def on_train_end(self, net: Any, **kwargs: Any) -> None:
-        self.bar_.close()
 
 
 class BestEpoch(Callback):

@@ -19,11 +19,12 @@ from p2pselect.exceptions import InputError, TrainingError
 from p2pselect.nn._image_network import keeping_features
 from p2pselect.nn._kept_features import KeptFeatures
 from p2pselect.training._averaging import WeightAverage
-from p2pselect.training._callbacks import BestEpoch, TrainingBar
+from p2pselect.training._callbacks import BestEpoch
 from p2pselect.training._checkpoints import Checkpoints, checkpoint_path
 from p2pselect.training._data import TrainingData, Views, identity
 from p2pselect.training._net import SelectiveNet
 from p2pselect.training._phases import Phase
+from p2pselect.training._progress import TrainingProgress
 from p2pselect.training._shares import synchronized_batch_norm
 from p2pselect.training._stream import TrainingStream
 
@@ -149,7 +150,8 @@ def _run_epochs(
     for group, rate in zip(groups, rates, strict=True) if extra else ():
         group["lr"] = rate  # the schedule of a run before has ended near 0
     if settings.verbose and processes.rank == 0:
-        extra.append(("progress_bar", TrainingBar(epochs, done)))
+        n_held_out = 0 if held_out is None else len(held_out)
+        extra.append(("progress", TrainingProgress(epochs, done, n_held_out)))
     extra.extend(watchers)
     for _name, callback in extra:
         callback.initialize()

@@ -20,7 +20,7 @@ from p2pselect.cli._trained import warn_of_faults
 from p2pselect.exceptions import InputError
 from p2pselect.metrics import localization_score
 from p2pselect.metrics._object_masks import masks_on_grid
-from p2pselect.training._callbacks import TrainingBar
+from p2pselect.training._progress import TrainingProgress
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +181,7 @@ def test_an_interrupted_fit_saves_what_it_learned_and_ends_with_130(
         if len(net.history) == at:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(TrainingBar, "on_epoch_begin", interrupt)
+    monkeypatch.setattr(TrainingProgress, "on_epoch_begin", interrupt)
     arguments = ["fit", str(folder / "images"), "--epochs", "3", "--image-size", "32"]
     assert main([*arguments, "--out", str(tmp_path / "m")]) == 130
     error = capsys.readouterr().err

@@ -130,6 +130,15 @@ FAULTS = [
         },
     ),
     *planted(
+        "training/_progress.py",
+        "training/test_progress.py",
+        {
+            "disable=not sys.stderr.isatty(),": "",
+            "float(np.mean(net.history[-_N_TIMED:, \"dur\"])) * left": "float(np.mean(net.history[-_N_TIMED:, \"dur\"]))",
+            "if np.isfinite(row.get(name, np.inf)):": "if name in row:",
+        },
+    ),
+    *planted(
         "training/_measuring.py",
         "training/test_best_epoch.py training/test_monitors.py",
         {
@@ -217,7 +226,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "training/_callbacks.py",
+        "training/_progress.py",
         "training/test_progress.py::test_a_bar_begins_at_the_epochs_that_are_done",
         {
             "initial=self.done,": "",
@@ -232,7 +241,7 @@ FAULTS = [
         "training/_fitting.py",
         "training/test_progress.py::test_a_training_that_goes_on_begins_where_it_was_stopped",
         {
-            "TrainingBar(epochs, done)": "TrainingBar(epochs)",
+            "TrainingProgress(epochs, done, n_held_out)": "TrainingProgress(epochs, 0, n_held_out)",
         },
     ),
     *planted(

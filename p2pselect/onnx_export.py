@@ -27,7 +27,8 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
     ``classifier.onnx`` (``images``, removed pixels 0, to ``logits`` (n, n_classes)) and
     ``settings.json``: the classes, the height and width of the images and how others are
     brought to it (``resize``), the values of tau of the search with what
-    each of them adds to the logits of the regions, and the certainty threshold.  n is free.
+    each of them adds to the logits of the regions, the certainty threshold, and what an image
+    shows that does not reach it (the ``fallback``).  n is free.
     If certainty is calibrated, ``stop_certainty`` is where the search stops, and ``report`` has
     slope and intercept of two curves, for images that got there and for the others: the
     certainty to report is ``1 / (1 + exp(-slope * log(p / (1 - p)) - intercept))`` of the
@@ -70,6 +71,7 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
         "logit_offset": rule.offsets(grid).tolist(),
         "selection": estimator.selection,
         "allow_empty": rule.allow_empty,
+        "fallback": rule.fallback,
         # Without a search it has nothing to stop.
         "certainty_threshold": estimator.certainty_threshold if dynamic else None,
         # JSON has no infinity; no probability is above 1.

@@ -60,6 +60,7 @@ def served(folder, images, regions):
         areas = np.bincount(labels.ravel())
         logits = np.bincount(labels.ravel(), scores.ravel()) / np.maximum(areas, 1)
         logits[areas == 0] = -np.inf
+        best = None
         for offset in settings["logit_offset"]:
             kept = logits + offset > 0
             if not settings["allow_empty"]:
@@ -68,8 +69,13 @@ def served(folder, images, regions):
             out = classify((image * mask)[None])[0]
             proba = np.exp(out - out.max())
             proba /= proba.sum()
+            if best is None or proba.max() > best[0].max():
+                best = proba, mask
             if proba.max() >= settings["stop_certainty"]:
                 break
+        else:
+            if settings["fallback"] == "most_certain":
+                proba, mask = best
         all_proba.append(proba if settings["report"] is None else reported(proba, settings))
         all_masks.append(mask)
     return np.array(all_proba), np.array(all_masks)
@@ -110,6 +116,22 @@ def test_calibrated_certainty_travels(clf, scenes, tmp_path):
     images = (X.transpose(0, 3, 1, 2) / 255).astype(np.float32)
     found, masks = served(tmp_path / "digits.onnx", images, own.regions_.propose_batch(X))
     np.testing.assert_allclose(found, own.predict_proba(X), atol=1e-3, rtol=0)
+    np.testing.assert_array_equal(masks, own.transform(X))
+
+
+@pytest.mark.parametrize("fallback", ["everything", "most_certain"])
+def test_images_that_stay_uncertain_fall_back_to_the_same_mask(clf, scenes, tmp_path, fallback):
+    path = clf.explain(scenes.images, certainty_threshold=1.0).path_proba.max(axis=2)
+    # Where two masks are almost equally certain, a rounding error would decide.
+    best = [np.unique(row.round(5))[-2:] for row in path]
+    X = scenes.images[[len(two) == 2 and two[1] - two[0] > 1e-3 for two in best]][:10]
+    assert len(X) >= 5
+    own = copy.deepcopy(clf).set_params(certainty_threshold=1.0, search__fallback=fallback)
+    export_onnx(own, tmp_path / "digits.onnx")
+    images = (X.transpose(0, 3, 1, 2) / 255).astype(np.float32)
+    proba, masks = served(tmp_path / "digits.onnx", images, clf.regions_.propose_batch(X))
+    assert masks.all() == (fallback == "everything")
+    np.testing.assert_allclose(proba, own.predict_proba(X), atol=1e-4, rtol=0)
     np.testing.assert_array_equal(masks, own.transform(X))
 
 

@@ -133,6 +133,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
             batch_size=self.batch_size,
             device=self.device_,
             allow_empty=self._search_options.allow_empty,
+            fallback=self._search_options.fallback,
             method=type(self).__name__,
         )
 

@@ -69,6 +69,7 @@ _PAPER: dict[str, Any] = {
     "certainty_threshold": 0.99,  # section 4
     "networks__tau_input": "additive",  # released code
     "search__allow_empty": True,  # released code
+    "search__fallback": "everything",  # equation 4
     "augment": "paper",  # released code
     "validation": None,  # the paper speaks of none
 }

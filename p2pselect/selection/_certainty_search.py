@@ -2,7 +2,8 @@
 
 The order of an image's regions does not depend on tau, so every mask of the search is "the
 first ``k`` regions of the ranking".  The search walks over the distinct values of ``k``,
-smallest tau first, until the classifier is certain.
+smallest tau first, until the classifier is certain.  Where it never is, the search ends with
+one of the masks that it has tried: the largest, or the most certain one.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class SearchResult:
     level: np.ndarray  # (n,): index into the tau grid
     count: np.ndarray  # (n,): regions kept there
     proba: np.ndarray  # (n, n_classes), float32
-    reached: np.ndarray  # (n,), bool: certain enough; otherwise the search ended at tau = 1
+    reached: np.ndarray  # (n,), bool: certain enough; otherwise this is what it fell back to
     path_proba: np.ndarray | None  # (n, t, n_classes): at every tau visited, NaN after the stop
     n_calls: int = 0  # classifier batches
     n_evaluated: int = 0  # images given to the classifier, one per distinct mask
@@ -66,22 +67,6 @@ def join_results(results: Sequence[SearchResult]) -> SearchResult:
     return SearchResult(**{n: joined([getattr(part, n) for part in results]) for n in names})
 
 
-def most_certain(result: SearchResult, counts: np.ndarray) -> SearchResult:
-    """Where the threshold was not reached, go back to the mask that came closest to it.
-
-    Among masks of equal certainty this is the smallest.  Needs the path of the search and the
-    number of regions kept at every tau, (n, t).
-    """
-    assert result.path_proba is not None
-    # Levels that were not visited are NaN: less certain than any other.
-    certainty = np.nan_to_num(result.path_proba, nan=-1.0).max(axis=2)
-    level = np.where(result.reached, result.level, certainty.argmax(axis=1))
-    rows = np.arange(len(level))
-    return replace(
-        result, level=level, count=counts[rows, level], proba=result.path_proba[rows, level]
-    )
-
-
 def next_level(counts: np.ndarray, level: np.ndarray) -> np.ndarray:
     """First level after ``level`` with another mask, or the number of levels, per row."""
     t = counts.shape[1]
@@ -97,6 +82,7 @@ def search_certainty(
     certainty_threshold: float,
     batch_size: int,
     keep_path: bool = False,
+    fallback: str = "everything",
 ) -> SearchResult:
     r"""Find :math:`\min\{\tau \mid \max_c p(y_c \mid x_m) \ge \delta\}` per image (eq. 4).
 
@@ -106,7 +92,9 @@ def search_certainty(
 
     Chunks come in the order of the images, with at most ``batch_size`` images each.
     ``classify`` maps their images and bool pixel masks (b, h, w) to probabilities
-    (b, n_classes); ``keep_path`` keeps those of every level that was visited.
+    (b, n_classes); ``keep_path`` keeps those of every level that was visited.  An image that
+    never becomes certain ends with the mask at tau = 1, or, if ``fallback`` is
+    ``"most_certain"``, with the mask that came closest, the smallest among equals.
     """
     queue = _Queue(chunks, batch_size)
     result: SearchResult | None = None
@@ -122,7 +110,8 @@ def search_certainty(
         if result is None:
             result = _empty_result(n_images, proba.shape[1], n_levels, keep_path)
         following = next_level(batch.counts, batch.level)
-        reached = proba.max(axis=1) >= certainty_threshold
+        certainty = proba.max(axis=1)
+        reached = certainty >= certainty_threshold
         last = following == n_levels
         if result.path_proba is not None:
             span = np.arange(n_levels)
@@ -131,14 +120,18 @@ def search_certainty(
             seen &= ~reached[:, None] | (span == batch.level[:, None])
             image, level = np.nonzero(seen)
             result.path_proba[batch.row[image], level] = proba[image]
-        done = reached | last
-        rows = batch.row[done]
-        # An image that never became certain ends at tau = 1, which keeps the same regions.
-        result.level[rows] = np.where(reached, batch.level, n_levels - 1)[done]
-        result.count[rows] = kept[done]
-        result.proba[rows] = proba[done]
-        result.reached[rows] = reached[done]
-        queue.put_back(replace(batch, level=following)[np.flatnonzero(~done)])
+        if fallback == "most_certain":
+            # What is found first stays where another mask is as certain, but not smaller.
+            found, level = certainty > result.proba[batch.row].max(axis=1), batch.level
+        else:
+            # The mask at tau = 1 keeps the same regions as the last one that was new.
+            found, level = reached | last, np.where(reached, batch.level, n_levels - 1)
+        rows = batch.row[found]
+        result.level[rows] = level[found]
+        result.count[rows] = kept[found]
+        result.proba[rows] = proba[found]
+        result.reached[batch.row] = reached
+        queue.put_back(replace(batch, level=following)[np.flatnonzero(~(reached | last))])
     if result is None:
         result = _empty_result(0, 0, 1, keep_path)
     result.n_calls, result.n_evaluated = n_calls, n_evaluated

@@ -21,7 +21,6 @@ from p2pselect.selection._certainty_search import (
     Chunk,
     SearchResult,
     join_results,
-    most_certain,
     search_certainty,
 )
 from p2pselect.selection._selection_rule import CUTS, SelectionRule, budget_cut
@@ -80,6 +79,8 @@ class PredictionRun:
                     self.certainty_threshold if self.report is None else self.report.threshold,
                     self.rule.batch_size,
                     keep_path,
+                    # Everything would be more than max_kept allows.
+                    self.rule.fallback if self.max_kept is None else "most_certain",
                 )
             found = processes.gather((result, self.batches, self.is_soft))
         # With fewer images than processes, some of them have found nothing.
@@ -116,8 +117,6 @@ class PredictionRun:
         """Run the search and put everything it found into an Explanation; needs "all"."""
         result = self.search(keep_path=True)
         counts = self._stacked("counts")
-        if self.max_kept is not None:
-            result = most_certain(result, counts)
         logits = self._stacked("logits", padding=-np.inf)
         embeddings = self._stacked("embeddings", padding=0.0)
         offsets = self.offsets.cpu().numpy()[result.level]

@@ -130,6 +130,9 @@ class SelectionRule:
         Whether an image may keep no region at all; otherwise the best one is always kept.
     resize : {"pad", "crop", "stretch"}, default="pad"
         How images of another aspect come onto the grid.
+    fallback : {"everything", "most_certain"}, default="everything"
+        What is kept of an image of which the classifier never becomes certain: what tau = 1
+        keeps, or the mask among those tried of which it was most certain.
     method : str, default="method"
         Name of the method in error messages.
 
@@ -158,6 +161,7 @@ class SelectionRule:
     tau_offsets: Callable[[np.ndarray], Tensor] | None = None
     allow_empty: bool = False
     resize: str = "pad"
+    fallback: str = "everything"
     method: str = "method"
 
     @property

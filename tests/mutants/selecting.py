@@ -101,10 +101,12 @@ FAULTS = [
             "(counts != here) & (np.arange(t)": "(np.arange(t)",
             "certainty_threshold\n        last": "0.99 * certainty_threshold\n        last",
             "proba.max(axis=1) >=": "proba[:, 0] >=",
-            "np.where(reached, batch.level, n_levels - 1)[done]": "batch.level[done]",
+            "np.where(reached, batch.level, n_levels - 1)": "batch.level",
+            "certainty > result.proba[batch.row]": "certainty >= result.proba[batch.row]",
+            'if fallback == "most_certain":': 'if fallback == "everything":',
+            "result.reached[batch.row] = reached": "result.reached[rows] = reached[found] | last[found]",
             "seen &= ~reached[:, None]": "seen &= True",
             "batch.pixel_ranks < k[:, None, None]": "batch.pixel_ranks <= k[:, None, None]",
-            "result.level, certainty.argmax(axis=1)": "result.level, result.level",
             "self.parts.insert(0, part[missing:])": "pass",
             "self.n_read += len(row)": "self.n_read += 0",
         },
@@ -121,7 +123,7 @@ FAULTS = [
         "estimators/test_p2p.py::test_a_budget_of_pixels_is_answered_as_certainly_as_it_can_be",
         {
             "counts = torch.minimum(counts, most)": "pass",
-            "result = most_certain(result, counts)": "pass",
+            'self.rule.fallback if self.max_kept is None else "most_certain"': "self.rule.fallback",
         },
     ),
     *planted(

@@ -3,12 +3,15 @@
 import numpy as np
 
 
-def search_one(logits, areas, offsets, tau_grid, classify, threshold, selection, allow_empty):
+def search_one(
+    logits, areas, offsets, tau_grid, classify, threshold, selection, allow_empty, fallback
+):
     """Walk up the grid until the classifier is certain.
 
     logits, areas: (d,) of one image, no padding.  classify: bool mask (d,) -> probabilities.
     Returns tau, mask, probabilities, whether certain.
     """
+    tried = []
     for tau, offset in zip(tau_grid, offsets, strict=True):
         if selection == "threshold":
             mask = np.float32(logits) + np.float32(offset) > 0
@@ -25,4 +28,11 @@ def search_one(logits, areas, offsets, tau_grid, classify, threshold, selection,
         proba = classify(mask)
         if max(proba) >= threshold:
             return tau, mask, proba, True
-    return tau_grid[-1], mask, proba, False
+        tried.append((tau, mask, proba, False))
+    if fallback == "everything":
+        return tried[-1]
+    best = tried[0]
+    for other in tried[1:]:
+        if max(other[2]) > max(best[2]):
+            best = other
+    return best

@@ -14,7 +14,6 @@ from p2pselect.selection._certainty_search import (
     SearchResult,
     join_results,
     make_tau_grid,
-    most_certain,
     next_level,
     search_certainty,
 )
@@ -68,9 +67,11 @@ def _network(rng, side, n_classes, sharpness):
     selection=st.sampled_from(["threshold", "budget"]),
     slope=st.sampled_from([-1.3, 0.0, 2.0]),
     allow_empty=st.booleans(),
+    fallback=st.sampled_from(["everything", "most_certain"]),
+    keep_path=st.booleans(),
 )
 def test_same_decisions_as_the_naive_loop(
-    seed, n, d, batch_size, sharpness, threshold, selection, slope, allow_empty
+    seed, n, d, batch_size, sharpness, threshold, selection, slope, allow_empty, fallback, keep_path
 ):
     rng = np.random.default_rng(seed)
     side = 12
@@ -81,7 +82,7 @@ def test_same_decisions_as_the_naive_loop(
     classify = _network(rng, side, 3, sharpness)
     arguments = (images, regions, logits, offsets, selection, allow_empty, batch_size)
     result = search_certainty(
-        _chunks(*arguments), n, classify, threshold, batch_size, keep_path=True
+        _chunks(*arguments), n, classify, threshold, batch_size, keep_path, fallback
     )
     counts = np.concatenate([c.counts for c in _chunks(*arguments)])
     n_distinct = 0
@@ -104,6 +105,7 @@ def test_same_decisions_as_the_naive_loop(
             threshold,
             selection,
             allow_empty,
+            fallback,
         )
         n_distinct += len(seen)
         assert GRID[result.level[i]] == tau
@@ -112,10 +114,12 @@ def test_same_decisions_as_the_naive_loop(
         assert result.count[i] == mask.sum()
         order = np.argsort(-logits[i, : len(areas)], kind="stable")
         assert set(order[: mask.sum()]) == set(np.flatnonzero(mask))
-        # The path has every level up to the stop, and only those.
-        looked_at = ~np.isnan(result.path_proba[i, :, 0])
-        np.testing.assert_array_equal(looked_at, np.arange(len(GRID)) <= result.level[i])
         assert counts[i, result.level[i]] == result.count[i]
+        if keep_path:
+            # It has every level up to the stop, and only those.
+            looked_at = ~np.isnan(result.path_proba[i, :, 0])
+            stop = result.level[i] if certain else len(GRID)
+            np.testing.assert_array_equal(looked_at, np.arange(len(GRID)) <= stop)
     assert result.n_evaluated == n_distinct
 
 
@@ -177,17 +181,22 @@ def _result(level, count, reached, path):
     return SearchResult(np.array(level), np.array(count), proba, np.array(reached), path, 2, 3)
 
 
-def test_the_most_certain_mask_where_none_was_certain():
+@pytest.mark.parametrize(("fallback", "level"), [("most_certain", 1), ("everything", 3)])
+def test_what_an_image_shows_that_never_becomes_certain(fallback, level):
     # Image 0 is certain at once; 1 never is, and its second and third mask are equally so.
-    path = np.array(
-        [[[0.95, 0.05], [np.nan] * 2, [np.nan] * 2], [[0.6, 0.4], [0.2, 0.8], [0.8, 0.2]]],
-        np.float32,
-    )
-    counts = np.array([[1, 2, 3], [2, 4, 5]])
-    found = most_certain(_result([0, 2], [1, 5], [True, False], path), counts)
-    assert found.level.tolist() == [0, 1] and found.count.tolist() == [1, 4]
-    np.testing.assert_array_equal(found.proba, path[[0, 1], [0, 1]])
-    assert found.reached.tolist() == [True, False]
+    path = torch.tensor([[[0.95, 0.05]] * 4, [[0.6, 0.4], [0.2, 0.8], [0.8, 0.2], [0.3, 0.7]]])
+    counts = np.array([[1, 2, 3, 3], [2, 4, 5, 6]])
+    chunk = Chunk(torch.arange(2), torch.arange(6).expand(2, 1, 6), counts)
+
+    def classify(images, masks):
+        kept = masks.flatten(1).sum(1)
+        levels = [int(np.argmax(counts[i] == k)) for i, k in zip(images, kept, strict=True)]
+        return path[images, levels]
+
+    found = search_certainty([chunk], 2, classify, 0.9, 2, fallback=fallback)
+    assert found.level.tolist() == [0, level] and found.reached.tolist() == [True, False]
+    assert found.count.tolist() == [1, counts[1, level]]
+    np.testing.assert_array_equal(found.proba, path[[0, 1], [0, level]].numpy())
 
 
 def test_results_are_joined_in_their_order():

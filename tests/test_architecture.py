@@ -36,7 +36,6 @@ LONGER: dict[str, str] = {
     "p2pselect.estimators._fitting": "the settings that all methods have, and how they learn",
     "p2pselect.estimators._base": "what all methods do once they are fitted, documented",
     "p2pselect.methods._diet": "two methods that share masks and losses",
-    "p2pselect.methods._p2p": "the main method: its losses, its settings and the estimator",
 }
 #: Rooms within a room.
 SUBROOMS = {"figures", "report"}

@@ -15,15 +15,15 @@ certainty search (eq. 4) finds the smallest one per image.
 Deviations from the paper that the released code shares: eq. 5's norm is a mean over the entries
 of :math:`\Sigma`, and :math:`\lambda_1` is ramped up.  Deviations of ours: tau enters as
 ``s * logit(tau)`` with a slope s > 0, so that more is kept at a larger tau
-(``tau_input="additive"`` is the released form); an image always keeps a region; an optional
-warm-up of the classifier comes first.
+(``tau_input="additive"`` is the released form); an image always keeps a region; the classifier
+can learn from random masks, too (``random_share``), and alone in a warm-up that comes first.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from numbers import Integral
 
 import numpy as np
@@ -31,27 +31,20 @@ import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor
 
-from p2pselect._settings import AT_LEAST_ONE, NOT_NEGATIVE, POSITIVE
-from p2pselect.estimators import NetworkOptions, Options, SelectiveImageClassifier, setting
+from p2pselect.estimators import NetworkOptions, SelectiveImageClassifier, setting
 from p2pselect.exceptions import InputError, P2PSelectWarning, brief
-from p2pselect.nn import SelectiveModel, region_areas, relaxed_bernoulli, sample_logits
+from p2pselect.methods._p2p_objective import (
+    P2PObjective,
+    P2PObjectiveOptions,
+    RandomMaskObjective,
+)
+from p2pselect.nn import SelectiveModel
 from p2pselect.nn._selectors import Selector
 from p2pselect.selection import SelectionRule
-from p2pselect.training import (
-    Phase,
-    Step,
-    covariance_penalty,
-    expected_kept_fraction,
-    geometric_schedule,
-    sparsity_hinge,
-    sparsity_schedule,
-)
+from p2pselect.training import Phase
 
 #: Below this many images, on a CPU, the default networks are a poor choice.
 SMALL_DATA = 5000
-
-
-# -- settings --------------------------------------------------------------------------------
 
 
 class P2PNetworkOptions(NetworkOptions):
@@ -81,131 +74,6 @@ class P2PNetworkOptions(NetworkOptions):
         default="logit",
         role="networks",
     )
-
-
-class P2PObjectiveOptions(Options):
-    r"""What P2P minimizes: its ``objective``.
-
-    Parameters
-    ----------
-    {parameters}
-
-    Examples
-    --------
-    >>> P2PObjectiveOptions(sparsity_weight=5.0)
-    P2PObjectiveOptions(sparsity_weight=5.0)
-    """
-
-    sparsity_weight: float = setting(
-        r":math:`\lambda_1` of eq. 5, reached half-way through training.",
-        NOT_NEGATIVE,
-        default=10.0,
-    )
-    covariance_weight: float = setting(
-        r":math:`\lambda_2` of eq. 5, on the mean absolute entry of the covariance.",
-        NOT_NEGATIVE,
-        default=0.01,
-    )
-    temperature: float = setting(
-        "Temperature of the relaxed Bernoulli masks at the start of training.",
-        POSITIVE,
-        default=1.0,
-    )
-    final_temperature: float = setting(
-        "Their temperature from half-way through training on.", POSITIVE, default=0.5
-    )
-    n_samples_mc: int = setting("Sampled masks per image and step.", AT_LEAST_ONE, default=1)
-    straight_through: bool = setting(
-        "Train on binary masks with the gradient of the relaxed ones.", "boolean", default=False
-    )
-    tau_training: str = setting(
-        'The tau of the sparsity term.  ``"same"`` is ``tau``: drawn from U[``tau_min``, 1] '
-        'for every image and step where ``tau`` is ``"dynamic"``, and constant where it is a '
-        'number.  ``"uniform"`` draws it in any case, so that ``tau`` matters at prediction '
-        "only and one training serves every tau.",
-        StrOptions({"same", "uniform"}),
-        default="same",
-    )
-    warmup_epochs: int = setting(
-        "Epochs at the start, counted in ``max_epochs``, in which the classifier alone learns, "
-        "on random region masks.  Not part of the paper's method; helps networks without "
-        "pretrained weights.",
-        Interval(Integral, 0, None, closed="left"),
-        default=0,
-    )
-
-
-# -- losses ----------------------------------------------------------------------------------
-
-
-def sample_tau(step: Step, tau_min: float) -> Tensor:
-    """Draw tau ~ U[tau_min, 1] per image (section 3, dynamic thresholding)."""
-    return tau_min + (1 - tau_min) * step.rand_like(step.images[:, 0, 0, 0])
-
-
-@dataclass(frozen=True)
-class P2PObjective:
-    """Equation 5: cross-entropy on the masked image, sparsity hinge, covariance penalty.
-
-    With ``tau=None`` every image and step draws its own (section 3, dynamic thresholding); a
-    number is the constant threshold of the hinge (the paper's fixed variant, figure 4).
-    """
-
-    options: P2PObjectiveOptions
-    tau_min: float
-    tau: float | None = None
-
-    def __call__(self, step: Step) -> dict[str, Tensor]:
-        options = self.options
-        scores = step.model.score(step.images, step.regions)
-        tau = self._tau(step)
-        mean, embeddings = scores.at(step.model.selector.tau_offset(tau))
-        start, end = options.temperature, options.final_temperature
-        temperature = geometric_schedule(start, end, step.progress)
-        logits = []
-        for _ in range(options.n_samples_mc):
-            sampled = mean
-            if embeddings.shape[1]:
-                sampled = sample_logits(mean, embeddings, step.randn_like(embeddings[:, :, 0]))
-            uniform = step.rand_like(mean)
-            masks = relaxed_bernoulli(sampled, uniform, temperature, options.straight_through)
-            logits.append(step.model.classify(step.images, step.regions, masks))
-        # Of the mean logits, as in the paper: their noise has no part in the penalty.
-        p_bar = expected_kept_fraction(mean.sigmoid(), scores.areas)
-        weight = options.sparsity_weight * sparsity_schedule(step.progress)
-        terms = {
-            "cross_entropy": step.cross_entropy(torch.stack(logits)),
-            "sparsity": weight * sparsity_hinge(p_bar, tau),
-        }
-        if embeddings.shape[1]:
-            penalty = covariance_penalty(embeddings, scores.areas)
-            terms["covariance"] = options.covariance_weight * penalty
-        return terms
-
-    def _tau(self, step: Step) -> Tensor:
-        if self.tau is None:
-            return sample_tau(step, self.tau_min)
-        return torch.full((len(step.images),), self.tau, device=step.images.device)
-
-
-@dataclass(frozen=True)
-class RandomMaskObjective:
-    """Cross-entropy on random region masks: the classifier's warm-up (ours, not the paper's).
-
-    Each region is kept with probability tau, drawn per image as in training.
-    """
-
-    tau_min: float
-
-    def __call__(self, step: Step) -> dict[str, Tensor]:
-        areas = region_areas(step.regions)
-        tau = sample_tau(step, self.tau_min)
-        masks = (step.rand_like(areas) < tau[:, None]).to(areas.dtype)
-        logits = step.model.classify(step.images, step.regions, masks)
-        return {"cross_entropy": step.cross_entropy(logits)}
-
-
-# -- the method ------------------------------------------------------------------------------
 
 
 class P2PClassifier(SelectiveImageClassifier):

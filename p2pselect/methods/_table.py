@@ -16,7 +16,8 @@ from p2pselect.methods._diet import AmortizedDiETClassifier, DiETClassifier
 from p2pselect.methods._infomask import InfoMaskClassifier
 from p2pselect.methods._invase import INVASEClassifier
 from p2pselect.methods._l2x import L2XClassifier
-from p2pselect.methods._p2p import P2PClassifier, P2PNetworkOptions, P2PObjectiveOptions
+from p2pselect.methods._p2p import P2PClassifier, P2PNetworkOptions
+from p2pselect.methods._p2p_objective import P2PObjectiveOptions
 from p2pselect.methods._rbaem import RBAEMClassifier
 from p2pselect.methods._realx import RealXClassifier
 

@@ -12,6 +12,7 @@ from p2pselect.nn._masking import (
     to_pixels,
 )
 from p2pselect.nn._model import RegionScores, SelectiveModel
+from p2pselect.nn._random_masks import random_region_masks
 from p2pselect.nn._weight_sources import WeightsSource, find_weights
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "WeightsSource",
     "apply_mask",
     "find_weights",
+    "random_region_masks",
     "region_areas",
     "region_mean",
     "relaxed_bernoulli",

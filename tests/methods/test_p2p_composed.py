@@ -58,20 +58,44 @@ def trainee(**settings):
 BIAS = {tiny_selector: "network.bias", WithSlopes: "network.maps.bias"}
 
 
-def draws(n, d, k, samples, drawn_tau):
+def draws(n, d, k, samples, drawn_tau, random_share=0.0):
     """The random numbers of a step, in the order in which they are drawn."""
     step = drawn_again()
     share = step.rand_like(torch.empty(n)).double() if drawn_tau else None
-    noise, uniform = [], []
+    is_random = step.rand_like(torch.empty(n)) < random_share if random_share else [False] * n
+    noise, uniform, shapes = [], [], []
     for _ in range(samples):
         if k:
             noise.append(step.randn_like(torch.empty(n, k)).double())
         uniform.append(step.rand_like(torch.empty(n, d)).double())
+        if random_share:
+            shapes.append(shape_draws(step, n, d))
     noise = torch.stack(noise) if k else torch.zeros(samples, n, 0)
-    return share, noise, torch.stack(uniform)
+    return share, noise, torch.stack(uniform), is_random, shapes
 
 
-def expected(own, progress, tau=None, tau_min=0.05, tau_input="logit", samples=1, **changed):
+def shape_draws(step, n, d):
+    """The random numbers of masks of every shape: of the area, of the kind, of the regions."""
+    return [step.rand_like(torch.empty(shape)).double() for shape in ((n,), (n,), (n, d))]
+
+
+def expected(own, progress, **changed):
+    """The loss of a step, and the twin that has it."""
+    *parts, twin = expected_parts(own, progress, **changed)
+    return sum(parts), twin
+
+
+def expected_parts(
+    own,
+    progress,
+    tau=None,
+    tau_min=0.05,
+    tau_input="logit",
+    samples=1,
+    random_share=0.0,
+    **changed,
+):
+    """Cross-entropy under random masks, that under selected ones with the penalties; twin."""
     twin = own.twin()
     scorer = twin.selector.pixel_scorer
     k = own.module.selector.embedding_dim
@@ -82,11 +106,13 @@ def expected(own, progress, tau=None, tau_min=0.05, tau_input="logit", samples=1
     else:
         offset = lambda tau: tau * scorer.network.slopes  # noqa: E731
     regions = own.batch[0]["regions"]
-    share, noise, uniform = draws(len(regions), int(regions.max()) + 1, k, samples, tau is None)
-    loss = 0.0
+    share, noise, uniform, is_random, shapes = draws(
+        len(regions), int(regions.max()) + 1, k, samples, tau is None, random_share
+    )
+    under_random = under_selected = 0.0
     for i, image, labels, label, weight in own.images():
         own_tau = tau if tau is not None else tau_min + (1 - tau_min) * share[i].item()
-        loss = loss + weight * oracle.p2p(
+        cross_entropy, penalty = oracle.p2p(
             network(scorer),
             network(twin.classifier),
             offset,
@@ -97,9 +123,19 @@ def expected(own, progress, tau=None, tau_min=0.05, tau_input="logit", samples=1
             noise[:, i],
             uniform[:, i],
             progress,
+            random_masks=is_random[i]
+            and [
+                oracle.mask_of_any_shape(labels, tau_min, *(values[i] for values in shape))
+                for shape in shapes
+            ],
             **{**SETTINGS, **changed},
         )
-    return loss, twin
+        if is_random[i]:
+            under_random = under_random + weight * cross_entropy
+            under_selected = under_selected + weight * penalty
+        else:
+            under_selected = under_selected + weight * (cross_entropy + penalty)
+    return under_random, under_selected, twin
 
 
 @pytest.fixture(scope="module")
@@ -171,17 +207,48 @@ def test_regions_without_embeddings_are_independent():
     assert_same(own.step(JOINT, 0.9), {"": loss}, twin)
 
 
+@pytest.mark.parametrize("share", [0.3, 0.7])
+@pytest.mark.parametrize(
+    "changed", [{}, {"tau_min": 0.5}, {"n_samples_mc": 2}, {"straight_through": True}], ids=str
+)
+def test_some_images_are_classified_under_random_masks(changed, share):
+    own = trainee(random_share=share, **changed)
+    samples = changed.pop("n_samples_mc", 1)
+    loss, twin = expected(own, 0.9, random_share=share, samples=samples, **changed)
+    learned = assert_same(own.step(JOINT, 0.9), {"": loss}, twin)
+    assert learned == {name for name, _ in own.module.named_parameters()}
+
+
+def test_the_classifier_can_learn_from_random_masks_alone():
+    own = trainee(random_share=0.5, classifier_learns_from="random")
+    under_random, under_selected, twin = expected_parts(own, 0.9, random_share=0.5)
+    losses = {"classifier": under_random, "selector": under_selected}
+    learned = assert_same(own.step(JOINT, 0.9), losses, twin)
+    assert learned == {name for name, _ in own.module.named_parameters()}
+
+
+def test_every_image_is_classified_once(monkeypatch):
+    own = trainee(random_share=0.5)
+    seen = []
+    classify = own.module.classify
+    monkeypatch.setattr(
+        own.module, "classify", lambda *a: seen.append(len(a[0])) or classify(*a)
+    )
+    own.step(JOINT, 0.9)
+    assert seen == [len(own.batch[1])]
+
+
 @pytest.mark.parametrize("progress", [0.0, 0.9])
 @pytest.mark.parametrize("tau_min", [0.05, 0.5])
 def test_warmup_is_the_classifier_on_random_masks(progress, tau_min):
     own = trainee(tau_min=tau_min)
     twin, regions = own.twin(), own.batch[0]["regions"]
-    share, _, (uniform,) = draws(len(regions), int(regions.max()) + 1, 0, 1, True)
+    shape = shape_draws(drawn_again(), len(regions), int(regions.max()) + 1)
     loss = 0.0
     for i, image, labels, label, weight in own.images():
-        rate = tau_min + (1 - tau_min) * share[i].item()
-        loss = loss + weight * oracle.random_masks(
-            network(twin.classifier), image, labels, label, rate, uniform[i]
+        mask = oracle.mask_of_any_shape(labels, tau_min, *(values[i] for values in shape))
+        loss = loss + weight * oracle.given_mask(
+            network(twin.classifier), image, labels, label, mask
         )
     learned = assert_same(own.step(WARMUP, progress), {"classifier": loss}, twin)
     assert all(name.startswith("classifier") for name in learned)

@@ -5,7 +5,11 @@ import torch
 from oracles.objectives import hinge
 from torch import nn
 
-from p2pselect.methods._p2p import P2PObjective, P2PObjectiveOptions, RandomMaskObjective
+from p2pselect.methods._p2p_objective import (
+    P2PObjective,
+    P2PObjectiveOptions,
+    RandomMaskObjective,
+)
 from p2pselect.nn._model import SelectiveModel
 from p2pselect.nn._selectors import Selector
 from p2pselect.training._loss_terms import geometric_schedule, sparsity_schedule

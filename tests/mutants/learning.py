@@ -11,10 +11,10 @@ CHECK = "testing/test_faithfulness.py"
 
 FAULTS = [
     *planted(
-        "methods/_p2p.py",
+        "methods/_p2p_objective.py",
         P2P,
         {
-            '"sparsity": weight * sparsity_hinge': '"sparsity": -weight * sparsity_hinge',
+            "= weight * sparsity_hinge": "= -weight * sparsity_hinge",
             "options.covariance_weight * penalty": "0 * penalty",
             "            if embeddings.shape[1]:\n": "            if False:\n",
             "start, end, step.progress)": "start, end, 0.0)",
@@ -22,7 +22,12 @@ FAULTS = [
             "weight = options.sparsity_weight * ": "weight = 10.0 * ",
             "return sample_tau(step, self.tau_min)": "return torch.full((len(step.images),), 0.4)",
             "return torch.full((len(step.images),), self.tau, device=step.images.device)": "return sample_tau(step, self.tau_min)",
-            "step.rand_like(areas) < tau[:, None]": "step.rand_like(areas) >= tau[:, None]",
+            "torch.where(is_random[:, None], random, masks)": "torch.where(is_random[:, None], masks, random)",
+            "step.rand_like(mean[:, 0]) < options.random_share": "step.rand_like(mean[:, 0]) < 0.5",
+            "areas, tau_min, step.rand_like)": "areas, 0.05, step.rand_like)",
+            'self.options.classifier_learns_from == "all"': "True",
+            '"selector/cross_entropy": cross_entropy * ~is_random': '"selector/cross_entropy": cross_entropy',
+            '"classifier/cross_entropy": cross_entropy * is_random': '"classifier/cross_entropy": cross_entropy',
             "temperature, options.straight_through)": "temperature)",
             "tau_min + (1 - tau_min) * step.rand": "(1 - tau_min) * step.rand",
             "range(options.n_samples_mc)": "range(1)",
@@ -89,6 +94,19 @@ FAULTS = [
             "(logits + torch.logit(uniform": "(logits - torch.logit(uniform",
             " + (soft - soft.detach())": "",
             "mean + torch.einsum": "mean - 2 * torch.einsum",
+        },
+    ),
+    *planted(
+        "nn/_random_masks.py",
+        "nn/test_random_masks.py",
+        {
+            "min_share + (1 - min_share) *": "(1 - min_share) *",
+            "rand_like(areas[:, 0]) < 0.5": "rand_like(areas[:, 0]) < 0.2",
+            ".masked_fill(areas == 0, torch.inf)": "",
+            "regions, areas) + uniform": "regions, areas)",
+            "kept[:, 0] = True": "",
+            "share[:, None] * used[:, -1:]": "share[:, None] * used.max()",
+            "centers.gather(2, start": "centers.gather(2, 0 * start",
         },
     ),
     *planted(

@@ -100,7 +100,7 @@ FAULTS = [
             "np.append(inner, 1.0)": "inner",
             "(counts != here) & (np.arange(t)": "(np.arange(t)",
             "certainty_threshold\n        last": "0.99 * certainty_threshold\n        last",
-            "proba.max(axis=1) >=": "proba[:, 0] >=",
+            "certainty = proba.max(axis=1)": "certainty = proba[:, 0]",
             "np.where(reached, batch.level, n_levels - 1)": "batch.level",
             "certainty > result.proba[batch.row]": "certainty >= result.proba[batch.row]",
             'if fallback == "most_certain":': 'if fallback == "everything":',

@@ -87,31 +87,37 @@ def annealed(start, end, progress):
 
 
 def p2p(select, classify, offset, image, labels, label, tau, noise, uniform, progress, **s):
-    """Equation 5 for one image; ``noise`` (s, k) and ``uniform`` (s, d) of s samples."""
+    """Equation 5 for one image; ``noise`` (s, k) and ``uniform`` (s, d) of s samples.
+
+    Returns the cross-entropy, of ``random_masks`` in the place of sampled ones where there are
+    any, and the penalties.
+    """
     scores = region_scores(select(image), labels) + offset(tau)[:, None]
     mu, embeddings = scores[0], scores[1:]
     temperature = annealed(s["temperature"], s["final_temperature"], progress)
     likelihood = 0.0
-    for eps, u in zip(noise, uniform, strict=True):
+    for sample, (eps, u) in enumerate(zip(noise, uniform, strict=True)):
         z = mu
         for k in range(len(embeddings)):
             z = z + eps[k] * embeddings[k]
         mask = relaxed(z, u[: len(mu)], temperature)
         if s["straight_through"]:
             mask = (mask > 0.5).double() + mask - mask.detach()
+        if s["random_masks"]:
+            mask = s["random_masks"][sample]
         logits = classify(masked(image, labels, mask))
         likelihood = likelihood + torch.exp(-cross_entropy(logits, label)) / len(uniform)
-    loss = -torch.log(likelihood)
+    penalty = 0.0
     p_bar = kept_fraction(sigmoid(mu), labels)
     if p_bar > tau:
         hinge = -torch.log((1 - p_bar + EPS) / (1 - tau + EPS))
-        loss = loss + s["sparsity_weight"] * ramp(progress) * hinge
+        penalty = s["sparsity_weight"] * ramp(progress) * hinge
     d = len(mu)
     covariance = 0.0
     for i in range(d):
         for j in range(d):
             covariance = covariance + torch.abs(embeddings[:, i] @ embeddings[:, j]) / d**2
-    return loss + s["covariance_weight"] * covariance
+    return -torch.log(likelihood), penalty + s["covariance_weight"] * covariance
 
 
 def logit_offset(raw_slope, n_maps):
@@ -126,8 +132,30 @@ def logit_offset(raw_slope, n_maps):
 
 
 def random_masks(classify, image, labels, label, rate, uniform):
-    """The classifier on regions kept with one probability each: warm-up, REAL-X's first."""
+    """The classifier on regions kept with one probability each: REAL-X's first."""
     mask = [float(uniform[j] < rate) for j in range(n_regions(labels))]
+    return cross_entropy(classify(masked(image, labels, mask)), label)
+
+
+def mask_of_any_shape(labels, min_share, share, piece, uniform):
+    """A random mask, from a uniform number for its area, its kind, and one for every region."""
+    d, sizes = n_regions(labels), areas(labels)
+    places = [torch.nonzero(labels == j).double().mean(dim=0) for j in range(d)]
+    present = [j for j in range(d) if sizes[j]]
+    order = sorted(present, key=lambda j: float(uniform[j]))
+    if piece < 0.5:
+        start = places[order[0]]
+        order.sort(key=lambda j: math.dist(places[j], start) + float(uniform[j]))
+    mask, used = [0.0] * d, 0
+    for position, j in enumerate(order):
+        used += sizes[j]
+        if used > (min_share + (1 - min_share) * share) * sum(sizes) and position:
+            break
+        mask[j] = 1.0
+    return mask
+
+
+def given_mask(classify, image, labels, label, mask):
     return cross_entropy(classify(masked(image, labels, mask)), label)
 
 

@@ -71,7 +71,17 @@ def _network(rng, side, n_classes, sharpness):
     keep_path=st.booleans(),
 )
 def test_same_decisions_as_the_naive_loop(
-    seed, n, d, batch_size, sharpness, threshold, selection, slope, allow_empty, fallback, keep_path
+    seed,
+    n,
+    d,
+    batch_size,
+    sharpness,
+    threshold,
+    selection,
+    slope,
+    allow_empty,
+    fallback,
+    keep_path,
 ):
     rng = np.random.default_rng(seed)
     side = 12

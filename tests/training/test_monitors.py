@@ -21,7 +21,7 @@ from skorch.callbacks import (
 from p2pselect import P2PClassifier, SuperpixelTransformer, datasets, presets
 from p2pselect.exceptions import InputError, P2PSelectWarning
 from p2pselect.methods import RealXClassifier
-from p2pselect.methods._p2p import P2PObjective
+from p2pselect.methods._p2p_objective import P2PObjective
 from p2pselect.training._callbacks import check_callbacks, compares_epochs
 from p2pselect.training._checkpoints import Checkpoints
 

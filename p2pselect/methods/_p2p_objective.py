@@ -1,0 +1,174 @@
+"""What P2P minimizes: its settings, equation 5, and the warm-up of the classifier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Integral, Real
+
+import torch
+from sklearn.utils._param_validation import Interval, StrOptions
+from torch import Tensor
+
+from p2pselect._settings import AT_LEAST_ONE, NOT_NEGATIVE, POSITIVE
+from p2pselect.estimators import Options, setting
+from p2pselect.nn import random_region_masks, region_areas, relaxed_bernoulli, sample_logits
+from p2pselect.training import (
+    Step,
+    covariance_penalty,
+    expected_kept_fraction,
+    geometric_schedule,
+    sparsity_hinge,
+    sparsity_schedule,
+)
+
+
+class P2PObjectiveOptions(Options):
+    r"""What P2P minimizes: its ``objective``.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Examples
+    --------
+    >>> P2PObjectiveOptions(sparsity_weight=5.0)
+    P2PObjectiveOptions(sparsity_weight=5.0)
+    """
+
+    sparsity_weight: float = setting(
+        r":math:`\lambda_1` of eq. 5, reached half-way through training.",
+        NOT_NEGATIVE,
+        default=10.0,
+    )
+    covariance_weight: float = setting(
+        r":math:`\lambda_2` of eq. 5, on the mean absolute entry of the covariance.",
+        NOT_NEGATIVE,
+        default=0.01,
+    )
+    temperature: float = setting(
+        "Temperature of the relaxed Bernoulli masks at the start of training.",
+        POSITIVE,
+        default=1.0,
+    )
+    final_temperature: float = setting(
+        "Their temperature from half-way through training on.", POSITIVE, default=0.5
+    )
+    n_samples_mc: int = setting("Sampled masks per image and step.", AT_LEAST_ONE, default=1)
+    straight_through: bool = setting(
+        "Train on binary masks with the gradient of the relaxed ones.", "boolean", default=False
+    )
+    tau_training: str = setting(
+        'The tau of the sparsity term.  ``"same"`` is ``tau``: drawn from U[``tau_min``, 1] '
+        'for every image and step where ``tau`` is ``"dynamic"``, and constant where it is a '
+        'number.  ``"uniform"`` draws it in any case, so that ``tau`` matters at prediction '
+        "only and one training serves every tau.",
+        StrOptions({"same", "uniform"}),
+        default="same",
+    )
+    warmup_epochs: int = setting(
+        "Epochs at the start, counted in ``max_epochs``, in which the classifier alone learns, "
+        "on random region masks.  Not part of the paper's method; helps networks without "
+        "pretrained weights.",
+        Interval(Integral, 0, None, closed="left"),
+        default=0,
+    )
+    random_share: float = setting(
+        "Probability with which an image of a batch is classified under a random mask of any "
+        "shape (:func:`p2pselect.nn.random_region_masks`) in the place of the selected one.  A "
+        "classifier that sees the selected regions alone can learn the label from which they "
+        "are; from random ones it can only learn what is in them, and it reads the selected "
+        "ones better, too.  Not part of the paper's method, which is 0.",
+        Interval(Real, 0, 1, closed="left"),
+        default=0.0,
+    )
+    classifier_learns_from: str = setting(
+        'With a ``random_share``: ``"all"`` masks, or ``"random"`` ones alone.  In the second '
+        "case the selector learns which regions help a classifier that nobody has told what "
+        "a selection means; it is less accurate after the same number of epochs.",
+        StrOptions({"all", "random"}),
+        default="all",
+    )
+
+
+def sample_tau(step: Step, tau_min: float) -> Tensor:
+    """Draw tau ~ U[tau_min, 1] per image (section 3, dynamic thresholding)."""
+    return tau_min + (1 - tau_min) * step.rand_like(step.images[:, 0, 0, 0])
+
+
+def draw_masks(step: Step, areas: Tensor, tau_min: float) -> Tensor:
+    """Draw random masks that keep a share of U[tau_min, 1], as tau is drawn."""
+    return random_region_masks(step.regions, areas, tau_min, step.rand_like)
+
+
+@dataclass(frozen=True)
+class P2PObjective:
+    """Equation 5: cross-entropy on the masked image, sparsity hinge, covariance penalty.
+
+    With ``tau=None`` every image and step draws its own (section 3, dynamic thresholding); a
+    number is the constant threshold of the hinge (the paper's fixed variant, figure 4).
+    """
+
+    options: P2PObjectiveOptions
+    tau_min: float
+    tau: float | None = None
+
+    def __call__(self, step: Step) -> dict[str, Tensor]:
+        options = self.options
+        scores = step.model.score(step.images, step.regions)
+        tau = self._tau(step)
+        mean, embeddings = scores.at(step.model.selector.tau_offset(tau))
+        start, end = options.temperature, options.final_temperature
+        temperature = geometric_schedule(start, end, step.progress)
+        is_random = None
+        if options.random_share:
+            is_random = step.rand_like(mean[:, 0]) < options.random_share
+        logits = []
+        for _ in range(options.n_samples_mc):
+            sampled = mean
+            if embeddings.shape[1]:
+                sampled = sample_logits(mean, embeddings, step.randn_like(embeddings[:, :, 0]))
+            uniform = step.rand_like(mean)
+            masks = relaxed_bernoulli(sampled, uniform, temperature, options.straight_through)
+            if is_random is not None:
+                random = draw_masks(step, scores.areas, self.tau_min)
+                masks = torch.where(is_random[:, None], random, masks)
+            logits.append(step.model.classify(step.images, step.regions, masks))
+        # Of the mean logits, as in the paper: their noise has no part in the penalty.
+        p_bar = expected_kept_fraction(mean.sigmoid(), scores.areas)
+        weight = options.sparsity_weight * sparsity_schedule(step.progress)
+        cross_entropy = step.cross_entropy(torch.stack(logits))
+        terms = self._shared_out(cross_entropy, is_random)
+        terms["sparsity"] = weight * sparsity_hinge(p_bar, tau)
+        if embeddings.shape[1]:
+            penalty = covariance_penalty(embeddings, scores.areas)
+            terms["covariance"] = options.covariance_weight * penalty
+        return terms
+
+    def _shared_out(self, cross_entropy: Tensor, is_random: Tensor | None) -> dict[str, Tensor]:
+        """Who learns from which images."""
+        if is_random is None or self.options.classifier_learns_from == "all":
+            return {"cross_entropy": cross_entropy}
+        return {
+            "classifier/cross_entropy": cross_entropy * is_random,
+            "selector/cross_entropy": cross_entropy * ~is_random,
+        }
+
+    def _tau(self, step: Step) -> Tensor:
+        if self.tau is None:
+            return sample_tau(step, self.tau_min)
+        return torch.full((len(step.images),), self.tau, device=step.images.device)
+
+
+@dataclass(frozen=True)
+class RandomMaskObjective:
+    """Cross-entropy on random region masks: the classifier's warm-up (ours, not the paper's).
+
+    The masks are those of :func:`p2pselect.nn.random_region_masks`.
+    """
+
+    tau_min: float
+
+    def __call__(self, step: Step) -> dict[str, Tensor]:
+        masks = draw_masks(step, region_areas(step.regions), self.tau_min)
+        logits = step.model.classify(step.images, step.regions, masks)
+        return {"cross_entropy": step.cross_entropy(logits[None])}

@@ -34,6 +34,7 @@ def test_what_is_no_region_of_an_image_is_ranked_last(clf, X):
 
 
 def test_a_budget_of_pixels_is_answered_as_certainly_as_it_can_be(clf, X):
+    clf = pickle.loads(pickle.dumps(clf)).set_params(search__fallback="everything")
     free = clf.explain(X, certainty_threshold=1.0)
     for max_kept in (0.15, 0.4, 1.0):
         exp = clf.explain(X, certainty_threshold=1.0, max_kept=max_kept)
@@ -129,13 +130,23 @@ def test_a_budget_is_a_guarantee(clf, X):
     assert exp.kept_fraction.tolist() == [1.0] * len(X)
 
 
-def test_dynamic_tau_is_the_smallest_certain_one(clf, X):
+@pytest.mark.parametrize("fallback", ["everything", "most_certain"])
+def test_dynamic_tau_is_the_smallest_certain_one(clf, X, fallback):
+    clf = pickle.loads(pickle.dumps(clf)).set_params(search__fallback=fallback)
     threshold = float(np.median(clf.explain(X, tau=0.5).certainty))
-    exp = clf.explain(X, certainty_threshold=threshold)
+    exp = clf.set_params(certainty_threshold=threshold).explain(X)
     fixed = [clf.explain(X, tau=float(tau)) for tau in exp.path_tau]
     certain = np.stack([f.certainty >= threshold for f in fixed], axis=1)
-    first = np.where(certain.any(axis=1), certain.argmax(axis=1), len(fixed) - 1)
+    assert 0 < certain.any(axis=1).mean() < 1
+    last = len(fixed) - 1
+    if fallback == "most_certain":
+        last = np.stack([f.certainty for f in fixed], axis=1).argmax(axis=1)
+    first = np.where(certain.any(axis=1), certain.argmax(axis=1), last)
     np.testing.assert_allclose(exp.tau, exp.path_tau[first])
+    # All ways to ask agree, and what was shown is what was answered.
+    np.testing.assert_array_equal(clf.transform(X), exp.pixel_masks)
+    np.testing.assert_allclose(clf.predict_proba(X), exp.proba, atol=1e-6)
+    np.testing.assert_allclose(clf.predict_proba_masked(exp.masked_images), exp.proba, atol=1e-6)
     np.testing.assert_array_equal(exp.certainty_reached, certain.any(axis=1))
 
 

@@ -148,8 +148,9 @@ class SearchOptions(Options):
     fallback: str = setting(
         "What an image shows of which the classifier never becomes certain.  "
         '``"most_certain"`` is the mask of which it was most certain among those that were '
-        'tried, the smallest among equals.  ``"everything"`` is the paper: tau = 1, which '
-        "keeps a large part of the pixels where many images stay uncertain, and seldom "
+        "tried, the smallest among equals; the answer comes from what it shows, but which mask "
+        'that is was decided by larger ones, too.  ``"everything"`` is the paper: tau = 1, '
+        "which keeps a large part of the pixels where many images stay uncertain, and seldom "
         "answers better.",
         StrOptions({"everything", "most_certain"}),
         default="most_certain",

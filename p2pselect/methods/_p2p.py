@@ -24,6 +24,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from numbers import Integral
 
 import numpy as np
@@ -174,10 +175,14 @@ class P2PClassifier(SelectiveImageClassifier):
         prior, both = RandomMaskObjective(tau_min), ("selector", "classifier")
         objective = P2PObjective(options, tau_min, self.trained_tau_)
         epochs = self.max_epochs - warmup
+        share = self._frozen_share_of("classifier")
+        # Before every epoch, because a training can go on in the middle of a phase.
+        first = partial(_freeze, 1.0 if options.head_first else share)
+        then = partial(_freeze, share)
         # One learning-rate schedule for both: the warm-up is counted in max_epochs.
         return [
-            Phase("warmup", warmup, prior, ("classifier",)),
-            Phase("joint", epochs, objective, both, continues_schedule=True),
+            Phase("warmup", warmup, prior, ("classifier",), first, first),
+            Phase("joint", epochs, objective, both, then, then, continues_schedule=True),
         ]
 
     @property
@@ -229,3 +234,8 @@ class P2PClassifier(SelectiveImageClassifier):
 
 def _tau_name(trained_tau: float | None) -> str:
     return "every tau" if trained_tau is None else f"tau={trained_tau:g} alone"
+
+
+def _freeze(share: float, model: SelectiveModel, data: object) -> None:
+    """Keep this share of the classifier's layers from learning in the epochs to come."""
+    model.classifier.frozen_share = share  # type: ignore[assignment]

@@ -72,6 +72,14 @@ class P2PObjectiveOptions(Options):
         Interval(Integral, 0, None, closed="left"),
         default=0,
     )
+    head_first: bool = setting(
+        "Let the head of the classifier learn alone during the warm-up; what "
+        "``networks__frozen_share`` leaves free joins it afterwards.  For pretrained networks: "
+        "the gradients of a head that knows nothing yet would damage the layers below it "
+        "(linear probing, then fine-tuning: Kumar et al., 2022).",
+        "boolean",
+        default=False,
+    )
     random_share: float = setting(
         "Probability with which an image of a batch is classified under a random mask of any "
         "shape (:func:`p2pselect.nn.random_region_masks`) in the place of the selected one.  A "

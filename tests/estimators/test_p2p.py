@@ -146,7 +146,9 @@ def test_dynamic_tau_is_the_smallest_certain_one(clf, X, fallback):
     # All ways to ask agree, and what was shown is what was answered.
     np.testing.assert_array_equal(clf.transform(X), exp.pixel_masks)
     np.testing.assert_allclose(clf.predict_proba(X), exp.proba, atol=1e-6)
-    np.testing.assert_allclose(clf.predict_proba_masked(exp.masked_images), exp.proba, atol=1e-6)
+    np.testing.assert_allclose(
+        clf.predict_proba_masked(exp.masked_images), exp.proba, atol=1e-6
+    )
     np.testing.assert_array_equal(exp.certainty_reached, certain.any(axis=1))
 
 

@@ -120,6 +120,16 @@ FAULTS = [
     ),
     *planted(
         "methods/_p2p.py",
+        "methods/test_head_first.py",
+        {
+            "1.0 if options.head_first else share": "share",
+            "then = partial(_freeze, share)": "then = first",
+            "first, first)": "first)",
+            "then, then, continues": "then, continues",
+        },
+    ),
+    *planted(
+        "methods/_p2p.py",
         P2P,
         {
             "P2PObjective(options, tau_min, self.trained_tau_)": "P2PObjective(P2PObjectiveOptions(), tau_min, self.trained_tau_)",

@@ -1,0 +1,81 @@
+"""Linear probing, then fine-tuning: in the warm-up only the head of the classifier learns."""
+
+import pickle
+
+import pytest
+import torch
+from torch import nn
+
+from p2pselect import P2PClassifier, datasets, presets
+from p2pselect.nn._frozen import heads_of
+
+SETTINGS = {
+    **presets.SMALL,
+    "image_size": 32,
+    "regions": "grid",
+    "batch_size": 12,
+    "objective__head_first": True,
+    "random_state": 0,
+}
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    return datasets.make_digit_scenes(24, image_size=32, random_state=0)
+
+
+def fitted(scenes, **changes):
+    clf = P2PClassifier().set_params(**{**SETTINGS, **changes})
+    return clf.fit(scenes.images, scenes.target % 2)
+
+
+def moved(clf, scenes, **changes):
+    """Layers of the classifier that learned, and whether the selector did."""
+    start = fitted(scenes, **{**changes, "max_epochs": 0}).module_.state_dict()
+    now = clf.module_.state_dict()
+    names = {name for name, value in now.items() if not torch.equal(value, start[name])}
+    parts = {name.rpartition(".")[0] for name in names}
+    prefix = "classifier.network."
+    layers = {part.removeprefix(prefix) for part in parts if part.startswith(prefix)}
+    return layers, any(part.startswith("selector") for part in parts)
+
+
+def layers_of(clf):
+    network = clf.module_.classifier.network
+    named = dict(network.named_modules())
+    layers = [name for name, m in named.items() if list(m.parameters(recurse=False))]
+    (head,) = heads_of(network)
+    return layers, [name for name in layers if named[name] is head]
+
+
+def test_only_the_head_learns_in_the_warm_up(scenes):
+    clf = fitted(scenes, max_epochs=2, objective__warmup_epochs=2)
+    assert moved(clf, scenes) == (set(layers_of(clf)[1]), False)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+@pytest.mark.parametrize("head_first", [False, True])
+def test_afterwards_all_learns_that_is_not_frozen(scenes, share, head_first):
+    own = {"networks__frozen_share": share, "objective__head_first": head_first}
+    clf = fitted(scenes, max_epochs=2, objective__warmup_epochs=1, **own)
+    layers, _ = layers_of(clf)
+    assert moved(clf, scenes, **own) == (set(layers[int(share * len(layers)) :]), True)
+
+
+def test_without_the_setting_all_learns_in_the_warm_up(scenes):
+    own = {"objective__head_first": False}
+    clf = fitted(scenes, max_epochs=1, objective__warmup_epochs=1, **own)
+    assert moved(clf, scenes, **own) == (set(layers_of(clf)[0]), False)
+
+
+def test_a_training_that_goes_on_in_the_middle_of_a_phase_is_frozen_as_it_was(scenes):
+    own = {"networks__frozen_share": 0.5}
+    clf = fitted(scenes, max_epochs=2, objective__warmup_epochs=1, **own)
+    warmup, joint = pickle.loads(pickle.dumps(clf.net_.phases))
+    model = nn.Module()
+    model.classifier = clf.module_.classifier
+    for phase, share in ((warmup, 1.0), (joint, 0.5)):
+        for hook in (phase.begin, phase.before_epoch):
+            model.classifier.frozen_share = None
+            hook(model, None)
+            assert model.classifier.frozen_share == share

@@ -41,6 +41,8 @@ PHOTOS = Preset(
     regions=SuperpixelTransformer(n_segments=100),
     max_epochs=20,
     objective__warmup_epochs=5,
+    objective__head_first=True,
+    objective__random_share=0.7,
     batch_size=32,
     lr=1e-3,
     training__optimizer="adamw",
@@ -48,7 +50,7 @@ PHOTOS = Preset(
     training__weight_decay=0.05,
     augment="affine+tint",
     selection="budget",
-    certainty_threshold=0.95,
+    certainty_threshold=0.99,
 )
 
 _PAPER: dict[str, Any] = {

@@ -40,6 +40,18 @@ def test_against_the_slow_version(n_regions, min_share):
         assert not masks[i, len(wanted) :].any()
 
 
+def test_pixels_of_no_region_are_never_kept_and_count_nowhere():
+    n, generator = 8, torch.Generator().manual_seed(3)
+    regions = torch.randint(0, 9, (n, 8, 8), generator=generator)
+    padded = torch.nn.functional.pad(regions, (3, 3, 0, 0), value=-1)
+    numbers = [torch.rand(shape, generator=generator) for shape in ((n,), (n,), (n, 9))]
+    found = [
+        random_region_masks(maps, region_areas(maps), 0.1, drawing(*numbers))
+        for maps in (regions, padded)
+    ]
+    assert torch.equal(*found)
+
+
 def test_areas_are_uniform_above_the_smallest():
     torch.manual_seed(0)
     regions = grid(4000, side=16, patch=1)

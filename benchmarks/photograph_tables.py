@@ -172,6 +172,8 @@ def objections(records: Sequence[Record], expected: Mapping[str, Sequence[Any]])
         found.append("measured on validation images")
     if not all(r["is_pretrained"] for r in records):
         found.append("the networks had random weights")
+    if any(r["facts"].get("other settings") for r in records):
+        found.append("the command has trained with other settings than those of the records")
     if any(r["about"]["changed"] for r in records):
         found.append("the code had changes that were not committed")
     for method in expected["method"]:

@@ -43,7 +43,7 @@ def test_stops_of_one_path_are_those_of_the_search(clf, scenes, selection):
     for threshold in ((reached[k] + reached[k + 1]) / 2, 0.001, 1.0):
         threshold = float(threshold)
         asked = clf.explain(scenes.images, certainty_threshold=threshold)
-        taken = methods.stopped(path, threshold)
+        taken = methods.stopped(path, threshold, "everything")
         np.testing.assert_array_equal(taken.pixel_masks, asked.pixel_masks)
         np.testing.assert_array_equal(taken.predicted, asked.predicted)
         np.testing.assert_array_equal(taken.certainty_reached, asked.certainty_reached)
@@ -51,16 +51,11 @@ def test_stops_of_one_path_are_those_of_the_search(clf, scenes, selection):
         np.testing.assert_allclose(taken.tau, asked.tau)
 
 
-def test_a_model_that_stops_elsewhere_is_noticed(clf, photographs):
-    part = load_split(photographs, "test")
-    clf.set_params(selection="threshold")
-    path = clf.explain(part.images, certainty_threshold=1.0)
-    methods.check_stops(path, clf, part)
-    other = methods.replace(path, path_counts=np.ones_like(path.path_counts))
-    clf.set_params(selection="budget", tau=0.9)
-    with pytest.raises(AssertionError, match="stops elsewhere"):
-        methods.check_stops(other, clf, part)
-    clf.set_params(tau="dynamic")
+def test_settings_that_the_command_has_not_trained_with_are_named(clf):
+    settings = clf.get_params(deep=False)
+    of_the_run = {"random_state": 7, "verbose": 1, "pretrained": "here"}
+    assert methods.other_settings(clf, settings | of_the_run) == []
+    assert methods.other_settings(clf, settings | {"lr": 1.0, "tau": 0.5}) == ["tau", "lr"]
 
 
 class LeftHalf:
@@ -72,9 +67,9 @@ class LeftHalf:
     def __getitem__(self, rows):
         return LeftHalf(len(rows))
 
-    def resized_masks(self, sizes):
-        assert len(sizes) == self.n
-        return [np.arange(w)[None, :] < w // 2 * np.ones((h, 1)) for h, w in sizes]
+    def masks_at_original_size(self):
+        h, w = SIZE
+        return [np.arange(w)[None, :] < w // 2 * np.ones((h, 1))] * self.n
 
 
 def test_localization_at_the_photographs_own_size_beside_two_references(photographs):
@@ -109,8 +104,9 @@ def test_processes_that_a_training_starts_count():
     assert out.costs["CPU seconds"] > 0.3
 
 
-def small(image_size, **settings):
-    return {"classifier": "test_resnet", "pretrained": False, "image_size": image_size}
+def small(image_size, resize="pad"):
+    named = {"classifier": "test_resnet", "pretrained": False}
+    return {**named, "image_size": image_size, "resize": resize}
 
 
 def test_the_probe_learns_colors_from_features_of_any_network(photographs):
@@ -124,8 +120,8 @@ def test_the_probe_learns_colors_from_features_of_any_network(photographs):
     assert out.costs["CPU seconds"] > 0
 
 
-@pytest.mark.parametrize("image_size", [24, (16, 24)])
-def test_features_are_those_of_the_grid(photographs, monkeypatch, image_size):
+@pytest.mark.parametrize(("image_size", "resize"), [(24, "pad"), ((16, 24), "stretch")])
+def test_features_are_those_of_the_grid(photographs, monkeypatch, image_size, resize):
     seen = []
 
     class Network(torch.nn.Module):
@@ -137,9 +133,9 @@ def test_features_are_those_of_the_grid(photographs, monkeypatch, image_size):
 
     monkeypatch.setattr(methods, "create_timm", lambda *_, **__: Network())
     part = load_split(photographs, "test")
-    features = methods.feature_network(small(image_size))(part)
+    features = methods.feature_network(small(image_size, resize))(part)
     assert features.shape == (8, 3)
-    pixels = part.images.batch(slice(None), image_size) / 255
+    pixels = part.images.batch(slice(None), image_size, resize) / 255
     expected = np.moveaxis(2 * pixels - 1, -1, 1)
     np.testing.assert_allclose(torch.cat(seen).numpy(), expected, atol=1e-6)
 
@@ -167,6 +163,8 @@ def test_each_method_depends_on_what_it_takes():
     assert len(set(taken["p2p"])) == 3
     assert len(set(taken["probe"])) == 1
     assert taken["blackbox"][0] == taken["blackbox"][2]
+    stretched = methods.METHODS["probe"].take({**settings, "resize": "stretch"})
+    assert repr(stretched) != taken["probe"][0]
 
 
 @pytest.mark.parametrize(

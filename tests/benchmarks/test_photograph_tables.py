@@ -15,6 +15,7 @@ def record(method, seed, rows, images=None, localization=None, **changes):
         "cell": {"set": "s", "split": "test", "method": method, "seed": seed},
         "about": ABOUT,
         "is_pretrained": True,
+        "facts": {},
         "images": {"test": images or [str(i) for i in range(n)]},
         "rows": {"test": rows},
         "localization": {"test": localization or {}},
@@ -163,6 +164,7 @@ def test_a_complete_run_can_be_quoted():
     [
         ({"cell": complete()[0]["cell"] | {"split": "validation"}}, "validation"),
         ({"is_pretrained": False}, "random weights"),
+        ({"facts": {"other settings": ["lr"]}}, "other settings"),
         ({"about": ABOUT | {"changed": True}}, "not committed"),
         ({"about": ABOUT | {"commit": "def5678"}}, "p2p are of different code: abc1234, def"),
     ],

@@ -19,6 +19,8 @@ SETTINGS = {
     "objective__warmup_epochs": 0,
     "regions": SuperpixelTransformer(n_segments=9),
 }
+#: The same for the command.
+OPTIONS = ("--preset=small", "--image-size=24", "--epochs=1", "--segments=9")
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +47,7 @@ def trained(monkeypatch):
     monkeypatch.setattr(photographs, "METHODS", counted)
     monkeypatch.setattr(photographs, "SETS", ("first", "second"))
     monkeypatch.setattr(photograph_methods, "default_settings", lambda *_: SETTINGS)
+    monkeypatch.setattr(photograph_methods, "FIT_OPTIONS", OPTIONS)
     return trainings
 
 
@@ -71,6 +74,8 @@ def test_every_cell_has_a_record_and_the_tables_show_all_of_them(run, trained, t
         assert record["costs"]["CPU seconds"] > 0
         assert record["about"].keys() >= {"commit", "date", "versions", "threads"}
         assert not record["is_pretrained"]
+        assert record["facts"].get("other settings", []) == []
+        assert record["facts"].get("epochs", 1) == 1
         for part in ("test", "test_more"):
             assert len(record["images"][part]) == 6
             for row in record["rows"][part].values():

@@ -88,6 +88,8 @@ class FrozenPart:
         self.settings = settings
         self.kept = kept
         self._heads = heads_of(network)
+        own = {module for head in self._heads for module in head.modules()}
+        self._modules = {n: m for n, m in network.named_modules() if m not in own}
         self._state: Any = None
         self._fingerprint = b""
         self._layout: Layout | None = None
@@ -115,22 +117,23 @@ class FrozenPart:
         return self._layout.unpack([found[key] for key in keys], images.device)
 
     def _is_frozen(self) -> bool:
-        learning = {module for head in self._heads for module in head.modules()}
         return not any(
             module.training or any(p.requires_grad for p in module.parameters(recurse=False))
-            for module in self.network.modules()
-            if module not in learning
+            for module in self._modules.values()
         )
 
-    def _tensors(self) -> dict[str, Tensor]:
-        own = {id(t) for head in self._heads for t in [*head.parameters(), *head.buffers()]}
-        every = [*self.network.named_parameters(), *self.network.named_buffers()]
-        return {name: t for name, t in every if id(t) not in own}
+    def _tensors(self) -> list[tuple[str, Tensor]]:
+        return [
+            (f"{place}.{name}", tensor)
+            for place, module in self._modules.items()
+            for tensors in (module.named_parameters, module.named_buffers)
+            for name, tensor in tensors(recurse=False)
+        ]
 
     def _look_at_network(self, images: Tensor) -> None:
         """Find out what tells this network from others, unless it is as it was."""
         tensors = self._tensors()
-        state = [images.shape[1:], *((t.data_ptr(), t._version) for t in tensors.values())]
+        state = [images.shape[1:], *((t.data_ptr(), t._version) for _, t in tensors)]
         if state == self._state:
             return
         self._state = state
@@ -140,7 +143,7 @@ class FrozenPart:
         if self._layout is None:
             return
         digest = hashlib.sha256(f"{self.settings}|{self._layout}|{torch.__version__}|".encode())
-        for name, tensor in tensors.items():
+        for name, tensor in tensors:
             digest.update(f"{name}|{tuple(tensor.shape)}|{tensor.dtype}|".encode())
             digest.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().data)
         # Networks can differ in more than their weights: in what they do to an image.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, get_worker_info
 
 from p2pselect.distributed import Group
 from p2pselect.images import ImageSequence
@@ -20,6 +20,7 @@ from p2pselect.training._augmentation import (
     paper_view,
     resolve_augmentation,
 )
+from p2pselect.training._kept_views import KeptViews, in_one_range
 from p2pselect.training._shares import Batch, own_rows
 
 #: Label maps that fit into this many bytes are computed once, before training.
@@ -64,7 +65,7 @@ class Views:
 
     def unchanged(self) -> Views:
         """The same without augmentation."""
-        return Views(self.propose, self.grid, None)
+        return Views(self.propose, self.grid, None, self.n_views and 1)
 
     def __call__(
         self,
@@ -94,11 +95,9 @@ class Views:
             for i, place in enumerate(places)
         ]
         seen, moved = zip(*views, strict=True)
-        if len({view.dtype for view in seen}) > 1:  # some are in [0, 1], others are not
-            seen = tuple(v / np.float32(255) if v.dtype == np.uint8 else v for v in seen)
         # Whatever was done to the image, its padding is black.
         regions = np.concatenate(moved)
-        return without_padding(np.concatenate(seen), regions), regions
+        return without_padding(np.concatenate(in_one_range(seen)), regions), regions
 
     def _random(self, image: np.ndarray, place: tuple[int, int, int]) -> np.random.Generator:
         """The random numbers that make a view of an image (h, w, 3)."""
@@ -174,6 +173,8 @@ class TrainingData(Dataset):
         #: Number of the first image; objectives know images by their numbers.
         self.first = 0
         self.group = Group()
+        #: A worker process would forget them at the end of the epoch.
+        self.kept = KeptViews()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -220,8 +221,17 @@ class TrainingData(Dataset):
     def batch(self, rows: list[int], own: slice | None = None) -> Batch:
         """Images, regions and targets of a batch, or of its part ``own``."""
         index = np.asarray(rows)[own or slice(None)]
-        given = None if self.regions is None else self.regions[index]
-        images, regions = self.views(self.images[index], given, self.seed, self.epoch, index)
+
+        def make(positions: Any) -> tuple[np.ndarray, np.ndarray]:
+            some = index[positions]
+            given = None if self.regions is None else self.regions[some]
+            return self.views(self.images[some], given, self.seed, self.epoch, some)
+
+        if self.views.n_views is None or get_worker_info() is not None:
+            images, regions = make(slice(None))
+        else:
+            number = self.epoch % self.views.n_views
+            images, regions = self.kept.batch([(int(row), number) for row in index], make)
         numbers = index + self.first
         return as_batch(
             images, regions, self.target[index], self.weight[index], numbers, len(rows)

@@ -22,6 +22,7 @@ from p2pselect.nn._frozen_features import FrozenPart, Layout
 from p2pselect.nn._image_network import ImageNetwork
 from p2pselect.nn._kept_features import FeatureMemory
 from p2pselect.training._data import Views
+from p2pselect.training._kept_views import KeptViews
 
 SETTINGS = {
     **presets.SMALL,
@@ -97,6 +98,48 @@ def test_views_of_a_pool_differ_and_take_turns(scenes):
     endless = Views(propose, Grid((32, 32), "pad"), "shift+tint")
     each = [endless(images[:2], None, 0, epoch, np.arange(2))[0] for epoch in range(4)]
     assert len({one.tobytes() for one in each}) == 4
+
+
+def test_views_are_made_once(scenes, monkeypatch):
+    made, call = [], Views.__call__
+
+    def counting(self, images, *args):
+        made.append(len(images))
+        return call(self, images, *args)
+
+    monkeypatch.setattr(Views, "__call__", counting)
+    first = fitted(*scenes)
+    assert sum(made) == 2 * 20
+    monkeypatch.setattr("p2pselect.training._kept_views.KeptViews.batch", made_each_time)
+    assert_same(fitted(*scenes), first)
+    assert sum(made) == 40 + 60
+
+
+def test_held_out_images_have_a_single_view(scenes, monkeypatch, computed):
+    first = fitted(*scenes, validation=0.2, augment=None)
+    assert sum(computed) == 20 and "valid_loss" in first.history_[-1]
+
+
+def made_each_time(self, places, make):
+    return make(list(range(len(places))))
+
+
+def test_views_beyond_the_memory_are_made_each_time():
+    def make(positions):
+        calls.append(len(positions))
+        images = np.stack([np.full((4, 4, 3), p, np.uint8) for p in positions])
+        return images, np.stack([np.full((4, 4), 300 * p - 1, np.int32) for p in positions])
+
+    calls = []
+    kept = KeptViews(limit=150)  # two of 48 bytes, with labels of one and two bytes a pixel
+    places = [(0, 0), (1, 0), (2, 0)]
+    first = kept.batch(places, make)
+    again = kept.batch(places, make)
+    assert calls == [3, 1] and kept.n_bytes == 144
+    for one, other in zip(first, again, strict=True):
+        assert np.array_equal(one, other)
+    assert again[1][:, 0, 0].tolist() == [-1, 299, 599]
+    assert pickle.loads(pickle.dumps(kept)).n_bytes == 0
 
 
 @pytest.mark.parametrize("augment", ["paper", lambda images, regions, rng: (images, regions)])

@@ -53,6 +53,11 @@ def save_model(estimator: Any, path: Path) -> None:
         "fitted": {k: encode(k, v) for k, v in fitted.items()},
         "calibration": encode("calibration_", calibration and as_lists(calibration)),
         "seed": int(estimator._seed),
+        # What happened within an epoch is left out.
+        "history": [
+            encode("history", {k: v for k, v in row.items() if k != "batches"})
+            for row in estimator.history_
+        ],
         # For people; nothing is built from it.
         "parameters": {
             name: sum(p.numel() for p in part.parameters())
@@ -93,6 +98,7 @@ def load_model(cls: Any, path: Path, config: dict[str, Any]) -> Any:
     estimator.set_params(**{name: _FOR_THE_NEXT_FIT[name] for name in later})
     _check_shapes(path, estimator)
     estimator._restore(read_weights(path), config["seed"])
+    estimator.history_.extend(decode(row) for row in config["history"])
     return estimator.set_params(**later)
 
 

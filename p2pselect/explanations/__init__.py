@@ -15,6 +15,7 @@ from p2pselect.explanations.figures._image_displays import (
     EvidenceCurveDisplay,
     RegionCorrelationDisplay,
 )
+from p2pselect.explanations.figures._learning_display import LearningCurvesDisplay
 from p2pselect.explanations.figures._plots import (
     plot_embedding,
     plot_explanation,
@@ -32,6 +33,7 @@ __all__ = [
     "EvidenceCurveDisplay",
     "Explanation",
     "FidelityCurveDisplay",
+    "LearningCurvesDisplay",
     "RegionCorrelationDisplay",
     "RiskCoverageDisplay",
     "ThresholdDisplay",

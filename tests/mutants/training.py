@@ -130,11 +130,26 @@ FAULTS = [
         },
     ),
     *planted(
+        "explanations/figures/_learning_display.py",
+        "explanations/test_learning_curves.py",
+        {
+            "column[~np.isfinite(column)] = np.nan": "pass",
+            "self.values[name][start:stop]": "self.values[name][:stop - start]",
+        },
+    ),
+    *planted(
+        "estimators/_saving.py",
+        "explanations/test_learning_curves.py",
+        {
+            '    estimator.history_.extend(decode(row) for row in config["history"])\n': "",
+        },
+    ),
+    *planted(
         "training/_progress.py",
         "training/test_progress.py",
         {
             "disable=not sys.stderr.isatty(),": "",
-            "float(np.mean(net.history[-_N_TIMED:, \"dur\"])) * left": "float(np.mean(net.history[-_N_TIMED:, \"dur\"]))",
+            'float(np.mean(net.history[-_N_TIMED:, "dur"])) * left': 'float(np.mean(net.history[-_N_TIMED:, "dur"]))',
             "if np.isfinite(row.get(name, np.inf)):": "if name in row:",
         },
     ),

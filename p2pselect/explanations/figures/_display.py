@@ -15,11 +15,39 @@ from p2pselect.metrics._explained import find_explainer
 
 
 @shared_docs
-class ExplanationDisplay:
-    """The data of a figure, made by ``from_explanation`` or ``from_estimator``.
+class Display:
+    """The data of a figure.
 
     After ``plot``, ``ax_`` holds the axes that were drawn on, and ``figure_`` their figure.
     """
+
+    def plot(self, ax: Any = None) -> Self:
+        """Draw the data.
+
+        Parameters
+        ----------
+        %(ax_and_what_is_drawn)s
+        """
+        self.ax_ = axes_or_new(ax, *self._size())
+        self.figure_ = self.ax_.figure
+        self._draw(self.ax_)
+        return self
+
+    def _size(self) -> tuple[float, float]:
+        """Width and height of a new figure, in inches."""
+        return 5.6, 3.8
+
+    def _draw(self, ax: Any) -> None:
+        raise NotImplementedError
+
+    def _repr_html_(self) -> str | None:
+        show = getattr(getattr(self, "figure_", None), "_repr_html_", None)
+        return show() if show else None
+
+
+@shared_docs
+class ExplanationDisplay(Display):
+    """A display that is made by ``from_explanation`` or ``from_estimator``."""
 
     @classmethod
     def from_estimator(
@@ -52,29 +80,6 @@ class ExplanationDisplay:
     ) -> Self:
         # Every display defines its own, with the parameters that it needs.
         return cls.from_explanation(explanation, *args, **options)  # type: ignore[attr-defined]
-
-    def plot(self, ax: Any = None) -> Self:
-        """Draw the data.
-
-        Parameters
-        ----------
-        %(ax_and_what_is_drawn)s
-        """
-        self.ax_ = axes_or_new(ax, *self._size())
-        self.figure_ = self.ax_.figure
-        self._draw(self.ax_)
-        return self
-
-    def _size(self) -> tuple[float, float]:
-        """Width and height of a new figure, in inches."""
-        return 5.6, 3.8
-
-    def _draw(self, ax: Any) -> None:
-        raise NotImplementedError
-
-    def _repr_html_(self) -> str | None:
-        show = getattr(getattr(self, "figure_", None), "_repr_html_", None)
-        return show() if show else None
 
 
 def check_true_labels(explanation: ExplanationArrays, y: Any) -> np.ndarray:

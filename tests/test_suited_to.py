@@ -218,6 +218,19 @@ def test_layers_without_pretrained_weights_are_not_frozen(only_the_selector):
     assert chosen["networks"].frozen_share == {"selector": 0.5, "classifier": 0.0}
 
 
+def test_without_pretrained_weights_nothing_can_be_frozen():
+    frozen = {"networks__frozen_share": 1.0}
+    with pytest.raises(WeightsNotFoundError, match="weights to keep of mobilenetv2_100 and"):
+        choose(967, (192, 192), **frozen)
+    with pytest.raises(InputError, match="the preset 'small' has no pretrained weights"):
+        choose(967, (192, 192), preset="small", **frozen)
+
+
+def test_freezing_asks_for_pretrained_networks(folder):
+    chosen = choose(967, (40, 40), networks__frozen_share=1.0, pretrained=folder)
+    assert chosen["classifier"] == PHOTOS["classifier"]
+
+
 def test_a_network_of_your_own_brings_its_own_weights(only_the_selector):
     chosen = choose(967, (192, 192), classifier=torch.nn.Linear)
     # True and not "auto": weights that are there must not fail to load without an error.
@@ -302,6 +315,7 @@ def test_the_choice_is_a_preset(folder):
         warnings.simplefilter("error")
         clf = P2PClassifier(**chosen | {"random_state": 0})
     clf._validate_params()
+    P2PClassifier(**choose(967, (192, 96), pretrained=folder))._validate_params()
     assert clf.random_state == 0
     assert chosen["training"] is not chosen["training"]
     assert presets.suited_to is suited_to

@@ -112,6 +112,12 @@ def _add_images(group: Any) -> None:
         metavar="N|HxW",
         help="side, or height and width, to which images are resized (default: chosen)",
     )
+    group.add_argument(
+        "--resize",
+        choices=("pad", "crop", "stretch"),
+        help="what happens to images of another aspect: black borders, cut off ends, or a "
+        "changed aspect (default: pad)",
+    )
     add_shared(
         group,
         "--segments",
@@ -152,7 +158,8 @@ def _add_training(group: Any) -> None:
         "--patience",
         type=whole(1),
         metavar="N",
-        help="stop early, after N epochs in which the loss on the held-out images was not the lowest",
+        help="stop early, after N epochs in which the loss of the held-out images was not the "
+        "lowest, and keep the best epoch; the learning rate is then constant",
     )
     group.add_argument(
         "--class-weight",
@@ -213,6 +220,7 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
         "selector": options.selector or options.backbone,
         "classifier": options.classifier or options.backbone,
         "pretrained": options.weights,
+        "resize": options.resize,
         "image_size": options.image_size,
         "max_epochs": options.epochs,
         "lr": options.lr,
@@ -227,6 +235,9 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
     }
     if options.segments is not None:
         settings["regions"] = SuperpixelTransformer(n_segments=options.segments)
+    if options.patience is not None:
+        # A falling rate does its work in the last epochs, which would never come.
+        settings["training__lr_schedule"] = "constant"
     given = {name: value for name, value in settings.items() if value is not None}
     # None means something here.
     return given | {"validation": options.validation}

@@ -12,7 +12,13 @@ from typing import Any
 import numpy as np
 
 from p2pselect._labels import as_labels, find_classes
-from p2pselect.exceptions import ImageReadError, InputError, P2PSelectWarning, brief
+from p2pselect.exceptions import (
+    ImageReadError,
+    InputError,
+    P2PSelectWarning,
+    WeightsNotFoundError,
+    brief,
+)
 from p2pselect.images import ImageSequence, as_images
 from p2pselect.images._pixels import height_width
 from p2pselect.presets._budget import Budget, grid
@@ -144,10 +150,11 @@ def suited_to(
     Raises
     ------
     InputError
-        If images and labels differ in number, or there is only one class.
+        If images and labels differ in number, if there is only one class, or if layers of
+        the small networks shall be frozen.
     WeightsNotFoundError
         If ``pretrained`` is a folder without the weights of a network, which cannot be had
-        elsewhere either.
+        elsewhere either; or if layers shall be frozen that have no pretrained weights.
 
     Warns
     -----
@@ -170,7 +177,12 @@ too small for pretrained networks
         raise InputError(f"preset must be one of {list(known)}, got {brief(preset)}")
     given = single_settings(given)
     facts = look_at(images, labels, given.get("device", "auto"))
-    named = any(role in given for role in NETWORKS)
+    freezes = "networks__frozen_share" in given
+    named = freezes or any(role in given for role in NETWORKS)
+    if preset == "small" and freezes:
+        raise InputError(
+            "networks__frozen_share: the preset 'small' has no pretrained weights to keep"
+        )
     if preset == "small":
         return fitted(SMALL, "small, networks from scratch", "as asked", facts, given)
     if preset == "auto" and not named and facts.side <= TINY:
@@ -183,13 +195,18 @@ too small for pretrained networks
     if not (pretrained == "auto" or is_folder(pretrained)):
         return fitted(PHOTOS, title, "weights as given", facts, given)
     found = look_for_weights(networks, pretrained)
+    if found.missing and freezes:
+        raise WeightsNotFoundError(
+            "networks__frozen_share: there are no weights to keep of "
+            f"{' and '.join(found.missing)}; {found.words}"
+        )
     small = bool(found.missing) and preset == "auto" and not named
     if found.missing:
         warn_of_scratch(found.missing, small)
     if small:
         return fitted(SMALL, "small, networks from scratch", found.words, facts, given)
     settings = {**given, "pretrained": found.pretrained}
-    if found.missing and "networks__frozen_share" not in given:
+    if found.missing:
         # Layers with random weights must not keep them.
         share = PHOTOS["networks"].frozen_share
         settings["networks__frozen_share"] = {
@@ -257,7 +274,7 @@ def fitted(
     batch_size = settings["batch_size"]
     if "image_size" not in given:
         side = budget.side(facts.n_images, facts.side, batch_size)
-        shape = grid(facts.aspect if _takes_pairs() else 1.0, side, budget.cell)
+        shape = grid(facts.aspect, side, budget.cell)
         settings["image_size"] = shape[0] if shape[0] == shape[1] else shape
     height, width = height_width(settings["image_size"])
     area = height * width
@@ -272,12 +289,6 @@ def fitted(
     if facts.on_cpu:
         time = f", {_about(budget.minutes(facts.n_images, area, epochs))}"
     return SuitedPreset(what, f"{facts}{time}; {reason}", **settings)
-
-
-def _takes_pairs() -> bool:
-    from p2pselect.methods import P2PClassifier
-
-    return tuple in P2PClassifier._parameter_constraints["image_size"]
 
 
 def _about(minutes: float) -> str:

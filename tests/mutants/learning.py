@@ -97,6 +97,13 @@ FAULTS = [
         },
     ),
     *planted(
+        "methods/_p2p_objective.py",
+        "methods/test_not_encoded.py",
+        {
+            "random = draw_masks(step, scores.areas, self.tau_min)": "random = masks",
+        },
+    ),
+    *planted(
         "nn/_random_masks.py",
         "nn/test_random_masks.py",
         {

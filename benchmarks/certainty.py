@@ -51,7 +51,7 @@ def read_paths(run: Path) -> dict[str, list[Paths]]:
 
 def of_part(paths: Paths, rows: np.ndarray) -> StopCalibration:
     """The calibration that some of the images give."""
-    return StopCalibration(paths["certainty"][rows], paths["right"][rows])
+    return StopCalibration(*(paths[name][rows] for name in ("certainty", "right", "kept")))
 
 
 def asked_for(paths: Paths, rng: np.random.Generator, n_halves: int) -> Figures:

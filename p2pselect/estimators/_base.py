@@ -364,8 +364,8 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         )
         grid = self._tau_grid(tau)
         report = self._stop_report(tau, certainty_threshold)
-        if report is not None and certainty_threshold is None and self.calibration_.max_error:
-            threshold = 1 - self.calibration_.max_error
+        if report is not None and certainty_threshold is None:
+            threshold = self.calibration_.asked(float(threshold))
         if max_kept is not None:
             max_kept = float(_in_unit_interval("max_kept", max_kept))
         return PredictionRun(
@@ -390,6 +390,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         *,
         max_error: float | None = None,
         alpha: float | None = 0.1,
+        mean_kept: float | None = None,
         regions: Any = None,
     ) -> Self:
         """Let certainty mean what it says, learned from images that were held out.
@@ -415,6 +416,9 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         alpha : float in (0, 1) or None, default=0.1
             With ``max_error``: the probability, over the held-out images, with which that may
             be exceeded.  None keeps the error on average only, and answers more.
+        mean_kept : float in (0, 1], optional
+            Instead of ``certainty_threshold``: the highest certainty is asked for with which
+            images show no more than this share of their pixels on average.
         %(regions)s
 
         Returns
@@ -447,7 +451,11 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         for name, value in (("max_error", max_error), ("alpha", alpha)):
             if value is not None and not 0 < float(_in_unit_interval(name, value)) < 1:
                 raise InputError(f"{name} must be in (0, 1), got {brief(value)}")
-        run = self._run(X, regions)
+        if mean_kept is not None:
+            mean_kept = float(_in_unit_interval("mean_kept", mean_kept))
+            if max_error is not None:
+                raise InputError("max_error and mean_kept both say where to stop: pass one")
+        run = self._run(X, regions, keep="kept")
         truth = as_true_labels(y, self.classes_)
         if len(truth) != len(run.images):
             raise InputError(
@@ -455,21 +463,25 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
                 f"{len(truth)} labels"
             )
         rows = np.linspace(0, len(truth) - 1, min(len(truth), MAX_CALIBRATION)).astype(int)
-        run.images, run.report = run.images[rows], None
+        run.images = run.images[rows]
         run.regions = None if run.regions is None else run.regions[rows]
-        run.certainty_threshold = np.inf  # whole paths
-        paths = run.search(keep_path=True).path_proba
-        found = calibration_of_paths(paths, self.classes_, truth[rows])
+        found = calibration_of_paths(*run.paths(), self.classes_, truth[rows])
         settings = remembered(self, "prediction")
         # One calibration serves all of them; and any tau but its own is not calibrated.
         for name in ("certainty_threshold", "tau"):
             settings.pop(name, None)
-        found = with_bound(found, max_error, alpha)
+        fallback = self._search_options.fallback
+        found = with_bound(found, max_error, alpha, mean_kept, fallback)
         self.calibration_ = replace(found, tau=self.tau, settings=settings)
         return self
 
     def _calibrate_on(self, held_out: Labeled) -> None:
-        self.calibrate(held_out.images, held_out.labels, regions=held_out.regions)
+        self.calibrate(
+            held_out.images,
+            held_out.labels,
+            regions=held_out.regions,
+            mean_kept=self._search_options.mean_kept,
+        )
 
     def _stop_report(self, tau: float | str, asked: float | None) -> StopReport | None:
         """Where the search stops and what is reported there, if that is calibrated."""

@@ -137,6 +137,13 @@ class SearchOptions(Options):
         None,
         default=None,
     )
+    mean_kept: float | None = setting(
+        'With ``calibration="held_out"``: stop at the highest certainty with which images show '
+        "no more than this share of their pixels on average, instead of at "
+        "``certainty_threshold``.",
+        Interval(Real, 0, 1, closed="right"),
+        default=None,
+    )
     allow_empty: bool = setting(
         "Allow masks without any region, as the released code does.  By default the most "
         "probable region is always kept, even where it alone is larger than the budget: a "

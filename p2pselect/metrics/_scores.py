@@ -67,6 +67,12 @@ def _certainty_reached(exp: ExplanationArrays) -> float:
     return float(exp.certainty_reached.mean())
 
 
+def _selective_accuracy(exp: ExplanationArrays, y: np.ndarray) -> float:
+    answered = exp.certainty_reached
+    # Without an answer there is no share of right ones.
+    return float(np.mean((exp.predicted == y)[answered])) if answered.any() else np.nan
+
+
 _MASKS = ("masks", "valid")
 _MODEL = ("predict_proba",)
 # Partial objects of functions that a module has, so that scorers can be pickled.
@@ -93,6 +99,7 @@ SCORES: dict[str, tuple[Callable[..., Any], tuple[str, ...], bool]] = {
     "neg_n_selected_regions": (_n_selected_regions, (), False),
     "neg_n_empty": (_n_empty, (), False),
     "certainty_reached": (_certainty_reached, (), True),
+    "selective_accuracy": (_selective_accuracy, ("y",), True),
     "neg_calibration_error": (
         partial(_of_certainty, certainty.expected_calibration_error),
         ("y",),

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from p2pselect import distributed
@@ -33,7 +34,7 @@ class PredictionRun:
 
     Without ``regions`` (n, h, w) the rule proposes them, batch by batch.  ``keep`` says what to
     remember of every batch besides the predictions: "nothing", "ranks" for :meth:`pixel_masks`,
-    or "all" for :meth:`explain`.  ``max_kept`` is the largest fraction of the pixels that any
+    "kept" for :meth:`paths`, or "all" for :meth:`explain`.  ``max_kept`` is the largest fraction of the pixels that any
     mask may keep.  A ``report`` replaces the classifier's word: the search stops at its
     threshold, and certainty is what it makes of the classifier's.  With ``is_shared`` the
     processes that ``torchrun`` has started divide the images among them.
@@ -95,6 +96,13 @@ class PredictionRun:
         if self.report is None:
             return result.proba
         return with_certainty(result.proba, self.report(result.proba.max(axis=1)))
+
+    def paths(self) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities (n, t, n_classes) and kept shares (n, t) at every tau; needs "kept"."""
+        self.certainty_threshold, self.report = np.inf, None  # nobody stops
+        proba = self.search(keep_path=True).path_proba
+        assert proba is not None
+        return proba, self._stacked("kept")
 
     def scores(self) -> Iterator[RegionScores]:
         """Scores of the regions, batch by batch, without a search."""
@@ -195,7 +203,12 @@ class PredictionRun:
             # Padding comes after every region, and so is never kept.
             pixel_ranks = to_pixels(ranks, regions, torch.iinfo(ranks.dtype).max)
             chunk = Chunk(images, pixel_ranks, counts.cpu().numpy())
-            if self.keep == "ranks":
+            if self.keep == "kept":
+                # An empty mask keeps nothing.
+                area = F.pad(sorted_areas.cumsum(dim=1), (1, 0))
+                kept = area.gather(1, counts) / area[:, -1:]
+                self.batches.append({"kept": kept.cpu().numpy()})
+            elif self.keep == "ranks":
                 self.batches.append({"ranks": pixel_ranks.cpu().numpy()})
             elif self.keep == "all":
                 self.batches.append(

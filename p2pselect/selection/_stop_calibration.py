@@ -42,12 +42,16 @@ class StopCalibration:
         The largest class probability of every held-out image at every value of tau.
     correct : ndarray of shape (n, t), bool
         Whether that class is the true one.
+    kept : ndarray of shape (n, t), float32
+        Share of the pixels that is kept there.
     max_error : float, optional
         The largest share of wrong answers that was asked for.
     alpha : float, optional
         The probability with which it may be exceeded; None if it holds on average only.
+    mean_kept : float, optional
+        The largest mean share of the pixels that was asked for.
     bound : float, optional
-        The classifier's certainty at which the search stops to keep it.
+        The classifier's certainty at which the search stops to keep either.
     tau : "dynamic" or float, default="dynamic"
         The tau of the paths.
     settings : dict
@@ -56,15 +60,17 @@ class StopCalibration:
     Examples
     --------
     >>> certainty = np.linspace([0.5] * 40, [0.9] * 40, 5).T
-    >>> calibration = StopCalibration(certainty, certainty > 0.6)
+    >>> calibration = StopCalibration(certainty, certainty > 0.6, certainty)
     >>> calibration.threshold(0.9)
     0.7
     """
 
     certainty: np.ndarray
     correct: np.ndarray
+    kept: np.ndarray
     max_error: float | None = None
     alpha: float | None = None
+    mean_kept: float | None = None
     bound: float | None = None
     tau: float | str = "dynamic"
     settings: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -178,6 +184,51 @@ class StopCalibration:
             raise InputError(self._refusal(answered, right, needed, max_error, alpha))
         return float(found)
 
+    def asked(self, otherwise: float) -> float:
+        """Tell which share of right answers the search stops at, for people to read.
+
+        Parameters
+        ----------
+        otherwise : float
+            The share where no bound decides, in (0, 1].
+
+        Returns
+        -------
+        float
+            In (0, 1].
+        """
+        if self.bound is None:
+            return otherwise
+        if self.max_error is not None:
+            return 1 - self.max_error
+        answered, right = self.answers(self.bound)
+        # As in a share of right answers among few: one right and one wrong answer more.
+        return (right + 1) / (answered + 2)
+
+    def threshold_keeping(self, mean_kept: float, fallback: str) -> float:
+        """Find the highest certainty of the classifier that does not show too much.
+
+        Parameters
+        ----------
+        mean_kept : float
+            The largest mean share of the pixels that images may show, in (0, 1].
+        fallback : {"everything", "most_certain"}
+            What an image shows that never becomes certain.
+
+        Returns
+        -------
+        float
+            In (0, 1]; the lowest certainty of all where even that shows more.
+        """
+        rows = np.arange(len(self))
+        best = self._thresholds[0]
+        for threshold in self._thresholds:
+            level, _ = stops(self.certainty, threshold, fallback)
+            if self.kept[rows, level].mean() > mean_kept + 1e-6:
+                break
+            best = threshold
+        return float(best)
+
     def _refusal(
         self,
         answered: np.ndarray,
@@ -247,17 +298,24 @@ class StopReport:
 
 
 def calibration_of_paths(
-    path_proba: np.ndarray, classes: np.ndarray, truth: np.ndarray
+    path_proba: np.ndarray, kept: np.ndarray, classes: np.ndarray, truth: np.ndarray
 ) -> StopCalibration:
-    """The calibration of whole paths (n, t, n_classes) and true labels (n,)."""
+    """The calibration of whole paths (n, t, n_classes), (n, t) and true labels (n,)."""
     predicted = classes[path_proba.argmax(axis=2)]
-    return StopCalibration(path_proba.max(axis=2), predicted == truth[:, None])
+    return StopCalibration(path_proba.max(axis=2), predicted == truth[:, None], kept)
 
 
 def with_bound(
-    calibration: StopCalibration, max_error: float | None, alpha: float | None
+    calibration: StopCalibration,
+    max_error: float | None,
+    alpha: float | None,
+    mean_kept: float | None,
+    fallback: str,
 ) -> StopCalibration:
-    """The same with a threshold that bounds the error, if one is asked for."""
+    """The same with a threshold that bounds error or kept area, if one is asked for."""
+    if mean_kept is not None:
+        bound = calibration.threshold_keeping(mean_kept, fallback)
+        return replace(calibration, mean_kept=mean_kept, bound=bound)
     if max_error is None:
         return calibration
     if alpha is None:
@@ -269,7 +327,7 @@ def with_bound(
 
 def as_lists(calibration: StopCalibration) -> dict[str, Any]:
     """A calibration in lists and numbers, for a file."""
-    arrays = {"certainty", "correct"}
+    arrays = {"certainty", "correct", "kept"}
     return {
         item.name: getattr(calibration, item.name).tolist()
         if item.name in arrays
@@ -280,14 +338,16 @@ def as_lists(calibration: StopCalibration) -> dict[str, Any]:
 
 def from_lists(stored: dict[str, Any]) -> StopCalibration:
     """What :func:`as_lists` made; raises InputError if it is anything else."""
-    rest = {k: v for k, v in stored.items() if k not in ("certainty", "correct")}
+    rest = {k: v for k, v in stored.items() if k not in ("certainty", "correct", "kept")}
     certainty = np.array(stored["certainty"], np.float32)
     correct = np.array(stored["correct"])
-    calibration = StopCalibration(certainty, correct, **rest)
-    numbers = (calibration.max_error, calibration.alpha, calibration.bound)
+    kept = np.array(stored["kept"], np.float32)
+    calibration = StopCalibration(certainty, correct, kept, **rest)
+    numbers = [calibration.max_error, calibration.alpha]
+    numbers += [calibration.mean_kept, calibration.bound]
     fits = (
         certainty.ndim == 2
-        and correct.shape == certainty.shape
+        and correct.shape == certainty.shape == kept.shape
         and correct.dtype == bool
         and bool(((certainty >= 0) & (certainty <= 1.001)).all())
         and all(value is None or isinstance(value, float) for value in numbers)

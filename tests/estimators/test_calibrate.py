@@ -86,6 +86,21 @@ def test_another_threshold_needs_no_other_calibration(calibrated, X):
     assert shares == sorted(shares, reverse=True)
 
 
+def test_a_mean_share_of_the_pixels(calibrated, X, truth):
+    whole = calibrated.explain(X, certainty_threshold=1.0)
+    np.testing.assert_allclose(
+        calibrated.calibration_.kept, whole.path_kept_fraction, atol=1e-6
+    )
+    calibrated.calibrate(X, truth, mean_kept=0.4)
+    exp = calibrated.explain(X)
+    assert exp.kept_fraction.mean() <= 0.4 + 1e-6
+    assert exp.stop_certainty == calibrated.calibration_.bound
+    answered, right = calibrated.calibration_.answers(exp.stop_certainty)
+    assert exp.certainty_threshold == pytest.approx((right + 1) / (answered + 2))
+    with pytest.raises(InputError, match="pass one"):
+        calibrated.calibrate(X, truth, mean_kept=0.4, max_error=0.1)
+
+
 def test_a_fixed_tau_is_the_classifiers_own_word(calibrated, clf, X):
     exp = calibrated.explain(X, tau=0.3)
     assert exp.stop_certainty is None
@@ -141,9 +156,10 @@ def test_it_is_saved_with_the_model(calibrated, X, truth, tmp_path):
 @pytest.mark.parametrize(
     "damage",
     [
-        {"certainty": [[2.0]], "correct": [[True]]},
-        {"certainty": [[0.5]], "correct": [[1.0]]},
-        {"certainty": [[0.5, 0.6]], "correct": [[True]]},
+        {"certainty": [[2.0]], "correct": [[True]], "kept": [[0.5]]},
+        {"certainty": [[0.5]], "correct": [[1.0]], "kept": [[0.5]]},
+        {"certainty": [[0.5, 0.6]], "correct": [[True]], "kept": [[0.5]]},
+        {"certainty": [[0.5]], "correct": [[True]], "kept": [[0.5, 1.0]]},
         {"bound": "0.9"},
         {"settings": None},
         {"unknown": 1},
@@ -198,6 +214,8 @@ def test_fit_can_calibrate_on_what_it_holds_out(X, y, settings):
     np.testing.assert_allclose(
         other.calibration_.certainty, clf.calibration_.certainty, atol=1e-6
     )
+    sparse = {**own, "search__mean_kept": 0.3, "validation": 0.4}
+    assert P2PClassifier().set_params(**sparse).fit(X, y).calibration_.mean_kept == 0.3
     with pytest.warns(P2PSelectWarning, match="too few for validation='auto'"):
         few = P2PClassifier().set_params(**own).fit(X, y)
     assert not hasattr(few, "calibration_")

@@ -1,5 +1,7 @@
 """Certainty means what it says at the stop; on simulated paths, whose truth is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,12 @@ from tests.oracles.stop_calibration import largest_error, share_right, simulated
 N_ALL = 4000
 
 
+def calibration_of(certainty, correct):
+    """A calibration of paths that keep a twentieth more at every step."""
+    kept = np.linspace(0.05, 1, certainty.shape[1])[None].repeat(len(certainty), axis=0)
+    return StopCalibration(certainty, correct, kept)
+
+
 @pytest.fixture(scope="module")
 def record():
     """Certainty and correctness of many paths: the truth that drawn images come from."""
@@ -20,7 +28,7 @@ def record():
 
 def drawn(record, n, rng):
     rows = rng.choice(len(record[0]), n, replace=False)
-    return StopCalibration(record[0][rows], record[1][rows])
+    return calibration_of(record[0][rows], record[1][rows])
 
 
 def test_stops_are_those_of_a_loop(record):
@@ -32,7 +40,7 @@ def test_stops_are_those_of_a_loop(record):
 
 
 def test_counts_are_those_of_a_loop(record):
-    calibration = StopCalibration(record[0][:80], record[1][:80])
+    calibration = calibration_of(record[0][:80], record[1][:80])
     thresholds = np.array([0.6, 0.9, 0.97])
     answered, right = calibration._counts(thresholds)
     for threshold, n, k in zip(thresholds, answered, right, strict=True):
@@ -45,7 +53,7 @@ def test_counts_are_those_of_a_loop(record):
 def test_as_many_are_right_as_was_asked_for(record, asked, n):
     rng = np.random.default_rng(1)
     thresholds = np.array([drawn(record, n, rng).threshold(asked) for _ in range(60)])
-    answered, right = StopCalibration(*record)._counts(thresholds[np.isfinite(thresholds)])
+    answered, right = calibration_of(*record)._counts(thresholds[np.isfinite(thresholds)])
     assert len(answered) >= 55
     assert abs((right / answered).mean() - asked) <= 0.012
 
@@ -62,13 +70,13 @@ def test_all_thresholds_come_from_one_calibration_and_rise(record):
 
 
 def test_what_no_image_shows_is_out_of_reach():
-    wrong = StopCalibration(np.full((40, 3), 0.9), np.zeros((40, 3), bool))
+    wrong = calibration_of(np.full((40, 3), 0.9), np.zeros((40, 3), bool))
     assert wrong.threshold(0.5) == np.inf
 
 
 @pytest.mark.parametrize("n", [1, 3])
 def test_a_few_images_are_enough_to_run(n):
-    few = StopCalibration(np.full((n, 2), 0.9), np.ones((n, 2), bool))
+    few = calibration_of(np.full((n, 2), 0.9), np.ones((n, 2), bool))
     assert few.threshold(1.0) == pytest.approx(0.9)
     assert 0 < few.reported(0.9)(np.array([0.95]))[0] < 1
 
@@ -80,7 +88,7 @@ def test_the_reported_probability_is_a_frequency(record, asked):
     for _ in range(25):
         rows = rng.choice(N_ALL, 800, replace=False)
         own, new = rows[:400], rows[400:]
-        calibration = StopCalibration(record[0][own], record[1][own])
+        calibration = calibration_of(record[0][own], record[1][own])
         threshold = calibration.threshold(asked)
         level, _ = stops(record[0][new], threshold)
         certainty = record[0][new, level]
@@ -102,7 +110,7 @@ def test_reported_probabilities_rise_with_certainty(record):
 
 
 def test_nobody_is_certain_after_a_few_right_answers():
-    few = StopCalibration(np.full((18, 1), 0.99), np.ones((18, 1), bool))
+    few = calibration_of(np.full((18, 1), 0.99), np.ones((18, 1), bool))
     assert few.reported(0.9)(np.array([0.999]))[0] == pytest.approx(19 / 20)
 
 
@@ -128,7 +136,7 @@ def test_the_bound_is_that_of_clopper_and_pearson():
     # 100 equal answers, 3 wrong: the bound decides, and nothing else.
     certainty, correct = np.full((100, 1), 0.9), np.ones((100, 1), bool)
     correct[:3] = False
-    calibration = StopCalibration(certainty, correct)
+    calibration = calibration_of(certainty, correct)
     bound = largest_error(100, 3, 0.1)
     assert calibration.bounded_threshold(bound + 1e-3, 0.1) == pytest.approx(0.9)
     with pytest.raises(InputError, match="3 are answered wrongly"):
@@ -136,8 +144,38 @@ def test_the_bound_is_that_of_clopper_and_pearson():
 
 
 def test_it_says_how_many_images_a_bound_needs():
-    certain = StopCalibration(np.full((44, 1), 0.9), np.ones((44, 1), bool))
+    certain = calibration_of(np.full((44, 1), 0.9), np.ones((44, 1), bool))
     with pytest.raises(InputError, match="needs at least 45 held-out images.*got 44"):
         certain.bounded_threshold(0.05, 0.1)
-    one_more = StopCalibration(np.full((45, 1), 0.9), np.ones((45, 1), bool))
+    one_more = calibration_of(np.full((45, 1), 0.9), np.ones((45, 1), bool))
     assert one_more.bounded_threshold(0.05, 0.1) == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize("fallback", ["everything", "most_certain"])
+def test_the_highest_certainty_that_does_not_show_too_much(record, fallback):
+    calibration = calibration_of(record[0][:200], record[1][:200])
+
+    def mean_kept(threshold):
+        rows = []
+        for path, kept in zip(calibration.certainty, calibration.kept, strict=True):
+            level, answered = stop(path, threshold)
+            rows.append(kept[-1 if fallback == "everything" and not answered else level])
+        return np.mean(rows)
+
+    for wanted in (0.2, 0.35, 0.5):
+        found = calibration.threshold_keeping(wanted, fallback)
+        higher = calibration._thresholds[calibration._thresholds > found]
+        assert mean_kept(found) <= wanted + 1e-6
+        assert mean_kept(higher[0]) > wanted
+    # A share that even the first step exceeds is as small as it can be.
+    least = calibration.threshold_keeping(0.01, fallback)
+    assert mean_kept(least) == pytest.approx(0.05, abs=0.02)
+
+
+def test_what_is_asked_is_a_share_of_right_answers():
+    certainty, correct = np.full((8, 1), 0.9), np.ones((8, 1), bool)
+    correct[0] = False
+    calibration = calibration_of(certainty, correct)
+    assert calibration.asked(0.8) == 0.8
+    assert replace(calibration, bound=0.9, max_error=0.3).asked(0.8) == pytest.approx(0.7)
+    assert replace(calibration, bound=0.9, mean_kept=0.3).asked(0.8) == pytest.approx(8 / 10)

@@ -34,10 +34,10 @@ class PredictionRun:
 
     Without ``regions`` (n, h, w) the rule proposes them, batch by batch.  ``keep`` says what to
     remember of every batch besides the predictions: "nothing", "ranks" for :meth:`pixel_masks`,
-    "kept" for :meth:`paths`, or "all" for :meth:`explain`.  ``max_kept`` is the largest fraction of the pixels that any
-    mask may keep.  A ``report`` replaces the classifier's word: the search stops at its
-    threshold, and certainty is what it makes of the classifier's.  With ``is_shared`` the
-    processes that ``torchrun`` has started divide the images among them.
+    "kept" for :meth:`paths`, or "all" for :meth:`explain`.  ``max_kept`` is the largest
+    fraction of the pixels that any mask may keep.  A ``report`` replaces the classifier's word:
+    the search stops at its threshold, and certainty is what it makes of the classifier's.  With
+    ``is_shared`` the processes that ``torchrun`` has started divide the images among them.
     """
 
     def __init__(

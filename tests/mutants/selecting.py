@@ -211,7 +211,7 @@ FAULTS = [
         {"if version != _FORMAT:": "if False:", "if fault:": "if False:"},
     ),
     *planted(
-        "model_selection.py",
+        "model_selection/_cross_validation.py",
         "test_model_selection.py::test_certainty_search_equals_grid_search_with_one_training_per_fold",
         {
             "rankdata(-filled": "rankdata(filled",
@@ -219,35 +219,35 @@ FAULTS = [
         },
     ),
     *planted(
-        "model_selection.py",
+        "model_selection/_cross_validation.py",
         "test_model_selection.py::test_certainty_search_refuses_what_needs_training",
         {
             "if parameter in known:": "if True:",
         },
     ),
     *planted(
-        "model_selection.py",
+        "model_selection/_cross_validation.py",
         "test_model_selection.py::test_a_number_of_folds_never_divides_a_group",
         {
             'if "groups" in given and': "if False and",
         },
     ),
     *planted(
-        "model_selection.py",
+        "model_selection/_cross_validation.py",
         "test_model_selection.py::test_equals_scikit_learns_cross_validation[None]",
         {
             'references = ("random_localization", ': 'references = ("center_localization", ',
         },
     ),
     *planted(
-        "model_selection.py",
+        "model_selection/_cross_validation.py",
         "test_model_selection.py::test_one_explanation_per_fold",
         {
             '"verbose": verbose, "return_estimator": return_estimator': '"verbose": verbose',
         },
     ),
     *planted(
-        "model_selection.py",
+        "model_selection/_cross_validation.py",
         "test_model_selection.py::test_bad_masks_stop_before_any_training",
         {
             "check_object_masks(given[name], len(X), (1, 1), name=name)": "pass",
@@ -296,21 +296,21 @@ FAULTS = [
         },
     ),
     *planted(
-        "model_selection.py",
+        "model_selection/_cross_validation.py",
         "test_model_selection.py::test_candidates_of_several_grids_start_from_the_same_settings",
         {
             "estimator.set_params(**before | params), X, y, **masks": "estimator.set_params(**params), X, y, **masks",
         },
     ),
     *planted(
-        "model_selection.py",
+        "model_selection/_cross_validation.py",
         "test_model_selection.py::test_certainty_search_refuses_what_needs_training",
         {
             "_check_needs_no_training(self.estimator, name)": "pass",
         },
     ),
     *planted(
-        "model_selection.py",
+        "model_selection/_cross_validation.py",
         "metrics/test_empty_masks.py::test_scorer_and_cross_validation_count",
         {
             'results["empty"] = (-results.pop("neg_n_empty")).astype(int)': "pass",

@@ -145,6 +145,23 @@ FAULTS = [
         },
     ),
     *planted(
+        "training/_range_test.py",
+        "test_learning_rate.py",
+        {
+            " / (1 - _MEMORY ** len(self.rates))": "",
+            "max(1, self.n_steps - 1)": "self.n_steps",
+            " or self.losses[-1] > worst": "",
+        },
+    ),
+    *planted(
+        "model_selection/_learning_rate.py",
+        "test_learning_rate.py",
+        {
+            "trained = clone(estimator).set_params(": "trained = estimator.set_params(",
+            "    if trained.random_state is None:": "    if False:",
+        },
+    ),
+    *planted(
         "training/_progress.py",
         "training/test_progress.py",
         {

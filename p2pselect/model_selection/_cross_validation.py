@@ -19,8 +19,6 @@ from p2pselect.exceptions import InputError, UnknownNameError, brief
 from p2pselect.metrics._object_masks import check_object_masks
 from p2pselect.metrics._scorers import ExplanationScorers, RequestsMasks, by_name
 
-__all__ = ["CertaintySearchCV", "cross_validate_explanations"]
-
 
 @shared_docs
 def cross_validate_explanations(

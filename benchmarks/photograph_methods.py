@@ -104,7 +104,7 @@ def p2p(
         "epochs": clf.max_epochs,
         "other settings": other_settings(clf, settings),
     }
-    fallback = clf.get_params().get("search__fallback", "everything")
+    fallback = clf.get_params()["search__fallback"]
     for name, part in measured.items():
         explained = {"p2p": clf.explain(part.images)}
         # Never certain: the whole path is there, and with it the stop at any certainty.

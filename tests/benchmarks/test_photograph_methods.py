@@ -31,9 +31,11 @@ def scenes():
     return datasets.make_digit_scenes(48, image_size=32, split="test", random_state=0)
 
 
-@pytest.mark.parametrize("selection", ["threshold", "budget"])
-def test_stops_of_one_path_are_those_of_the_search(clf, scenes, selection):
-    clf.set_params(selection=selection)
+@pytest.mark.parametrize(
+    ("selection", "fallback"), [("threshold", "everything"), ("budget", "most_certain")]
+)
+def test_stops_of_one_path_are_those_of_the_search(clf, scenes, selection, fallback):
+    clf.set_params(selection=selection, search__fallback=fallback)
     path = clf.explain(scenes.images, certainty_threshold=1.0)
     reached = np.sort(np.nan_to_num(path.path_proba.max(axis=2)).max(axis=1))
     gaps = np.diff(reached)
@@ -43,7 +45,7 @@ def test_stops_of_one_path_are_those_of_the_search(clf, scenes, selection):
     for threshold in ((reached[k] + reached[k + 1]) / 2, 0.001, 1.0):
         threshold = float(threshold)
         asked = clf.explain(scenes.images, certainty_threshold=threshold)
-        taken = methods.stopped(path, threshold, "everything")
+        taken = methods.stopped(path, threshold, fallback)
         np.testing.assert_array_equal(taken.pixel_masks, asked.pixel_masks)
         np.testing.assert_array_equal(taken.predicted, asked.predicted)
         np.testing.assert_array_equal(taken.certainty_reached, asked.certainty_reached)

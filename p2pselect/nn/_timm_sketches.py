@@ -12,9 +12,10 @@ import torch
 from torch import nn
 
 from p2pselect.exceptions import InputError, brief
+from p2pselect.nn._weights import adapt_weights
 
 #: Sides are rounded up to multiples of these where a network fails on images as they are.
-_MULTIPLES = (32, 64)
+_MULTIPLES = (8, 16, 32, 64)
 
 
 @dataclass(frozen=True)
@@ -35,17 +36,27 @@ def sketch(name: str, size: tuple[int, int], **options: Any) -> Sketch:
 
     That is their own size where the network runs on it.  A network that cuts images into
     patches would not see what is left over: the sides are rounded up to whole patches.  Where
-    the network fails, they are rounded up to multiples of 32 and of 64 pixels, and at last it
-    sees images at the size that it was made for.
+    the network fails, they are rounded up to multiples of 8 to 64 pixels, and at last it sees
+    images at the size that it was made for.  So it does where pretrained weights would not fit
+    otherwise, because timm cannot resample their positions.
     """
     failures: list[Exception] = []
     # Some networks compute with numbers in memory that sketches do not have.
     for device in ("meta", "cpu"):
-        for seen, fixed in _tries(name, size, device, options, failures):
+        try:
+            own = _create(name, device, options)
+        except Exception as error:  # timm's models raise what they like
+            failures.append(error)
+            continue
+        for seen, fixed in _tries(name, size, own):
             try:
-                network = _create(name, device, {**options, **fixed})
-                _run(network, seen, device)
-            except Exception as error:  # timm's models raise what they like
+                # What timm and torch warn about here is nobody's business.
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    network = _create(name, device, {**options, **fixed}) if fixed else own
+                    _run(network, seen, device)
+                    _check_weights(name, own, network, {**options, **fixed})
+            except Exception as error:  # as above
                 failures.append(error)
                 continue
             return Sketch(network, seen, fixed)
@@ -58,21 +69,13 @@ def sketch(name: str, size: tuple[int, int], **options: Any) -> Sketch:
 
 
 def _tries(
-    name: str,
-    size: tuple[int, int],
-    device: str,
-    options: dict[str, Any],
-    failures: list[Exception],
+    name: str, size: tuple[int, int], own: nn.Module
 ) -> Iterator[tuple[tuple[int, int], dict[str, Any]]]:
     """Sizes, from the best one on, each with the options of a network that is made for it."""
     import timm
 
-    try:
-        patch = _patch(_create(name, device, options))
-    except Exception as error:  # as above
-        failures.append(error)
-        return
     config: Any = timm.get_pretrained_cfg(name)
+    patch = _patch(own)
     steps = [patch, *(tuple(math.lcm(side, step) for side in patch) for step in _MULTIPLES)]
     sizes = [tuple(-(-s // m) * m for s, m in zip(size, step, strict=True)) for step in steps]
     if config is not None:
@@ -81,6 +84,27 @@ def _tries(
         # Such networks, mostly transformers, are built for a size; others do not know img_size.
         fixed = config is not None and config.fixed_input_size
         yield (height, width), {"img_size": (height, width)} if fixed else {}
+
+
+def _check_weights(
+    name: str, own: nn.Module, network: nn.Module, options: dict[str, Any]
+) -> None:
+    """Raise ValueError unless weights for a network's own size can be adapted to another."""
+    before, after = own.state_dict(), network.state_dict()
+    if all(before[k].shape == after[k].shape for k in before if k in after):
+        return
+    own_size = {k: v for k, v in options.items() if k not in ("features_only", "img_size")}
+    whole = _create(name, "meta", {**own_size, "img_size": options["img_size"]})
+    wanted = whole.state_dict()
+    # Positions are resampled with numpy by some families, so that these must be in memory.
+    state = {
+        k: torch.zeros(v.shape) if k in wanted and wanted[k].shape != v.shape else v
+        for k, v in _create(name, "meta", own_size).state_dict().items()
+    }
+    adapted = adapt_weights(state, whole)
+    for k, v in adapted.items():
+        if k in wanted and wanted[k].shape != v.shape:
+            raise ValueError(f"{k} of another size of images does not fit")
 
 
 def _create(name: str, device: str, options: dict[str, Any]) -> nn.Module:
@@ -93,8 +117,7 @@ def _create(name: str, device: str, options: dict[str, Any]) -> nn.Module:
 
 def _run(network: nn.Module, size: tuple[int, int], device: str) -> None:
     training = network.training
-    with torch.no_grad(), torch.device(device), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with torch.no_grad(), torch.device(device):
         network.eval()(torch.zeros(1, 3, *size))
     network.train(training)
 

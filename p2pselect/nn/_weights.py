@@ -98,7 +98,7 @@ def fitting_weights(
     """
     wanted = network.state_dict()
     given = _as_called_in(wanted, _without_prefix(read_state_dict(path), wanted))
-    state = _remapped(given, network)
+    state = adapt_weights(given, network)
     fits = {k: v for k, v in state.items() if k in wanted and v.shape == wanted[k].shape}
     learned = {k for k, _ in network.named_parameters()}
     # The rest, such as counters of batches, is as good in the new network.
@@ -139,7 +139,9 @@ def _as_called_in(
     return {called.get(name.replace(".", "_"), name): state[name] for name in state}
 
 
-def _remapped(state: dict[str, torch.Tensor], network: nn.Module) -> dict[str, torch.Tensor]:
+def adapt_weights(
+    state: dict[str, torch.Tensor], network: nn.Module
+) -> dict[str, torch.Tensor]:
     """As timm changes the weights of a family of models before it loads them.
 
     Names that their authors gave to layers become timm's, and position embeddings are resampled

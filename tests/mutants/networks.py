@@ -1,0 +1,53 @@
+"""Faults of networks by name: where weights are, which maps there are, which sizes are seen."""
+
+from mutants.fault import planted
+
+FAULTS = [
+    *planted(
+        "nn/_network_names.py",
+        "nn/test_weight_sources.py::test_names_of_files",
+        {
+            "    for end in range(len(stem), 0, -1):": "    for end in range(1, len(stem) + 1):",
+            'if stem[end : end + 1] not in ("", ".", "_", "-"):': "if False:",
+        },
+    ),
+    *planted(
+        "nn/_weight_sources.py",
+        "nn/test_weight_sources.py",
+        {
+            '        if not tag or rest == usual or not rest.startswith(".")\n': "",
+            "if time.monotonic() - since >= _SILENCE:": "if True:",
+            'if getattr(error, "response", None) is None and not hasattr(error, "code"):': "if True:",
+        },
+    ),
+    *planted(
+        "nn/_timm_sketches.py",
+        "nn/test_families.py::test_sides_are_rounded_up_to_what_a_network_can_see",
+        {"tuple(-(-s // m) * m for": "tuple(max(s // m, 1) * m for"},
+    ),
+    *planted(
+        "nn/_timm_sketches.py",
+        "nn/test_families.py::test_a_border_that_is_no_whole_patch_is_seen",
+        {"return tuple(module.stride) if cut else (1, 1)": "return (1, 1)"},
+    ),
+    *planted(
+        "nn/_timm_sketches.py",
+        "nn/test_families.py::test_as_classifier[efficientformerv2_s0]",
+        {"                    _check_weights(name, own, network, {**options, **fixed})\n": ""},
+    ),
+    *planted(
+        "nn/_selectors.py",
+        "nn/test_families.py::test_as_selector[test_mambaout]",
+        {"        if self.channels_last:": "        if False:"},
+    ),
+    *planted(
+        "nn/_selectors.py",
+        "nn/test_families.py::test_what_a_transformer_selects_from_is_normalized",
+        {"partial(getter, norm=True)": "partial(getter, norm=False)"},
+    ),
+    *planted(
+        "nn/_backbones.py",
+        "nn/test_families.py::test_a_file_without_some_of_a_transformer_is_refused",
+        {'wrappers = {"FeatureGetterNet": "model.", ': "wrappers = {"},
+    ),
+]

@@ -52,7 +52,9 @@ def _add_places(group: Any) -> None:
         help="folder for the model (default: the name of DIR, with .model)",
     )
     group.add_argument(
-        "--overwrite", action="store_true", help="replace the model that MODEL already holds"
+        "--overwrite",
+        action="store_true",
+        help="replace the model that MODEL already holds, and its page",
     )
     group.add_argument(
         "--html",
@@ -258,7 +260,7 @@ def _chosen(images: Any, labels: Any, preset: str, given: dict[str, Any]) -> dic
 def _check_places(options: argparse.Namespace) -> tuple[Path, Path]:
     """Where the model and the page will be, which nothing prevents from being written."""
     out = options.out or _default_out(options.folder)
-    html = options.html or out.with_suffix(".html")
+    html = options.html or out.with_name(f"{out.name.removesuffix('.model')}.html")
     if isinstance(options.validation, Path) and not options.validation.is_dir():
         raise InputError(
             f"--validation: there is no folder {options.validation}; expected a share such as "
@@ -269,6 +271,12 @@ def _check_places(options: argparse.Namespace) -> tuple[Path, Path]:
         raise InputError(
             f"--out: {out} already holds a model; --overwrite replaces it once the new one is "
             "trained, and --out MODEL puts the new one elsewhere"
+        )
+    if html.exists() and not (options.html or options.overwrite):
+        # Nobody has named it, so nobody expects it to be replaced.
+        raise InputError(
+            f"--html: {html} exists; --overwrite replaces it, and --html FILE puts the page "
+            "elsewhere"
         )
     options.html = html
     check_outputs(options, files=["--json", "--html"], folders=["--checkpoints"])

@@ -217,6 +217,15 @@ def test_a_model_is_not_replaced_unasked(leaves, settings, capsys):
     assert "enough" in capsys.readouterr().err
 
 
+def test_a_page_that_nobody_named_is_not_replaced_unasked(leaves, settings, capsys):
+    (leaves.parent / "leaves.html").write_text("mine")
+    assert main(["fit", "leaves"]) == 1
+    assert "leaves.html exists; --overwrite replaces it" in capsys.readouterr().err
+    for more in (["--overwrite"], ["--html", "leaves.html"], ["--out", "leaves.v2"]):
+        assert main(["fit", "leaves", "--preset", "small", *more]) == 1
+        assert "enough" in capsys.readouterr().err
+
+
 def test_where_nothing_is_held_out_the_words_say_so(leaves, capsys):
     assert main(["fit", "leaves", *FAST, "--epochs", "1", "--preset", "small"]) == 0
     said = capsys.readouterr().out

@@ -107,8 +107,7 @@ def p2p(
     fallback = clf.get_params()["search__fallback"]
     for name, part in measured.items():
         explained = {"p2p": clf.explain(part.images)}
-        # Never certain: the whole path is there, and with it the stop at any certainty.
-        path = clf.explain(part.images, certainty_threshold=1.0)
+        path = clf.explain(part.images, whole_path=True)
         explained |= {f"p2p@{t}": stopped(path, t, fallback) for t in CERTAINTIES}
         out.rows[name] = {
             row: {

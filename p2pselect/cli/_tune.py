@@ -77,14 +77,13 @@ def run(options: argparse.Namespace) -> None:
     # Folders have names, but the classes of a model may be numbers.
     known = {str(label): label for label in model.classes_.tolist()}
     truth = [known.get(label, label) for label in labels.tolist()]
-    # The classifier's own word: a calibration would be looked at through itself.
-    vars(model).pop("calibration_", None)
-    exp = model.explain(images, certainty_threshold=1.0)
-    curve = threshold_curve(exp, truth, _SHOWN)
+    exp = model.explain(images, whole_path=True)
+    fallback = model.get_params().get("search__fallback", "everything")
+    curve = threshold_curve(exp, truth, _SHOWN, fallback=fallback)
     print(f"{len(labels)} images.  What the classifier's own certainty is worth:")
     _print(curve)
     if options.figure:
-        display = ThresholdDisplay.from_explanation(exp, truth)
+        display = ThresholdDisplay.from_explanation(exp, truth, fallback=fallback)
         display.figure_.savefig(options.figure, dpi=150, bbox_inches="tight")
     if options.json:
         names = ("answered", "right", "right_of_all", "kept", "kept_of_all")

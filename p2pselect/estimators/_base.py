@@ -246,6 +246,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         certainty_threshold: float | None = None,
         tau: float | str | None = None,
         max_kept: float | None = None,
+        whole_path: bool = False,
         regions: Any = None,
     ) -> Explanation:
         """Select regions, predict from them, and return what was shown.
@@ -263,6 +264,9 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
             that fit are tried.  Without ``search__allow_empty`` one region is shown even if it
             is larger.  Methods whose classifier sees continuous masks refuse this option,
             because they cannot bound what is seen.
+        whole_path : bool, default=False
+            Also try the masks that come after the stop, so that ``path_proba`` tells what any
+            other certainty would have given.
         %(regions)s
 
         Returns
@@ -283,7 +287,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
             tau=tau,
             max_kept=max_kept,
         )
-        return run.explain(self.classes_)
+        return run.explain(self.classes_, whole_path)
 
     @usual_surroundings()
     def predict_proba_masked(self, masked_images: Any) -> np.ndarray:

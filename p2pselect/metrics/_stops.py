@@ -77,8 +77,8 @@ def threshold_curve(
     Parameters
     ----------
     explanation : Explanation
-        Its path has to go on to the largest of the thresholds: explain with that one, or with
-        ``certainty_threshold=1``.
+        Its paths have to go on to the largest of the thresholds: explain with
+        ``whole_path=True``.
     y : array-like of shape (n,)
         True labels.
     thresholds : array-like of shape (m,)
@@ -109,10 +109,11 @@ def threshold_curve(
         raise InputError("thresholds must be numbers in (0, 1]")
     if explanation.path_proba is None or not len(explanation):
         raise InputError("a curve over thresholds needs images with a path: tau='dynamic'")
-    if thresholds.max() > explanation.certainty_threshold:
+    stop = explanation.stop_certainty or explanation.certainty_threshold
+    if np.isnan(explanation.path_proba).any() and thresholds.max() > stop:
         raise InputError(
-            f"the paths end at the certainty {explanation.certainty_threshold:g}: explain "
-            f"with certainty_threshold={thresholds.max():g} or more to learn what comes after"
+            f"the paths end at a certainty of {stop:g}: explain with whole_path=True to learn "
+            "what comes after"
         )
     truth = as_true_labels(y, explanation.classes)
     if len(truth) != len(explanation):

@@ -51,6 +51,8 @@ PHOTOS = Preset(
     augment="affine+tint",
     selection="budget",
     certainty_threshold=0.99,
+    search__calibration="held_out",
+    search__mean_kept=0.35,
 )
 
 _PAPER: dict[str, Any] = {

@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from p2pselect.metrics._stops import stops
+
 
 def make_tau_grid(tau_min: float, tau_step: float) -> np.ndarray:
     """Values of tau to try: ``tau_min, tau_min + tau_step, ...``, and always 1.0 at the end.
@@ -65,6 +67,22 @@ def join_results(results: Sequence[SearchResult]) -> SearchResult:
 
     names = [field.name for field in fields(SearchResult)]
     return SearchResult(**{n: joined([getattr(part, n) for part in results]) for n in names})
+
+
+def stopped(
+    result: SearchResult, counts: np.ndarray, certainty_threshold: float, fallback: str
+) -> SearchResult:
+    """Where a search would have stopped that went on to the end of every path.
+
+    ``counts`` (n, t) are the numbers of regions kept at every tau.
+    """
+    path = result.path_proba
+    assert path is not None
+    level, reached = stops(path.max(axis=2), certainty_threshold, fallback)
+    rows = np.arange(len(level))
+    return replace(
+        result, level=level, count=counts[rows, level], proba=path[rows, level], reached=reached
+    )
 
 
 def next_level(counts: np.ndarray, level: np.ndarray) -> np.ndarray:

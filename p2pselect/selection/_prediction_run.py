@@ -23,6 +23,7 @@ from p2pselect.selection._certainty_search import (
     SearchResult,
     join_results,
     search_certainty,
+    stopped,
 )
 from p2pselect.selection._selection_rule import CUTS, SelectionRule, budget_cut
 from p2pselect.selection._stop_calibration import StopReport, with_certainty
@@ -65,8 +66,21 @@ class PredictionRun:
         self.batches: list[dict[str, np.ndarray]] = []
         self.is_soft = False
 
-    def search(self, keep_path: bool = False) -> SearchResult:
-        """Run the search over all images; each process does its part of them."""
+    @property
+    def _stop(self) -> float:
+        """The classifier's certainty at which the search stops."""
+        return self.certainty_threshold if self.report is None else self.report.threshold
+
+    @property
+    def _fallback(self) -> str:
+        # Everything would be more than max_kept allows.
+        return self.rule.fallback if self.max_kept is None else "most_certain"
+
+    def search(self, keep_path: bool = False, stop: float | None = None) -> SearchResult:
+        """Run the search over all images; each process does its part of them.
+
+        It stops at another certainty than its own if there is a ``stop``.
+        """
         self.batches = []
         single = nullcontext(distributed.Group())
         with distributed.group() if self.is_shared else single as processes:
@@ -77,11 +91,10 @@ class PredictionRun:
                     self._chunks(own),
                     own.stop - own.start,
                     self._classify,
-                    self.certainty_threshold if self.report is None else self.report.threshold,
+                    self._stop if stop is None else stop,
                     self.rule.batch_size,
                     keep_path,
-                    # Everything would be more than max_kept allows.
-                    self.rule.fallback if self.max_kept is None else "most_certain",
+                    self._fallback,
                 )
             found = processes.gather((result, self.batches, self.is_soft))
         # With fewer images than processes, some of them have found nothing.
@@ -99,8 +112,7 @@ class PredictionRun:
 
     def paths(self) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities (n, t, n_classes) and kept shares (n, t) at every tau; needs "kept"."""
-        self.certainty_threshold, self.report = np.inf, None  # nobody stops
-        proba = self.search(keep_path=True).path_proba
+        proba = self.search(keep_path=True, stop=np.inf).path_proba
         assert proba is not None
         return proba, self._stacked("kept")
 
@@ -121,10 +133,12 @@ class PredictionRun:
             start = stop
         return masks
 
-    def explain(self, classes: np.ndarray) -> Explanation:
+    def explain(self, classes: np.ndarray, whole_path: bool = False) -> Explanation:
         """Run the search and put everything it found into an Explanation; needs "all"."""
-        result = self.search(keep_path=True)
+        result = self.search(keep_path=True, stop=np.inf if whole_path else None)
         counts = self._stacked("counts")
+        if whole_path:
+            result = stopped(result, counts, self._stop, self._fallback)
         logits = self._stacked("logits", padding=-np.inf)
         embeddings = self._stacked("embeddings", padding=0.0)
         offsets = self.offsets.cpu().numpy()[result.level]

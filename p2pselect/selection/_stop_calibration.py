@@ -265,7 +265,8 @@ class StopCalibration:
         callable
             Maps certainties (n,) to probabilities (n,).
         """
-        level, answered = stops(self.certainty, threshold)
+        fallback = self.settings.get("search__fallback", "most_certain")
+        level, answered = stops(self.certainty, threshold, fallback)
         rows = np.arange(len(self))
         certainty, correct = self.certainty[rows, level], self.correct[rows, level]
         whole = _fit(certainty, correct)

@@ -17,7 +17,7 @@ from tests.oracles.stop_calibration import stop
 @pytest.fixture(scope="module")
 def paths(clf, X):
     """What the classifier says at every tau, however certain it is."""
-    return clf.explain(X, certainty_threshold=1.0).path_proba
+    return clf.explain(X, whole_path=True).path_proba
 
 
 @pytest.fixture(scope="module")
@@ -53,10 +53,22 @@ def test_the_search_stops_where_the_share_is_met(calibrated, clf, X, paths, trut
     np.testing.assert_array_equal(exp.tau[stopped], exp.path_tau[level][stopped])
     assert (exp.predicted == truth)[stopped].mean() >= 0.6
     # The ranking, and the words of the classifier along the path, are as they were.
-    before = clf.explain(X, certainty_threshold=1.0)
+    before = clf.explain(X)
     np.testing.assert_array_equal(exp.selection_logits, before.selection_logits)
     seen = ~np.isnan(exp.path_proba)
     np.testing.assert_allclose(exp.path_proba[seen], paths[seen], atol=1e-6)
+
+
+@pytest.mark.parametrize("fallback", ["everything", "most_certain"])
+def test_a_whole_path_changes_nothing_but_what_is_known(clf, X, truth, fallback):
+    model = copy.deepcopy(clf).set_params(search__fallback=fallback, certainty_threshold=0.6)
+    for _ in range(2):
+        short, whole = model.explain(X), model.explain(X, whole_path=True)
+        assert not np.isnan(whole.path_proba).any()
+        for name in ("region_masks", "tau", "certainty_reached", "predicted"):
+            np.testing.assert_array_equal(getattr(whole, name), getattr(short, name))
+        np.testing.assert_allclose(whole.proba, short.proba, atol=1e-6)
+        model.calibrate(X, truth)
 
 
 def test_all_ways_to_ask_give_the_same(calibrated, X, truth):
@@ -87,7 +99,7 @@ def test_another_threshold_needs_no_other_calibration(calibrated, X):
 
 
 def test_a_mean_share_of_the_pixels(calibrated, X, truth):
-    whole = calibrated.explain(X, certainty_threshold=1.0)
+    whole = calibrated.explain(X, whole_path=True)
     np.testing.assert_allclose(
         calibrated.calibration_.kept, whole.path_kept_fraction, atol=1e-6
     )

@@ -58,7 +58,7 @@ def test_paths_that_end_at_their_stop_serve_lower_thresholds():
     assert curve.coverage[0] == pytest.approx(exp.certainty_reached.mean())
     assert curve.kept_fraction[0] == pytest.approx(exp.kept_fraction.mean())
     assert curve.accuracy[0] == pytest.approx((exp.predicted == made.y).mean())
-    with pytest.raises(InputError, match="end at the certainty 0.95"):
+    with pytest.raises(InputError, match="end at a certainty of 0.95"):
         threshold_curve(exp, made.y, [0.99])
 
 

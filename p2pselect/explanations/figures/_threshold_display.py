@@ -41,31 +41,6 @@ class ThresholdDisplay(ExplanationDisplay):
     asked: float | None = None
 
     @classmethod
-    def from_estimator(
-        cls, estimator: Any, X: Any, *args: Any, ax: Any = None, **options: Any
-    ) -> Self:
-        """Let a fitted estimator explain images, and draw what other thresholds would give.
-
-        Every value of tau is tried for every image, once.
-
-        Parameters
-        ----------
-        %(estimator)s
-        %(X)s
-        *args
-            Further parameters of ``from_explanation``.
-        %(ax)s
-        **options
-            Further parameters of ``from_explanation``.
-
-        Returns
-        -------
-        ThresholdDisplay
-            With what it drew.
-        """
-        return super().from_estimator(estimator, X, *args, ax=ax, **options)
-
-    @classmethod
     def from_explanation(
         cls,
         explanation: ExplanationArrays,
@@ -78,7 +53,8 @@ class ThresholdDisplay(ExplanationDisplay):
     ) -> Self:
         """Compute the curve and draw it.
 
-        The paths of the explanation have to go on to the largest threshold.
+        The paths of the explanation have to go on to the largest threshold: explain with
+        ``whole_path=True``.
 
         Parameters
         ----------

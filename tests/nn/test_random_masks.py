@@ -96,6 +96,7 @@ def test_masks_of_an_image_do_not_depend_on_the_others():
     n, generator = 6, torch.Generator().manual_seed(0)
     regions = torch.randint(0, 9, (n, 8, 8), generator=generator)
     regions[0] %= 2
+    regions[1, 3:] = -1  # a smaller image with padding
     numbers = [torch.rand(shape, generator=generator) for shape in ((n,), (n,), (n, 9))]
     together = random_region_masks(regions, region_areas(regions), 0.1, drawing(*numbers))
     for i in range(n):

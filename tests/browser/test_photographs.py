@@ -11,10 +11,14 @@ SHAPES = [(300, 200), (192, 384), (181, 333)]
 NEAR = 12
 
 
-@pytest.fixture(params=["pad", "crop", "stretch"])
+ALL_MODES = pytest.mark.parametrize("photos", ["pad", "crop", "stretch"], indirect=True)
+
+
+@pytest.fixture
 def photos(request, open_report):
     """A report on photographs of several shapes, of which the red quarter was kept."""
-    exp = explained([COLORS[quarters(*shape)] for shape in SHAPES], request.param)
+    resize = getattr(request, "param", "crop")
+    exp = explained([COLORS[quarters(*shape)] for shape in SHAPES], resize)
     return open_report(exp, ["leaf"] * 3)
 
 
@@ -24,6 +28,7 @@ def close(shown, expected):
     return far.mean() < 0.05
 
 
+@ALL_MODES
 def test_cards_show_the_photograph_and_what_was_kept_of_it(photos):
     for i, shape in enumerate(SHAPES):
         original, kept = photos.card(i)
@@ -38,6 +43,7 @@ def test_cards_show_the_photograph_and_what_was_kept_of_it(photos):
         np.testing.assert_array_equal(shown, expected.max(axis=-1) > 0)
 
 
+@ALL_MODES
 def test_the_detail_view_shows_the_same_on_the_photograph(photos):
     for i, shape in enumerate(SHAPES):
         photos.open(i)
@@ -54,6 +60,7 @@ def test_the_detail_view_shows_the_same_on_the_photograph(photos):
         np.testing.assert_array_equal(faint[sure], given(*shape, photos.exp.resize)[sure])
 
 
+@ALL_MODES
 def test_on_request_it_is_as_coarse_as_the_classifier_saw_it(photos):
     exp = photos.exp
     photos.open(1)
@@ -87,10 +94,10 @@ def test_regions_are_found_under_the_pointer(photos):
     assert photos.text("#region").startswith("Region 1 of 4")
     ActionChains(photos.browser).move_to_element_with_offset(canvas, right, down).perform()
     photos.wait("region === 3")
-    if photos.exp.resize == "crop":  # above what the model was given
-        high = int(0.47 * box["height"])
-        ActionChains(photos.browser).move_to_element_with_offset(canvas, 0, -high).perform()
-        photos.wait("region === null")
+    # Above what the model was given.
+    high = int(0.47 * box["height"])
+    ActionChains(photos.browser).move_to_element_with_offset(canvas, 0, -high).perform()
+    photos.wait("region === null")
 
 
 def test_the_page_says_that_photographs_are_sharper_than_what_was_seen(

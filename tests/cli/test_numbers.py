@@ -19,6 +19,7 @@ class Model(ToyClassifier):
     """A model of images of one size, which is certain about every third image."""
 
     image_size = SIDE
+    resize = "stretch"
 
     def explain(self, X):
         exp = super().explain(X.batch(slice(None), SIDE))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
+from numbers import Real
 from typing import Any
 
 from p2pselect.exceptions import InputError, brief
@@ -106,4 +107,4 @@ def _chart(
 def _is_number(row: Mapping[str, Any], key: str) -> bool:
     value = row.get(key)
     # Infinite in epochs that only prepare for the last phase.
-    return isinstance(value, int | float) and math.isfinite(value)
+    return isinstance(value, Real) and math.isfinite(value)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from p2pselect.cli._explain import short_names
 from p2pselect.exceptions import P2PSelectWarning
 from p2pselect.images import ImageSequence
 
@@ -48,8 +47,7 @@ def describe_model(
         f"{kept:.1%} of its image on average"
     )
     warn_of_faults(exp, labels)
-    names = None if images.files is None else short_names(images.files.tolist())
-    exp.to_html(html, y=labels, names=names, history=clf.history_)
+    exp.to_html(html, y=labels, names=images.files)
     print(f"see for yourself: {html} shows what each answer is based on")
 
 

@@ -352,7 +352,7 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
         return float(share)
 
     def _n_views(self) -> int | None:
-        n_views = self._training_options.n_views
+        n_views: Any = self._training_options.n_views
         if n_views == "auto":
             whole = self._sees_whole_images
             frozen = whole is not None and self._frozen_share_of(whole) == 1

@@ -198,7 +198,8 @@ class ImageSequence:
         (200, 300, 3)
         """
         position = int(self._positions([operator.index(number)])[0])
-        size = bounded(self._source.size_of(position), longest)
+        height, width = self._source.size_of(position)
+        size = bounded((height, width), longest)
         image = self._checked(self._source.read_small(position, size), position)
         return resize(to_rgb(image), size)
 

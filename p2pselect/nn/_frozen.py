@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import nn
 
 
@@ -63,8 +65,9 @@ def heads_of(network: nn.Module) -> list[nn.Module]:
     if isinstance(getattr(network, "backbone", None), nn.Module):
         children = [child for name, child in network.named_children() if name != "backbone"]
         return [child for child in children if list(child.parameters())]
-    if hasattr(network, "get_classifier"):
-        found = network.get_classifier()
+    get_classifier: Any = getattr(network, "get_classifier", None)
+    if get_classifier is not None:
+        found = get_classifier()
         # Distilled transformers have two.
         heads = list(found) if isinstance(found, tuple | list | nn.ModuleList) else [found]
         heads = [head for head in heads if isinstance(head, nn.Module)]

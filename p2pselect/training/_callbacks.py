@@ -104,8 +104,7 @@ class BestEpoch(Callback):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what a checkpoint has kept."""
-        self.misses, self.loss = state["misses"], state["loss"]
-        self.weights = state["weights"]
+        vars(self).update(state)
 
 
 #: A loss that is closer to that of guessing differs from it only by noise.

@@ -34,7 +34,8 @@ class KeptViews:
         missing = [i for i, place in enumerate(places) if place not in self._views]
         made: dict[int, Seen] = {}
         if missing:
-            made = dict(zip(missing, zip(*make(missing), strict=True), strict=True))
+            pairs = zip(*make(missing), strict=True)
+            made = {i: (seen, labels) for i, (seen, labels) in zip(missing, pairs, strict=True)}
         views = [made.get(i) or self._views[place] for i, place in enumerate(places)]
         for i, (image, labels) in made.items():
             view = image, _small(labels)

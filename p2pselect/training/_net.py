@@ -79,8 +79,7 @@ class SelectiveNet(MeasuredNet):
         share = self.backbone_lr_share
         if share == 1:
             return [[whole]], options
-        slower = backbone_parameters(self.module_)
-        groups: tuple[list[nn.Parameter], list[nn.Parameter]] = [], []
+        slower, groups = backbone_parameters(self.module_), ([], [])
         for name, parameter in self.module_.named_parameters():
             groups[name in slower].append(parameter)
         # Schedules of the rate read the share, too.

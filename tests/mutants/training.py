@@ -94,7 +94,7 @@ FAULTS = [
             "        if not net.is_in_last_phase:\n            return\n        loss": "        loss",
             "            self.loss, self.misses = loss, 0": "            self.loss = loss",
             "if self.misses == self.patience:": "if self.misses > self.patience:",
-            '        self.weights = state["weights"]\n': "",
+            "        vars(self).update(state)": "        pass",
             "self.weights = deepcopy(net.module_.state_dict())": "self.weights = net.module_.state_dict()",
         },
     ),
@@ -282,6 +282,14 @@ FAULTS = [
         {
             "if found and min(found) >= _SHARE_OF_GUESSING * scale * of_guessing:": "if found and min(found) >= 2 * scale * of_guessing:",
             "scale = by_class.sum() / len(X)": "scale = 1.0",
+        },
+    ),
+    *planted(
+        "nn/_frozen.py",
+        "nn/test_frozen.py",
+        {
+            "if self.frozen_share == 1:": "if False:",
+            "            layer.training = False\n": "",
         },
     ),
 ]

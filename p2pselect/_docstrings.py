@@ -99,8 +99,8 @@ shared_docs = SharedDocs(
             True where the object is.
     """,
     optional_object_masks="""
-        object_masks : array-like of shape (n, h, w), bool, optional
-            True where the object is; resized to the model's grid.
+        object_masks : array-like of shape (n, h, w), or sequence of n arrays, bool, optional
+            True where the object is, on the photographs or on the model's grid.
     """,
     valid="""
         valid : array-like of shape (n, h, w), bool, optional

@@ -2,12 +2,14 @@
 
 examples:
   p2pselect explain leaves.model photos/ --html report.html
-  p2pselect explain leaves.model photos/ --png figures/ --certainty .9
+  p2pselect explain leaves.model photos/ --png figures/ --masks masks/ --certainty .9
+  p2pselect explain leaves.model leaves/test --html report.html --history history.json
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import unicodedata
 from collections.abc import Sequence
@@ -38,7 +40,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--masks",
         type=Path,
         metavar="DIR",
-        help="write a mask for each image, of the same size, white where pixels are kept",
+        help="write a mask for each image, of the size of the upright photograph, white where "
+        "pixels are kept",
+    )
+    parser.add_argument(
+        "--history",
+        type=Path,
+        metavar="FILE",
+        help="with --html: draw how the training went, which fit --json has written",
     )
     add_shared(parser, "--json", help="write the numbers of each image")
     add_shared(parser, "--certainty", "--on-error", "--max-pixels")
@@ -50,11 +59,14 @@ def run(options: argparse.Namespace) -> None:
         raise InputError(
             "say what to write: --html FILE, --png DIR, --masks DIR or --json FILE"
         )
+    if options.history and not options.html:
+        raise InputError("--history is drawn on the page: --html FILE says where to write it")
     check_outputs(options, files=["--html", "--json"], folders=["--png", "--masks"])
     if options.png:
         need("matplotlib", "--png", "p2pselect[plots]")
     from p2pselect.cli._files import find_images, load_model
 
+    history = None if options.history is None else read_history(options.history)
     model = load_model(options.model, options.certainty)
     images, files = find_images(options.images, options.on_error)
     written = {
@@ -63,12 +75,13 @@ def run(options: argparse.Namespace) -> None:
         if folder
     }
     single = {"--html": options.html, "--json": options.json}
-    check_apart({option: [file] for option, file in single.items() if file} | written, files)
+    read = files if options.history is None else [*files, str(options.history)]
+    check_apart({option: [file] for option, file in single.items() if file} | written, read)
     exp = model.explain(images)
     labels = labels_of(files, exp.classes)
     if options.html:
-        exp.to_html(options.html, y=labels, names=files)
-        print(options.html)
+        exp.to_html(options.html, y=labels, names=short_names(files), history=history)
+        print(f"{options.html} ({options.html.stat().st_size / 1e6:.1f} MB)")
     for option, write in (("--png", write_figure), ("--masks", write_mask)):
         for number, file in enumerate(written.get(option, ())):
             write(file, exp[number])
@@ -82,6 +95,24 @@ def run(options: argparse.Namespace) -> None:
     )
 
 
+def read_history(file: Path) -> list[dict[str, Any]]:
+    """What ``p2pselect fit --json`` has written: one dict for each epoch."""
+    try:
+        rows = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"--history: {file} is not JSON: {error}") from error
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise InputError(f"--history: {file} is not a list of epochs, as fit --json writes it")
+    return rows
+
+
+def short_names(files: Sequence[str]) -> list[str]:
+    """The paths of the images, without the folders that all of them share."""
+    whole = [os.path.abspath(file) for file in files]  # noqa: PTH100 (links stay as they are)
+    shared = os.path.commonpath([os.path.dirname(path) for path in whole])  # noqa: PTH120
+    return [os.path.relpath(path, shared) for path in whole]
+
+
 def labels_of(files: Sequence[str], classes: np.ndarray) -> np.ndarray | None:
     """The true labels (n,), if every image is in a folder that is named like a class."""
     place = {unicodedata.normalize("NFC", str(name)): i for i, name in enumerate(classes)}
@@ -93,9 +124,8 @@ def labels_of(files: Sequence[str], classes: np.ndarray) -> np.ndarray | None:
 
 def write_figure(file: Path, exp: Explanation) -> None:
     """Write the panels of one image, with the aspect ratio of the image."""
-    height, width = exp.original_sizes[0].tolist()  # type: ignore[index]
     with atomic_open(file, "wb") as opened:
-        exp.plot(0, size=(height, width)).savefig(opened, format="png", dpi=110)
+        exp.plot().savefig(opened, format="png", dpi=110)
 
 
 def write_mask(file: Path, exp: Explanation) -> None:

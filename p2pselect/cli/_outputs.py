@@ -49,20 +49,20 @@ def output_files(
     return files
 
 
-def check_apart(written: Mapping[str, Sequence[Path]], images: Sequence[str] = ()) -> None:
-    """Raise an InputError if two options would write the same file, or one of the images.
+def check_apart(written: Mapping[str, Sequence[Path]], inputs: Sequence[str] = ()) -> None:
+    """Raise an InputError if two options would write the same file, or one that is read.
 
-    ``written`` maps options, such as ``--masks``, to the files that they write.
+    ``written`` maps options, such as ``--masks``, to the files that they write; ``inputs`` are
+    the images and whatever else is read.
     """
-    read = {os.path.realpath(image) for image in images}
+    read = {os.path.realpath(file) for file in inputs}
     by: dict[str, str] = {}
     for option, files in written.items():
         own = {_alike(os.path.realpath(file)): file for file in files}
         for file in files:
             if os.path.realpath(file) in read:
                 raise InputError(
-                    f"{option}: {file} would replace an image that is read: choose another "
-                    "place"
+                    f"{option}: {file} would replace a file that is read: choose another place"
                 )
         for path, file in own.items():
             if path in by:

@@ -1,4 +1,4 @@
-"""Predict the classes of images, as CSV or JSON.
+"""Predict the classes of images, and say how much was seen of each, as CSV or JSON.
 
 examples:
   p2pselect predict leaves.model photos/ > predictions.csv
@@ -10,13 +10,18 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from p2pselect.atomic_write import atomic_open, strict_json
 from p2pselect.cli._arguments import add_shared, check_outputs
 from p2pselect.cli._outputs import check_apart
+
+if TYPE_CHECKING:
+    from p2pselect.images import ImageSequence
+
+_BATCHES = 16
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,26 +41,35 @@ def run(options: argparse.Namespace) -> None:
     images, files = find_images(options.images, options.on_error)
     if options.out:
         check_apart({"--out": [options.out]}, files)
-    proba = model.predict_proba(images)
-    names = [str(label) for label in model.classes_]
-    rows = [
-        {
-            "image": file,
-            "prediction": names[int(p.argmax())],
-            "certainty": round(float(p.max()), 6),
-            **{
-                f"p({name})": round(float(value), 6)
-                for name, value in zip(names, p, strict=True)
-            },
-        }
-        for file, p in zip(files, proba, strict=True)
-    ]
+    rows = list(_rows(model, images, files))
     if options.out is None:
         _write(sys.stdout, rows, options.format)
     else:
         # File names that are not UTF-8 come out byte for byte.
         with atomic_open(options.out, newline="", errors="surrogateescape") as file:
             _write(file, rows, options.format)
+
+
+def _rows(model: Any, images: ImageSequence, files: Sequence[str]) -> Iterator[dict[str, Any]]:
+    names = [str(label) for label in model.classes_]
+    # A few batches at a time: an explanation holds the pixels of its images.
+    step = _BATCHES * model.batch_size
+    for start in range(0, len(images), step):
+        exp = model.explain(images[start : start + step])
+        # Computed for all images of the batches whenever it is asked for.
+        predicted, certainty, kept = exp.proba.argmax(axis=1), exp.certainty, exp.kept_fraction
+        for i in range(len(exp)):
+            yield {
+                "image": files[start + i],
+                "prediction": names[predicted[i]],
+                "certainty": round(float(certainty[i]), 6),
+                "certainty_reached": bool(exp.certainty_reached[i]),
+                "kept_fraction": round(float(kept[i]), 6),
+                **{
+                    f"p({name})": round(float(value), 6)
+                    for name, value in zip(names, exp.proba[i], strict=True)
+                },
+            }
 
 
 def _write(file: IO[Any], rows: Sequence[dict[str, Any]], form: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from p2pselect.cli._explain import short_names
 from p2pselect.exceptions import P2PSelectWarning
 from p2pselect.images import ImageSequence
 
@@ -47,7 +48,8 @@ def describe_model(
         f"{kept:.1%} of its image on average"
     )
     warn_of_faults(exp, labels)
-    exp.to_html(html, y=labels, names=images.files)
+    names = None if images.files is None else short_names(images.files.tolist())
+    exp.to_html(html, y=labels, names=names, history=clf.history_)
     print(f"see for yourself: {html} shows what each answer is based on")
 
 

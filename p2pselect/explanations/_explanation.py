@@ -125,21 +125,19 @@ class Explanation(ExplanationArrays):
     True
     """
 
-    def plot(self, image: int = 0, *, size: tuple[int, int] | None = None) -> Figure:
+    def plot(self, image: int = 0) -> Figure:
         """Draw one image in panels, as :func:`~p2pselect.explanations.plot_explanation` does.
 
         Parameters
         ----------
         %(image)s
-        size : tuple (height, width), optional
-            Size of the image before it was resized to the model's grid.
 
         Returns
         -------
         matplotlib.figure.Figure
             The figure.
         """
-        return plot_explanation(self, image, size=size)
+        return plot_explanation(self, image)
 
     def to_html(self, path: str | PathLike[str], y: Any = None, **options: Any) -> None:
         """Write an interactive page, as :func:`~p2pselect.explanations.write_html` does.

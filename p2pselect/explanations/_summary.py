@@ -14,9 +14,10 @@ from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect._optional import need
 from p2pselect.exceptions import InputError
 from p2pselect.explanations.figures._display import check_true_labels
-from p2pselect.explanations.figures._pixels import region_crop, to_rgb
+from p2pselect.explanations.figures._photographs import photograph, region_crop
+from p2pselect.explanations.figures._pixels import to_rgb
 from p2pselect.metrics._arrays import ratio
-from p2pselect.metrics._object_masks import check_object_masks
+from p2pselect.metrics._object_masks import masks_on_grid
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,7 +77,7 @@ def explanation_summary(
         outside the object (both NaN without `object_masks`);
         ``typical_regions`` : list of dict with ``cluster`` (its number), ``share`` (of the
         pixels kept for this class), ``outside`` (share of its pixels outside the object)
-        and ``crops`` (uint8 (m, 48, 48, 3), everything but the region darkened).
+        and ``crops`` (uint8 (m, 96, 96, 3), everything but the region darkened).
 
     Raises
     ------
@@ -99,8 +100,7 @@ def explanation_summary(
     kept_inside = np.full(len(explanation), np.nan)
     regions = _KeptRegions(explanation, n_clusters, random_state)
     if object_masks is not None:
-        h, w = explanation.regions.shape[1:]
-        masks = check_object_masks(object_masks, len(explanation), (h, w), name="object_masks")
+        masks = masks_on_grid(object_masks, explanation, name="object_masks")
         regions.inside = regions.means(lambda image: masks[image])[:, 0]
         kept = explanation.pixel_masks
         hit = (kept & masks).sum(axis=(1, 2))
@@ -229,7 +229,9 @@ class _KeptRegions:
         chosen = nearest[np.sort(first)[:n_crops]]
         return np.stack(
             [
-                region_crop(self.explanation, int(self.image[i]), int(self.region[i]))
+                region_crop(
+                    photograph(self.explanation, int(self.image[i])), int(self.region[i])
+                )
                 for i in chosen
             ]
         )

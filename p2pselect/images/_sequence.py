@@ -198,8 +198,7 @@ class ImageSequence:
         (200, 300, 3)
         """
         position = int(self._positions([operator.index(number)])[0])
-        height, width = self._source.size_of(position)
-        size = bounded((height, width), longest)
+        size = bounded(self._source.size_of(position), longest)
         image = self._checked(self._source.read_small(position, size), position)
         return resize(to_rgb(image), size)
 

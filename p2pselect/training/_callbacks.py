@@ -104,7 +104,8 @@ class BestEpoch(Callback):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what a checkpoint has kept."""
-        vars(self).update(state)
+        self.misses, self.loss = state["misses"], state["loss"]
+        self.weights = state["weights"]
 
 
 #: A loss that is closer to that of guessing differs from it only by noise.

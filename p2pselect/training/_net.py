@@ -79,7 +79,8 @@ class SelectiveNet(MeasuredNet):
         share = self.backbone_lr_share
         if share == 1:
             return [[whole]], options
-        slower, groups = backbone_parameters(self.module_), ([], [])
+        slower = backbone_parameters(self.module_)
+        groups: tuple[list[nn.Parameter], list[nn.Parameter]] = [], []
         for name, parameter in self.module_.named_parameters():
             groups[name in slower].append(parameter)
         # Schedules of the rate read the share, too.

@@ -18,17 +18,20 @@ FLAGS = (
     "--disable-background-networking --disable-component-update --force-device-scale-factor=1"
 )
 
-# Colors at the middle of every image pixel of a canvas, as a flat list.
+# Colors at the middle of every pixel of pictures that lie over one another, as a flat list.
 PIXELS = """
-const [canvas, h, w] = arguments;
-const step = canvas.width / w;
-const own = newCanvas(canvas.width, canvas.height);
+const [layers, h, w] = arguments;
+await Promise.all(layers.map((layer) => layer.decode?.()));
+const width = layers[0].naturalWidth ?? layers[0].width;
+const height = layers[0].naturalHeight ?? layers[0].height;
+const step = width / w;
+const own = newCanvas(width, height);
 const copy = own.getContext('2d', {willReadFrequently: true});
-copy.drawImage(canvas, 0, 0);
-const all = copy.getImageData(0, 0, canvas.width, canvas.height).data;
+for (const layer of layers) copy.drawImage(layer, 0, 0, width, height);
+const all = copy.getImageData(0, 0, width, height).data;
 const out = [];
 for (let y = 0; y < h; y++) for (let x = 0; x < w; x++) {
-  const at = 4 * (Math.floor((y + .5) * step) * canvas.width + Math.floor((x + .5) * step));
+  const at = 4 * (Math.floor((y + .5) * step) * width + Math.floor((x + .5) * step));
   out.push(all[at], all[at + 1], all[at + 2]);
 }
 return out;
@@ -96,9 +99,17 @@ class Report:
     def text(self, selector):
         return self.js("return arguments[0].textContent", self.find(selector))
 
-    def pixels(self, canvas):
-        h, w = self.exp.regions.shape[1:]
-        return np.array(self.js(PIXELS, canvas, h, w), np.uint8).reshape(h, w, 3)
+    def pixels(self, *layers, size=None):
+        """Colors of a canvas, or of images that lie over one another."""
+        h, w = self.exp.regions.shape[1:] if size is None else size
+        return np.array(self.js(PIXELS, list(layers), h, w), np.uint8).reshape(h, w, 3)
+
+    def card(self, image):
+        """The picture of a card, and what it shows as seen by the classifier."""
+        card = self.js("return report.images[arguments[0]].card", image)
+        original, *layers = card.find_elements("css selector", "img")
+        size = self.js("return report.images[arguments[0]].size", image)
+        return self.pixels(original, size=size), self.pixels(*layers, size=size)
 
     def blue_pixels(self, canvas):
         """Number of pixels in the color that outlines related regions."""

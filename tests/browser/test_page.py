@@ -7,10 +7,10 @@ import pytest
 
 
 def test_cards_show_exactly_what_the_classifier_saw(report):
-    cards = report.browser.find_elements("css selector", ".card")
-    assert len(cards) == len(report.exp)
-    for i, card in enumerate(cards):
-        seen = report.pixels(card.find_element("css selector", "canvas"))
+    assert len(report.browser.find_elements("css selector", ".card")) == len(report.exp)
+    for i in range(len(report.exp)):
+        original, seen = report.card(i)
+        np.testing.assert_array_equal(original, report.exp.images[i])
         np.testing.assert_array_equal(seen, report.exp.masked_images[i])
 
 
@@ -126,6 +126,7 @@ def test_everything_has_a_name(report):
       const named = (e) => e.alt || e.getAttribute('aria-label') || e.labels?.length ||
         e.textContent.trim();
       return [...document.querySelectorAll('img, canvas, button, select, input')]
+        .filter((e) => !e.closest('[role=img]') || e.getAttribute('role'))
         .filter((e) => !named(e)).map((e) => e.outerHTML);
     """)
     assert missing == []
@@ -154,6 +155,22 @@ def test_narrow_screens_need_no_sideways_scrolling(report, width):
     assert report.js("return dialog.scrollWidth <= dialog.clientWidth")
     tops = [report.js("return byId(arguments[0]).offsetTop", name) for name in ("walk", "bars")]
     assert tops[0] < tops[1]
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_learning_curves_fit_onto_the_screen(open_report, made, width):
+    history = [{"train_loss": 1.0, "valid_acc": 0.5, "valid_kept": 0.4}] * 3
+    report = open_report(made.explanation, history=history)
+    report.resize(width, 800)
+    for chart in report.browser.find_elements("css selector", ".curves svg"):
+        assert chart.is_displayed() and 200 < chart.size["width"] < width
+        # No name of a curve is cut off.
+        assert report.js(
+            "return [...arguments[0].querySelectorAll('text')].every((text) => "
+            "text.getBoundingClientRect().right <= arguments[0].getBoundingClientRect().right)",
+            chart,
+        )
+    assert report.js("return document.documentElement.scrollWidth") <= width
 
 
 def test_dark_mode(report):

@@ -19,6 +19,7 @@ class Model(ToyClassifier):
     """A model of images of one size, which is certain about every third image."""
 
     image_size = SIDE
+    resize = "stretch"
 
     def explain(self, X):
         exp = super().explain(X.batch(slice(None), SIDE))
@@ -95,8 +96,10 @@ def test_evaluate(model, folder, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("form", ["csv", "json"])
-def test_predict(model, folder, form, tmp_path):
-    model.predict_proba = lambda X: model.explain(X).proba
+@pytest.mark.parametrize("at_once", [3, 1000])
+def test_predict(model, folder, form, at_once, tmp_path, monkeypatch):
+    model.batch_size = 1
+    monkeypatch.setattr("p2pselect.cli._predict._BATCHES", at_once)
     out = tmp_path / "p"
     arguments = ["predict", "m", str(folder / "images"), "--format", form]
     assert main([*arguments, "--out", str(out)]) == 0
@@ -109,6 +112,11 @@ def test_predict(model, folder, form, tmp_path):
         assert float(row["certainty"]) == pytest.approx(proba.max(), abs=1e-6)
         own = [float(row[f"p({name})"]) for name in model.classes_]
         np.testing.assert_allclose(own, proba, atol=1e-6)
+    kept = [float(row["kept_fraction"]) for row in rows]
+    np.testing.assert_allclose(kept, exp.kept_fraction, atol=1e-6)
+    certain = [row["certainty_reached"] for row in rows]
+    expected = exp.certainty_reached.tolist()
+    assert certain == (expected if form == "json" else [str(value) for value in expected])
 
 
 def test_explain(model, folder, tmp_path):

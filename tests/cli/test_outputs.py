@@ -78,7 +78,7 @@ def test_many_images_of_one_name_are_numbered_quickly():
 def test_images_are_never_replaced(tmp_path):
     image, other = below(tmp_path, "1.png", "2.jpg")
     files = output_files(tmp_path, [other, image], [str(tmp_path)])
-    with pytest.raises(InputError, match=r"--x: .*1.png would replace an image that is read"):
+    with pytest.raises(InputError, match=r"--x: .*1.png would replace a file that is read"):
         check_apart({"--x": files}, [other, image])
     check_apart({"--x": output_files(tmp_path, [other], [str(tmp_path)])}, [other])
 

@@ -109,14 +109,18 @@ def test_fit_replaces_a_model_only_when_told_to(here, monkeypatch, capsys):
 
 PREDICT = """
 import sys
+from dataclasses import replace
 import numpy as np
 import p2pselect.cli._files
+from p2pselect.explanations import example_explanation
 from p2pselect.cli import main
 
 class Model:
     classes_ = np.array(["猫", "犬"])
-    def predict_proba(self, images):
-        return np.full((len(images), 2), 0.5)
+    batch_size = 16
+    def explain(self, images):
+        exp = example_explanation(len(images)).explanation
+        return replace(exp, proba=np.full((len(images), 2), 0.5), classes=self.classes_)
 
 p2pselect.cli._files.load_model = lambda *arguments: Model()
 sys.exit(main(sys.argv[1:]))
@@ -136,7 +140,9 @@ def test_names_are_written_in_utf8_whatever_the_encoding(here, encoding, form):
     assert (done.returncode, done.stderr) == (0, b"")
     if form == "csv":
         header, *rows = done.stdout.splitlines()
-        assert header.decode("utf-8") == "image,prediction,certainty,p(猫),p(犬)"
+        assert header.decode("utf-8") == (
+            "image,prediction,certainty,certainty_reached,kept_fraction,p(猫),p(犬)"
+        )
         assert os.fsencode(f"images/猫/{name}") in [row.split(b",")[0] for row in rows]
     else:
         rows = json.loads(done.stdout.decode("utf-8"))
@@ -169,18 +175,20 @@ def test_a_terminal_without_the_letters_shows_escapes(monkeypatch):
 def test_an_output_is_never_an_image_that_is_read(here, capsys, monkeypatch):
     monkeypatch.setattr("p2pselect.persistence.load", lambda path: None)
     monkeypatch.setattr("p2pselect.cli._files.load_model", lambda *args: None)
+    (here / "h.json").write_text("[]")
     before = tree(here)
     for command in (
         "explain m images --html images/odd/0.png",
         "explain m images --json images/odd/0.png",
         "explain m images --masks images",
         "explain m images --html r.html --json ./r.html",
+        "explain m images --html r.html --json h.json --history ./h.json",
         "predict m images --out images/odd/0.png",
         "regions images --out images",
     ):
         assert main(command.split()) == 1
         error = capsys.readouterr().err
-        assert "would replace an image" in error or "would both write" in error
+        assert "would replace a file" in error or "would both write" in error
         assert tree(here) == before
 
 

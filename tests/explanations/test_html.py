@@ -8,11 +8,14 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from explanations.photographs import COLORS, explained, quarters
+from PIL import Image
 
 from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect.exceptions import InputError
 from p2pselect.explanations import example_explanation, repr_html, write_html
 from p2pselect.explanations.figures._words import percent
+from p2pselect.images import ImageSequence
 
 HOSTILE = [
     "</script><img src=x onerror=alert(1)>",
@@ -146,6 +149,44 @@ def test_the_work_grows_with_the_number_of_images_not_with_its_square(
     assert computed["ranking"] == 100 and max(computed.values()) <= 10 * 100
 
 
+def test_every_photograph_is_read_once_for_the_page(tmp_path, monkeypatch):
+    read = []
+    own = ImageSequence.thumbnail
+    monkeypatch.setattr(
+        ImageSequence, "thumbnail", lambda *args: read.append(args) or own(*args)
+    )
+    for n in (10, 40):
+        read.clear()
+        exp = explained([COLORS[quarters(96, 128)]] * n)
+        # Every one of the two classes has at most three examples of three typical regions.
+        data = data_of(written(tmp_path, exp))
+        assert len(data["images"]) == n and n <= len(read) <= n + 18
+
+
+def test_photographs_on_the_page_are_smaller_where_there_are_many(tmp_path, monkeypatch):
+    monkeypatch.setattr("p2pselect.explanations.report._page._MOST_SHARP", 3)
+    exp = explained([COLORS[quarters(700, 1400)]] * 12)
+
+    def sizes(**options):
+        data = data_of(written(tmp_path, exp, **options))
+        return {tuple(item["size"]) for item in data["images"]}
+
+    # A quarter of the pixels for four times as many images.
+    assert sizes() == {(128, 256)}
+    assert sizes(max_images=3) == {(256, 512)}
+    assert sizes(max_side=100) == {(50, 100)}
+    assert sizes(max_images=2, max_side=1000) == {(500, 1000)}
+
+
+def test_a_photograph_of_reading_size_has_at_most_a_hundred_kilobytes(tmp_path):
+    rng = np.random.default_rng(0)
+    # As much detail as a photograph of foliage has.
+    noise = rng.integers(0, 90, (512, 512, 3), np.uint8)
+    smooth = np.asarray(Image.fromarray(noise).resize((256, 256)).resize((512, 512)))
+    exp = explained([COLORS[quarters(512, 512)] - smooth // 3])
+    assert len(written(tmp_path, exp)) < 60_000 + 100_000
+
+
 def test_classes_without_a_row_are_counted(made, tmp_path):
     exp = made.explanation[np.arange(120) % 12]
     proba = np.eye(300, dtype=np.float32)[np.arange(120) // 2]
@@ -242,6 +283,7 @@ def test_a_missing_folder_is_made_and_a_file_in_the_way_found_before_the_work(
         ({"y": ["1"]}, "y must have one label per image: got 1 labels for 12 images"),
         ({"names": ["a"]}, "names must have 12 entries, got 1"),
         ({"max_images": 0}, "max_images must be at least 1, got 0"),
+        ({"max_side": 0}, "max_side must be at least 1, got 0"),
         ({"object_masks": np.zeros((1, 64, 64), bool)}, "object_masks"),
     ],
 )

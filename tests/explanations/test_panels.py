@@ -20,7 +20,8 @@ from p2pselect.explanations import (
 
 def texts(figure) -> str:
     found = [text.get_text() for ax in figure.axes for text in ax.texts]
-    found += [ax.get_title() for ax in figure.axes]
+    found += [ax.get_title(loc) for ax in figure.axes for loc in ("center", "left")]
+    found += [ax.get_xlabel() for ax in figure.axes]
     return "\n".join([*found, figure.get_suptitle(), figure.get_supxlabel()])
 
 

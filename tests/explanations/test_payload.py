@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from p2pselect.explanations.report._payload import SHOWN_REGIONS, image_payload, image_uri
+from p2pselect.explanations.figures._photographs import photograph
+from p2pselect.explanations.report import _payload
+from p2pselect.explanations.report._payload import SHOWN_REGIONS, image_uri, shade_uri
+
+
+def image_payload(exp, image):
+    return _payload.image_payload(exp[image], photograph(exp, image))
 
 
 def decode_runs(item, shape) -> np.ndarray:
@@ -22,6 +28,13 @@ def decode_runs(item, shape) -> np.ndarray:
 
 def decode_image(uri) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))))
+
+
+def laid_over(picture, shade) -> np.ndarray:
+    """What people see where the PNG at one URI covers the picture at another."""
+    cover = Image.open(io.BytesIO(base64.b64decode(shade.partition(",")[2])))
+    below = Image.fromarray(decode_image(picture)).convert("RGBA")
+    return np.asarray(Image.alpha_composite(below, cover.convert("RGBA")))[..., :3]
 
 
 def as_pixels(exp, rng):
@@ -125,6 +138,20 @@ def test_small_images_are_exact_and_large_ones_jpeg(made):
     assert image_uri(np.zeros((224, 224, 3), np.uint8)).startswith("data:image/jpeg")
 
 
+def test_the_shade_leaves_what_the_classifier_saw(made):
+    exp = made.explanation
+    soft = np.linspace(0, 1, exp.region_masks.size).reshape(exp.region_masks.shape)
+    for shown, far in ((exp, 0), (replace(exp, soft_region_masks=soft.astype("f4")), 1)):
+        item = image_payload(shown, 2)
+        seen = laid_over(item["src"], item["shade"]).astype(int)
+        assert (
+            np.abs(seen - np.asarray(shown.masked_images[2] * (255 if far else 1))).max() <= far
+        )
+    # A bit for every pixel: a mask of a large photograph is small.
+    rows, columns = np.ogrid[:512, :512]
+    assert len(shade_uri((rows - 256) ** 2 + (columns - 200) ** 2 < 90**2)) < 3000
+
+
 def test_without_a_path_only_the_end_has_probabilities(made):
     exp = replace(made.explanation, path_tau=None, path_counts=None, path_proba=None)
     item = image_payload(exp, 0)
@@ -187,21 +214,25 @@ def test_single_pixels_are_shown_in_groups_that_keep_every_step_exact(made):
         np.testing.assert_array_equal(cells < groups, expected)
 
 
-def test_more_than_256_regions_use_two_bytes(made):
+@pytest.mark.parametrize("d", [255, 256, 400])
+def test_more_than_255_regions_use_two_bytes(made, d):
     exp = as_pixels(made.explanation[:1], np.random.default_rng(0))
+    # The last pixels are of no region.
+    labels = np.where(np.arange(420) < d, np.arange(420), -1).astype(np.int32)
     small = replace(
         exp,
-        images=exp.images[:, :20, :20],
-        regions=np.arange(400, dtype=np.int32).reshape(1, 20, 20),
-        region_masks=exp.region_masks[:, :400],
-        selection_logits=exp.selection_logits[:, :400],
-        selection_probs=exp.selection_probs[:, :400],
+        images=exp.images[:, :20, :21],
+        regions=labels.reshape(1, 20, 21),
+        region_masks=exp.region_masks[:, :d],
+        selection_logits=exp.selection_logits[:, :d],
+        selection_probs=exp.selection_probs[:, :d],
         path_tau=None,
     )
     item = image_payload(small, 0)
-    assert item["wide"]
+    assert item["wide"] == (d > 255)
     place = np.argsort(np.lexsort((-small.selection_logits[0], ~small.region_masks[0])))
-    np.testing.assert_array_equal(decode_runs(item, (20, 20)).ravel(), place)
+    np.testing.assert_array_equal(decode_runs(item, (20, 21)).ravel()[:d], place)
+    assert (decode_runs(item, (20, 21)).ravel()[d:] == d).all()
 
 
 def test_soft_masks_carry_their_brightness(made):

@@ -53,7 +53,7 @@ def test_typical_regions_are_ordered_and_their_crops_are_of_the_class(made, rows
         shares = [kind["share"] for kind in row["typical_regions"]]
         assert shares == sorted(shares, reverse=True) and sum(shares) <= 1 + 1e-9
         for kind in row["typical_regions"]:
-            assert kind["crops"].shape[1:] == (48, 48, 3) and 1 <= len(kind["crops"]) <= 3
+            assert kind["crops"].shape[1:] == (96, 96, 3) and 1 <= len(kind["crops"]) <= 3
 
 
 def test_regions_of_two_colors_fall_into_two_clusters(made):

@@ -352,7 +352,7 @@ FAULTS = [
         "images/_sequence.py",
         "images/test_sequence.py",
         {
-            "bounded((height, width), longest)": "(height, width)",
+            "bounded(self._source.size_of(position), longest)": "self._source.size_of(position)",
             "return resize(to_rgb(image), size)": "return to_rgb(image)",
         },
     ),

@@ -94,7 +94,7 @@ FAULTS = [
             "        if not net.is_in_last_phase:\n            return\n        loss": "        loss",
             "            self.loss, self.misses = loss, 0": "            self.loss = loss",
             "if self.misses == self.patience:": "if self.misses > self.patience:",
-            "        vars(self).update(state)": "        pass",
+            '        self.weights = state["weights"]\n': "",
             "self.weights = deepcopy(net.module_.state_dict())": "self.weights = net.module_.state_dict()",
         },
     ),

@@ -16,7 +16,8 @@ from p2pselect.explanations.figures._display import (
     check_true_labels,
     number_labels,
 )
-from p2pselect.explanations.figures._pixels import BLUE, ORANGE, to_rgb
+from p2pselect.explanations.figures._photographs import photograph, seen
+from p2pselect.explanations.figures._pixels import BLUE, ORANGE
 from p2pselect.explanations.figures._words import distinct_labels, percent
 from p2pselect.metrics._certainty import risk_coverage_curve
 from p2pselect.metrics._fidelity import (
@@ -227,7 +228,8 @@ class ConfusionExamplesDisplay(ExplanationDisplay):
                 found = np.flatnonzero((rows == row) & (columns == column))
                 if len(found):
                     best = int(found[certainty[found].argmax()])
-                    examples[i, j] = to_rgb(explanation[best].masked_images[0])
+                    one, picture = explanation[best], photograph(explanation, best, 256)
+                    examples[i, j] = seen(one, picture)
         labels = distinct_labels([names[i] for i in shown], 14)
         n_left_out = int((used > 0).sum()) - len(shown)
         return cls(counts[np.ix_(shown, shown)], labels, examples, n_left_out).plot(ax)
@@ -244,7 +246,9 @@ class ConfusionExamplesDisplay(ExplanationDisplay):
         ax.hlines(lines, -0.5, m - 0.5, color="gray", alpha=0.25, lw=0.8)
         ax.vlines(lines, -0.5, m - 0.5, color="gray", alpha=0.25, lw=0.8)
         for (i, j), picture in self.examples.items():
-            ax.imshow(picture, extent=(j - 0.46, j + 0.46, i + 0.46, i - 0.46))
+            # As large as fits into the cell.
+            down, right = 0.46 * np.array(picture.shape[:2]) / max(picture.shape[:2])
+            ax.imshow(picture, extent=(j - right, j + right, i + down, i - down))
             color = BLUE if i == j else ORANGE
             corner = (j - 0.46, i - 0.46)
             ax.add_patch(Rectangle(corner, 0.92, 0.92, fill=False, ec=color, lw=2.5))

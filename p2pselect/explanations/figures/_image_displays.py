@@ -12,7 +12,8 @@ from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect.exceptions import InputError
 from p2pselect.explanations.figures._axes import remove_frame
 from p2pselect.explanations.figures._display import ExplanationDisplay
-from p2pselect.explanations.figures._pixels import CYCLE, region_crop
+from p2pselect.explanations.figures._photographs import photograph, region_crop
+from p2pselect.explanations.figures._pixels import CYCLE
 from p2pselect.explanations.figures._words import distinct_labels, percent
 
 
@@ -193,7 +194,8 @@ class RegionCorrelationDisplay(ExplanationDisplay):
         scale = np.sqrt(np.maximum(np.diag(covariance), 1e-12))
         correlation = covariance / np.outer(scale, scale)
         np.fill_diagonal(correlation, 1)
-        crops = [region_crop(one, 0, int(region)) for region in first]
+        picture = photograph(one, 0)
+        crops = [region_crop(picture, int(region)) for region in first]
         return cls(correlation, np.stack(crops), one.region_masks[0, first]).plot(ax)
 
     def _size(self) -> tuple[float, float]:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import binary_dilation
 from skimage.segmentation import find_boundaries
-from skimage.transform import resize
-
-from p2pselect._explanation_arrays import ExplanationArrays
 
 # Okabe and Ito's palette: told apart under every common form of color blindness.
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 SKY, AMBER, YELLOW, GRAY = "#56B4E9", "#E69F00", "#F0E442", "#7F7F7F"
-CROP_SIDE = 48
+CROP_SIDE = 96
 CYCLE = (BLUE, ORANGE, GREEN, PURPLE, AMBER, SKY, GRAY)
 
 
@@ -50,38 +47,21 @@ def draw_borders(
     return picture
 
 
-def embedding_colors(explanation: ExplanationArrays, image: int) -> np.ndarray:
-    """A color (uint8) for every pixel: regions of similar color are kept or removed together.
+def embedding_colors(embedding: np.ndarray) -> np.ndarray:
+    """A color, uint8 (d, 3), for every region of one image from its embedding (k, d).
 
-    Up to three dimensions of the embedding are used as red, green and blue as they are, so that
-    colors can be compared between images; if there are more, the three leading directions of
-    this image are used.
+    Regions of similar color are kept or removed together.  Up to three dimensions of the
+    embedding are used as red, green and blue as they are, so that colors can be compared
+    between images; if there are more, the three leading directions of this image are used.
     """
-    d = explanation.n_regions[image]
-    assert explanation.region_embeddings is not None
-    embedding = explanation.region_embeddings[image, :, :d].astype(float)
+    embedding = embedding.astype(float)
     if len(embedding) > 3:
         _, scale, directions = np.linalg.svd(embedding, full_matrices=False)
         embedding = scale[:3, None] * directions[:3]
-    rgb = np.zeros((d, 3))
+    rgb = np.zeros((embedding.shape[1], 3))
     rgb[:, : len(embedding)] = embedding.T
     if len(embedding) == 1:
         rgb[:] = embedding.T
     # If nothing correlates, all is gray.
     largest = np.abs(rgb).max(initial=0) or 1.0
-    return ((0.5 + 0.5 * rgb / largest) * 255).astype(np.uint8)[explanation.regions[image]]
-
-
-def region_crop(explanation: ExplanationArrays, image: int, region: int) -> np.ndarray:
-    """One region, uint8 (48, 48, 3), with a little of its surroundings, which are darkened."""
-    own = explanation.regions[image] == region
-    rows, columns = (np.flatnonzero(own.any(axis=axis)) for axis in (1, 0))
-    side = int(1.3 * max(np.ptp(rows), np.ptp(columns))) + 6
-    window = tuple(
-        slice(max(0, int(where.mean()) - side // 2), int(where.mean()) + side // 2 + 1)
-        for where in (rows, columns)
-    )
-    picture = to_rgb(explanation.images[image])[window] / 255
-    shown = np.where(own[window][..., None], picture, 0.25 * picture)
-    crop = resize(shown, (CROP_SIDE, CROP_SIDE), order=1, anti_aliasing=False)
-    return (crop * 255).round().astype(np.uint8)
+    return ((0.5 + 0.5 * rgb / largest) * 255).astype(np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,21 +13,29 @@ from p2pselect.exceptions import InputError
 from p2pselect.explanations.figures import _pixels as pixels
 from p2pselect.explanations.figures._axes import axes_or_new, new_figure, remove_frame
 from p2pselect.explanations.figures._display import check_true_labels
+from p2pselect.explanations.figures._photographs import (
+    Photograph,
+    photograph,
+    seen,
+    warn_of_lost,
+)
 from p2pselect.explanations.figures._words import (
     certainty_words,
     distinct_labels,
     label,
     percent,
+    sharpness_words,
     sparsity_words,
 )
 from p2pselect.metrics._arrays import ratio
-from p2pselect.metrics._object_masks import check_object_masks
+from p2pselect.metrics._object_masks import masks_on_grid
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _FEWEST_PIXELS_OF_A_REGION = 8
+Panel = Callable[[ExplanationArrays, Photograph, "Axes | None"], "Axes"]
 
 
 @shared_docs
@@ -43,13 +52,7 @@ def plot_regions(
     >>> plot_regions(example_explanation(n_images=1).explanation).get_title()
     'regions'
     """
-    picture = pixels.to_rgb(explanation.images[image])
-    labels = explanation.regions[image]
-    # Lines around single pixels would leave nothing of the image.
-    if explanation.n_regions[image] * _FEWEST_PIXELS_OF_A_REGION <= labels.size:
-        picture = pixels.draw_borders(picture, labels, (255, 255, 255))
-    kept = explanation.region_masks[image][labels]
-    return _show(pixels.draw_borders(picture, kept, (240, 228, 66), 5), "regions", ax)
+    return _draw(_regions, explanation, image, ax)
 
 
 @shared_docs
@@ -66,8 +69,7 @@ def plot_masked_image(
     >>> plot_masked_image(example_explanation(n_images=1).explanation).get_title()
     'what the classifier saw'
     """
-    seen = pixels.to_rgb(explanation[image].masked_images[0])
-    return _show(seen, "what the classifier saw", ax)
+    return _draw(_masked_image, explanation, image, ax)
 
 
 @shared_docs
@@ -84,14 +86,7 @@ def plot_heat_map(
     >>> plot_heat_map(example_explanation(n_images=1).explanation).get_title()
     'selection probability'
     """
-    heat = explanation[image].heat_maps[0]
-    ax = _show(heat, "selection probability", ax, cmap="cividis")
-    picture = ax.images[0]
-    picture.set_clim(0, 1)  # the same for all images, so that they can be compared
-    bar = ax.figure.colorbar(picture, ax=ax, fraction=0.046, pad=0.02, ticks=[0, 0.5, 1])
-    bar.ax.set_yticklabels(["0", "½", "1"])
-    bar.outline.set_visible(False)
-    return ax
+    return _draw(_heat_map, explanation, image, ax)
 
 
 @shared_docs
@@ -115,30 +110,68 @@ def plot_embedding(
     """
     if explanation.region_embeddings is None:
         raise InputError("this explanation has no region embeddings to show as colors")
-    return _show(pixels.embedding_colors(explanation, image), "embedding as colors", ax)
+    return _draw(_embedding, explanation, image, ax)
+
+
+def _draw(panel: Panel, explanation: ExplanationArrays, image: int, ax: Axes | None) -> Axes:
+    one, picture = explanation[image], photograph(explanation, image)
+    warn_of_lost([picture.lost])
+    return panel(one, picture, ax)
+
+
+def _regions(one: ExplanationArrays, picture: Photograph, ax: Axes | None) -> Axes:
+    drawn = picture.pixels
+    # Lines around single pixels would leave nothing of the image.
+    if one.n_regions[0] * _FEWEST_PIXELS_OF_A_REGION <= picture.labels.size:
+        drawn = pixels.draw_borders(drawn, picture.labels, (255, 255, 255))
+    kept = picture.spread(one.region_masks[0])
+    return _show(pixels.draw_borders(drawn, kept, (240, 228, 66), 5), "regions", ax)
+
+
+def _masked_image(one: ExplanationArrays, picture: Photograph, ax: Axes | None) -> Axes:
+    return _show(seen(one, picture), "what the classifier saw", ax)
+
+
+def _heat_map(one: ExplanationArrays, picture: Photograph, ax: Axes | None) -> Axes:
+    # What is in no region is left blank.
+    heat = picture.spread(one.selection_probs[0], np.nan)
+    ax = _show(heat, "selection probability", ax, cmap="cividis")
+    drawn = ax.images[0]
+    drawn.set_clim(0, 1)  # the same for all images, so that they can be compared
+    bar = ax.figure.colorbar(drawn, ax=ax, fraction=0.046, pad=0.02, ticks=[0, 0.5, 1])
+    bar.ax.set_yticklabels(["0", "½", "1"])
+    bar.outline.set_visible(False)
+    return ax
+
+
+def _embedding(one: ExplanationArrays, picture: Photograph, ax: Axes | None) -> Axes:
+    assert one.region_embeddings is not None
+    embedding = one.region_embeddings[0][:, : one.n_regions[0]]
+    colors = picture.spread(pixels.embedding_colors(embedding))
+    return _show(colors, "embedding as colors", ax)
 
 
 def _show(picture: np.ndarray, title: str, ax: Axes | None, cmap: str | None = None) -> Axes:
     ax = axes_or_new(ax, 3.4, 3.6)
-    ax.imshow(picture, interpolation="nearest", cmap=cmap)
+    # Where a photograph has more pixels than the figure, thin lines must not fall between them.
+    ax.imshow(picture, interpolation="antialiased", cmap=cmap)
     ax.set_title(title, fontsize=12)
     remove_frame(ax)
     return ax
 
 
 @shared_docs
-def plot_explanation(
-    explanation: ExplanationArrays, image: int = 0, *, size: tuple[int, int] | None = None
-) -> Figure:
+def plot_explanation(explanation: ExplanationArrays, image: int = 0) -> Figure:
     """Draw one image: regions | kept part | selection heat map | embedding as colors.
+
+    The panels show the photograph as it was given, where it can still be read, and then say how
+    many pixels of it the classifier saw.  An explanation that was loaded has only the model's
+    copies of the images.
 
     Parameters
     ----------
     %(explanation)s
     %(image)s
-    size : tuple (height, width), optional
-        Size of the image before it was resized to the model's grid: the panels then have its
-        shape.  Their pixels stay those of the model.
 
     Returns
     -------
@@ -153,21 +186,22 @@ def plot_explanation(
     >>> len(figure.axes)
     5
     """
-    one = explanation[image]
-    panels = [plot_regions, plot_masked_image, plot_heat_map]
+    one, picture = explanation[image], photograph(explanation, image)
+    warn_of_lost([picture.lost])
+    panels: list[Panel] = [_regions, _masked_image, _heat_map]
     if one.region_embeddings is not None:
-        panels.append(plot_embedding)
-    h, w = one.regions.shape[1:]
-    height, width = (h, w) if size is None else size
-    aspect = height / width
+        panels.append(_embedding)
+    height, width = picture.pixels.shape[:2]
     # An inch for the words; panels 3 inches wide, but none taller than two such widths.
-    figure = new_figure(3 * len(panels) + 0.5, 1 + 3 * min(max(aspect, 0.25), 2))
+    figure = new_figure(3 * len(panels) + 0.5, 1 + 3 * min(max(height / width, 0.25), 2))
     for draw, ax in zip(panels, figure.subplots(1, len(panels)), strict=True):
-        draw(one, ax=ax)
-        ax.set_aspect(aspect * w / h)
+        draw(one, picture, ax)
     answer = f"Predicted: {label(one.predicted[0])}, {certainty_words(one, 0)}"
     figure.suptitle(answer, fontsize=14, fontweight="bold", parse_math=False)
-    figure.supxlabel(sparsity_words(one, 0), fontsize=11)
+    below = [sparsity_words(one, 0)]
+    if picture.is_sharp:
+        below.append(sharpness_words(picture.content.size))
+    figure.supxlabel("\n".join(below), fontsize=11)
     # The alternative text of the picture in a notebook.
     figure.set_label(f"{answer}; {sparsity_words(one, 0)}")
     return figure
@@ -193,8 +227,8 @@ def plot_page(
     random_state : int, default=0
         Seed of the choice, which never depends on whether the answer is right.
     object_masks : array-like of shape (n, h, w), bool, optional
-        True where the object is, which is outlined in the originals; resized to the model's
-        grid.
+        True where the object is, which is outlined in the originals; brought to the model's
+        grid as :func:`~p2pselect.metrics.masks_on_grid` does it.
 
     Returns
     -------
@@ -216,21 +250,24 @@ def plot_page(
     n = len(explanation)
     if not n:
         raise InputError("a page needs at least one image, the explanation has none")
-    h, w = explanation.regions.shape[1:]
     if object_masks is not None:
-        object_masks = check_object_masks(object_masks, n, (h, w), name="object_masks")
+        object_masks = masks_on_grid(object_masks, explanation, name="object_masks")
     chosen = np.sort(np.random.default_rng(random_state).permutation(n)[:n_images])
+    pictures = [photograph(explanation, int(i)) for i in chosen]
+    warn_of_lost(picture.lost for picture in pictures)
     columns = min(3, len(chosen))
     rows = -(-len(chosen) // columns)
-    figure = new_figure(4.4 * columns, (4.2 * h / (2 * w) + 0.42) * rows + 0.9)
+    tallest = max(picture.pixels.shape[0] / picture.pixels.shape[1] for picture in pictures)
+    figure = new_figure(4.4 * columns, (2.1 * min(tallest, 1.5) + 0.7) * rows + 0.9)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for ax in grid[len(chosen) :]:
         ax.set_axis_off()
-    for ax, i in zip(grid, chosen, strict=False):
-        left = pixels.to_rgb(explanation.images[i])
+    for ax, i, picture in zip(grid, chosen, pictures, strict=False):
+        left = picture.pixels
         if object_masks is not None:
-            left = pixels.draw_borders(left, object_masks[i], (240, 228, 66), 3)
-        _draw_pair(ax, left, pixels.to_rgb(explanation[int(i)].masked_images[0]))
+            outline = picture.lay(object_masks[i], False)
+            left = pixels.draw_borders(left, outline, (240, 228, 66), 3)
+        _draw_pair(ax, left, seen(explanation[int(i)], picture))
         _write_caption(ax, explanation, i, None if truth is None else truth[i])
     figure.suptitle(
         "Left: the image.  Right: all that the classifier saw of it.",
@@ -248,8 +285,8 @@ def _draw_pair(ax: Axes, left: np.ndarray, right: np.ndarray) -> None:
     h, w = right.shape[:2]
     gap = 0.04 * w
     for picture, start in ((left, 0), (right, w + gap)):
-        ax.imshow(picture, extent=(start, start + w, h, 0), interpolation="nearest")
-    ax.set(xlim=(0, 2 * w + gap), ylim=(h, 0))
+        ax.imshow(picture, extent=(start, start + w, h, 0), interpolation="antialiased")
+    ax.set(xlim=(0, 2 * w + gap), ylim=(h, 0), anchor="NW")
 
 
 def _write_caption(ax: Axes, explanation: ExplanationArrays, image: int, true: Any) -> None:
@@ -264,9 +301,12 @@ def _write_caption(ax: Axes, explanation: ExplanationArrays, image: int, true: A
     elif true is not None:
         answer, truth = distinct_labels([predicted, true], 18)
         headline, color = f"✗ {answer} (is {truth})", pixels.ORANGE
-    text: dict[str, Any] = {"transform": ax.transAxes, "va": "bottom", "parse_math": False}
-    ax.text(0, 1.02, headline, fontsize=13, fontweight="bold", color=color, **text)
-    ax.text(1, 1.02, words, fontsize=10, ha="right", **text)
+    style: dict[str, Any] = {} if color is None else {"color": color}
+    # A title and a label are no reason for the layout to widen a narrow pair.
+    ax.set_title(
+        headline, loc="left", fontsize=13, fontweight="bold", parse_math=False, **style
+    )
+    ax.set_xlabel(words, loc="left", fontsize=10, parse_math=False)
 
 
 def _footer(

@@ -85,3 +85,9 @@ def sparsity_words(explanation: ExplanationArrays, image: int) -> str:
     return (
         f"asked for at most {percent(tau)} of the pixels (τ = {tau:.2f}), kept {saw}: {regions}"
     )
+
+
+def sharpness_words(size: tuple[int, int]) -> str:
+    """How coarsely the classifier saw what is drawn sharper, for a size (h, w) of its copy."""
+    height, width = size
+    return f"drawn on the photograph; the classifier saw it at {width} × {height} pixels"

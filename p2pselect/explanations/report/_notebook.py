@@ -5,15 +5,20 @@ from __future__ import annotations
 from html import escape
 
 import numpy as np
-from PIL import Image
 
 from p2pselect._docstrings import shared_docs
 from p2pselect._explanation_arrays import ExplanationArrays
-from p2pselect.explanations.figures._pixels import to_rgb
+from p2pselect.explanations.figures._photographs import (
+    Photograph,
+    photograph,
+    seen,
+    warn_of_lost,
+)
 from p2pselect.explanations.figures._words import (
     certainty_words,
     label,
     percent,
+    sharpness_words,
     sparsity_words,
 )
 from p2pselect.explanations.report._payload import image_uri
@@ -42,34 +47,39 @@ def repr_html(explanation: ExplanationArrays) -> str:
     2
     """
     n = len(explanation)
-    pairs = "".join(_pair(explanation[i], n == 1) for i in range(min(_MOST_PAIRS, n)))
+    # Twice as many pixels as the size at which they are shown, for screens that have them.
+    side = 2 * _SIDE if n == 1 else _SIDE
+    pictures = [photograph(explanation, i, 2 * side) for i in range(min(_MOST_PAIRS, n))]
+    warn_of_lost(picture.lost for picture in pictures)
+    pairs = "".join(
+        _pair(explanation[i], picture, side, n == 1) for i, picture in enumerate(pictures)
+    )
     more = f" The first {_MOST_PAIRS}:" if n > _MOST_PAIRS else ""
     head = "" if n == 1 else f"<p><code>{escape(repr(explanation))}</code>{more}</p>"
     return f'<div>{head}<div style="display:flex;flex-wrap:wrap;gap:14px">{pairs}</div></div>'
 
 
-def _pair(one: ExplanationArrays, alone: bool) -> str:
+def _pair(one: ExplanationArrays, picture: Photograph, side: int, alone: bool) -> str:
     """The image and what the classifier saw of it, with a caption."""
     answer = f"<strong>{escape(label(one.predicted[0]))}</strong>"
     if alone:
         words = f"{answer}, {certainty_words(one, 0)}<br>{escape(sparsity_words(one, 0))}"
+        if picture.is_sharp:
+            words += f"<br>{sharpness_words(picture.content.size)}"
     else:
         words = f"{answer}, {percent(one.certainty[0])}<br>saw {percent(one.kept_fraction[0])}"
-    side = 2 * _SIDE if alone else _SIDE
-    pictures = _picture(one.images[0], "the image", side)
-    pictures += _picture(one.masked_images[0], "what the classifier saw", side)
+    pictures = _picture(picture.pixels, "the image", side)
+    pictures += _picture(seen(one, picture), "what the classifier saw", side)
     return (
         '<figure style="margin:0"><div style="display:flex;gap:4px">'
         f'{pictures}</div><figcaption style="font-size:90%">{words}</figcaption></figure>'
     )
 
 
-def _picture(image: np.ndarray, alt: str, side: int) -> str:
-    picture = to_rgb(image)
-    # Only shrunk here: what is smaller is enlarged by the browser, to the width given below.
-    if max(picture.shape[:2]) > side:
-        small = Image.fromarray(picture)
-        small.thumbnail((side, side))
-        picture = np.asarray(small)
-    height = round(side * picture.shape[0] / picture.shape[1])
-    return f'<img src="{image_uri(picture)}" alt="{alt}" width="{side}" height="{height}">'
+def _picture(picture: np.ndarray, alt: str, side: int) -> str:
+    height, width = picture.shape[:2]
+    scale = side / max(height, width)
+    return (
+        f'<img src="{image_uri(picture)}" alt="{alt}" width="{round(scale * width)}" '
+        f'height="{round(scale * height)}">'
+    )

@@ -8,7 +8,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib import resources
 from typing import Any
@@ -21,8 +21,9 @@ from p2pselect.atomic_write import atomic_open, check_writable_file
 from p2pselect.exceptions import InputError
 from p2pselect.explanations._summary import explanation_summary
 from p2pselect.explanations.figures._display import check_true_labels, number_labels
-from p2pselect.explanations.figures._pixels import CROP_SIDE
+from p2pselect.explanations.figures._photographs import LONGEST, photograph, warn_of_lost
 from p2pselect.explanations.figures._words import percent
+from p2pselect.explanations.report._curves import learning_curves
 from p2pselect.explanations.report._payload import image_payload, image_uri
 
 _LEAD = (
@@ -35,8 +36,14 @@ _LEAD_OF_SOFT_MASKS = (
     "this method shows every region at a brightness of its own, and only what is fully black "
     "cannot have influenced the answer."
 )
+_LEAD_OF_PHOTOGRAPHS = (
+    " The photographs are drawn sharper than the classifier saw them, which was at "
+    "{}\u00a0×\u00a0{} pixels; open one to see it at that resolution."
+)
 _SCRIPTS = ("picture.js", "gallery.js", "detail.js")
 _MOST_CLASSES = 50
+_MOST_SHARP = 500
+_SHOWN_CROP = 64
 
 
 @shared_docs
@@ -48,13 +55,19 @@ def write_html(
     title: str = "What the classifier saw",
     names: Sequence[str] | None = None,
     max_images: int = 200,
+    max_side: int | None = None,
     object_masks: np.ndarray | None = None,
+    history: Sequence[Mapping[str, Any]] | None = None,
 ) -> None:
     """Write a self-contained interactive page about an explanation.
 
     The page has a gallery that can be filtered and sorted.  Every image opens beside what the
     classifier saw of it, with a slider over ``tau`` along which the regions light up in the
     order in which they are chosen.  A table says what the classifier looks at, class by class.
+
+    The images are photographs as they were given, where they can still be read: sharper than
+    the classifier saw them, which the page says, and shows on request.  An explanation that was
+    loaded has only the model's copies.
 
     Parameters
     ----------
@@ -71,12 +84,21 @@ def write_html(
         If there are more images, this many are shown: all wrong answers (however many there
         are, if `y` is given) and evenly spaced others.  The page says what it leaves out; the
         figures at the top and the table count all images.
+    max_side : int, optional
+        Length in pixels of the longer side of the photographs on the page; smaller ones are not
+        enlarged.  By default 512, or less where the page has more than 500 images, so that it
+        stays below about 40 MB.
     %(optional_object_masks)s
+    history : list of dict, optional
+        How the model was trained, epoch by epoch: ``clf.history_``, or what
+        ``p2pselect fit --json`` has written.  Its losses, and accuracy and kept share on
+        held-out images (``valid_acc``, ``valid_kept``), are drawn as curves.
 
     Raises
     ------
     InputError
-        If there are no images, or `y`, `names` or `object_masks` do not fit them.
+        If there are no images, or `y`, `names` or `object_masks` do not fit them, or an option
+        is out of its range.
 
     Notes
     -----
@@ -101,7 +123,13 @@ def write_html(
         raise InputError(f"names must have {len(explanation)} entries, got {len(names)}")
     if max_images < 1:
         raise InputError(f"max_images must be at least 1, got {max_images}")
+    if max_side is not None and max_side < 1:
+        raise InputError(f"max_side must be at least 1, got {max_side}")
     chosen, sample = _choose(explanation, truth, max_images)
+    if max_side is None:
+        # As many pixels in all as _MOST_SHARP images of the usual size have.
+        max_side = round(LONGEST * min(1.0, (_MOST_SHARP / len(chosen)) ** 0.5))
+    data = {**_data(explanation, truth, names, chosen, max_side), "sample": sample}
     script = "".join(_resource(name) for name in _SCRIPTS)
     style = _resource("page.css")
     page = _fill(
@@ -110,11 +138,12 @@ def write_html(
         TITLE=escape(title),
         STYLE=style,
         SCRIPT=script,
-        LEAD=_LEAD if explanation.soft_region_masks is None else _LEAD_OF_SOFT_MASKS,
+        LEAD=_lead(explanation, any(item["sharp"] for item in data["images"])),
         FACTS=_facts(explanation, truth),
+        CURVES="" if history is None else learning_curves(history),
         SUMMARY=class_table(explanation, truth, object_masks),
         FOOT=_footer(sample),
-        DATA=_script_json({**_data(explanation, truth, names, chosen), "sample": sample}),
+        DATA=_script_json(data),
     )
     # File names may contain bytes that are not text; those are shown as "?".
     with atomic_open(path, errors="replace") as file:
@@ -145,18 +174,22 @@ def _data(
     truth: np.ndarray | None,
     names: Sequence[str] | None,
     chosen: np.ndarray,
+    max_side: int,
 ) -> dict[str, Any]:
     labels, codes = number_labels(explanation, truth)
-    images = []
+    images, lost = [], []
     for i in chosen.tolist():
-        item = image_payload(explanation, i)
+        # An explanation of this image alone, because it computes everything for all its images.
+        one = explanation[i]
+        picture = photograph(one, 0, max_side)
+        lost.append(picture.lost)
+        item = image_payload(one, picture)
         item["name"] = f"Image {i}" if names is None else str(names[i])
         if truth is not None:
             item["truth"] = codes[i]
         images.append(item)
+    warn_of_lost(lost)
     return {
-        "height": explanation.regions.shape[1],
-        "width": explanation.regions.shape[2],
         "threshold": float(explanation.certainty_threshold),
         "labels": [str(value) for value in labels],
         "classes": len(explanation.classes),
@@ -164,6 +197,12 @@ def _data(
         "named": names is not None,
         "images": images,
     }
+
+
+def _lead(explanation: ExplanationArrays, has_photographs: bool) -> str:
+    lead = _LEAD if explanation.soft_region_masks is None else _LEAD_OF_SOFT_MASKS
+    height, width = explanation.regions.shape[1:]
+    return lead + _LEAD_OF_PHOTOGRAPHS.format(width, height) if has_photographs else lead
 
 
 def _facts(explanation: ExplanationArrays, truth: np.ndarray | None) -> str:
@@ -244,7 +283,7 @@ def _kind(kind: dict[str, Any]) -> str:
     # Shown at their own size, at which nobody sees the blocks of JPEG.
     crops = "".join(
         f'<img src="{image_uri(crop, small_exact=False)}" alt="example region" '
-        f'width="{CROP_SIDE}" height="{CROP_SIDE}">'
+        f'width="{_SHOWN_CROP}" height="{_SHOWN_CROP}">'
         for crop in kind["crops"]
     )
     return f'<span class="cluster">{crops}<br>{words}</span>'

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from p2pselect._explanation_arrays import ExplanationArrays
-from p2pselect.explanations.figures._pixels import to_rgb
+from p2pselect.explanations.figures._photographs import Photograph, brightness
 
 SHOWN_CLASSES = 8
 SHOWN_STEPS = 20
@@ -18,6 +18,9 @@ SHOWN_ALONE = 8
 # If there are more regions (of methods that choose single pixels), they form groups.
 SHOWN_REGIONS = 1024
 _LOSSLESS_PIXELS = 10_000
+_QUALITY = 82
+#: Groups whose numbers, and that of no region, fit into a byte.
+_MOST_IN_A_BYTE = 255
 
 
 def image_uri(picture: np.ndarray, small_exact: bool = True) -> str:
@@ -26,37 +29,59 @@ def image_uri(picture: np.ndarray, small_exact: bool = True) -> str:
     JPEG, but with `small_exact` PNG for small pictures, which are enlarged so much that JPEG's
     blocks would be seen.
     """
-    buffer = io.BytesIO()
     if small_exact and picture.shape[0] * picture.shape[1] <= _LOSSLESS_PIXELS:
-        kind, options = "png", {}
+        return _uri(Image.fromarray(picture), "png", optimize=True)
+    return _uri(Image.fromarray(picture), "jpeg", quality=_QUALITY, optimize=True)
+
+
+def shade_uri(bright: np.ndarray) -> str:
+    """A PNG that is laid over a picture to leave what the classifier saw of it.
+
+    It is black, and covers every pixel by what is missing of its brightness (h, w), which is
+    bool, or float in [0, 1].
+    """
+    cover = (255 * (1 - bright.astype(np.float32))).round().astype(np.uint8)
+    if bright.dtype == bool:
+        # One bit for every pixel: 0 shows it, 1 hides it.
+        shade, bits, opacities = Image.fromarray(cover >> 7), 1, b"\x00\xff"
     else:
-        kind, options = "jpeg", {"quality": 88, "subsampling": 0}
-    Image.fromarray(picture).save(buffer, kind, optimize=True, **options)
+        shade, bits, opacities = Image.fromarray(cover), 8, bytes(range(256))
+    shade.putpalette(bytes(3 * len(opacities)))
+    return _uri(shade, "png", bits=bits, transparency=opacities, optimize=True)
+
+
+def _uri(picture: Image.Image, kind: str, **options: Any) -> str:
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
     return f"data:image/{kind};base64,{_base64(buffer.getvalue())}"
 
 
-def image_payload(explanation: ExplanationArrays, image: int) -> dict[str, Any]:
+def image_payload(one: ExplanationArrays, picture: Photograph) -> dict[str, Any]:
     """What the script needs to draw one image, light up its regions and move its bars.
 
     Regions are renamed by their place in the order in which they are shown, so that a
-    region is visible exactly when its number is smaller than a count; ``map`` holds them as
-    runs.
+    region is visible exactly when its number is smaller than a count; ``map`` holds those of
+    the model's grid as runs, and ``box`` says where on the picture that grid lies.
     """
-    # An explanation of this image alone, because it computes everything for all its images.
-    one = explanation[image]
     order = _order(one)
     top = np.argsort(-one.proba[0], kind="stable")[:SHOWN_CLASSES]
     steps = _steps(one, top)
     edges = _group_edges(len(order), [*steps["regions"], int(one.region_masks[0].sum())])
     group = np.searchsorted(edges, np.arange(len(order)), side="right") - 1
-    place = np.empty(len(order), dtype=np.int64)
-    place[order] = group
     n_groups = len(edges) - 1
+    # The last one is for pixels of no region, whose label is -1.
+    place = np.full(len(order) + 1, n_groups)
+    place[order] = group
     steps["groups"] = np.searchsorted(edges, steps["regions"]).tolist()
     probs = _group_means(one.selection_probs[0][order], group, n_groups)
     # Numbers are rounded, since digits that nobody sees would only make the page larger.
     payload = {
-        "src": image_uri(to_rgb(one.images[0])),
+        "src": image_uri(picture.pixels),
+        "shade": shade_uri(brightness(one, picture)),
+        "size": picture.pixels.shape[:2],
+        "grid": picture.cells.shape,
+        "box": picture.box,
+        "sharp": picture.is_sharp,
         "predicted": int(top[0]),
         "certainty": round(float(one.certainty[0]), 4),
         "certain": bool(one.certainty_reached[0]),
@@ -64,8 +89,8 @@ def image_payload(explanation: ExplanationArrays, image: int) -> dict[str, Any]:
         "kept": round(float(one.kept_fraction[0]), 6),
         "regions": len(order),
         "keptRegions": int(one.visible_region_masks[0].sum()),
-        "map": _runs(place[one.regions[0]], n_groups),
-        "wide": n_groups > 256,
+        "map": _runs(place[picture.cells], n_groups),
+        "wide": n_groups > _MOST_IN_A_BYTE,
         "probs": np.round(probs, 3).tolist(),
         "top": top.tolist(),
         "steps": steps,
@@ -153,7 +178,7 @@ def _directions(embedding: np.ndarray) -> str:
 
 def _runs(places: np.ndarray, n_groups: int) -> str:
     """Run-length code of a map, row by row: pairs (value, length - 1) of 1 or 2 bytes."""
-    kind = np.dtype("<u2" if n_groups > 256 else "u1")
+    kind = np.dtype("<u2" if n_groups > _MOST_IN_A_BYTE else "u1")
     # One more than fits, since no run has length 0 and lengths are stored less 1.
     longest = np.iinfo(kind).max + 1
     flat = places.ravel()

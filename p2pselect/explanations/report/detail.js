@@ -12,11 +12,14 @@ async function openDetail(item) {
   pause();
   current = item;
   region = null;
-  const scale = Math.max(1, Math.round(480 / report.width));
+  // Small pictures are enlarged by whole pixels.
+  const [height, width] = item.size;
+  const scale = Math.max(1, Math.round(480 / Math.max(height, width)));
   for (const view of views) {
-    view.width = scale * report.width;
-    view.height = scale * report.height;
+    view.width = scale * width;
+    view.height = scale * height;
   }
+  document.querySelector(".views").classList.toggle("wide", isWide(item));
   describe(item);
   const steps = item.steps.regions.length;
   byId("tau").max = steps - 1;
@@ -34,6 +37,11 @@ async function openDetail(item) {
   draw();
 }
 
+/** Whether to draw the photograph as coarse as the classifier saw it. */
+function isCoarse(item) {
+  return item.sharp && byId("coarse").checked;
+}
+
 function describe(item) {
   const said = answer(item);
   byId("detail-title").textContent = item.name;
@@ -42,6 +50,9 @@ function describe(item) {
   byId("verdict").className = said.className;
   byId("original").setAttribute("aria-label",
     `${item.name}. The arrow keys walk through its ${item.regions} regions.`);
+  byId("sharpness").hidden = !item.sharp;
+  byId("coarse-label").textContent =
+    `Show it at the classifier's own resolution, ${item.grid[1]} × ${item.grid[0]} pixels`;
   const place = shown.indexOf(item);
   byId("previous").disabled = place <= 0;
   byId("next").disabled = place < 0 || place >= shown.length - 1;
@@ -110,12 +121,16 @@ function meaning(item, step, fraction) {
 function draw() {
   const item = current;
   const step = Number(byId("tau").value);
-  paintOriginal(views[0], picture);
-  paintSeen(views[1], item, picture, opacities(item, step));
+  const coarse = isCoarse(item);
+  const labels = regionMap(item, coarse);
+  const drawn = coarse ? coarsened(item, picture) : picture;
+  const smooth = item.sharp && !coarse;
+  paintOriginal(views[0], drawn, smooth);
+  paintSeen(views[1], item, drawn, smooth, labels, opacities(item, step));
   if (region !== null) {
     const kin = related(item, region);
-    paintHighlight(views[0], item, region, kin, true);
-    paintHighlight(views[1], item, region, kin, false);
+    paintHighlight(views[0], item, labels, region, kin, true);
+    paintHighlight(views[1], item, labels, region, kin, false);
   }
   drawRegion(item);
   drawBars(item, step);
@@ -151,10 +166,12 @@ function drawRegion(item) {
 
 function point(event) {
   const box = event.target.getBoundingClientRect();
-  const x = Math.floor(((event.clientX - box.left) / box.width) * report.width);
-  const y = Math.floor(((event.clientY - box.top) / box.height) * report.height);
-  const inside = x >= 0 && y >= 0 && x < report.width && y < report.height;
-  setRegion(inside ? regionMap(current)[y * report.width + x] : null);
+  const [height, width] = current.size;
+  const x = Math.floor(((event.clientX - box.left) / box.width) * width);
+  const y = Math.floor(((event.clientY - box.top) / box.height) * height);
+  const inside = x >= 0 && y >= 0 && x < width && y < height;
+  const found = inside ? regionMap(current, isCoarse(current))[y * width + x] : Infinity;
+  setRegion(found < current.probs.length ? found : null);
 }
 
 function setRegion(found) {
@@ -205,6 +222,7 @@ function startDetail() {
     view.addEventListener("blur", () => setRegion(null));
   }
   byId("tau").addEventListener("input", () => { pause(); draw(); });
+  byId("coarse").addEventListener("input", draw);
   byId("play").addEventListener("click", play);
   byId("previous").addEventListener("click", () => move(-1));
   byId("next").addEventListener("click", () => move(1));

@@ -22,22 +22,35 @@ function answer(item) {
   return { text: `✗ ${said} (is ${report.labels[item.truth]})`, className: "wrong" };
 }
 
+/** Whether two pictures stand better above one another than beside one another. */
+function isWide(item) {
+  return item.size[1] > 1.4 * item.size[0];
+}
+
+/** A picture that is decoded when it comes into view. */
+function pictureOf(item, source, words) {
+  const [height, width] = item.size;
+  const picture = element("img", Math.max(height, width) < 128 ? "pixelated" : "");
+  picture.loading = "lazy";
+  picture.decoding = "async";
+  picture.width = width;
+  picture.height = height;
+  picture.alt = words;
+  picture.src = source;
+  return picture;
+}
+
 function makeCard(item) {
   const card = element("button", "card");
   card.type = "button";
-  const pair = element("span", "pair");
-  const small = report.width < 128 ? "sharp" : "";
-  const picture = element("img", small);
-  picture.src = item.src;
-  picture.width = report.width;
-  picture.height = report.height;
-  picture.alt = item.name;
-  const seen = newCanvas(report.width, report.height);
-  seen.className = small;
+  const pair = element("span", isWide(item) ? "pair wide" : "pair");
+  const original = pictureOf(item, item.src, item.name);
+  const seen = element("span", "seen");
   seen.setAttribute("role", "img");
   seen.setAttribute("aria-label",
     `What the classifier saw: ${item.keptRegions} of ${item.regions} regions.`);
-  pair.append(picture, seen);
+  seen.append(pictureOf(item, item.src, ""), pictureOf(item, item.shade, ""));
+  pair.append(original, seen);
 
   const said = answer(item);
   const line = element("span", "answer");
@@ -51,9 +64,6 @@ function makeCard(item) {
 
   item.card = element("li");
   item.card.append(card);
-  item.ready = picture.decode().then(() => {
-    paintSeen(seen, item, picture, opacities(item, item.steps.stop));
-  });
 }
 
 const ORDERS = {
@@ -114,7 +124,5 @@ function startGallery() {
   // The fields have their old values until the event is over.
   filters.addEventListener("reset", () => setTimeout(update));
   update();
-  Promise.all(items.map((item) => item.ready)).then(() => {
-    document.documentElement.dataset.ready = "yes";
-  });
+  document.documentElement.dataset.ready = "yes";
 }

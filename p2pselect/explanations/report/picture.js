@@ -19,25 +19,81 @@ function bytes(code) {
   return Uint8Array.from(atob(code), (letter) => letter.charCodeAt(0));
 }
 
-/** The region of every pixel, from runs of (value, length - 1); regions count by rank. */
-function regionMap(item) {
+/** The region of every pixel of the model's grid, from runs; regions count by rank. */
+function gridMap(item) {
   if (item.cells) return item.cells;
   const raw = bytes(item.map);
   const runs = item.wide ? new Uint16Array(raw.buffer) : raw;
-  item.cells = new Uint16Array(report.width * report.height);
-  item.areas = new Float64Array(item.probs.length);
+  item.cells = new Uint16Array(item.grid[0] * item.grid[1]);
+  const counts = new Float64Array(item.probs.length + 1);
   for (let i = 0, at = 0; i < runs.length; i += 2) {
     const end = at + runs[i + 1] + 1;
     item.cells.fill(runs[i], at, end);
-    item.areas[runs[i]] += (end - at) / item.cells.length;
+    counts[runs[i]] += end - at;
     at = end;
   }
+  // The last one is not a region, and counts nowhere.
+  const total = counts.subarray(0, -1).reduce((sum, count) => sum + count, 0);
+  item.areas = counts.subarray(0, -1).map((count) => count / total);
   return item.cells;
+}
+
+/** The two old pixels around the center of a new one, and how far it is from the first. */
+function between(at, old, size) {
+  const place = Math.min(old - 1, Math.max(0, (at + 0.5) * old / size - 0.5));
+  const first = Math.floor(place);
+  return [first, Math.min(first + 1, old - 1), place - first];
+}
+
+/** Which of four regions has the largest share of a point between their pixels. */
+function largest(around, down, right) {
+  const shares = [(1 - down) * (1 - right), (1 - down) * right, down * (1 - right), down * right];
+  let best = 0;
+  let most = -1;
+  for (let i = 0; i < 4; i++) {
+    let sum = 0;
+    for (let j = 0; j < 4; j++) if (around[j] === around[i]) sum += shares[j];
+    if (sum > most) [best, most] = [i, sum];
+  }
+  return around[best];
+}
+
+/**
+ * The region of every pixel of the picture. On a photograph outlines are smooth, unless it is
+ * drawn as coarse as the classifier saw it.
+ */
+function regionMap(item, coarse) {
+  if (regionMap.item === item && regionMap.coarse === coarse) return regionMap.labels;
+  const cells = gridMap(item);
+  const [height, width] = item.size;
+  const [rows, columns] = item.grid;
+  const [top, left, tall, wide] = item.box;
+  const labels = new Uint16Array(height * width).fill(item.probs.length);
+  const smooth = item.sharp && !coarse && tall >= rows && wide >= columns;
+  for (let y = 0; y < tall; y++) {
+    const [above, below, down] = smooth ? between(y, rows, tall)
+      : [Math.floor((2 * y + 1) * rows / (2 * tall))];
+    let at = (top + y) * width + left;
+    for (let x = 0; x < wide; x++, at++) {
+      if (!smooth) {
+        labels[at] = cells[above * columns + Math.floor((2 * x + 1) * columns / (2 * wide))];
+        continue;
+      }
+      const [before, after, right] = between(x, columns, wide);
+      const around = [cells[above * columns + before], cells[above * columns + after],
+        cells[below * columns + before], cells[below * columns + after]];
+      labels[at] = around.every((cell) => cell === around[0]) ? around[0]
+        : largest(around, down, right);
+    }
+  }
+  // Of one image alone, because thousands would fill the memory.
+  Object.assign(regionMap, { item, coarse, labels });
+  return labels;
 }
 
 /** Share of the pixels in the first so many groups of regions. */
 function shownFraction(item, groups) {
-  regionMap(item);
+  gridMap(item);
   return item.areas.subarray(0, groups).reduce((sum, area) => sum + area, 0);
 }
 
@@ -56,19 +112,37 @@ function newCanvas(width, height) {
   return canvas;
 }
 
-/** Paint the image on black, every region at its opacity. */
-function paintSeen(canvas, item, picture, opacity) {
-  const { width, height } = report;
-  const cells = regionMap(item);
+/** The picture, with what the model was given of it as coarse as it was. */
+function coarsened(item, picture) {
+  const [height, width] = item.size;
+  const [rows, columns] = item.grid;
+  const [top, left, tall, wide] = item.box;
+  const small = newCanvas(columns, rows);
+  const shrink = small.getContext("2d");
+  shrink.imageSmoothingQuality = "high";
+  shrink.drawImage(picture, left, top, wide, tall, 0, 0, columns, rows);
+  const whole = newCanvas(width, height);
+  const draw = whole.getContext("2d");
+  draw.drawImage(picture, 0, 0, width, height);
+  draw.imageSmoothingEnabled = false;
+  draw.drawImage(small, left, top, wide, tall);
+  return whole;
+}
+
+/** Paint the image on black, every pixel at the opacity of its region. */
+function paintSeen(canvas, item, picture, smooth, labels, opacity) {
+  const [height, width] = item.size;
   const mask = newCanvas(width, height);
   const data = new ImageData(width, height);
-  for (let i = 0; i < cells.length; i++) data.data[4 * i + 3] = opacity[cells[i]];
+  const levels = [...opacity, 0];
+  for (let i = 0; i < labels.length; i++) data.data[4 * i + 3] = levels[labels[i]];
   mask.getContext("2d").putImageData(data, 0, 0);
 
   const layer = newCanvas(canvas.width, canvas.height);
   const draw = layer.getContext("2d");
-  draw.imageSmoothingEnabled = false;
+  draw.imageSmoothingEnabled = smooth;
   draw.drawImage(picture, 0, 0, layer.width, layer.height);
+  draw.imageSmoothingEnabled = false;
   draw.globalCompositeOperation = "destination-in";
   draw.drawImage(mask, 0, 0, layer.width, layer.height);
 
@@ -78,9 +152,9 @@ function paintSeen(canvas, item, picture, opacity) {
   target.drawImage(layer, 0, 0);
 }
 
-function paintOriginal(canvas, picture) {
+function paintOriginal(canvas, picture, smooth) {
   const draw = canvas.getContext("2d");
-  draw.imageSmoothingEnabled = false;
+  draw.imageSmoothingEnabled = smooth;
   draw.drawImage(picture, 0, 0, canvas.width, canvas.height);
 }
 
@@ -109,14 +183,13 @@ function related(item, region) {
 }
 
 /** Outline one region in yellow and its relatives in blue; darken the rest if asked to. */
-function paintHighlight(canvas, item, region, relatives, darken) {
-  const { width, height } = report;
-  const cells = regionMap(item);
+function paintHighlight(canvas, item, labels, region, relatives, darken) {
+  const [, width] = item.size;
   const scale = canvas.width / width;
   const line = Math.max(1, Math.round(canvas.width / 220));
   const kin = new Set(relatives.map(({ other }) => other));
   const data = new ImageData(canvas.width, canvas.height);
-  const cell = (x, y) => cells[Math.floor(y / scale) * width + Math.floor(x / scale)];
+  const cell = (x, y) => labels[Math.floor(y / scale) * width + Math.floor(x / scale)];
   for (let y = 0, at = 0; y < data.height; y++) {
     for (let x = 0; x < data.width; x++, at += 4) {
       const here = cell(x, y);

@@ -1,0 +1,203 @@
+"""An image as people look at it: the photograph, where there is one, with its regions."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from p2pselect._explanation_arrays import ExplanationArrays
+from p2pselect.exceptions import InputError, P2PSelectWarning, brief_path
+from p2pselect.explanations.figures._pixels import CROP_SIDE, to_rgb
+from p2pselect.images._geometry import NO_REGION, Placement, Rectangle, Size, bounded
+from p2pselect.images._pixels import resize, resize_nearest
+
+#: Longest side in pixels of what is drawn: as large as figures and screens show it.
+LONGEST = 512
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """A picture (H, W, 3) of one image, uint8, and where the model's grid lies on it.
+
+    ``cells`` (h, w) are the labels of the grid without its padding, and ``box`` is the part of
+    the picture that they cover.  ``is_sharp`` says whether the picture is the photograph itself
+    and not merely the model's copy of it; ``lost`` says why a photograph cannot be shown.
+    """
+
+    pixels: np.ndarray
+    cells: np.ndarray
+    box: Rectangle
+    content: Rectangle
+    is_sharp: bool
+    lost: str | None = None
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """The region of every pixel, int (H, W); -1 for what the model was not given."""
+        return self._lay(self.cells, NO_REGION)
+
+    def lay(self, values: np.ndarray, elsewhere: Any) -> np.ndarray:
+        """Values (h, w) of the model's grid that must not be mixed, on the picture."""
+        return self._lay(self.content.of(values), elsewhere)
+
+    def spread(self, values: np.ndarray, elsewhere: Any = 0) -> np.ndarray:
+        """One value per region (d,) or (d, c) as a value for every pixel."""
+        rest = np.full((1, *values.shape[1:]), elsewhere, values.dtype)
+        # The label of what is in no region, -1, is that of the last value.
+        return np.concatenate([values, rest])[self.labels]
+
+    def _lay(self, cells: np.ndarray, elsewhere: Any) -> np.ndarray:
+        enlarged = enlarge_smoothly if self.is_sharp else resize_nearest
+        inside = enlarged(cells, self.box.size)
+        if self.box.size == self.pixels.shape[:2]:
+            return inside
+        out = np.full(self.pixels.shape[:2], elsewhere, cells.dtype)
+        self.box.of(out)[...] = inside
+        return out
+
+
+def photograph(
+    explanation: ExplanationArrays, image: int, longest: int = LONGEST
+) -> Photograph:
+    """What to draw of one image, at most so long.
+
+    It is the photograph if that can still be read and shows more than the model's copy, without
+    the padding; or else that copy, in the shape of the photograph.
+    """
+    one = explanation[image]
+    (place,) = one._placements()
+    size = bounded(_fine_size(place), longest)
+    box = place.source.scaled(place.original, size)
+    is_sharper = box.height > place.content.height or box.width > place.content.width
+    lost = None
+    if one.originals is not None and (is_sharper or place.source.size != place.original):
+        try:
+            pixels = resize(_read(one, place, max(size)), size)
+        except (InputError, OSError) as error:
+            lost = str(error)
+        else:
+            cells = place.content.of(one.regions[0])
+            return Photograph(to_rgb(pixels), cells, box, place.content, True)
+    size = bounded(_shape_of_copy(one, place), longest)
+    copy = to_rgb(place.content.of(one.images[0]))
+    # Only shrunk with a filter: what is enlarged shows the pixels that the model has.
+    shrinks = size[0] <= copy.shape[0] and size[1] <= copy.shape[1]
+    copy = resize(copy, size) if shrinks else resize_nearest(copy, size)
+    cells = place.content.of(one.regions[0])
+    return Photograph(copy, cells, Rectangle(0, 0, *size), place.content, False, lost)
+
+
+def warn_of_lost(reasons: Iterable[str | None]) -> None:
+    """Warn if photographs could not be read any more, given the reason for each, or None."""
+    lost = [reason for reason in reasons if reason]
+    if lost:
+        warnings.warn(
+            f"{len(lost)} of the photographs cannot be shown, so the model's copies of them "
+            f"are; the first: {lost[0]}",
+            P2PSelectWarning,
+            stacklevel=3,
+        )
+
+
+def seen(one: ExplanationArrays, picture: Photograph) -> np.ndarray:
+    """What the classifier saw of one image, uint8 (H, W, 3), as sharp as the picture is."""
+    return (picture.pixels * brightness(one, picture)[..., None]).round().astype(np.uint8)
+
+
+def brightness(one: ExplanationArrays, picture: Photograph) -> np.ndarray:
+    """What every pixel was multiplied by, in [0, 1]: of shape (H, W), bool or float32."""
+    masks = one.region_masks if one.soft_region_masks is None else one.soft_region_masks
+    return picture.spread(masks[0])
+
+
+def region_crop(picture: Photograph, region: int) -> np.ndarray:
+    """One region, uint8 (96, 96, 3), with a little of its surroundings, which are darkened."""
+    where = np.argwhere(picture.cells == region)
+    # From the grid, on which every region has a pixel.
+    scale = np.divide(picture.box.size, picture.cells.shape)
+    start = where.min(axis=0) * scale + picture.box[:2]
+    end = (where.max(axis=0) + 1) * scale + picture.box[:2]
+    side = 1.3 * (end - start).max() + 6 * scale.max()
+    window = tuple(
+        slice(max(0, int(center - side / 2)), int(center + side / 2) + 1)
+        for center in (start + end) / 2
+    )
+    own = picture.labels[window] == region
+    inside = picture.pixels[window] / 255
+    shown = np.where(own[..., None], inside, 0.25 * inside)
+    small = resize(shown.astype(np.float32), (CROP_SIDE, CROP_SIDE))
+    return (small * 255).round().astype(np.uint8)
+
+
+def enlarge_smoothly(labels: np.ndarray, size: Size) -> np.ndarray:
+    """Labels (h, w) at another size, with outlines that are smooth instead of stairs.
+
+    Every new pixel takes the label with the largest share in bilinear interpolation between the
+    four old pixels around it.  The centers of old pixels keep their labels.  Where the new size
+    is smaller, the nearest old pixel is taken.
+    """
+    if size[0] < labels.shape[0] or size[1] < labels.shape[1]:
+        return resize_nearest(labels, size)
+    if size == labels.shape:
+        return labels
+    out = resize_nearest(labels, size)
+    (top, down), (left, right) = (
+        _neighbors(old, new) for old, new in zip(labels.shape, size, strict=True)
+    )
+    below = np.minimum(top + 1, labels.shape[0] - 1)
+    beside = np.minimum(left + 1, labels.shape[1] - 1)
+    # Only where the four differ is there anything to decide.
+    first = labels[top[:, None], left]
+    others = [labels[r[:, None], c] for r, c in ((top, beside), (below, left), (below, beside))]
+    y, x = np.nonzero(np.logical_or.reduce([first != other for other in others]))
+    around = [corner[y, x] for corner in (first, *others)]
+    shares = [a * b for a in (1 - down[y], down[y]) for b in (1 - right[x], right[x])]
+    votes = [
+        sum(share * (other == own) for share, other in zip(shares, around, strict=True))
+        for own in around
+    ]
+    out[y, x] = np.choose(np.argmax(votes, axis=0), around)
+    return out
+
+
+def _neighbors(old: int, new: int) -> tuple[np.ndarray, np.ndarray]:
+    """The old pixel before the center of every new one, and how far that lies behind it."""
+    place = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
+    before = place.astype(np.intp)
+    return before, place - before
+
+
+def _fine_size(place: Placement) -> Size:
+    """The photograph's own size, or a larger one at which the model's grid is not finer."""
+    times = max(
+        1.0,
+        place.content.height / place.source.height,
+        place.content.width / place.source.width,
+    )
+    height, width = (round(times * side) for side in place.original)
+    return height, width
+
+
+def _shape_of_copy(one: ExplanationArrays, place: Placement) -> Size:
+    """The smallest size of the photograph's aspect that holds all pixels of the copy."""
+    h, w = place.content.size
+    if one.resize != "stretch":  # the copy has the aspect already, as far as pixels can
+        return h, w
+    height, width = place.original
+    times = max(h / height, w / width)
+    return round(times * height), round(times * width)
+
+
+def _read(one: ExplanationArrays, place: Placement, longest: int) -> np.ndarray:
+    assert one.originals is not None
+    pixels = one.originals.thumbnail(0, longest)
+    if pixels.shape[:2] != bounded(place.original, longest):
+        files = one.originals.files
+        name = "an image" if files is None else brief_path(str(files[0]))
+        raise InputError(f"{name} has another size than when it was explained")
+    return pixels

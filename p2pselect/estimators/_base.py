@@ -310,7 +310,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         proba = np.empty((len(images), len(self.classes_)), np.float32)
         for start in range(0, len(images), self.batch_size):
             rows = slice(start, start + self.batch_size)
-            batch = images.batch(rows, self.image_size, self.resize)
+            batch, _ = images._on_grid(rows, self._grid)
             shown = as_float_images(torch.from_numpy(batch).to(self.device_))
             with torch.inference_mode():
                 out = self.module_(shown).softmax(dim=1)

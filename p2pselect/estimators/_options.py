@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Literal
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
@@ -26,7 +26,7 @@ class ImageOptions(Options):
     ImageOptions(channels='first')
     """
 
-    channels: str = setting(
+    channels: Literal["last", "first"] = setting(
         "Where array-like images have their channel axis.",
         StrOptions({"first", "last"}),
         default="last",

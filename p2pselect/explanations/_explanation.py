@@ -227,8 +227,9 @@ class Explanation(ExplanationArrays):
         fault = _misfit(arrays)
         if fault:
             raise InputError(f"{path} is not a saved explanation: {fault}")
-        numbers = {name: float(arrays.pop(name)) for name in _NUMBERS if name in arrays}
-        return cls(**numbers, resize=str(arrays.pop("resize")), **arrays)
+        values: dict[str, Any] = {**arrays, "resize": str(arrays["resize"])}
+        values |= {name: float(arrays[name]) for name in _NUMBERS if name in arrays}
+        return cls(**values)
 
 
 def _misfit(arrays: dict[str, np.ndarray]) -> str | None:

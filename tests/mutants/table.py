@@ -1,6 +1,7 @@
 """All planted faults.  A change of the package brings the row that shows its test can fail."""
 
 from mutants import (
+    geometry,
     learning,
     methods,
     networks,
@@ -13,6 +14,7 @@ from mutants import (
 
 FAULTS = [
     *learning.FAULTS,
+    *geometry.FAULTS,
     *methods.FAULTS,
     *networks.FAULTS,
     *selecting.FAULTS,

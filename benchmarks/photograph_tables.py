@@ -124,9 +124,14 @@ def localizations(records: Sequence[Record], part: str) -> dict[str, Figures]:
             for kind, of_kind in by_kind.items():
                 found[kind, row].append(of_kind)
     return {
-        f"{kind}:{row}": {name: float(np.mean([one[name] for one in many])) for name in many[0]}
+        f"{kind}:{row}": {name: mean([one[name] for one in many]) for name in many[0]}
         for (kind, row), many in found.items()
     }
+
+
+def mean(values: Sequence[float]) -> float | int:
+    """The mean; a number of things that is always the same stays whole."""
+    return values[0] if all(v == values[0] for v in values) else float(np.mean(values))
 
 
 def tables(figures: Figures) -> dict[str, list[str]]:

@@ -249,6 +249,17 @@ def test_presets_can_be_asked_for(folder, offline):
         assert chosen["pretrained"] == given and "weights as given" in chosen.why
 
 
+def test_certainty_is_calibrated_only_where_images_are_held_out(folder):
+    def calibrates(n, **given):
+        settings = choose(n, (192, 192), pretrained=folder, **given)
+        search = P2PClassifier(**settings).get_params()
+        assert (search["search__mean_kept"] is None) == (search["search__calibration"] is None)
+        return search["search__calibration"] is not None
+
+    assert calibrates(967) and not calibrates(300)
+    assert calibrates(300, validation=0.2) and not calibrates(967, validation=None)
+
+
 # -- weights ---------------------------------------------------------------------------------
 
 

@@ -89,6 +89,8 @@ class Facts:
     aspect : float
         Geometric mean of width / height.
     on_cpu : bool
+    holds_out : bool
+        Whether a training would hold out images to measure and calibrate the model with.
     """
 
     n_images: int
@@ -97,6 +99,7 @@ class Facts:
     width: int
     aspect: float
     on_cpu: bool
+    holds_out: bool
 
     @property
     def side(self) -> float:
@@ -176,7 +179,9 @@ too small for pretrained networks
     if preset not in known:
         raise InputError(f"preset must be one of {list(known)}, got {brief(preset)}")
     given = single_settings(given)
-    facts = look_at(images, labels, given.get("device", "auto"))
+    facts = look_at(
+        images, labels, given.get("device", "auto"), given.get("validation", "auto")
+    )
     freezes = "networks__frozen_share" in given
     named = freezes or any(role in given for role in NETWORKS)
     if preset == "small" and freezes:
@@ -222,9 +227,10 @@ def is_folder(pretrained: Any) -> bool:
     return not Path(pretrained).is_file()
 
 
-def look_at(images: Any, labels: Any, device: Any) -> Facts:
+def look_at(images: Any, labels: Any, device: Any, validation: Any) -> Facts:
     """Everything about images and device that the choice depends on."""
     from p2pselect.training._isolation import resolve_device
+    from p2pselect.training._validation import split_rows
 
     images, labels = as_images(images), as_labels(labels)
     if len(images) != len(labels):
@@ -241,6 +247,11 @@ def look_at(images: Any, labels: Any, device: Any) -> Facts:
         # Where half of the photographs are upright and half are not, this is a square.
         aspect=float(np.exp(np.log(width / height).mean())),
         on_cpu=resolve_device(device).type == "cpu",
+        holds_out=(
+            len(split_rows("auto", labels)[1]) > 0
+            if isinstance(validation, str)
+            else validation is not None
+        ),
     )
 
 
@@ -265,7 +276,12 @@ def fitted(
     preset: Preset, name: str, reason: str, facts: Facts, given: Mapping[str, Any]
 ) -> SuitedPreset:
     """A preset with the grid and the epochs that suit the images, unless these are given."""
-    settings: dict[str, Any] = {**single_settings(preset), **given}
+    settings: dict[str, Any] = single_settings(preset)
+    if not facts.holds_out:
+        # Nothing to calibrate with: `fit` would say so every time.
+        for name in ("search__calibration", "search__mean_kept"):
+            settings.pop(name, None)
+    settings |= given
     budget = SMALL_ANYWHERE if preset is SMALL else PHOTOS_ON_CPU
     if preset is PHOTOS and not facts.on_cpu:
         budget = PHOTOS_ON_GPU

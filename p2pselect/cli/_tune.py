@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> None:
     print(f"{len(labels)} images.  What the classifier's own certainty is worth:")
     _print(curve)
     if options.figure:
-        display = ThresholdDisplay.from_explanation(exp, truth, fallback=fallback)
+        display: Any = ThresholdDisplay.from_explanation(exp, truth, fallback=fallback)
         display.figure_.savefig(options.figure, dpi=150, bbox_inches="tight")
     if options.json:
         names = ("answered", "right", "right_of_all", "kept", "kept_of_all")

@@ -29,12 +29,8 @@ from p2pselect.nn._model import RegionScores
 from p2pselect.selection import SelectionRule, StopCalibration
 from p2pselect.selection._certainty_search import make_tau_grid
 from p2pselect.selection._prediction_run import PredictionRun
-from p2pselect.selection._stop_calibration import (
-    StopReport,
-    calibration_of_paths,
-    with_bound,
-    with_certainty,
-)
+from p2pselect.selection._stop_calibration import calibration_of_paths, with_bound
+from p2pselect.selection._stop_report import StopReport, with_certainty
 from p2pselect.training._data import as_float_images
 from p2pselect.training._isolation import Randomness, resolve_device, usual_surroundings
 

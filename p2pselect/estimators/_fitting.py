@@ -581,7 +581,8 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
         images = division.train.images
         with unchanged_by_errors(self):
             # It was one of networks that change from here on.
-            vars(self).pop("calibration_", None)
+            if hasattr(self, "calibration_"):
+                del self.calibration_
             if continues:
                 check_channels(images, self)
                 refuse_changes(self, *fixed)

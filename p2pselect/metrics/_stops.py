@@ -59,7 +59,7 @@ def stops(
     "everything", at the last one.
     """
     enough = certainty >= threshold
-    answered = enough.any(axis=1)
+    answered: np.ndarray = np.asarray(enough.any(axis=1))
     last = certainty.shape[1] - 1
     rest = last if fallback == "everything" else certainty.argmax(axis=1)
     return np.where(answered, enough.argmax(axis=1), rest), answered

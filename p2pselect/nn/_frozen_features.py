@@ -47,7 +47,7 @@ class Layout:
         rows = torch.cat([t.float().flatten(1) for t in tensors], dim=1).cpu().numpy()
         with np.errstate(over="ignore"):
             halves = rows.astype(np.float16)
-        finite = np.isfinite(halves).all(axis=1)
+        finite: np.ndarray = np.asarray(np.isfinite(halves).all(axis=1))
         return [
             (half if good else row).tobytes()
             for half, row, good in zip(halves, rows, finite, strict=True)

@@ -50,8 +50,9 @@ def build_own(
     network = deepcopy(network)
     _try(setting, network, n_outputs, image_size)
     # A folder has no weights of a network that has no name.
-    if pretrained not in (True, False, "auto") and not Path(pretrained).is_dir():
-        weights = fitting_weights(pretrained, network, f"the {setting}'s factory")
+    where: Any = pretrained
+    if where not in (True, False, "auto") and not Path(where).is_dir():
+        weights = fitting_weights(where, network, f"the {setting}'s factory")
         # What was needed is there; counters of batches, for example, may be missing.
         network.load_state_dict(weights.fitting, strict=False)
     return as_image_network(network)

@@ -160,7 +160,7 @@ def _timm_lraspp(
         )
     indices = sorted(set(choose_maps(reductions, strides)))
     options: dict[str, Any] = {"features_only": True, "out_indices": indices}
-    getter = type(seen.network)
+    getter: Any = type(seen.network)
     if getter.__name__ == "FeatureGetterNet" and len(set(reductions)) == 1:
         # What the blocks of a transformer add up is of any scale, and meant to be normalized.
         options["feature_cls"] = partial(getter, norm=True)

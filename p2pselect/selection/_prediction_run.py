@@ -26,7 +26,7 @@ from p2pselect.selection._certainty_search import (
     stopped,
 )
 from p2pselect.selection._selection_rule import CUTS, SelectionRule, budget_cut
-from p2pselect.selection._stop_calibration import StopReport, with_certainty
+from p2pselect.selection._stop_report import StopReport, with_certainty
 from p2pselect.training._data import as_float_images, fingerprint, without_padding
 
 

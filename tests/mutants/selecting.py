@@ -156,8 +156,14 @@ FAULTS = [
         "selection/_stop_calibration.py",
         "estimators/test_calibrate.py",
         {
-            "np.where(too_certain, middle, low)": "low",
             "predicted == truth[:, None]": "predicted != truth[:, None]",
+        },
+    ),
+    *planted(
+        "selection/_stop_report.py",
+        "estimators/test_calibrate.py",
+        {
+            "np.where(too_certain, middle, low)": "low",
         },
     ),
     *planted(

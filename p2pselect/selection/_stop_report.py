@@ -1,0 +1,77 @@
+"""What is reported at a stop: the probability of being right, and probabilities to match."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit
+from scipy.special import logit as exact_logit
+from sklearn.linear_model import LogisticRegression
+
+#: Certainties closer to 0 and 1 than this are as good as 0 and 1.
+_MARGIN = 1e-7
+
+
+@dataclass(frozen=True)
+class StopReport:
+    """Maps the classifier's certainty at a stop to the probability that it is right.
+
+    Two logistic curves (slope, intercept): those that reached the threshold are a selection,
+    and those that never did are what is left.
+    """
+
+    threshold: float
+    answered: tuple[float, float]
+    unanswered: tuple[float, float]
+
+    def __call__(self, certainty: np.ndarray) -> np.ndarray:
+        """Probabilities of being right for certainties (n,)."""
+        z = _logit(certainty)
+        enough = np.asarray(certainty) >= self.threshold
+        curve = np.where(enough[:, None], self.answered, self.unanswered)
+        return expit(curve[:, 0] * z + curve[:, 1])
+
+
+def with_certainty(proba: np.ndarray, certainty: np.ndarray) -> np.ndarray:
+    """Class probabilities (n, c) whose largest one becomes ``certainty`` (n,).
+
+    All others keep their order and, in logarithms, the ratios of their distances: each row gets
+    a temperature of its own.  A certainty below that of all classes being equal is raised to
+    just above it, because the most probable class stays the most probable one.
+    """
+    n_classes = proba.shape[1]
+    if not len(proba) or n_classes == 1:
+        return proba
+    wanted = np.clip(certainty, 1 / n_classes + 1e-4, 1 - 1e-6)
+    # In double precision, and away from 0, where a logarithm has no end.
+    logits = np.log(np.clip(proba.astype(float), 1e-30, 1))
+    logits -= logits.max(axis=1, keepdims=True)
+    # The largest probability falls as the temperature rises: halve the interval of its log.
+    low, high = np.full(len(proba), -12.0), np.full(len(proba), 12.0)
+    for _ in range(60):
+        middle = (low + high) / 2
+        largest = 1 / np.exp(logits / np.exp(middle)[:, None]).sum(axis=1)
+        too_certain = largest > wanted
+        low, high = np.where(too_certain, middle, low), np.where(too_certain, high, middle)
+    scaled = np.exp(logits / np.exp(low)[:, None])
+    return (scaled / scaled.sum(axis=1, keepdims=True)).astype(proba.dtype)
+
+
+def _logit(certainty: np.ndarray) -> np.ndarray:
+    return exact_logit(np.clip(np.asarray(certainty, float), _MARGIN, 1 - _MARGIN))
+
+
+def fit_curve(certainty: np.ndarray, correct: np.ndarray) -> tuple[float, float]:
+    """Slope and intercept of a logistic curve through right and wrong answers."""
+    z = _logit(certainty)
+    spread = float(z.std())
+    if correct.all() or not correct.any() or spread < 1e-6:
+        # One right and one wrong answer more: nobody is certain after a few images.
+        return 0.0, float(exact_logit((correct.sum() + 1) / (len(correct) + 2)))
+    model = LogisticRegression(C=1.0).fit(((z - z.mean()) / spread)[:, None], correct)
+    # More certainty never means fewer right answers; a falling curve is noise.
+    slope = max(0.0, float(model.coef_[0, 0]) / spread)
+    if slope == 0:
+        return 0.0, float(exact_logit((correct.sum() + 1) / (len(correct) + 2)))
+    return slope, float(model.intercept_[0]) - slope * float(z.mean())

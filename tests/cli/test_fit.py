@@ -2,6 +2,8 @@
 
 import json
 import socket
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +13,9 @@ from safetensors.torch import save_file
 from p2pselect import P2PClassifier, load
 from p2pselect.cli import main
 from p2pselect.cli._fit import _default_out
+from p2pselect.cli._trained import describe_model
 from p2pselect.exceptions import InputError
+from p2pselect.images import as_images
 from p2pselect.nn import _weight_sources
 
 
@@ -121,6 +125,44 @@ def test_weights_in_a_folder_need_no_network(leaves, weights, settings, offline,
     assert "weights from weights" in said
     assert settings["classifier"] == "tf_efficientnet_lite0"
     assert str(settings["pretrained"]) == "weights"
+
+
+class Answers:
+    """An explanation that knows which images it is about, and is right about the first."""
+
+    def __init__(self, images):
+        self.shades = [int(image.mean()) for image in images]
+        self.predicted = np.array(["a"] * len(images))
+        self.kept_fraction = np.linspace(0.2, 0.4, len(images))
+        self.written = {}
+
+    def to_html(self, path, y, **_):
+        self.written.update(path=path, y=y.tolist())
+
+
+@pytest.mark.parametrize(
+    ("validation", "rows", "shades", "labels"),
+    [(0.2, [1, 4], [1, 4], ["a", "b"]), ("pair", [], [7, 8], ["b", "a"])],
+)
+def test_figures_are_those_of_the_held_out_images(validation, rows, shades, labels, capsys):
+    def images(values):
+        return as_images(np.repeat(np.uint8(values), 192).reshape(-1, 8, 8, 3))
+
+    made = []
+    if validation == "pair":
+        validation = images(shades), np.array(labels)
+    clf = SimpleNamespace(
+        validation=validation,
+        history_=[],
+        validation_rows_=np.array(rows, int),
+        explain=lambda given: made.append(Answers(given)) or made[-1],
+    )
+    describe_model(clf, images(range(6)), np.array(["a"] * 4 + ["b"] * 2), Path("p.html"))
+    assert made[0].shades == shades
+    assert made[0].written == {"path": Path("p.html"), "y": labels}
+    said = capsys.readouterr().out
+    assert "on 2 images that were held out: 50.0% of the answers are right" in said
+    assert "30.0% of its image" in said
 
 
 # -- options ---------------------------------------------------------------------------------

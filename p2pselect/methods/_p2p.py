@@ -172,7 +172,8 @@ class P2PClassifier(SelectiveImageClassifier):
     def _phases(self) -> Sequence[Phase]:
         options, tau_min = self._objective_options, self._search_options.tau_min
         warmup = min(options.warmup_epochs, self.max_epochs)
-        prior, both = RandomMaskObjective(tau_min), ("selector", "classifier")
+        prior = RandomMaskObjective(tau_min, every_shape=options.random_share > 0)
+        both = ("selector", "classifier")
         objective = P2PObjective(options, tau_min, self.trained_tau_)
         epochs = self.max_epochs - warmup
         share = self._frozen_share_of("classifier")

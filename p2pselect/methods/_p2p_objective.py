@@ -67,7 +67,8 @@ class P2PObjectiveOptions(Options):
     )
     warmup_epochs: int = setting(
         "Epochs at the start, counted in ``max_epochs``, in which the classifier alone learns, "
-        "on random region masks.  Not part of the paper's method; helps networks without "
+        "on random region masks: scattered ones, or those of every shape where there is a "
+        "``random_share``.  Not part of the paper's method; helps networks without "
         "pretrained weights.",
         Interval(Integral, 0, None, closed="left"),
         default=0,
@@ -171,12 +172,19 @@ class P2PObjective:
 class RandomMaskObjective:
     """Cross-entropy on random region masks: the classifier's warm-up (ours, not the paper's).
 
-    The masks are those of :func:`p2pselect.nn.random_region_masks`.
+    Each region is kept with probability tau, drawn per image as in training.  With
+    ``every_shape`` the masks are those that are drawn in the place of selected ones.
     """
 
     tau_min: float
+    every_shape: bool = False
 
     def __call__(self, step: Step) -> dict[str, Tensor]:
-        masks = draw_masks(step, region_areas(step.regions), self.tau_min)
+        areas = region_areas(step.regions)
+        if self.every_shape:
+            masks = draw_masks(step, areas, self.tau_min)
+        else:
+            tau = sample_tau(step, self.tau_min)
+            masks = (step.rand_like(areas) < tau[:, None]).to(areas.dtype)
         logits = step.model.classify(step.images, step.regions, masks)
         return {"cross_entropy": step.cross_entropy(logits[None])}

@@ -242,6 +242,22 @@ def test_every_image_is_classified_once(monkeypatch):
 @pytest.mark.parametrize("tau_min", [0.05, 0.5])
 def test_warmup_is_the_classifier_on_random_masks(progress, tau_min):
     own = trainee(tau_min=tau_min)
+    twin, step = own.twin(), drawn_again()
+    n, d = len(own.batch[1]), int(own.batch[0]["regions"].max()) + 1
+    share, uniform = (step.rand_like(torch.empty(shape)).double() for shape in ((n,), (n, d)))
+    loss = 0.0
+    for i, image, labels, label, weight in own.images():
+        rate = tau_min + (1 - tau_min) * share[i].item()
+        loss = loss + weight * oracle.random_masks(
+            network(twin.classifier), image, labels, label, rate, uniform[i]
+        )
+    learned = assert_same(own.step(WARMUP, progress), {"classifier": loss}, twin)
+    assert all(name.startswith("classifier") for name in learned)
+
+
+@pytest.mark.parametrize("tau_min", [0.05, 0.5])
+def test_warmup_is_on_masks_of_every_shape_where_the_rest_is(tau_min):
+    progress, own = 0.3, trainee(tau_min=tau_min, random_share=0.5)
     twin, regions = own.twin(), own.batch[0]["regions"]
     shape = shape_draws(drawn_again(), len(regions), int(regions.max()) + 1)
     loss = 0.0

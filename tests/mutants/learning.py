@@ -24,6 +24,7 @@ FAULTS = [
             "return torch.full((len(step.images),), self.tau, device=step.images.device)": "return sample_tau(step, self.tau_min)",
             "torch.where(is_random[:, None], random, masks)": "torch.where(is_random[:, None], masks, random)",
             "step.rand_like(mean[:, 0]) < options.random_share": "step.rand_like(mean[:, 0]) < 0.5",
+            "step.rand_like(areas) < tau[:, None]": "step.rand_like(areas) >= tau[:, None]",
             "areas, tau_min, step.rand_like)": "areas, 0.05, step.rand_like)",
             'self.options.classifier_learns_from == "all"': "True",
             '"selector/cross_entropy": cross_entropy * ~is_random': '"selector/cross_entropy": cross_entropy',
@@ -141,10 +142,11 @@ FAULTS = [
         P2P,
         {
             "P2PObjective(options, tau_min, self.trained_tau_)": "P2PObjective(P2PObjectiveOptions(), tau_min, self.trained_tau_)",
-            "RandomMaskObjective(tau_min)": "RandomMaskObjective(1.0)",
+            "RandomMaskObjective(tau_min, ": "RandomMaskObjective(1.0, ",
             "options, tau_min, self.trained_tau_)": "options, tau_min)",
             "options, tau_min, self": "options, 0.05, self",
-            'both = RandomMaskObjective(tau_min), ("selector", "classifier")': 'both = RandomMaskObjective(tau_min), ("selector",)',
+            'both = ("selector", "classifier")': 'both = ("selector",)',
+            "every_shape=options.random_share > 0": "every_shape=False",
         },
     ),
     *planted(

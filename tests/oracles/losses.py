@@ -132,7 +132,7 @@ def logit_offset(raw_slope, n_maps):
 
 
 def random_masks(classify, image, labels, label, rate, uniform):
-    """The classifier on regions kept with one probability each: REAL-X's first."""
+    """The classifier on regions kept with one probability each: warm-up, REAL-X's first."""
     mask = [float(uniform[j] < rate) for j in range(n_regions(labels))]
     return cross_entropy(classify(masked(image, labels, mask)), label)
 

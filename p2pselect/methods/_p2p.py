@@ -22,10 +22,11 @@ can learn from random masks, too (``random_share``), and alone in a warm-up that
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,10 +41,14 @@ from p2pselect.methods._p2p_objective import (
     RandomMaskObjective,
 )
 from p2pselect.nn import SelectiveModel
+from p2pselect.nn._probe import fit_head
 from p2pselect.nn._selectors import Selector
 from p2pselect.selection import SelectionRule
 from p2pselect.training import Phase
+from p2pselect.training._data import TrainingData, as_float_images
 
+#: Images that go through the classifier at once where its head is fitted.
+HEAD_BATCH = 64
 #: Below this many images, on a CPU, the default networks are a poor choice.
 SMALL_DATA = 5000
 
@@ -179,10 +184,11 @@ class P2PClassifier(SelectiveImageClassifier):
         share = self._frozen_share_of("classifier")
         # Before every epoch, because a training can go on in the middle of a phase.
         first = partial(_freeze, 1.0 if options.head_first else share)
+        begin = _fit_head if options.head_first else first
         then = partial(_freeze, share)
         # One learning-rate schedule for both: the warm-up is counted in max_epochs.
         return [
-            Phase("warmup", warmup, prior, ("classifier",), first, first),
+            Phase("warmup", warmup, prior, ("classifier",), begin, first),
             Phase("joint", epochs, objective, both, then, then, continues_schedule=True),
         ]
 
@@ -240,3 +246,19 @@ def _tau_name(trained_tau: float | None) -> str:
 def _freeze(share: float, model: SelectiveModel, data: object) -> None:
     """Keep this share of the classifier's layers from learning in the epochs to come."""
     model.classifier.frozen_share = share  # type: ignore[assignment]
+
+
+def _fit_head(model: SelectiveModel, data: Any) -> None:
+    """Let the classifier's head begin where a logistic regression on whole images ends."""
+    _freeze(1.0, model, data)
+    if not isinstance(data, TrainingData):
+        return  # a stream is not read once more
+
+    def batches() -> Iterator[tuple[Tensor, np.ndarray]]:
+        for start in range(0, len(data), HEAD_BATCH):
+            rows = np.arange(start, min(start + HEAD_BATCH, len(data)))
+            images, _ = data.images._on_grid(rows, data.views.grid)
+            shown = torch.from_numpy(images).to(next(model.parameters()).device)
+            yield as_float_images(shown), data.target[rows]
+
+    fit_head(model.classifier, batches())  # type: ignore[arg-type]

@@ -77,7 +77,8 @@ class P2PObjectiveOptions(Options):
         "Let the head of the classifier learn alone during the warm-up; what "
         "``networks__frozen_share`` leaves free joins it afterwards.  For pretrained networks: "
         "the gradients of a head that knows nothing yet would damage the layers below it "
-        "(linear probing, then fine-tuning: Kumar et al., 2022).",
+        "(linear probing, then fine-tuning: Kumar et al., 2022).  A head of one linear layer "
+        "begins with the weights of a logistic regression on the features of whole images.",
         "boolean",
         default=False,
     )

@@ -41,7 +41,7 @@ PHOTOS = Preset(
     image_size=128,
     regions=SuperpixelTransformer(n_segments=100),
     max_epochs=20,
-    objective__warmup_epochs=5,
+    objective__warmup_epochs=2,
     objective__head_first=True,
     objective__random_share=0.7,
     batch_size=32,

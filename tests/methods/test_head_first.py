@@ -2,8 +2,11 @@
 
 import pickle
 
+import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 from p2pselect import P2PClassifier, datasets, presets
@@ -77,5 +80,20 @@ def test_a_training_that_goes_on_in_the_middle_of_a_phase_is_frozen_as_it_was(sc
     for phase, share in ((warmup, 1.0), (joint, 0.5)):
         for hook in (phase.begin, phase.before_epoch):
             model.classifier.frozen_share = None
-            hook(model, None)
+            hook(model, None)  # of a stream: its images are not read once more
             assert model.classifier.frozen_share == share
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_the_head_begins_as_a_logistic_regression(scenes, n_classes):
+    y = np.arange(24) % n_classes
+    settings = {**SETTINGS, "max_epochs": 1, "objective__warmup_epochs": 1, "lr": 1e-9}
+    clf = P2PClassifier().set_params(**settings).fit(scenes.images, y)
+    plain = clone(clf).set_params(max_epochs=0).fit(scenes.images, y)
+    network = plain.module_.classifier
+    (head,), seen = heads_of(network.network), []
+    head.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].numpy()))
+    plain.predict_proba_masked(scenes.images)
+    wanted = LogisticRegression(C=0.01, max_iter=2000).fit(np.concatenate(seen), y)
+    found = clf.predict_proba_masked(scenes.images)
+    np.testing.assert_allclose(found, wanted.predict_proba(np.concatenate(seen)), atol=1e-3)

@@ -99,7 +99,7 @@ def test_photographs_with_weights(n, size, image_size, epochs, batch_size, folde
     chosen = choose(n, size, pretrained=folder)
     assert chosen["image_size"] == image_size
     assert (chosen["max_epochs"], chosen["batch_size"]) == (epochs, batch_size)
-    assert chosen["objective"].warmup_epochs == round(epochs / 4)
+    assert chosen["objective"].warmup_epochs == round(epochs / 10)
     assert chosen["pretrained"] == str(folder)
     for name in ("selector", "classifier", "lr", "networks", "training", "certainty_threshold"):
         assert repr(chosen[name]) == repr(PHOTOS[name])
@@ -175,7 +175,7 @@ def test_what_is_given_is_kept_and_the_rest_goes_with_it(folder):
         967, (192, 192), pretrained=folder, image_size=(64, 96), max_epochs=8, lr=0.1
     )
     assert chosen["image_size"] == (64, 96) and chosen["lr"] == 0.1
-    assert (chosen["max_epochs"], chosen["objective"].warmup_epochs) == (8, 2)
+    assert (chosen["max_epochs"], chosen["objective"].warmup_epochs) == (8, 1)
     large = choose(967, (192, 192), pretrained=folder, image_size=256)
     assert large["max_epochs"] == 6  # 26,000 / 4 / 967
     assert "256 x 256 pixels, 6 epochs" in large.what

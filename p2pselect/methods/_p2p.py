@@ -41,11 +41,11 @@ from p2pselect.methods._p2p_objective import (
     RandomMaskObjective,
 )
 from p2pselect.nn import SelectiveModel
-from p2pselect.nn._probe import fit_head
 from p2pselect.nn._selectors import Selector
 from p2pselect.selection import SelectionRule
 from p2pselect.training import Phase
 from p2pselect.training._data import TrainingData, as_float_images
+from p2pselect.training._head import fit_head
 
 #: Images that go through the classifier at once where its head is fitted.
 HEAD_BATCH = 64

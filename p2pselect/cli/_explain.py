@@ -2,8 +2,8 @@
 
 examples:
   p2pselect explain leaves.model photos/ --html report.html
-  p2pselect explain leaves.model photos/ --png figures/ --masks masks/ --certainty .9
-  p2pselect explain leaves.model leaves/test --html report.html --history history.json
+  p2pselect explain leaves.model photos/ --png figures/ --masks masks/
+  p2pselect explain leaves.model leaves/test --html test.html --certainty .9
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Predict the classes of images, and say how much was seen of each, as CSV or JSON.
+"""Predict the classes of images, with the share that was seen, as CSV or JSON.
 
 examples:
   p2pselect predict leaves.model photos/ > predictions.csv

@@ -279,8 +279,8 @@ def fitted(
     settings: dict[str, Any] = single_settings(preset)
     if not facts.holds_out:
         # Nothing to calibrate with: `fit` would say so every time.
-        for name in ("search__calibration", "search__mean_kept"):
-            settings.pop(name, None)
+        for needless in ("search__calibration", "search__mean_kept"):
+            settings.pop(needless, None)
     settings |= given
     budget = SMALL_ANYWHERE if preset is SMALL else PHOTOS_ON_CPU
     if preset is PHOTOS and not facts.on_cpu:

@@ -231,7 +231,8 @@ class SelectiveNet(MeasuredNet):
         if self.epoch > 0:
             # Epoch means are kept, and the last batch, which skorch's Checkpoint looks at;
             # records of all of them would grow with the data.
-            del self.history[-2]["batches"][:-1]
+            # A saved model holds none.
+            del self.history[-2].get("batches", [])[:-1]
         self.history.record("phase", phase.name)
         self._batches_done = 0
         self._n_batches = dataset_train.n_batches(self.batch_size)

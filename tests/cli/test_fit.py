@@ -191,7 +191,7 @@ def test_options_become_settings(leaves, weights, settings, capsys):
         "resize": "crop",
         "image_size": (64, 96),
         "max_epochs": 8,
-        "objective__warmup_epochs": 2,
+        "objective__warmup_epochs": 1,
         "verbose": 1,
     }
     assert {name: settings[name] for name in expected} == expected

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import sklearn
 from scipy.ndimage import binary_erosion
+from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
 
 from p2pselect import P2PClassifier, datasets, presets
@@ -78,7 +79,8 @@ def test_masks_reach_the_score_through_cross_validation(clf, scenes):
 
 def test_a_search_decides_by_it(clf, scenes):
     grid = {"certainty_threshold": [0.01, 1.0]}  # as little as possible, and everything
-    search = CertaintySearchCV(clf, grid, scoring={"outline": on_outline}, cv=2)
+    shows_all = clone(clf).set_params(search__fallback="everything")
+    search = CertaintySearchCV(shows_all, grid, scoring={"outline": on_outline}, cv=2)
     search.fit(scenes.images, scenes.target % 2, masks=scenes.masks)
     assert search.best_params_ == {"certainty_threshold": 1.0}
 

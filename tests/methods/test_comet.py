@@ -35,7 +35,11 @@ def gradients(objective, step):
     net.history.new_epoch()
     net._batches_done, net._n_batches = 0, 1
     model.zero_grad()
-    inputs = {"weight": torch.ones(5), "batch_size": torch.full((5,), 5)}
+    inputs = {
+        "images": torch.zeros(5, 4, 4, 3),
+        "weight": torch.ones(5),
+        "batch_size": torch.full((5,), 5),
+    }
     net.train_step_single((inputs, step.target))
     return {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
 

@@ -115,7 +115,8 @@ def test_hidden_pixels_do_not_matter(name, cut, fitted, X):
 
 @pytest.mark.parametrize("name", HARD)
 def test_hidden_pixels_do_not_matter_to_a_search(name, fitted, X):
-    clf = fitted(name, **HARD[name])
+    # The most certain mask of all may depend on larger ones, in which these pixels are seen.
+    clf = fitted(name, **HARD[name], search__fallback="everything")
     try:
         free = clf.explain(X[:12], tau="dynamic", certainty_threshold=1.0)
     except InputError:

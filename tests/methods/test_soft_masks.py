@@ -5,6 +5,7 @@ import pytest
 
 from p2pselect.exceptions import InputError
 from p2pselect.explanations._summary import explanation_summary
+from p2pselect.explanations.figures._photographs import photograph
 from p2pselect.explanations.figures._words import sparsity_words
 from p2pselect.explanations.report._payload import image_payload
 from p2pselect.methods import (
@@ -46,7 +47,7 @@ def test_what_is_reported_as_kept_is_what_was_visible(fitted, X):
     rows = [row for row in explanation_summary(exp) if row["n_images"]]
     kept = np.average([r["kept_fraction"] for r in rows], weights=[r["n_images"] for r in rows])
     assert kept == pytest.approx(share)
-    payload = image_payload(exp, 0)
+    payload = image_payload(exp[0], photograph(exp, 0))
     assert payload["kept"] == pytest.approx(exp.kept_fraction[0], abs=1e-4)
     assert payload["keptRegions"] == exp.visible_region_masks[0].sum()
     assert sparsity_words(exp, 0).startswith("saw ")

@@ -84,6 +84,7 @@ def test_scorers_equal_the_functions(model, scenes):
         "neg_n_selected_regions": -metrics.n_selected_regions(exp.region_masks),
         "neg_n_empty": -metrics.n_empty_masks(exp.pixel_masks),
         "certainty_reached": exp.certainty_reached.mean(),
+        "selective_accuracy": right[exp.certainty_reached].mean(),
         "neg_calibration_error": -metrics.expected_calibration_error(right, exp.certainty),
         "neg_aurc": -metrics.aurc(right, exp.certainty),
     }

@@ -53,10 +53,10 @@ LARGER = {
     "vit_small_patch14_reg4_dinov2": ((5, 7), (70, 98)),
     "vit_base_patch16_siglip_224": (EVERY_SIXTEENTH, SIZE),
     "beit_base_patch16_224": (EVERY_SIXTEENTH, SIZE),
-    "cait_xxs24_224": (EVERY_SIXTEENTH, SIZE),
+    "cait_xxs24_224": ((14, 14), (224, 224)),
     "deit_tiny_patch16_224": (EVERY_SIXTEENTH, SIZE),
     "swin_tiny_patch4_window7_224": (EVERY_EIGHTH, SIZE),
-    "hiera_tiny_224": (EVERY_EIGHTH, SIZE),
+    "hiera_tiny_224": ((28, 28), (224, 224)),
     "levit_128s": ((14, 14), (224, 224)),
     "efficientformer_l1": ((28, 28), (224, 224)),
     "fastvit_t8": (EVERY_EIGHTH, SIZE),
@@ -172,6 +172,9 @@ def test_as_classifier(folder, name, maps, seen):
         classifier = build(folder)
     assert (classifier.image_size or SIZE) == seen
     check_taken(classifier.network, folder, name)
+    for weights in classifier.parameters():
+        if not weights.any():  # a head of zeros would let no gradient through
+            nn.init.normal_(weights, std=0.02)
     images = torch.rand(2, 3, *SIZE)
     out = classifier(images)
     assert out.shape == (2, 3)

@@ -98,7 +98,8 @@ def test_damaged_explanations(clf, X, tmp_path):
         except InputError:
             n_refused += 1
             continue
-        for name, value in vars(exp).items():  # only what describes the file has changed
+        # Only what describes the file has changed; the photographs are not in it.
+        for name, value in (vars(exp) | {"originals": None}).items():
             np.testing.assert_array_equal(getattr(again, name), value)
     assert n_refused > 900
 

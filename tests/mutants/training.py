@@ -75,7 +75,7 @@ FAULTS = [
             "        self.interrupted = False\n        try:": "        try:",
             "asked = isinstance(error, StopTraining) or entry not in self.watchers": "asked = True",
             '                self.history.record("stopped", True)\n': "",
-            '            del self.history[-2]["batches"][:-1]': '            self.history[-2]["batches"] = []',
+            '            del self.history[-2].get("batches", [])[:-1]': '            self.history[-2]["batches"] = []',
         },
     ),
     *planted(

@@ -5,7 +5,7 @@ default P2P; data, networks and settings are those of emoji_scenes.py.  Localiza
 the area that is kept, and the kept area depends on how certain a classifier is.  The scores are
 therefore reported at the certainty asked for, and for masks of a tenth of the pixels.  On a
 processor that is slow at bfloat16, its rounding is computed in 32 bits.  An interrupted run
-continues after the last epoch; with other code it begins anew.
+continues after the last epoch; with other code it starts over.
 
     python benchmarks/cheap_steps.py --data emoji_scenes --weights weights --out cheap-run
 

@@ -3,7 +3,7 @@
 64 px, networks of ``presets.SMALL`` from random weights, three seeds.  No method takes more
 than ten minutes on two cores; the numbers of epochs were chosen on scans and photographs that
 were held out of the training split.  An interrupted run continues, and the same command with
-other code begins anew.  Figures are written once every method has run; --methods runs some.
+other code starts over.  Figures are written once every method has run; --methods runs some.
 
     python benchmarks/digit_scenes.py --out digits-run --json digits.json --n-jobs 2
 

@@ -3,7 +3,7 @@
 Selector LR-ASPP on mobilenetv2_100, classifier tf_efficientnet_lite0, 96 px.  The data and
 the weights are found through --data and --weights, or the environment variables
 P2PSELECT_EMOJI_SCENES and P2PSELECT_WEIGHTS.  An interrupted run continues after the last
-epoch; with other code it begins anew.
+epoch; with other code it starts over.
 
     python benchmarks/emoji_scenes.py --data emoji_scenes --weights weights --json emoji.json
 

@@ -20,7 +20,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from p2pselect import ImageSequence, datasets
 
-#: One of so many parts of the training images is held out for validation.
+#: Validation holds out one of this many parts of the training images.
 HELD_OUT = 5
 
 

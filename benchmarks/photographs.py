@@ -7,7 +7,7 @@ with the epochs and settings of P2P ("blackbox").  All see the same grid.  Sets 
 intervals over images.
 
 Each cell (set, method, seed) has a file in --out, and the same command goes on where it was
-stopped; with other settings a cell is run anew.  Several processes may share --out: give each
+stopped; with other settings a cell is run again.  Several processes may share --out: give each
 its own --seeds.  Figures are written to --json only from a complete run on the test images.
 
     OMP_NUM_THREADS=1 python benchmarks/photographs.py --data data --weights weights \\

@@ -1,7 +1,7 @@
 """The paper's comparison at the small scale, with a note of which code made it.
 
 Runs what ``p2pselect reproduce run --scale small`` runs.  An interrupted run continues; with
-other code it begins anew.  Scores are written once every trial has run.
+other code it starts over.  Scores are written once every trial has run.
 
     OMP_NUM_THREADS=1 python benchmarks/small.py --data data --csv benchmarks/results/small.csv
 

@@ -1,7 +1,7 @@
 """How tau enters the selector: ``tau_input="logit"`` versus ``"additive"`` (as released).
 
 The demo's data and training with either form, on the test split of the digit scenes.  An
-interrupted run continues after the last epoch; with other code it begins anew.
+interrupted run continues after the last epoch; with other code it starts over.
 
     python benchmarks/tau_input.py --json tau_input.json
 

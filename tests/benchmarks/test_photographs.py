@@ -101,7 +101,7 @@ def test_a_run_goes_on_where_it_was_stopped(run, trained, tmp_path, monkeypatch)
     run(*arguments)
     assert trained == [("probe", 0)]
     assert json.loads(cell.read_text())["rows"] == json.loads(before)["rows"]
-    # Other settings of P2P that the probe has no part in: only the black box is trained anew.
+    # Other settings of P2P that the probe has no part in: only the black box is trained again.
     changed = {**SETTINGS, "max_epochs": 2}
     monkeypatch.setattr(photograph_methods, "default_settings", lambda *_: changed)
     run(*arguments)

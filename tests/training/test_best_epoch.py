@@ -109,7 +109,7 @@ def test_predictions_that_take_longer_than_training_are_not_measured(scenes):
 def test_held_out_images_meet_the_same_random_numbers_in_every_epoch(scenes):
     clf = fitted(scenes, lr=1e-30, training__weight_decay=0.0, batch_size=16)
     losses = clf.history_[2:, "valid_cross_entropy"]
-    # Batch statistics go on changing; masks and tau that were drawn anew would change far more.
+    # Batch statistics go on changing; masks and tau drawn again would change far more.
     assert np.ptp(losses) < 0.02
 
 

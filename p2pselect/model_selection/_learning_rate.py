@@ -107,8 +107,8 @@ def find_learning_rate(
     >>> scenes = datasets.make_digit_scenes(24, image_size=32, random_state=0)
     >>> clf = P2PClassifier(**{**presets.SMALL, "image_size": 32})
     >>> found = find_learning_rate(clf, scenes.images, scenes.target % 2, n_steps=5)
-    >>> found.rates.shape
-    (5,)
+    >>> 1 < len(found.rates) <= 5  # it ends early where the loss explodes
+    True
     """
     # The networks' libraries are needed only now.
     from p2pselect.training._range_test import RangeTest

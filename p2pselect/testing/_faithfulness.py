@@ -272,14 +272,13 @@ def _check_changes(
             ("explain", again.proba[stays], exp.proba[stays]),
             ("predict_proba", proba[stays], exp.proba[stays]),
         ):
-            # A search that goes on to masks in which they are seen may end elsewhere, and other
-            # images then share the classifier's batches: a rounding error apart.
-            np.testing.assert_allclose(
-                value.astype(float),
-                before.astype(float),
-                rtol=0,
-                atol=0 if stays.all() else 1e-6,
-                err_msg=f"{name} changes with removed pixels: {what}",
+            if not stays.all():
+                # A search that goes on to masks in which they are seen may end elsewhere, and
+                # other images then share the classifier's batches: a rounding error apart.
+                same = np.isclose(value, before, rtol=0, atol=1e-6, equal_nan=True)
+                value = np.where(same, before, value)
+            np.testing.assert_array_equal(
+                value, before, err_msg=f"{name} changes with removed pixels: {what}"
             )
 
 

@@ -16,8 +16,8 @@ from p2pselect.training._callbacks import scores_predictions
 from p2pselect.training._phases import phase_at, set_training
 from p2pselect.training._shares import Batch, split
 
-#: Held-out images are searched in steps of so many values of tau: with every value, a search
-#: that ends at tau = 1 for most images takes a quarter of the time of training.
+#: The search over held-out images tries one in this many values of tau: with every value, a
+#: search that ends at tau = 1 for most images takes a quarter of the time of training.
 SEARCH_STRIDE = 4
 
 

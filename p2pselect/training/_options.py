@@ -54,7 +54,7 @@ class TrainingOptions(Options):
     )
     weight_decay: float = setting("Weight decay of the optimizer.", NOT_NEGATIVE, default=0.0)
     patience: int | None = setting(
-        "End the training after so many epochs whose ``valid_loss`` was not the lowest one, "
+        "End the training after this many epochs whose ``valid_loss`` was not the lowest one, "
         "and predict with the weights of the epoch that had it.  Needs held-out images "
         "(``validation``).  Only epochs of the last phase count, as the others prepare for "
         "it.\n\n"

@@ -13,7 +13,7 @@ from tqdm import tqdm
 _FORMAT = "{desc} {percentage:3.0f}%|{bar:8}| {n:.1f}/{total} [{elapsed}<{remaining}]"
 #: Widest line, in characters: what a terminal shows.
 _WIDTH = 80
-#: The time left is estimated from so many epochs, since those of other phases may be shorter.
+#: The time left is estimated from this many epochs, since those of other phases may be shorter.
 _N_TIMED = 3
 
 

@@ -113,7 +113,7 @@ def p2p(
             row: {
                 "right": as_list(exp.predicted == part.labels),
                 "kept": as_list(exp.kept_fraction),
-                "certain": as_list(exp.certainty_reached),
+                "certain": as_list(exp.answered),
             }
             for row, exp in explained.items()
         }
@@ -161,7 +161,7 @@ def stopped(path: Explanation, threshold: float, fallback: str) -> Explanation:
         region_masks=ranks < path.path_counts[rows, level][:, None],
         proba=path.path_proba[rows, level],
         tau=path.path_tau[level],
-        certainty_reached=answered,
+        answered=answered,
         certainty_threshold=threshold,
     )
 

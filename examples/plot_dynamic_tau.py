@@ -41,7 +41,7 @@ clf = P2PClassifier(**presets.SMALL).set_params(**own, random_state=0).fit(X, y)
 exp = clf.explain(X_test, certainty_threshold=0.95)
 looked = np.isfinite(exp.path_proba).all(axis=2)
 looks = ((np.diff(exp.path_counts, axis=1, prepend=0) > 0) & looked).sum(axis=1)
-decided = np.flatnonzero(exp.certainty_reached & (exp.predicted == y_test))
+decided = np.flatnonzero(exp.answered & (exp.predicted == y_test))
 easy = int(decided[looks[decided].argmin()])
 hard = int(decided[looks[decided].argmax()])
 
@@ -75,7 +75,7 @@ thresholds = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 runs = [clf.explain(X_test, certainty_threshold=threshold) for threshold in thresholds]
 kept = [run.kept_fraction.mean() for run in runs]
 right = [np.mean(run.predicted == y_test) for run in runs]
-reached = [run.certainty_reached.mean() for run in runs]
+reached = [run.answered.mean() for run in runs]
 
 cost, ax = plt.subplots(figsize=(6.4, 4), layout="constrained")
 ax.plot(thresholds, right, "o-", label="accuracy", color="#0072B2")

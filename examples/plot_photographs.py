@@ -93,7 +93,7 @@ page = plot_page(exp, y_test, n_images=12, random_state=0)
 #
 # For each class, the picture of which the least had to be seen:
 
-decided = exp.certainty_reached & (exp.predicted == y_test)
+decided = exp.answered & (exp.predicted == y_test)
 figure, axes = plt.subplots(2, len(clf.classes_), figsize=(13, 4), layout="constrained")
 for (above, below), name in zip(axes.T, clf.classes_, strict=True):
     rows = np.flatnonzero(y_test == name)

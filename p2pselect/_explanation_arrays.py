@@ -27,7 +27,7 @@ class ExplanationArrays:
     tau: np.ndarray
     proba: np.ndarray
     classes: np.ndarray
-    certainty_reached: np.ndarray
+    answered: np.ndarray
     certainty_threshold: float
     region_embeddings: np.ndarray | None = None
     soft_region_masks: np.ndarray | None = None
@@ -85,7 +85,7 @@ class ExplanationArrays:
         return (
             f"{type(self).__name__}({n} images of {h}x{w}, {len(self.classes)} classes, "
             f"kept {self.kept_fraction.mean() if n else float('nan'):.1%} of the pixels, "
-            f"{self.certainty_reached.mean() if n else float('nan'):.1%} certain)"
+            f"{self.answered.mean() if n else float('nan'):.1%} answered)"
         )
 
     @property

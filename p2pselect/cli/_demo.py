@@ -179,7 +179,7 @@ def measure(exp: Any, test: Split, blackbox: Any) -> dict[str, float | None]:
         "accuracy": float(np.mean(exp.predicted == test.target)),
         "blackbox_accuracy": float(np.mean(blackbox.predict(test.images) == test.target)),
         "kept_fraction": float(exp.kept_fraction.mean()),
-        "certain": float(exp.certainty_reached.mean()),
+        "certain": float(exp.answered.mean()),
     }
     return figures | localization_figures(exp.pixel_masks, test.masks)
 

@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> None:
         "n_images": len(labels),
         "accuracy": float(correct.mean()),
         "kept_fraction": float(exp.kept_fraction.mean()),
-        "certain": float(exp.certainty_reached.mean()),
+        "certain": float(exp.answered.mean()),
         "calibration_error": float(metrics.expected_calibration_error(correct, exp.certainty)),
         "insertion_fidelity": float(insertion.area),
         "deletion_fidelity": float(deletion.area),

@@ -91,7 +91,7 @@ def run(options: argparse.Namespace) -> None:
         write_json(options.json, _rows(exp, files, labels, written))
     print(
         f"{len(files)} images: kept {exp.kept_fraction.mean():.1%} of the pixels, "
-        f"certain about {exp.certainty_reached.mean():.1%} of the images"
+        f"certain about {exp.answered.mean():.1%} of the images"
     )
 
 
@@ -147,7 +147,7 @@ def _rows(
             "prediction": str(predicted[i]),
             **({} if labels is None else {"label": str(labels[i])}),
             "certainty": float(exp.certainty[i]),
-            "certainty_reached": bool(exp.certainty_reached[i]),
+            "answered": bool(exp.answered[i]),
             "tau": float(exp.tau[i]),
             "kept_fraction": float(kept[i]),
             **{_ROWS[option]: str(paths[i]) for option, paths in written.items()},

@@ -63,7 +63,7 @@ def _rows(model: Any, images: ImageSequence, files: Sequence[str]) -> Iterator[d
                 "image": files[start + i],
                 "prediction": names[predicted[i]],
                 "certainty": round(float(certainty[i]), 6),
-                "certainty_reached": bool(exp.certainty_reached[i]),
+                "answered": bool(exp.answered[i]),
                 "kept_fraction": round(float(kept[i]), 6),
                 **{
                     f"p({name})": round(float(value), 6)

@@ -76,7 +76,7 @@ def example_explanation(
         tau=path[stop],
         proba=proba[each, stop],
         classes=classes,
-        certainty_reached=certain.any(axis=1),
+        answered=certain.any(axis=1),
         certainty_threshold=threshold,
         region_embeddings=embeddings.astype(np.float32),
         path_tau=path,

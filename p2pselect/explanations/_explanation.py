@@ -44,7 +44,7 @@ _AXES = {
     "tau": ("n", "f"),
     "proba": ("nm", "f"),
     "classes": ("m", "biufSU"),
-    "certainty_reached": ("n", "b"),
+    "answered": ("n", "b"),
     "certainty_threshold": ("", "iuf"),
     "region_embeddings": ("nkd", "f"),
     "soft_region_masks": ("nd", "f"),
@@ -87,7 +87,7 @@ class Explanation(ExplanationArrays):
         Class probabilities predicted from the masked images.
     classes : ndarray of shape (n_classes,)
         The labels that the columns of ``proba`` stand for.
-    certainty_reached : ndarray of shape (n,), bool
+    answered : ndarray of shape (n,), bool
         Whether the largest class probability reached ``certainty_threshold``.
     certainty_threshold : float
         The certainty that was asked for, in (0, 1].
@@ -121,7 +121,7 @@ class Explanation(ExplanationArrays):
     >>> exp = example_explanation(n_images=3).explanation
     >>> exp.masked_images.shape, exp.kept_fraction.shape
     ((3, 64, 64, 3), (3,))
-    >>> bool(exp[exp.certainty_reached].certainty.min() >= exp.certainty_threshold)
+    >>> bool(exp[exp.answered].certainty.min() >= exp.certainty_threshold)
     True
     """
 

@@ -115,7 +115,7 @@ def explanation_summary(
             "class": name,
             "n_images": int(chosen.sum()),
             "right": _mean(truth[chosen] == name) if truth is not None else np.nan,
-            "certain": _mean(explanation.certainty_reached[chosen]),
+            "certain": _mean(explanation.answered[chosen]),
             "kept_fraction": _mean(kept_fraction[chosen]),
             "empty": int((~explanation.region_masks[chosen].any(axis=1)).sum()),
             "outside": _mean(1 - located),

@@ -7,9 +7,10 @@ Scorer objects are signed so that greater is always better.
 from p2pselect.metrics._certainty import (
     RiskCoverageCurve,
     aurc,
-    certainty_reached,
+    coverage_score,
     expected_calibration_error,
     risk_coverage_curve,
+    selective_accuracy_score,
 )
 from p2pselect.metrics._fidelity import (
     FidelityCurve,
@@ -51,7 +52,7 @@ __all__ = [
     "ThresholdCurve",
     "aurc",
     "center_localization",
-    "certainty_reached",
+    "coverage_score",
     "check_object_masks",
     "complement_disagreement",
     "deletion_fidelity_curve",
@@ -74,5 +75,6 @@ __all__ = [
     "pointing_game_score",
     "random_localization",
     "risk_coverage_curve",
+    "selective_accuracy_score",
     "threshold_curve",
 ]

@@ -32,30 +32,69 @@ class RiskCoverageCurve(NamedTuple):
     risk: np.ndarray
 
 
-def certainty_reached(certainty: np.ndarray, certainty_threshold: float) -> float:
-    """Share of the images whose certainty reached the threshold; greater is better.
+def coverage_score(answered: np.ndarray) -> float:
+    """Share of the images that are answered; greater is better.
 
     Parameters
     ----------
-    certainty : array-like of shape (n,)
-        Largest class probability of every image.
-    certainty_threshold : float
-        The certainty that was asked for, in (0, 1].
+    answered : array-like of shape (n,), bool
+        Whether the classifier became as certain as was asked; ``explanation.answered``.
 
     Returns
     -------
     float
         In [0, 1].
 
+    Raises
+    ------
+    InputError
+        If ``answered`` is empty, or not a row of truth values.
+
     Examples
     --------
-    >>> certainty_reached([0.5, 0.9, 0.95, 0.99], 0.9)
+    >>> coverage_score([True, True, True, False])
     0.75
     """
-    certainty = as_array(certainty, "certainty")
-    if certainty.ndim != 1 or not len(certainty):
-        raise InputError(f"certainty must have shape (n,), n >= 1, got {certainty.shape}")
-    return float(np.mean(certainty >= certainty_threshold))
+    return float(_as_truth(answered, "answered").mean())
+
+
+def selective_accuracy_score(correct: np.ndarray, answered: np.ndarray) -> float:
+    """Share of right answers among the images that are answered; greater is better.
+
+    Parameters
+    ----------
+    correct : array-like of shape (n,), bool
+        Whether the prediction for every image is right.
+    answered : array-like of shape (n,), bool
+        Whether the image is answered; ``explanation.answered``.
+
+    Returns
+    -------
+    float
+        In [0, 1]; NaN where no image is answered.
+
+    Raises
+    ------
+    InputError
+        If the arrays are empty, not rows of truth values, or of different lengths.
+
+    References
+    ----------
+    Geifman and El-Yaniv, "Selective classification for deep neural networks", NeurIPS 2017,
+    equation 2 (one minus the selective risk under the 0/1 loss).
+
+    Examples
+    --------
+    >>> selective_accuracy_score([True, False, False], [True, True, False])
+    0.5
+    """
+    correct, answered = _as_truth(correct, "correct"), _as_truth(answered, "answered")
+    if len(correct) != len(answered):
+        raise InputError(
+            f"correct and answered must have the same length, got {len(correct)} and "
+            f"{len(answered)}"
+        )
+    return float(correct[answered].mean()) if answered.any() else float("nan")
 
 
 @shared_docs
@@ -148,6 +187,13 @@ def aurc(correct: np.ndarray, certainty: np.ndarray) -> float:
     0.25
     """
     return float(risk_coverage_curve(correct, certainty).risk.mean())
+
+
+def _as_truth(value: np.ndarray, name: str) -> np.ndarray:
+    truth = as_masks(value, name)
+    if truth.ndim != 1 or not len(truth):
+        raise InputError(f"{name} must have shape (n,), n >= 1, got {truth.shape}")
+    return truth
 
 
 def _check(correct: np.ndarray, certainty: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

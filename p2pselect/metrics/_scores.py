@@ -63,14 +63,12 @@ def _n_empty(exp: ExplanationArrays) -> float:
     return float((~exp.region_masks.any(axis=1)).sum())
 
 
-def _certainty_reached(exp: ExplanationArrays) -> float:
-    return float(exp.certainty_reached.mean())
+def _coverage(exp: ExplanationArrays) -> float:
+    return certainty.coverage_score(exp.answered)
 
 
 def _selective_accuracy(exp: ExplanationArrays, y: np.ndarray) -> float:
-    answered = exp.certainty_reached
-    # Without an answer there is no share of right ones.
-    return float(np.mean((exp.predicted == y)[answered])) if answered.any() else np.nan
+    return certainty.selective_accuracy_score(exp.predicted == y, exp.answered)
 
 
 _MASKS = ("masks", "valid")
@@ -98,7 +96,7 @@ SCORES: dict[str, tuple[Callable[..., Any], tuple[str, ...], bool]] = {
     "neg_kept_fraction": (_kept_fraction, (), False),
     "neg_n_selected_regions": (_n_selected_regions, (), False),
     "neg_n_empty": (_n_empty, (), False),
-    "certainty_reached": (_certainty_reached, (), True),
+    "coverage": (_coverage, (), True),
     "selective_accuracy": (_selective_accuracy, ("y",), True),
     "neg_calibration_error": (
         partial(_of_certainty, certainty.expected_calibration_error),

@@ -183,7 +183,7 @@ class Tally:
             # Labels may be text, and parts are arrays of floats.
             _target=np.searchsorted(exp.classes, target),
             certainty=exp.certainty,
-            certainty_reached=exp.certainty_reached,
+            answered=exp.answered,
             kept_fraction=exp.kept_fraction,
             empty=~exp.region_masks.any(axis=1),
             expected_kept_fraction=exp.expected_kept_fraction,

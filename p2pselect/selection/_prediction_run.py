@@ -156,7 +156,7 @@ class PredictionRun:
             tau=self.tau_grid[result.level],
             proba=self.proba(result),
             classes=classes,
-            certainty_reached=result.reached,
+            answered=result.reached,
             certainty_threshold=self.certainty_threshold,
             stop_certainty=None if self.report is None else self.report.threshold,
             region_embeddings=embeddings if embeddings.shape[1] else None,

@@ -210,7 +210,7 @@ def check_explanation_agrees(estimator: Any) -> None:
     np.testing.assert_array_equal(exp.predicted, estimator.predict(X))
     np.testing.assert_array_equal(exp.classes, estimator.classes_)
     reached = exp.certainty >= exp.certainty_threshold
-    np.testing.assert_array_equal(exp.certainty_reached, reached)
+    np.testing.assert_array_equal(exp.answered, reached)
 
 
 def check_float_images(estimator: Any) -> None:

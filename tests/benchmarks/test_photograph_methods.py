@@ -48,7 +48,7 @@ def test_stops_of_one_path_are_those_of_the_search(clf, scenes, selection, fallb
         taken = methods.stopped(path, threshold, fallback)
         np.testing.assert_array_equal(taken.pixel_masks, asked.pixel_masks)
         np.testing.assert_array_equal(taken.predicted, asked.predicted)
-        np.testing.assert_array_equal(taken.certainty_reached, asked.certainty_reached)
+        np.testing.assert_array_equal(taken.answered, asked.answered)
         np.testing.assert_allclose(taken.kept_fraction, asked.kept_fraction)
         np.testing.assert_allclose(taken.tau, asked.tau)
 

@@ -58,7 +58,7 @@ def test_bars_follow_the_slider(report):
 
 
 def test_the_stop_says_that_this_was_enough(report):
-    for image, certain in enumerate(report.exp.certainty_reached):
+    for image, certain in enumerate(report.exp.answered):
         report.open(image)
         words = "This is all it needed" if certain else "stopped here without being certain"
         assert words in report.text("#state")

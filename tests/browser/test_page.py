@@ -24,8 +24,8 @@ def test_filters(report, made):
         ("#by-class", place, (exp.predicted == named) | (made.y == named)),
         ("#by-answer", "right", right),
         ("#by-answer", "wrong", ~right),
-        ("#by-certain", "yes", exp.certainty_reached),
-        ("#by-certain", "no", ~exp.certainty_reached),
+        ("#by-certain", "yes", exp.answered),
+        ("#by-certain", "no", ~exp.answered),
         ("#by-kept", 10, exp.kept_fraction <= 0.1),
         ("#by-kept", 0, exp.kept_fraction < 0),
     ]

@@ -23,7 +23,7 @@ class Model(ToyClassifier):
 
     def explain(self, X):
         exp = super().explain(X.batch(slice(None), SIDE))
-        return replace(exp, certainty_reached=np.arange(len(exp)) % 3 == 0)
+        return replace(exp, answered=np.arange(len(exp)) % 3 == 0)
 
 
 @pytest.fixture(scope="module")
@@ -114,8 +114,8 @@ def test_predict(model, folder, form, at_once, tmp_path, monkeypatch):
         np.testing.assert_allclose(own, proba, atol=1e-6)
     kept = [float(row["kept_fraction"]) for row in rows]
     np.testing.assert_allclose(kept, exp.kept_fraction, atol=1e-6)
-    certain = [row["certainty_reached"] for row in rows]
-    expected = exp.certainty_reached.tolist()
+    certain = [row["answered"] for row in rows]
+    expected = exp.answered.tolist()
     assert certain == (expected if form == "json" else [str(value) for value in expected])
 
 
@@ -127,7 +127,7 @@ def test_explain(model, folder, tmp_path):
     assert len(rows) == len(exp)
     for i, row in enumerate(rows):
         assert row["prediction"] == exp.predicted[i]
-        assert row["certainty_reached"] == (i % 3 == 0)
+        assert row["answered"] == (i % 3 == 0)
         assert row["certainty"] == pytest.approx(exp.certainty[i])
         assert row["kept_fraction"] == pytest.approx(exp.kept_fraction[i])
         kept = np.asarray(Image.open(row["mask"])) > 0

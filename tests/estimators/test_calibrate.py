@@ -47,8 +47,8 @@ def test_the_search_stops_where_the_share_is_met(calibrated, clf, X, paths, trut
     assert exp.stop_certainty == threshold and np.isfinite(threshold)
     assert exp.certainty_threshold == 0.6
     slow = [stop(path, threshold) for path in paths.max(axis=2)]
-    assert exp.certainty_reached.tolist() == [answered for _, answered in slow]
-    stopped = exp.certainty_reached
+    assert exp.answered.tolist() == [answered for _, answered in slow]
+    stopped = exp.answered
     level = np.array([level for level, _ in slow])
     np.testing.assert_array_equal(exp.tau[stopped], exp.path_tau[level][stopped])
     assert (exp.predicted == truth)[stopped].mean() >= 0.6
@@ -65,7 +65,7 @@ def test_a_whole_path_changes_nothing_but_what_is_known(clf, X, truth, fallback)
     for _ in range(2):
         short, whole = model.explain(X), model.explain(X, whole_path=True)
         assert not np.isnan(whole.path_proba).any()
-        for name in ("region_masks", "tau", "certainty_reached", "predicted"):
+        for name in ("region_masks", "tau", "answered", "predicted"):
             np.testing.assert_array_equal(getattr(whole, name), getattr(short, name))
         np.testing.assert_allclose(whole.proba, short.proba, atol=1e-6)
         model.calibrate(X, truth)
@@ -85,14 +85,14 @@ def test_all_ways_to_ask_give_the_same(calibrated, X, truth):
 
 def test_the_probability_is_that_of_being_right(calibrated, X, truth):
     exp = calibrated.explain(X)
-    stopped = exp.certainty_reached
+    stopped = exp.answered
     right = exp.predicted == truth
     assert exp.certainty[stopped].mean() == pytest.approx(right[stopped].mean(), abs=0.05)
 
 
 def test_another_threshold_needs_no_other_calibration(calibrated, X):
     shares = [
-        calibrated.explain(X, certainty_threshold=asked).certainty_reached.mean()
+        calibrated.explain(X, certainty_threshold=asked).answered.mean()
         for asked in (0.5, 0.75, 1.0)
     ]
     assert shares == sorted(shares, reverse=True)
@@ -120,7 +120,7 @@ def test_a_fixed_tau_is_the_classifiers_own_word(calibrated, clf, X):
 
 
 def test_what_is_not_answered_can_be_rejected(calibrated, X):
-    answered = calibrated.explain(X).certainty_reached
+    answered = calibrated.explain(X).answered
     labels = calibrated.predict(X, reject=-1)
     np.testing.assert_array_equal(labels == -1, ~answered)
     np.testing.assert_array_equal(labels[answered], calibrated.predict(X)[answered])
@@ -138,7 +138,7 @@ def test_a_bound_on_the_error(calibrated, X, truth):
     # An explicit threshold is another question.
     assert calibrated.explain(X, certainty_threshold=1.0).stop_certainty >= bound
     on_average = copy.deepcopy(calibrated).calibrate(X, truth, max_error=0.45, alpha=None)
-    assert on_average.explain(X).certainty_reached.mean() >= exp.certainty_reached.mean()
+    assert on_average.explain(X).answered.mean() >= exp.answered.mean()
     with pytest.raises(InputError, match="max_error=0.01 with alpha=0.1 needs at least 230"):
         calibrated.calibrate(X, truth, max_error=0.01)
     assert calibrated.calibration_.bound == bound  # it is as it was
@@ -195,7 +195,7 @@ def test_methods_without_a_search_can_abstain(X, y):
     black_box.calibrate(X, black_box.predict(X)).set_params(certainty_threshold=0.9)
     assert black_box.calibration_.certainty.shape == (len(X), 1)
     exp = black_box.explain(X)
-    np.testing.assert_array_equal(exp.certainty_reached, certainty >= exp.stop_certainty)
+    np.testing.assert_array_equal(exp.answered, certainty >= exp.stop_certainty)
 
 
 def test_what_cannot_be_used_is_refused(clf, X, truth):

@@ -151,13 +151,13 @@ def test_dynamic_tau_is_the_smallest_certain_one(clf, X, fallback):
     np.testing.assert_allclose(
         clf.predict_proba_masked(exp.masked_images), exp.proba, atol=1e-6
     )
-    np.testing.assert_array_equal(exp.certainty_reached, certain.any(axis=1))
+    np.testing.assert_array_equal(exp.answered, certain.any(axis=1))
 
 
 def test_prediction_parameters_do_not_retrain(clf, X):
     strict = clf.explain(X, certainty_threshold=1.0)
     loose = clf.explain(X, certainty_threshold=0.5)
-    assert (loose.tau == 0.05).all() and loose.certainty_reached.all()
+    assert (loose.tau == 0.05).all() and loose.answered.all()
     assert (strict.tau >= loose.tau).all()
 
 

@@ -44,7 +44,7 @@ def explained(
         tau=np.full(n, 0.3),
         proba=np.tile(np.float32([0.9, 0.1]), (n, 1)),
         classes=np.array(["leaf", "fruit"]),
-        certainty_reached=np.ones(n, bool),
+        answered=np.ones(n, bool),
         certainty_threshold=0.8,
         region_embeddings=np.tile(np.eye(3, 4, dtype=np.float32), (n, 1, 1)),
         original_sizes=images.sizes(),

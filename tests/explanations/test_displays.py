@@ -37,14 +37,14 @@ class Explainer:
 
 def test_evidence_ends_at_the_stopping_point(made):
     exp = made.explanation
-    for i in (0, 1, int(exp.certainty_reached.argmin())):
+    for i in (0, 1, int(exp.answered.argmin())):
         display = EvidenceCurveDisplay.from_explanation(exp, i, n_classes=3)
         assert display.tau[-1] == exp.tau[i]
         assert display.proba.shape == (len(display.tau), 3)
         np.testing.assert_allclose(display.proba[-1, 0], exp.certainty[i])
         assert display.labels[0] == exp.predicted[i]
         title = display.ax_.get_title(loc="left")
-        assert title.startswith("Certain" if exp.certainty_reached[i] else "Not certain")
+        assert title.startswith("Certain" if exp.answered[i] else "Not certain")
 
 
 def test_evidence_needs_a_path(made):

@@ -28,7 +28,7 @@ def exp():
         tau=np.array([0.5, 0.55, 1.0]),
         proba=np.array([[0.9, 0.1], [0.2, 0.8], [0.5, 0.5]], np.float32),
         classes=np.array(["cat", "dog"]),
-        certainty_reached=np.array([True, True, False]),
+        answered=np.array([True, True, False]),
         certainty_threshold=0.8,
         region_embeddings=np.ones((3, 2, 3), np.float32),
         path_tau=np.array([0.5, 1.0]),

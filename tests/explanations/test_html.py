@@ -215,7 +215,7 @@ def test_the_figures_at_the_top(made, tmp_path):
     facts = dict(re.findall("<dt>(.*?)</dt><dd>(.*?)</dd>", text))
     assert facts["images"] == "12"
     assert facts["right answers"] == "25%"
-    assert facts["certain (≥ 95%)"] == percent(exp.certainty_reached.mean())
+    assert facts["certain (≥ 95%)"] == percent(exp.answered.mean())
     assert facts["pixels shown, on average"] == percent(exp.kept_fraction.mean())
 
 

@@ -62,7 +62,7 @@ def test_labels_are_told_apart_by_their_ends():
 
 def test_words_tell_certain_from_not_certain(made):
     exp = made.explanation
-    for i, reached in enumerate(exp.certainty_reached):
+    for i, reached in enumerate(exp.answered):
         assert certainty_words(exp, i).startswith("certain" if reached else "not certain")
         assert f"{exp.region_masks[i].sum()} of {exp.n_regions[i]} regions" in sparsity_words(
             exp, i

@@ -6,11 +6,12 @@ import pytest
 from p2pselect.exceptions import InputError
 from p2pselect.metrics import (
     aurc,
-    certainty_reached,
+    coverage_score,
     expected_calibration_error,
     kept_fraction,
     n_selected_regions,
     risk_coverage_curve,
+    selective_accuracy_score,
 )
 
 
@@ -61,8 +62,25 @@ def test_good_order_has_less_area_than_bad_order():
     assert aurc(correct, rising[::-1]) < aurc(correct, rising)
 
 
-def test_certainty_reached_counts_equality():
-    assert certainty_reached([0.8, 0.79], 0.8) == 0.5
+def test_accuracy_counts_answered_images_only():
+    correct, answered = [True, False, False, True], [True, True, False, False]
+    assert coverage_score(answered) == 0.5
+    assert selective_accuracy_score(correct, answered) == 0.5
+    assert selective_accuracy_score([True, False, False, False], answered) == 0.5
+    assert np.isnan(selective_accuracy_score(correct, [False] * 4))
+    assert coverage_score([False] * 4) == 0
+
+
+@pytest.mark.parametrize("score", [coverage_score, lambda x: selective_accuracy_score(x, x)])
+@pytest.mark.parametrize("wrong", [[], [0.5], [[True]], ["yes"]])
+def test_answers_are_a_row_of_truth_values(score, wrong):
+    with pytest.raises(InputError):
+        score(wrong)
+
+
+def test_as_many_answers_as_predictions():
+    with pytest.raises(InputError, match="got 2 and 1"):
+        selective_accuracy_score([True, False], [True])
 
 
 @pytest.mark.parametrize(

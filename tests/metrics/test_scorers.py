@@ -83,8 +83,8 @@ def test_scorers_equal_the_functions(model, scenes):
         "neg_kept_fraction": -metrics.kept_fraction(exp.pixel_masks),
         "neg_n_selected_regions": -metrics.n_selected_regions(exp.region_masks),
         "neg_n_empty": -metrics.n_empty_masks(exp.pixel_masks),
-        "certainty_reached": exp.certainty_reached.mean(),
-        "selective_accuracy": right[exp.certainty_reached].mean(),
+        "coverage": exp.answered.mean(),
+        "selective_accuracy": right[exp.answered].mean(),
         "neg_calibration_error": -metrics.expected_calibration_error(right, exp.certainty),
         "neg_aurc": -metrics.aurc(right, exp.certainty),
     }

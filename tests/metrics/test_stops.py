@@ -55,7 +55,7 @@ def test_paths_that_end_at_their_stop_serve_lower_thresholds():
     made = example_explanation(n_images=12)
     exp = made.explanation  # its paths are NaN after the stop at .95
     curve = threshold_curve(exp, made.y, [exp.certainty_threshold])
-    assert curve.coverage[0] == pytest.approx(exp.certainty_reached.mean())
+    assert curve.coverage[0] == pytest.approx(exp.answered.mean())
     assert curve.kept_fraction[0] == pytest.approx(exp.kept_fraction.mean())
     assert curve.accuracy[0] == pytest.approx((exp.predicted == made.y).mean())
     with pytest.raises(InputError, match="end at a certainty of 0.95"):

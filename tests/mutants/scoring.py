@@ -41,7 +41,7 @@ FAULTS = [
         "metrics/_certainty.py",
         "metrics/test_certainty.py",
         {
-            "certainty >= certainty_threshold": "certainty > certainty_threshold",
+            "correct[answered].mean()": "correct.mean()",
             "np.abs(gap).sum() / len": "np.abs(gap.sum()) / len",
             "np.ceil(certainty * n_bins).astype(int) - 1": "(certainty * n_bins).astype(int)",
             "np.unique(-certainty,": "np.unique(certainty,",

@@ -172,7 +172,7 @@ FAULTS = [
         "cli/test_numbers.py",
         {
             'mask.astype("uint8") * 255': '(~mask).astype("uint8") * 255',
-            '"certainty_reached": bool(exp.certainty_reached[i])': '"certainty_reached": True',
+            '"answered": bool(exp.answered[i])': '"answered": True',
         },
     ),
     *planted(

@@ -56,7 +56,7 @@ class ToyClassifier(ClassifierMixin, BaseEstimator):
             tau=np.full(n, self.tau),
             proba=np.zeros((n, len(self.classes_)), dtype=np.float32),
             classes=self.classes_,
-            certainty_reached=np.ones(n, dtype=bool),
+            answered=np.ones(n, dtype=bool),
             certainty_threshold=0.5,
             soft_region_masks=probs if self.soft else None,
         )

@@ -132,7 +132,7 @@ class SeesTheFirstQuarter:
             tau=np.full(n, self.tau),
             proba=self.predict_proba_masked(shown),
             classes=np.array([0, 1]),
-            certainty_reached=np.ones(n, bool),
+            answered=np.ones(n, bool),
             certainty_threshold=0.5,
         )
 

@@ -138,7 +138,7 @@ class RiskCoverageDisplay(ExplanationDisplay):
         """
         correct = explanation.predicted == check_true_labels(explanation, y)
         coverage, risk = risk_coverage_curve(correct, np.minimum(explanation.certainty, 1))
-        return cls(coverage, risk, float(explanation.certainty_reached.mean())).plot(ax)
+        return cls(coverage, risk, float(explanation.answered.mean())).plot(ax)
 
     def _draw(self, ax: Any) -> None:
         ax.step(self.coverage, self.risk, where="post", color=BLUE, lw=2.4)

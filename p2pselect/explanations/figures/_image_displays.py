@@ -88,7 +88,7 @@ class EvidenceCurveDisplay(ExplanationDisplay):
             proba=one.path_proba[0][known][:, top],
             labels=distinct_labels(one.classes[top].tolist(), 18),
             certainty_threshold=float(one.certainty_threshold),
-            certain=bool(one.certainty_reached[0]),
+            certain=bool(one.answered[0]),
         )
         return display.plot(ax)
 

@@ -292,7 +292,7 @@ def _draw_pair(ax: Axes, left: np.ndarray, right: np.ndarray) -> None:
 def _write_caption(ax: Axes, explanation: ExplanationArrays, image: int, true: Any) -> None:
     predicted = explanation.predicted[image]
     sure = f"{percent(explanation.certainty[image])} sure"
-    if not explanation.certainty_reached[image]:
+    if not explanation.answered[image]:
         sure = f"only {sure}"
     words = f"{sure}  ·  saw {percent(explanation.kept_fraction[image])}"
     headline, color = label(predicted, 18), None
@@ -318,7 +318,7 @@ def _footer(
     parts = [f"{n_shown} images drawn at random.  All {len(explanation)}:"]
     if truth is not None:
         parts.append(f"{percent(np.mean(explanation.predicted == truth))} right")
-    parts.append(f"{percent(explanation.certainty_reached.mean())} certain")
+    parts.append(f"{percent(explanation.answered.mean())} certain")
     parts.append(f"{percent(explanation.kept_fraction.mean())} of the pixels kept")
     if masks is not None:
         kept = explanation.pixel_masks.sum(axis=(1, 2))

@@ -64,7 +64,7 @@ def distinct_labels(values: Sequence[Any], length: int = 28) -> list[str]:
 
 def certainty_words(explanation: ExplanationArrays, image: int) -> str:
     """For example ``certain (98%, asked for 95%)``."""
-    reached = "certain" if explanation.certainty_reached[image] else "not certain"
+    reached = "certain" if explanation.answered[image] else "not certain"
     asked = percent(explanation.certainty_threshold)
     return f"{reached} ({percent(explanation.certainty[image])}, asked for {asked})"
 

@@ -210,7 +210,7 @@ def _facts(explanation: ExplanationArrays, truth: np.ndarray | None) -> str:
     if truth is not None:
         facts.append(("right answers", percent(np.mean(explanation.predicted == truth))))
     certain = f"certain (≥ {percent(explanation.certainty_threshold)})"
-    facts.append((certain, percent(explanation.certainty_reached.mean())))
+    facts.append((certain, percent(explanation.answered.mean())))
     facts.append(("pixels shown, on average", percent(explanation.kept_fraction.mean())))
     if not (some := explanation.region_masks.any(axis=1)).all():
         facts.append(("images of which nothing is shown", f"{(~some).sum():,}"))

@@ -73,5 +73,5 @@ def look_for_weights(networks: Mapping[str, Any], pretrained: Any) -> Found:
 
 def _in_words(source: Any) -> str:
     if source.place == "folder":
-        return str(Path(source.location).parent)
+        return str(source.location)
     return "the local cache" if source.place == "cache" else "a download"

@@ -23,11 +23,12 @@ import numpy as np
 
 from p2pselect.atomic_write import atomic_folder, write_json
 from p2pselect.exceptions import InputError, ModelFileError, brief
-from p2pselect.regions._transformer import SuperpixelTransformer
 
 if TYPE_CHECKING:
-    # Loaded with a model: what a saved model says about itself is known without it.
+    # Loaded with a model: what a saved model says about itself is known without them.
     import torch
+
+    from p2pselect.regions._transformer import SuperpixelTransformer
 
 FORMAT = 4
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
@@ -163,6 +164,8 @@ def encode(name: str, value: Any) -> Any:
     if isinstance(value, np.random.RandomState):
         kind, key, *rest = cast(tuple, value.get_state(legacy=True))
         return {"random_state": [kind, key.tolist(), *rest]}
+    from p2pselect.regions._transformer import SuperpixelTransformer
+
     if isinstance(value, SuperpixelTransformer):
         settings = value.get_params(deep=False)
         return {TRANSFORMER: {k: encode(f"{name}__{k}", v) for k, v in settings.items()}}
@@ -227,6 +230,12 @@ def _decode_numpy(content: Any) -> np.generic:
     return dtype.type(value)
 
 
+def _decode_transformer(content: Any) -> SuperpixelTransformer:
+    from p2pselect.regions._transformer import SuperpixelTransformer
+
+    return SuperpixelTransformer(**{k: decode(content[k]) for k in content})
+
+
 def _decode_random_state(content: Any) -> np.random.RandomState:
     kind, key, position, has_gauss, cached = content
     random_state = np.random.RandomState(0)
@@ -257,9 +266,7 @@ def _torch_optimizer(name: Any) -> Any:
 
 
 _DECODERS: dict[str, Any] = {
-    TRANSFORMER: lambda content: SuperpixelTransformer(
-        **{k: decode(content[k]) for k in content}
-    ),
+    TRANSFORMER: _decode_transformer,
     "tuple": lambda content: tuple(decode(item) for item in content),
     "dict": lambda content: {decode(k): decode(v) for k, v in content},
     "float": float,

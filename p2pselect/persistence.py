@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from p2pselect._model_folder import CONFIG, TRANSFORMER, decode, read_config, readable
 from p2pselect.exceptions import ModelFileError, brief
-from p2pselect.images._pixels import height_width
 
 if TYPE_CHECKING:
     from p2pselect.estimators._base import SelectiveImageClassifier
@@ -47,7 +46,7 @@ def load(path: str | os.PathLike[str]) -> SelectiveImageClassifier:
     Traceback (most recent call last):
     p2pselect.exceptions.ModelFileError: digits.model is not a saved model: ...
     """
-    # Imported here, so that `describe` does not load torch.
+    # Imported here, so that `describe` loads neither torch nor scikit-learn.
     from p2pselect.estimators._saving import load_model
     from p2pselect.methods import METHODS
 
@@ -93,7 +92,10 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
     with readable(path):
         config = read_config(path)
         params = config["params"]
-        size = height_width(decode(params["image_size"]))
+        size = decode(params["image_size"])
+        if isinstance(size, tuple | list):
+            height, width = map(int, size)
+            size = (height, width) if height != width else height
         regions = params["regions"]
         if isinstance(regions, dict) and set(regions) == {TRANSFORMER}:
             named = sorted(regions[TRANSFORMER].items())
@@ -101,7 +103,7 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
         return {
             "class": config["class"],
             "classes": [str(label) for label in config["classes"]["values"]],
-            "image_size": size[0] if size[0] == size[1] else size,
+            "image_size": size if isinstance(size, tuple) else int(size),
             "resize": str(decode(params["resize"])),
             "regions": regions,
             "certainty_threshold": float(decode(params["certainty_threshold"])),

@@ -3,6 +3,8 @@
 import json
 import pickle
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from p2pselect import P2PClassifier
 from p2pselect._model_folder import CONFIG, FORMAT, WEIGHTS, config_digest
 from p2pselect.exceptions import InputError, ModelFileError
 from p2pselect.methods import BlackboxClassifier
-from p2pselect.persistence import load
+from p2pselect.persistence import describe, load
 
 
 @pytest.fixture
@@ -47,6 +49,25 @@ def test_saving_again_replaces_a_model_and_nothing_else(clf, saved, tmp_path):
     with pytest.raises(InputError, match="not overwritten"):
         clf.save(tmp_path / "letters")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["letters", "model"]
+
+
+def test_what_a_model_says_about_itself_loads_nothing_heavy(clf, saved):
+    program = (
+        "import sys\nfrom p2pselect.persistence import describe\n"
+        f"print(describe({str(saved)!r})['image_size'])\n"
+        "print(sorted({'torch', 'sklearn', 'scipy', 'skimage', 'PIL'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == f"{clf.image_size}\n[]\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "said"), [(48, 48), ({"tuple": [32, 32]}, 32), ([32, 64], (32, 64))]
+)
+def test_a_model_says_its_grid_as_one_number_where_it_is_a_square(saved, given, said):
+    config = json.loads((saved / CONFIG).read_text())
+    _rewrite(saved, params={**config["params"], "image_size": given})
+    assert describe(saved)["image_size"] == said
 
 
 def test_not_fitted(tmp_path):

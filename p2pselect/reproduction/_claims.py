@@ -1,7 +1,8 @@
 """The paper's claims, each compared with the results: whether it holds, and with what numbers.
 
 A claim is a difference that has to be above 0.  The 95 % interval of its mean over the seeds
-decides, paired by seed; an interval that contains 0 leaves the claim undecided.
+decides, paired by seed: the claim holds if all of it is above 0, fails if all of it is below,
+and is open if it contains 0.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import t as student_t
 
-from p2pselect.reproduction._measure import FIXED, MATCHED
+from p2pselect.reproduction._measure import FIXED, MATCHED, view_of
 from p2pselect.reproduction._scores import Results, label
+from p2pselect.reproduction._suite import DEFAULT
 
-YES, NO, OPEN = "yes", "no", "not decided"
+HOLDS, FAILS, OPEN = "holds", "fails", "open"
 
 
 class Claim(NamedTuple):
@@ -60,7 +62,7 @@ _Seeds = Mapping[int, float]
 
 
 def _verdict(low: float, high: float) -> str:
-    return YES if low > 0 else NO if high < 0 else OPEN
+    return HOLDS if low > 0 else FAILS if high < 0 else OPEN
 
 
 def _percent(*values: float) -> str:
@@ -145,7 +147,7 @@ def _with_delta(metric: str, sign: int) -> Callable[[Results, str], _Found]:
             return None
         verdicts = {_verdict(*interval([sign * d for d in step])[1:]) for step in steps}
         # One step in the wrong direction is enough to refute a claim about all steps.
-        verdict = NO if NO in verdicts else OPEN if OPEN in verdicts else YES
+        verdict = FAILS if FAILS in verdicts else OPEN if OPEN in verdicts else HOLDS
         ends = _interval_words(_paired(seeds[-1], seeds[0]))
         return verdict, f"{_percent(*map(_mean, seeds))}; last minus first {ends}"
 
@@ -161,6 +163,20 @@ def _dynamic(results: Results, dataset: str) -> _Found:
     return _above(dynamic, fixed, f" (kept {_percent(*map(_mean, kept))})")
 
 
+def _ablated(setting: str, metric: str, view: str = "") -> Callable[[Results, str], _Found]:
+    """Whether a score of P2P falls when one thing is changed."""
+
+    def check(results: Results, dataset: str) -> _Found:
+        whole, changed = (
+            results.by_seed(dataset, "p2p", view_of(name, view), metric)
+            for name in (DEFAULT, setting)
+        )
+        # Ablations may have run with fewer seeds than the default.
+        return _above({seed: whole[seed] for seed in whole if seed in changed}, changed)
+
+    return check
+
+
 def _watershed(results: Results, dataset: str) -> _Found:
     watershed, slic = (
         results.by_seed(dataset, "p2p", s, "accuracy") for s in ("watershed", "default")
@@ -174,7 +190,7 @@ def _watershed(results: Results, dataset: str) -> _Found:
     # Ablations may have run with fewer seeds than the default.
     both = {seed: slic[seed] for seed in slic if seed in watershed}
     numbers = f"{_percent(_mean(watershed))} versus {_percent(_mean(both))}"
-    verdict = YES if within else NO if beyond else OPEN
+    verdict = HOLDS if within else FAILS if beyond else OPEN
     return verdict, f"{numbers}; {_interval_words(differences)}"
 
 
@@ -189,6 +205,16 @@ _CLAIMS: tuple[tuple[str, Callable[[Results, str], _Found]], ...] = (
     ("the kept fraction rises with the certainty threshold", _with_delta("kept_fraction", 1)),
     ("localization falls with the certainty threshold", _with_delta("localization", -1)),
     ("a dynamic tau is more accurate than one tau that keeps as much", _dynamic),
+    (
+        "with the same kept area, regions localize better than single pixels",
+        _ablated("pixel", "localization", MATCHED),
+    ),
+    ("regions are more accurate than single pixels", _ablated("pixel", "accuracy")),
+    (
+        "with the same kept area, P2P localizes better with its covariance than without",
+        _ablated("no_covariance", "localization", MATCHED),
+    ),
+    ("P2P is more accurate with its covariance", _ablated("no_covariance", "accuracy")),
     ("accuracy with watershed regions is within 3 points of SLIC's", _watershed),
     (
         "P2P has the largest insertion area of all methods with binary masks",
@@ -199,6 +225,6 @@ _CLAIMS: tuple[tuple[str, Callable[[Results, str], _Found]], ...] = (
 
 def to_markdown(made: Iterable[Claim]) -> str:
     """The claims as a pipe table."""
-    lines = ["| data | claim | holds | percent |", "|---|---|---|---|"]
+    lines = ["| data | claim | outcome | percent |", "|---|---|---|---|"]
     lines += [f"| {c.dataset} | {c.words} | {c.verdict} | {c.numbers} |" for c in made]
     return "\n".join(lines) + "\n"

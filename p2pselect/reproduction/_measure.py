@@ -29,6 +29,9 @@ MATCHED, FIXED = "matched", "fixed"
 #: The second fixed tau of the paper's figure 4.
 STRONG_TAU = 0.2
 
+#: Scores that are a curve for each image.
+CURVES = ("insertion", "deletion", "random_insertion", "random_deletion")
+
 #: Explains images, given what earlier views made of them.
 View = Callable[[Any, Any, Mapping[str, Explanation]], Explanation]
 
@@ -226,6 +229,15 @@ class Tally:
                 len(exp), metrics.complement_disagreement(exp, model)
             ),
         )
+        if exp.path_counts is not None:
+            # The model that searches stands for all: what its curves are worth.
+            order = np.random.default_rng(0).random(exp.selection_logits.shape)
+            # Regions that an image lacks stay behind those that it has.
+            shuffled = replace(exp, selection_logits=order - (exp.region_areas == 0))
+            self._append(
+                random_insertion=metrics.insertion_fidelity_curve(shuffled, model).per_image,
+                random_deletion=metrics.deletion_fidelity_curve(shuffled, model).per_image,
+            )
         if masks is not None:
             self._append(_heat=exp.heat_maps, _objects=masks)
 
@@ -239,7 +251,7 @@ class Tally:
         """Means, areas and points of curves; whatever is undefined is left out."""
         found: dict[str, float] = {}
         for name in self._parts:
-            if name in ("insertion", "deletion"):
+            if name in CURVES:
                 mean = self.mean(name)
                 area = (mean[1:] + mean[:-1]) / 2 @ np.diff(GRID) / (GRID[-1] - GRID[0])
                 found[f"{name}_fidelity"] = area
@@ -249,6 +261,8 @@ class Tally:
         # From here on, scores that are not means of one value per image.
         _, images_of_class = np.unique(self._all("_target"), return_counts=True)
         found["constant_accuracy"] = images_of_class.max() / images_of_class.sum()
+        # What is added or removed never changes a constant answer.
+        found["constant_insertion_fidelity"] = found["constant_deletion_fidelity"] = 1.0
         certainty, correct = self._all("certainty"), self._all("accuracy") > 0
         found["calibration_error"] = metrics.expected_calibration_error(correct, certainty)
         found["aurc"] = metrics.aurc(correct, certainty)

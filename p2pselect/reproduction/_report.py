@@ -28,7 +28,7 @@ th:first-child { text-align: left; font-weight: normal }
 thead th { border-bottom: 2px solid #333; font-weight: 600; vertical-align: bottom }
 figure { margin: 0; overflow-x: auto } figcaption { max-width: 60rem }
 img { max-width: 100% } pre { overflow-x: auto; background: #f4f4f4; padding: .6rem }
-.no { color: #b5442e; font-weight: 600 }
+.fails { color: #b5442e; font-weight: 600 }
 @media (prefers-color-scheme: dark) {
   body { background: #1b1b1b; color: #ddd } th, td { border-color: #444 }
   thead th { border-color: #aaa } pre { background: #2a2a2a } img { background: #fff }
@@ -79,7 +79,7 @@ def write_report(store: RunStore, folder: str | os.PathLike[str]) -> Path:
         "<h1>Reproduction of the paper</h1>",
         _about(about, trial_results),
         *(
-            f'<h2 class="no">Failed: {result.trial.key}</h2><pre>{escape(result.error)}</pre>'
+            f"<h2 class=fails>Failed: {result.trial.key}</h2><pre>{escape(result.error)}</pre>"
             for result in trial_results
             if result.failed
         ),
@@ -120,14 +120,9 @@ def _about(about: dict[str, Any], results: list[TrialResult]) -> str:
 
 
 def _claims(decided: list[claims.Claim]) -> str:
-    verdicts = {
-        claims.YES: "holds",
-        claims.NO: "<span class=no>does not hold</span>",
-        claims.OPEN: "is not decided",
-    }
     lines = "".join(
-        f"<tr><th>{escape(c.dataset)}: {escape(c.words)}</th><td>{verdicts[c.verdict]}</td>"
-        f"<td>{escape(c.numbers)}</td></tr>"
+        f"<tr><th>{escape(c.dataset)}: {escape(c.words)}</th>"
+        f"<td class={c.verdict}>{c.verdict}</td><td>{escape(c.numbers)}</td></tr>"
         for c in decided
     )
     head = "<thead><tr><th></th><th></th><th>percent</th></tr></thead>"

@@ -1,8 +1,9 @@
 """The paper's tables from results in long form: ours, and the paper's numbers beside them.
 
 Every table of localization has rows for a random mask and a centered disc.  The best and the
-second best are marked among the methods that compete: not the black boxes, and not COMET-1,
-which shows its classifier everything that COMET hides.
+second best are marked among the methods that compete: not the black boxes, not COMET-1, which
+shows its classifier everything that COMET hides, not B-cos, whose classifier sees the whole
+image, and no method whose answers are near to a constant one.
 """
 
 from __future__ import annotations
@@ -22,9 +23,7 @@ from p2pselect.reproduction._paper_numbers import PAPER_NUMBERS, PaperNumber
 from p2pselect.reproduction._scores import Entry, Results, Score, label
 
 #: Upper bounds and controls, which do not compete.
-CONTROLS = ("blackbox", "blackbox_pixel", "comet1")
-#: Columns that mean something only for a method that has learned something.
-FIDELITY = ("insertion", "deletion")
+CONTROLS = ("blackbox", "blackbox_pixel", "comet1", "bcos")
 _REGIONS = {"default": "SLIC regions (default)", "watershed": "watershed regions"}
 _Entries = list[Entry | PaperNumber | None]
 #: Metrics that the paper has numbers for in most tables.
@@ -43,14 +42,12 @@ class Column:
 class Line:
     """A line of a table, with one entry for each column.
 
-    Its entries are marked as best or second only if it ``competes``, and not in the columns
-    whose titles are ``barred``.
+    Its entries are marked as best or second only if it ``competes``.
     """
 
     label: str
     entries: _Entries
     competes: bool = True
-    barred: Collection[str] = ()
 
 
 @dataclass
@@ -65,14 +62,12 @@ class Table:
 
     def marks(self, column: int) -> dict[int, str]:
         """Numbers of the lines that are "best" or "second" in a column."""
-        title, better = self.columns[column].title, self.columns[column].better
+        better = self.columns[column].better
         # Rounded, so that means that differ only by rounding errors share a rank.
         ranked = {
             i: -better * round(entry.mean, 6)
             for i, line in enumerate(self.lines)
-            if isinstance(entry := line.entries[column], Entry)
-            and line.competes
-            and title not in line.barred
+            if isinstance(entry := line.entries[column], Entry) and line.competes
         }
         if not better or len(ranked) < 2:
             return {}
@@ -116,9 +111,10 @@ def methods_table(results: Results, dataset: str) -> Table:
         note="P2P searches for the tau of each image (accuracy, kept, localization); the other "
         "methods are held to its mean kept fraction, and so is P2P itself in the columns "
         "'binary mask' and 'same area'. Insertion and deletion are areas under the curves, for "
-        "what the classifier sees. They are not marked for a method whose answers are closer "
-        "to a constant one than to the most accurate method's, since any mask is faithful to a "
-        "constant answer.",
+        "what the classifier sees. Black boxes, COMET-1 and B-cos are not marked, since their "
+        "classifiers see more than the masks show, and neither is a method whose answers are "
+        "closer to a constant one than to the most accurate method's: any mask is faithful to "
+        "a constant answer, as its row shows. The random order is that of P2P's regions.",
     )
     for method in results.methods(dataset):
         entries: _Entries = [
@@ -126,14 +122,17 @@ def methods_table(results: Results, dataset: str) -> Table:
         ]
         if any(entries):
             entries += _paper_entries(dataset, method, "default", _IN_PAPER)
-            barred = () if results.has_learned(dataset, method) else FIDELITY
-            table.lines.append(Line(label(method), entries, method not in CONTROLS, barred))
-    for row, words in (("random", "random mask"), ("center", "centered disc")):
-        # Recorded with P2P: a random mask is the same for all, a disc has the area of P2P's.
+            competes = method not in CONTROLS and results.has_learned(dataset, method)
+            table.lines.append(Line(label(method), entries, competes))
+    for row, words in (
+        ("random", "random mask or order"),
+        ("center", "centered disc"),
+        ("constant", "constant answer"),
+    ):
+        # Recorded with P2P: a random mask is the same for all, a disc has the area of P2P's,
+        # and a random order is one of its regions.
         entries = [
-            results.entry(dataset, "p2p", setting, f"{row}_localization")
-            if metric == "localization"
-            else None
+            results.entry(dataset, "p2p", setting, f"{row}_{metric}")
             for _, setting, metric in asked
         ]
         if any(entries):

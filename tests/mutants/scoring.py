@@ -132,7 +132,7 @@ FAULTS = [
         "reproduction/_measure.py",
         "reproduction/test_measure.py",
         {
-            "insertion=metrics.insertion_": "insertion=metrics.deletion_",
+            " insertion=metrics.insertion_": " insertion=metrics.deletion_",
             "(mean[1:] + mean[:-1]) / 2 @": "mean[1:] @",
             "np.nanmean(values, axis=0) if": "np.nan_to_num(values).mean(axis=0) if",
         },
@@ -185,7 +185,7 @@ FAULTS = [
         "reproduction/_claims.py",
         "reproduction/test_tables.py::test_an_interval_that_covers_zero_decides_nothing",
         {
-            "return YES if low > 0 else NO if high < 0 else OPEN": "return YES if low + high > 0 else NO",
+            "return HOLDS if low > 0 else FAILS if high < 0 else OPEN": "return HOLDS if low + high > 0 else FAILS",
         },
     ),
     *planted(
@@ -199,7 +199,14 @@ FAULTS = [
         "reproduction/_tables.py",
         "reproduction/test_tables.py::test_a_method_at_chance_is_not_the_most_faithful",
         {
-            "barred = () if results.has_learned(dataset, method) else FIDELITY": "barred = ()",
+            "CONTROLS and results.has_learned(dataset, method)": "CONTROLS",
+        },
+    ),
+    *planted(
+        "reproduction/_measure.py",
+        "reproduction/test_measure.py::test_a_random_order_of_regions_stands_beside_the_curves_of_a_search",
+        {
+            "selection_logits=order - (exp.region_areas == 0)": "selection_logits=exp.selection_logits",
         },
     ),
     *planted(

@@ -1,6 +1,7 @@
 """Measured scores are those of the estimator and the metrics, for any size of blocks."""
 
 import pickle
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -162,6 +163,30 @@ def test_curves_of_a_model_that_is_known_exactly():
     assert scores["kept_fraction"] == pytest.approx((0.5 * 2 + 0.25 * 3) / 5)
 
 
+def test_a_random_order_of_regions_stands_beside_the_curves_of_a_search():
+    class Searches(SeesTheFirstQuarter):
+        def explain(self, images, **given):
+            exp = super().explain(images, **given)
+            path = np.repeat(exp.region_masks.sum(axis=1)[:, None], 2, axis=1)
+            return replace(exp, path_tau=np.array([0.5, 1.0]), path_counts=path)
+
+    n = 128
+    images = np.full((n, 8, 8, 3), 200, np.uint8)
+    images[:, 0, -1, 0] = 1
+    split = Split(as_images(images), np.ones(n, int), None, np.arange(n))
+    scores = measure(Searches(), split, 0.5).scores["default"]
+    grid = np.array(metrics.PAPER_GRID)
+    # The quarter that matters is among the first k of 4 in k of 4 orders.
+    for name, known in (
+        ("insertion", np.floor(4 * grid) / 4),
+        ("deletion", 1 - np.floor(4 * grid) / 4),
+    ):
+        area = np.trapezoid(known, grid) / (grid[-1] - grid[0])
+        assert scores[f"random_{name}_fidelity"] == pytest.approx(area, abs=0.05)
+        assert scores[f"constant_{name}_fidelity"] == 1
+    assert scores["insertion_fidelity"] > scores["random_insertion_fidelity"] + 0.1
+
+
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=12), st.floats(0, 1))
 def test_any_curve_of_kept_fractions_is_inverted(curve, kept):
     grid = np.linspace(0.05, 1, len(curve))
@@ -247,7 +272,6 @@ def test_continuous_masks_are_hardened_for_the_matched_row(settings, split, test
 
 
 def test_no_masks_no_localization(p2p, split):
-    from dataclasses import replace
 
     found = measure(p2p, replace(split("test"), masks=None), 0.3).scores["default"]
     assert "accuracy" in found
@@ -255,7 +279,6 @@ def test_no_masks_no_localization(p2p, split):
 
 
 def test_one_image(p2p, split):
-    from dataclasses import replace
 
     one = split("test")
     one = replace(one, images=one.images[:1], target=one.target[:1], rows=one.rows[:1])

@@ -82,5 +82,5 @@ def scores(clf: P2PClassifier, images: Any, y: Any, masks: Any, **explain: Any) 
         "localization": float(metrics.localization_score(exp.pixel_masks, masks)),
         "random_localization": float(metrics.random_localization(masks)),
         "center_localization": float(metrics.center_localization(exp.pixel_masks, masks)),
-        "certain": float(exp.answered.mean()),
+        "coverage": float(exp.answered.mean()),
     }

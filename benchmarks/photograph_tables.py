@@ -51,10 +51,15 @@ def scores(records: Sequence[Record], part: str, row: str) -> Figures:
     }
     if "kept" in rows[0]:
         found["kept"] = float(np.mean([one["kept"] for one in rows]))
-        found["certain"] = float(np.mean([one["certain"] for one in rows]))
-        certain = np.concatenate([np.array(one["certain"], bool) for one in rows])
-        right = np.concatenate([one["right"] for one in rows])
-        found["right where certain"] = float(right[certain].mean()) if certain.any() else None
+        answered, right, kept = (
+            np.concatenate([np.array(one[name], float) for one in rows])
+            for name in ("certain", "right", "kept")
+        )
+        some = answered.any()
+        found["answered"] = float(answered.mean())
+        for name, values in (("right", right), ("kept", kept)):
+            of_these = float(values[answered > 0].mean()) if some else None
+            found[f"{name} of the answered"] = of_these
     found["CPU seconds"] = float(
         np.mean([record["costs"]["CPU seconds"] for record in records])
     )

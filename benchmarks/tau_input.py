@@ -47,7 +47,7 @@ def main() -> None:
         for delta in DELTAS:
             row = scores(clf, test.images, test.target, test.masks, certainty_threshold=delta)
             row["passes"] = passes_per_image(clf, test.images, delta)
-            for name in ("accuracy", "kept_fraction", "localization", "certain", "passes"):
+            for name in ("accuracy", "kept_fraction", "localization", "coverage", "passes"):
                 figures[f"{tau_input}_{delta}_{name}"] = row[name]
     finish(figures, options.json)
 

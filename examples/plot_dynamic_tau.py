@@ -75,19 +75,20 @@ thresholds = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 runs = [clf.explain(X_test, certainty_threshold=threshold) for threshold in thresholds]
 kept = [run.kept_fraction.mean() for run in runs]
 right = [np.mean(run.predicted == y_test) for run in runs]
-reached = [run.answered.mean() for run in runs]
+answered = [run.answered.mean() for run in runs]
 
 cost, ax = plt.subplots(figsize=(6.4, 4), layout="constrained")
 ax.plot(thresholds, right, "o-", label="accuracy", color="#0072B2")
-ax.plot(thresholds, reached, "^-", label="share of images that became certain", color="#009E73")
+ax.plot(thresholds, answered, "^-", label="share of images that are answered", color="#009E73")
 ax.plot(thresholds, kept, "s-", label="share of pixels kept", color="#D55E00")
 ax.set(xlabel="certainty asked for", ylim=(0, 1.02))
 ax.spines[["top", "right"]].set_visible(False)
 ax.legend(frameon=False, loc="center left")
 
 # %%
-# Images for which the classifier never became certain were finally shown whole.  They can be
-# given to a person instead.  Answering only the most certain images gives fewer errors:
+# Images for which the classifier never becomes certain enough are not answered.  Their most
+# probable class is predicted all the same, but they can be given to a person instead.
+# Answering only the most certain images gives fewer errors:
 
 risk = RiskCoverageDisplay.from_explanation(exp, y_test)
 

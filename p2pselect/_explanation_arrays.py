@@ -82,11 +82,15 @@ class ExplanationArrays:
 
     def __repr__(self) -> str:
         n, h, w = self.regions.shape
-        return (
-            f"{type(self).__name__}({n} images of {h}x{w}, {len(self.classes)} classes, "
-            f"kept {self.kept_fraction.mean() if n else float('nan'):.1%} of the pixels, "
-            f"{self.answered.mean() if n else float('nan'):.1%} answered)"
-        )
+        words = f"{n} images of {h}x{w}, {len(self.classes)} classes"
+        if n:
+            kept = self.kept_fraction
+            words += (
+                f", kept {kept.mean():.1%} of the pixels, {self.answered.mean():.1%} answered"
+            )
+            if self.answered.any():
+                words += f" from {kept[self.answered].mean():.1%} of theirs"
+        return f"{type(self).__name__}({words})"
 
     @property
     def n_regions(self) -> np.ndarray:

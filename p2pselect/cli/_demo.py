@@ -175,11 +175,11 @@ def measure(exp: Any, test: Split, blackbox: Any) -> dict[str, float | None]:
     """The figures of the table; without object masks, those that need them are None."""
     import numpy as np
 
+    from p2pselect.metrics._stops import answer_figures
+
     figures: dict[str, float | None] = {
-        "accuracy": float(np.mean(exp.predicted == test.target)),
+        **answer_figures(exp.answered, exp.kept_fraction, exp.predicted == test.target),
         "blackbox_accuracy": float(np.mean(blackbox.predict(test.images) == test.target)),
-        "kept_fraction": float(exp.kept_fraction.mean()),
-        "certain": float(exp.answered.mean()),
     }
     return figures | localization_figures(exp.pixel_masks, test.masks)
 
@@ -211,13 +211,16 @@ def table(figures: dict[str, float | None]) -> str:
         ("    of a random mask", "random_localization"),
         ("    of a centered disc of the same size", "center_localization"),
         ("pixels kept", "kept_fraction"),
-        ("images about which it became certain", "certain"),
+        ("images answered: as certain as was asked", "coverage"),
+        ("    accuracy of these", "selective_accuracy"),
+        ("    pixels kept of these", "answered_kept_fraction"),
     ]
     width = max(len(words) for words, _ in rows)
     lines = ["", "on the test images", "-" * (width + 9)]
     for words, name in rows:
         value = figures[name]
-        shown = "no masks" if value is None else f"{value:.1%}"
+        # Of nothing that is answered, nothing is right or wrong.
+        shown = "no masks" if value is None else "–" if value != value else f"{value:.1%}"
         lines.append(f"{words.ljust(width)} {shown:>8}")
     lines.append(f"{'time'.ljust(width)} {figures['seconds']:>6.0f} s")
     return "\n".join(lines)

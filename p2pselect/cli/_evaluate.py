@@ -39,6 +39,7 @@ def run(options: argparse.Namespace) -> None:
 
     from p2pselect import datasets, metrics
     from p2pselect.cli._files import drop_unreadable, hint_at_skipping, load_model
+    from p2pselect.metrics._stops import answer_figures
 
     model = load_model(options.model, options.certainty)
     images, labels = datasets.load_image_folder(options.folder)
@@ -66,9 +67,7 @@ def run(options: argparse.Namespace) -> None:
     deletion = metrics.deletion_fidelity_curve(exp, model.predict_proba_masked)
     figures: dict[str, float | None] = {
         "n_images": len(labels),
-        "accuracy": float(correct.mean()),
-        "kept_fraction": float(exp.kept_fraction.mean()),
-        "certain": float(exp.answered.mean()),
+        **answer_figures(exp.answered, exp.kept_fraction, correct),
         "calibration_error": float(metrics.expected_calibration_error(correct, exp.certainty)),
         "insertion_fidelity": float(insertion.area),
         "deletion_fidelity": float(deletion.area),
@@ -78,10 +77,10 @@ def run(options: argparse.Namespace) -> None:
         figures["empty"] = metrics.n_empty_masks(exp.pixel_masks)
         figures |= localization_figures(exp.pixel_masks, masks)
     for name, value in figures.items():
-        print(f"{name:20s} {value:.4f}" if isinstance(value, float) else f"{name:20s} {value}")
-    print(f"{'':20s} per class: accuracy, kept")
+        print(f"{name:24s} {value:.4f}" if isinstance(value, float) else f"{name:24s} {value}")
+    print(f"{'':24s} per class: accuracy, kept")
     # Names are not cut: those of some data sets differ only at their ends.
-    width = max(20, *(len(label) for label in labels.tolist()))
+    width = max(24, *(len(label) for label in labels.tolist()))
     kept_fraction = exp.kept_fraction
     for label in np.unique(labels):
         own = labels == label

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from p2pselect._optional import need
 from p2pselect.atomic_write import atomic_open, write_json
+from p2pselect.cli._answers import answers_in_words
 from p2pselect.cli._arguments import add_shared, check_outputs
 from p2pselect.cli._outputs import check_apart, output_files, write_png
 from p2pselect.exceptions import InputError
@@ -89,10 +90,8 @@ def run(options: argparse.Namespace) -> None:
             print(f"{len(files)} {_ROWS[option]}s in {getattr(options, option[2:])}")
     if options.json:
         write_json(options.json, _rows(exp, files, labels, written))
-    print(
-        f"{len(files)} images: kept {exp.kept_fraction.mean():.1%} of the pixels, "
-        f"certain about {exp.answered.mean():.1%} of the images"
-    )
+    right = None if labels is None else exp.predicted == labels
+    print(f"{len(files)} images: {answers_in_words(exp.answered, exp.kept_fraction, right)}")
 
 
 def read_history(file: Path) -> list[dict[str, Any]]:

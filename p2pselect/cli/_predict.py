@@ -3,6 +3,7 @@
 examples:
   p2pselect predict leaves.model photos/ > predictions.csv
   p2pselect predict leaves.model one.jpg two.png --format json
+  p2pselect predict leaves.model photos/ --certainty .99 --reject "not answered"
 """
 
 from __future__ import annotations
@@ -15,10 +16,14 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from p2pselect.atomic_write import atomic_open, strict_json
+from p2pselect.cli._answers import answers_in_words
 from p2pselect.cli._arguments import add_shared, check_outputs
+from p2pselect.cli._explain import labels_of
 from p2pselect.cli._outputs import check_apart
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from p2pselect.images import ImageSequence
 
 _BATCHES = 16
@@ -29,6 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_shared(parser, "model", "images")
     parser.add_argument("--format", choices=("csv", "json"), default="csv", help="default: csv")
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: standard output")
+    parser.add_argument(
+        "--reject",
+        metavar="LABEL",
+        help="what to write as the prediction for images that are not answered (default: their "
+        "most probable class)",
+    )
     add_shared(parser, "--certainty", "--on-error", "--max-pixels")
 
 
@@ -42,12 +53,20 @@ def run(options: argparse.Namespace) -> None:
     if options.out:
         check_apart({"--out": [options.out]}, files)
     rows = list(_rows(model, images, files))
+    said = _said(rows, labels_of(files, model.classes_))
+    if options.reject is not None:
+        rows = [
+            row if row["answered"] else {**row, "prediction": options.reject} for row in rows
+        ]
     if options.out is None:
         _write(sys.stdout, rows, options.format)
+        sys.stdout.flush()
     else:
         # File names that are not UTF-8 come out byte for byte.
         with atomic_open(options.out, newline="", errors="surrogateescape") as file:
             _write(file, rows, options.format)
+    # To standard error, because standard output may be the table.
+    print(said, file=sys.stderr)
 
 
 def _rows(model: Any, images: ImageSequence, files: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -70,6 +89,18 @@ def _rows(model: Any, images: ImageSequence, files: Sequence[str]) -> Iterator[d
                     for name, value in zip(names, exp.proba[i], strict=True)
                 },
             }
+
+
+def _said(rows: Sequence[dict[str, Any]], labels: np.ndarray | None) -> str:
+    """One line about all rows, and what is right of them if the true labels are known."""
+    import numpy as np
+
+    answered, kept, predicted = (
+        np.array([row[name] for row in rows])
+        for name in ("answered", "kept_fraction", "prediction")
+    )
+    right = None if labels is None else predicted == labels.astype(str)
+    return f"{len(rows)} images: {answers_in_words(answered, kept, right)}"
 
 
 def _write(file: IO[Any], rows: Sequence[dict[str, Any]], form: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from p2pselect.cli._answers import answers_in_words
 from p2pselect.cli._explain import short_names
 from p2pselect.exceptions import P2PSelectWarning
 from p2pselect.images import ImageSequence
@@ -37,16 +38,13 @@ def describe_model(
         rows = np.unique(np.linspace(0, len(labels) - 1, _N_TRIED).round().astype(int))
     images, labels = images[rows], labels[rows]
     exp = clf.explain(images)
-    right, kept = np.mean(exp.predicted.astype(str) == labels), exp.kept_fraction.mean()
+    right = exp.predicted.astype(str) == labels
     which = (
         f"on {len(rows)} images that were held out"
         if held_out
         else f"on {len(rows)} of the images that it learned from (expect less on new ones)"
     )
-    print(
-        f"{which}: {right:.1%} of the answers are right, and each is based on "
-        f"{kept:.1%} of its image on average"
-    )
+    print(f"{which}: {answers_in_words(exp.answered, exp.kept_fraction, right)}")
     warn_of_faults(exp, labels)
     names = None if images.files is None else short_names(images.files.tolist())
     exp.to_html(html, y=labels, names=names, history=clf.history_)

@@ -54,8 +54,8 @@ def example_explanation(
         for labels, mask, true in zip(maps, scenes.masks, scenes.target, strict=True)
     ]
     logits, embeddings, counts, proba = (np.stack(column) for column in zip(*rows, strict=True))
-    certain = proba.max(axis=2) >= threshold
-    stop = np.where(certain.any(axis=1), certain.argmax(axis=1), len(path) - 1)
+    answered = proba.max(axis=2) >= threshold
+    stop = np.where(answered.any(axis=1), answered.argmax(axis=1), len(path) - 1)
     # A real search knows nothing about what comes after its stop.
     proba[np.arange(len(path)) > stop[:, None]] = np.nan
     each = np.arange(n_images)
@@ -76,7 +76,7 @@ def example_explanation(
         tau=path[stop],
         proba=proba[each, stop],
         classes=classes,
-        answered=certain.any(axis=1),
+        answered=answered.any(axis=1),
         certainty_threshold=threshold,
         region_embeddings=embeddings.astype(np.float32),
         path_tau=path,

@@ -69,8 +69,10 @@ def explanation_summary(
         ``class`` : the label;
         ``n_images`` : number of images for which it was predicted;
         ``right`` : share of them that are of this class (NaN without `y`);
-        ``certain`` : share of them whose certainty was reached;
-        ``kept_fraction`` : mean share of the pixels that the classifier could see;
+        ``answered`` : share of them that are answered: the certainty was reached;
+        ``answered_kept_fraction`` : mean share of the pixels that the classifier could see of
+        those that are answered (NaN without any);
+        ``kept_fraction`` : the same of all of them;
         ``empty`` : number of them of which nothing is kept, which the next two leave out;
         ``outside`` : mean share of the kept pixels outside the object;
         ``from_outside`` : share of the predictions for which most of what was kept is
@@ -90,7 +92,7 @@ def explanation_summary(
     >>> example = example_explanation(n_images=4)
     >>> rows = explanation_summary(example.explanation, example.y, example.object_masks)
     >>> sorted(rows[0])[:4]
-    ['certain', 'class', 'empty', 'from_outside']
+    ['answered', 'answered_kept_fraction', 'class', 'empty']
     """
     if as_frame:
         need("pandas", "as_frame=True", "pandas")
@@ -115,7 +117,8 @@ def explanation_summary(
             "class": name,
             "n_images": int(chosen.sum()),
             "right": _mean(truth[chosen] == name) if truth is not None else np.nan,
-            "certain": _mean(explanation.answered[chosen]),
+            "answered": _mean(explanation.answered[chosen]),
+            "answered_kept_fraction": _mean(kept_fraction[chosen & explanation.answered]),
             "kept_fraction": _mean(kept_fraction[chosen]),
             "empty": int((~explanation.region_masks[chosen].any(axis=1)).sum()),
             "outside": _mean(1 - located),

@@ -65,6 +65,25 @@ def stops(
     return np.where(answered, enough.argmax(axis=1), rest), answered
 
 
+def answer_figures(
+    answered: np.ndarray, kept: np.ndarray, right: np.ndarray | None = None
+) -> dict[str, float]:
+    """The columns of a curve for one threshold, from what happened to every image (n,).
+
+    Accuracies are NaN where it is not known what is right, and those of answers without any.
+    """
+    if right is None:
+        right = np.full(len(answered), np.nan)
+    some = answered.any()
+    return {
+        "coverage": float(answered.mean()),
+        "selective_accuracy": float(right[answered].mean()) if some else np.nan,
+        "accuracy": float(right.mean()),
+        "answered_kept_fraction": float(kept[answered].mean()) if some else np.nan,
+        "kept_fraction": float(kept.mean()),
+    }
+
+
 def threshold_curve(
     explanation: ExplanationArrays,
     y: Any,
@@ -105,8 +124,8 @@ def threshold_curve(
     True
     """
     thresholds = np.atleast_1d(np.asarray(thresholds, float))
-    if not ((thresholds > 0) & (thresholds <= 1)).all():
-        raise InputError("thresholds must be numbers in (0, 1]")
+    if not len(thresholds) or not ((thresholds > 0) & (thresholds <= 1)).all():
+        raise InputError("thresholds must be numbers in (0, 1], at least one")
     if explanation.path_proba is None or not len(explanation):
         raise InputError("a curve over thresholds needs images with a path: tau='dynamic'")
     stop = explanation.stop_certainty or explanation.certainty_threshold
@@ -131,16 +150,6 @@ def threshold_curve(
     points = []
     for threshold in thresholds:
         level, answered = stops(certainty, threshold, fallback)
-        right, kept = right_at[rows, level], kept_at[rows, level]
-        some = answered.any()
-        points.append(
-            (
-                threshold,
-                answered.mean(),
-                right[answered].mean() if some else np.nan,
-                right.mean(),
-                kept[answered].mean() if some else np.nan,
-                kept.mean(),
-            )
-        )
-    return ThresholdCurve(*np.array(points).T)
+        points.append(answer_figures(answered, kept_at[rows, level], right_at[rows, level]))
+    columns = {name: np.array([point[name] for point in points]) for name in points[0]}
+    return ThresholdCurve(thresholds, **columns)

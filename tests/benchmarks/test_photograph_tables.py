@@ -24,9 +24,10 @@ def record(method, seed, rows, images=None, localization=None, **changes):
     }
 
 
-def ours(seed, right, kept=0.3, certain=None, **changes):
-    certain = [1.0] * len(right) if certain is None else certain
-    row = {"right": right, "kept": [kept] * len(right), "certain": certain}
+def ours(seed, right, kept=0.3, answered=None, **changes):
+    answered = [1.0] * len(right) if answered is None else answered
+    kept = [kept] * len(right) if np.isscalar(kept) else kept
+    row = {"right": right, "kept": kept, "certain": answered}
     return record("p2p", seed, {"p2p": row}, **changes)
 
 
@@ -36,8 +37,8 @@ def theirs(seed, right, row="probe", **changes):
 
 def test_scores_are_means_over_seeds_with_their_range():
     records = [
-        ours(0, [1, 1, 1, 0], kept=0.2, certain=[1, 1, 0, 0]),
-        ours(1, [1, 0, 0, 0], kept=0.4, certain=[1, 1, 0, 0]),
+        ours(0, [1, 1, 1, 0], kept=[0.1, 0.1, 0.1, 0.5], answered=[1, 1, 0, 0]),
+        ours(1, [1, 0, 0, 0], kept=0.4, answered=[1, 1, 0, 0]),
     ]
     figures = tables.figures_of(records)
     expected = {
@@ -45,16 +46,18 @@ def test_scores_are_means_over_seeds_with_their_range():
         "lowest": 0.25,
         "highest": 0.75,
         "kept": 0.3,
-        "certain": 0.5,
-        "right where certain": 0.75,
+        "answered": 0.5,
+        "right of the answered": 0.75,
+        "kept of the answered": 0.25,
         "CPU seconds": 100.5,
     }
     assert {k: figures[f"s/test:p2p_{k}"] for k in expected} == pytest.approx(expected)
 
 
-def test_nothing_is_right_where_nothing_is_certain():
-    figures = tables.figures_of([ours(0, [1, 1], certain=[0, 0])])
-    assert figures["s/test:p2p_right where certain"] is None
+def test_nothing_is_right_where_nothing_is_answered():
+    figures = tables.figures_of([ours(0, [1, 1], answered=[0, 0])])
+    assert figures["s/test:p2p_right of the answered"] is None
+    assert figures["s/test:p2p_kept of the answered"] is None
 
 
 def test_a_method_that_shows_everything_has_no_kept_area():

@@ -58,9 +58,9 @@ def test_bars_follow_the_slider(report):
 
 
 def test_the_stop_says_that_this_was_enough(report):
-    for image, certain in enumerate(report.exp.answered):
+    for image, answered in enumerate(report.exp.answered):
         report.open(image)
-        words = "This is all it needed" if certain else "stopped here without being certain"
+        words = "This is all it needed" if answered else "Not answered"
         assert words in report.text("#state")
         mark = report.find("#stop")
         assert mark.is_displayed()
@@ -70,6 +70,22 @@ def test_before_the_stop_it_was_not_certain(report):
     report.open(int(report.exp.tau.argmax()))
     report.set("#tau", report.step(report.exp.path_tau[0]))
     assert "Not certain yet" in report.text("#state")
+    assert "but 95% was needed" in report.text("#state")
+
+
+def test_steps_before_the_stop_have_the_scale_of_the_classifier(open_report, made):
+    exp = made.explanation
+    report = open_report(replace(exp, certainty_threshold=0.8, stop_certainty=0.95))
+    image = int(exp.tau.argmax())
+    report.open(image)
+
+    def line():
+        return report.js("return document.querySelector('#bars .asked').style.left")
+
+    assert line() == "80%" and "certainty asked for, 80%" in report.text("#asked")
+    report.set("#tau", report.step(exp.path_tau[0]))
+    assert line() == "95%" and "classifier's own" in report.text("#asked")
+    assert "but 95% was needed" in report.text("#state")
 
 
 def test_before_the_first_tau_nobody_asked(report):

@@ -22,10 +22,10 @@ def test_filters(report, made):
     place = exp.classes.tolist().index(named)
     cases = [
         ("#by-class", place, (exp.predicted == named) | (made.y == named)),
-        ("#by-answer", "right", right),
-        ("#by-answer", "wrong", ~right),
-        ("#by-certain", "yes", exp.answered),
-        ("#by-certain", "no", ~exp.answered),
+        ("#by-outcome", "right", right),
+        ("#by-outcome", "wrong", ~right),
+        ("#by-answered", "yes", exp.answered),
+        ("#by-answered", "no", ~exp.answered),
         ("#by-kept", 10, exp.kept_fraction <= 0.1),
         ("#by-kept", 0, exp.kept_fraction < 0),
     ]
@@ -54,24 +54,25 @@ def test_sorting(report):
     assert report.shown() == list(range(len(exp)))
 
 
-def test_wrong_answers_come_first_where_they_are_known(open_report, made):
-    exp = made.explanation
-    y = made.y.copy()
+def test_wrong_predictions_come_first_and_then_what_is_not_answered(open_report, made):
+    answered = np.isin(np.arange(12), (2, 4, 10), invert=True)
+    exp = replace(made.explanation, answered=answered)
+    y = exp.predicted.copy()
     y[[4, 9]] = y[[9, 4]]
-    wrong = np.flatnonzero(exp.predicted != y).tolist()
-    right = np.flatnonzero(exp.predicted == y).tolist()
+    first = [4, 9, 2, 10]  # of the wrong ones, too, those that are not answered
+    rest = [i for i in range(12) if i not in first]
     report = open_report(exp, y)
     report.find("#filters [type=reset]").click()
-    assert len(wrong) >= 2
-    report.wait_for_order(wrong + right)
-    assert report.js("return byId('sort').value") == "wrong"
+    report.wait_for_order(first + rest)
+    assert report.js("return byId('sort').value") == "doubt"
+    assert "83% right, 3 not answered" in report.text("#count")
     unknown = open_report(exp)
     unknown.set("#sort", "kept")
     unknown.wait(f"shown.length === {len(exp)}")
     assert unknown.shown() != list(range(12))
     unknown.find("#filters [type=reset]").click()
-    unknown.wait_for_order(list(range(12)))
-    assert unknown.js("return byId('sort').value") == "given"
+    unknown.wait_for_order([2, 4, 10, *np.flatnonzero(answered).tolist()])
+    assert unknown.text("#sort option:checked") == "not answered first"
 
 
 def test_everything_works_with_the_keyboard(report):
@@ -111,7 +112,7 @@ def test_tab_reaches_filters_and_cards_and_stays_in_the_dialog(report):
         reached.append(
             report.js("return document.activeElement.id || document.activeElement.className")
         )
-    assert reached[:5] == ["by-class", "by-answer", "by-certain", "by-kept", "sort"]
+    assert reached[:5] == ["by-class", "by-outcome", "by-answered", "by-kept", "sort"]
     assert "card" in reached
     report.open(0)
     for _ in range(12):
@@ -195,12 +196,12 @@ def test_print_leaves_out_what_cannot_be_used_on_paper(report):
 def test_a_sample_says_that_it_is_one(open_report, made):
     report = open_report(made.explanation, made.y, max_images=4)
     assert report.text("#count") == (
-        "4 of 4 images, 1 of them wrong; "
-        "the page has all 1 wrong answers and 3 of 11 right ones, evenly spaced"
+        "4 of 4 images, 1 of them wrong, 1 not answered; "
+        "the page has all 1 wrong predictions and 3 of 11 right answers (evenly spaced)"
     )
 
 
 def test_without_labels_there_is_no_filter_for_answers(open_report, made):
     report = open_report(made.explanation)
-    assert not report.find("#by-answer").is_displayed()
-    assert report.find("#by-certain").is_displayed()
+    assert not report.find("#by-outcome").is_displayed()
+    assert report.find("#by-answered").is_displayed()

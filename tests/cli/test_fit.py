@@ -89,7 +89,7 @@ def test_a_folder_becomes_a_model_and_a_page(leaves, capsys):
     assert lines[2].startswith("because: 60 images of 2 classes, 96 x 96 pixels, CPU, about")
     assert "no pretrained weights: they are not in the local cache" in lines[2]
     assert lines[-4].startswith("on 12 images that were held out: ")
-    assert "of the answers are right" in lines[-4] and "of its image on average" in lines[-4]
+    assert "answered; right: " in lines[-4] and "pixels kept: " in lines[-4]
     assert lines[-3].startswith("see for yourself: leaves.html ")
     assert lines[-2:] == [
         "saved the model in leaves.model",
@@ -135,6 +135,7 @@ class Answers:
         self.shades = [int(image.mean()) for image in images]
         self.predicted = np.array(["a"] * len(images))
         self.kept_fraction = np.linspace(0.2, 0.4, len(images))
+        self.answered = np.arange(len(images)) == 0
         self.written = {}
 
     def to_html(self, path, y, **_):
@@ -162,8 +163,11 @@ def test_figures_are_those_of_the_held_out_images(validation, rows, shades, labe
     assert made[0].shades == shades
     assert made[0].written == {"path": Path("p.html"), "y": labels}
     said = capsys.readouterr().out
-    assert "on 2 images that were held out: 50.0% of the answers are right" in said
-    assert "30.0% of its image" in said
+    right = 100.0 if labels[0] == "a" else 0.0
+    assert (
+        f"on 2 images that were held out: 50.0% answered; right: {right}% of the answered, "
+        "50.0% of all; pixels kept: 20.0% of the answered, 30.0% of all" in said
+    )
 
 
 # -- options ---------------------------------------------------------------------------------

@@ -258,7 +258,7 @@ def test_damaged_files_of_classes(command, model, tmp_path, capsys):
         assert main(arguments) == 1
         assert "odd/1.png" in capsys.readouterr().err
         assert main([*arguments, "--on-error", "skip"]) == 0
-        assert "n_images             3" in capsys.readouterr().out
+        assert "n_images                 3" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,9 @@ def test_evaluate(model, folder, tmp_path, capsys):
         "n_images": 18,
         "accuracy": right.mean(),
         "kept_fraction": exp.kept_fraction.mean(),
-        "certain": 1 / 3,
+        "coverage": 1 / 3,
+        "selective_accuracy": right[::3].mean(),
+        "answered_kept_fraction": exp.kept_fraction[::3].mean(),
         "calibration_error": metrics.expected_calibration_error(right, exp.certainty),
         "insertion_fidelity": metrics.insertion_fidelity_curve(
             exp, model.predict_proba_masked
@@ -97,7 +99,7 @@ def test_evaluate(model, folder, tmp_path, capsys):
 
 @pytest.mark.parametrize("form", ["csv", "json"])
 @pytest.mark.parametrize("at_once", [3, 1000])
-def test_predict(model, folder, form, at_once, tmp_path, monkeypatch):
+def test_predict(model, folder, form, at_once, tmp_path, monkeypatch, capsys):
     model.batch_size = 1
     monkeypatch.setattr("p2pselect.cli._predict._BATCHES", at_once)
     out = tmp_path / "p"
@@ -114,16 +116,53 @@ def test_predict(model, folder, form, at_once, tmp_path, monkeypatch):
         np.testing.assert_allclose(own, proba, atol=1e-6)
     kept = [float(row["kept_fraction"]) for row in rows]
     np.testing.assert_allclose(kept, exp.kept_fraction, atol=1e-6)
-    certain = [row["answered"] for row in rows]
+    answered = [row["answered"] for row in rows]
     expected = exp.answered.tolist()
-    assert certain == (expected if form == "json" else [str(value) for value in expected])
+    assert answered == (expected if form == "json" else [str(value) for value in expected])
+    out, error = capsys.readouterr()
+    assert error == said_of(*explained(model, folder)[:2]) and not out
 
 
-def test_explain(model, folder, tmp_path):
+def said_of(exp, labels):
+    """The line about answers, of images whose folders are named like classes."""
+    right, kept = exp.predicted == labels, exp.kept_fraction
+    assert right[::3].mean() != right.mean()
+    return (
+        f"18 images: 33.3% answered; right: {right[::3].mean():.1%} of the answered, "
+        f"{right.mean():.1%} of all; pixels kept: {kept[::3].mean():.1%} of the answered, "
+        f"{kept.mean():.1%} of all\n"
+    )
+
+
+def test_predict_writes_a_label_for_what_is_not_answered(model, folder, capsys):
+    model.batch_size = 4
+    command = ["predict", "m", str(folder / "images")]
+    assert main(command) == 0
+    rows, said = capsys.readouterr()
+    assert main([*command, "--reject", "no answer"]) == 0
+    rejected, same = capsys.readouterr()
+    assert same == said and "33.3% answered" in said
+    pairs = zip(*(csv.DictReader(text.splitlines()) for text in (rows, rejected)), strict=True)
+    for i, (row, other) in enumerate(pairs):
+        assert other == row | ({"prediction": "no answer"} if i % 3 else {})
+
+
+def test_of_nothing_that_is_answered_no_share_is_right():
+    from p2pselect.cli._answers import answers_in_words
+
+    answered, kept = np.zeros(2, bool), np.array([0.25, 0.75])
+    words = answers_in_words(answered, kept, np.array([True, False]))
+    assert words == "0.0% answered; right: 50.0% of all; pixels kept: 50.0% of all"
+    words = answers_in_words(~answered, kept)
+    assert words == "100.0% answered; pixels kept: 50.0% of the answered, 50.0% of all"
+
+
+def test_explain(model, folder, tmp_path, capsys):
     arguments = ["explain", "m", str(folder / "images"), "--masks", str(tmp_path / "m")]
     assert main([*arguments, "--json", str(tmp_path / "f.json")]) == 0
     rows = json.loads((tmp_path / "f.json").read_text(encoding="utf-8"))
-    exp, _, _ = explained(model, folder)
+    exp, labels, _ = explained(model, folder)
+    assert capsys.readouterr().out.endswith(said_of(exp, labels))
     assert len(rows) == len(exp)
     for i, row in enumerate(rows):
         assert row["prediction"] == exp.predicted[i]

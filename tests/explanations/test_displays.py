@@ -44,7 +44,7 @@ def test_evidence_ends_at_the_stopping_point(made):
         np.testing.assert_allclose(display.proba[-1, 0], exp.certainty[i])
         assert display.labels[0] == exp.predicted[i]
         title = display.ax_.get_title(loc="left")
-        assert title.startswith("Certain" if exp.answered[i] else "Not certain")
+        assert title.startswith("Answered" if exp.answered[i] else "Not answered")
 
 
 def test_evidence_needs_a_path(made):

@@ -105,7 +105,7 @@ def test_figures_at_the_top_count_all_images(made, tmp_path):
     (wrong,) = np.flatnonzero(exp.predicted != made.y)
     names = {item["name"] for item in data["images"]}
     assert names == {"Image 0", f"Image {wrong}", "Image 11"}
-    assert "Shown: all 1 wrong answers and 2 of 11 right ones, evenly spaced." in text
+    assert "Shown: all 1 wrong predictions and 2 of 11 right answers (evenly spaced)." in text
     right = np.mean(exp.predicted == made.y)
     assert f"<dd>{100 * right:.0f}%</dd>" in text and "<dd>12</dd>" in text
 
@@ -117,19 +117,42 @@ def test_no_wrong_answer_is_left_out(made, tmp_path, max_images):
     y = exp.predicted.copy()
     wrong = np.random.default_rng(0).permutation(60)[:14]
     y[wrong] = np.roll(exp.classes, 1)[exp.proba[wrong].argmax(axis=1)]
-    text = written(tmp_path, exp, y, max_images=max_images)
-    shown = [int(item["name"].split()[1]) for item in data_of(text)["images"]]
+    exp = replace(exp, answered=rows != 3)  # five images are not, of which some are wrong
+    silent = set(np.flatnonzero(rows == 3)) - set(wrong)
+    assert 0 < len(silent) < 5
+    data = data_of(written(tmp_path, exp, y, max_images=max_images))
+    shown = [int(item["name"].split()[1]) for item in data["images"]]
     assert shown == sorted(set(shown)) and set(wrong) <= set(shown)
     assert len(shown) == min(60, max(14, max_images))
-    right = len(shown) - 14
-    said = f"all 14 wrong answers and {right} of 46 right ones" in data_of(text)["sample"]
-    assert said == (max_images < 60)
+    assert len(silent & set(shown)) == min(len(silent), len(shown) - 14)
+    if max_images == 40:
+        right = 46 - len(silent)
+        assert data["sample"] == (
+            f"all 14 wrong predictions, all {len(silent)} right ones that are not answered and "
+            f"{26 - len(silent)} of {right} right answers (evenly spaced)"
+        )
+    assert bool(data["sample"]) == (max_images < 60)
 
 
 def test_of_images_without_labels_an_even_sample_is_shown(made, tmp_path):
-    data = data_of(written(tmp_path, made.explanation, max_images=3))
+    exp = replace(made.explanation, answered=np.ones(12, bool))
+    data = data_of(written(tmp_path, exp, max_images=3))
     assert [item["name"] for item in data["images"]] == ["Image 0", "Image 6", "Image 11"]
-    assert data["sample"] == "3 of 12 images, evenly spaced"
+    assert data["sample"] == "3 of 12 answered images (evenly spaced)"
+
+
+def test_what_is_not_answered_comes_before_the_sample(made, tmp_path):
+    exp = replace(made.explanation, answered=np.isin(np.arange(12), (2, 7), invert=True))
+    data = data_of(written(tmp_path, exp, max_images=4))
+    names = [item["name"] for item in data["images"]]
+    assert names == ["Image 0", "Image 2", "Image 7", "Image 11"]
+    assert data["sample"] == (
+        "all 2 images that are not answered and 2 of 10 answered images (evenly spaced)"
+    )
+    nothing = replace(exp, answered=np.zeros(12, bool))
+    data = data_of(written(tmp_path, nothing, max_images=4))
+    assert data["sample"] == "4 of 12 images that are not answered (evenly spaced)"
+    assert not any(item["answered"] for item in data["images"])
 
 
 def test_the_work_grows_with_the_number_of_images_not_with_its_square(
@@ -211,19 +234,26 @@ def test_the_figures_at_the_top(made, tmp_path):
     # Three of the twelve are right, whatever the classifier thinks of its answers.
     y = np.where(np.arange(12) < 3, exp.predicted, exp.classes[0])
     y[3:] = np.where(exp.predicted[3:] == exp.classes[0], exp.classes[1], exp.classes[0])
+    exp = replace(exp, answered=np.arange(12) < 4)
     text = written(tmp_path, exp, y)
     facts = dict(re.findall("<dt>(.*?)</dt><dd>(.*?)</dd>", text))
     assert facts["images"] == "12"
-    assert facts["right answers"] == "25%"
-    assert facts["certain (≥ 95%)"] == percent(exp.answered.mean())
-    assert facts["pixels shown, on average"] == percent(exp.kept_fraction.mean())
+    assert facts["answered (≥ 95% certain)"] == "33%"
+    assert facts["right, of the answered"] == "75%"
+    assert facts["right, of all"] == "25%"
+    assert facts["pixels shown, of the answered"] == percent(exp[:4].kept_fraction.mean())
+    assert facts["pixels shown, of all"] == percent(exp.kept_fraction.mean())
+    text = written(tmp_path, replace(exp, answered=np.zeros(12, bool)), y)
+    facts = dict(re.findall("<dt>(.*?)</dt><dd>(.*?)</dd>", text))
+    assert facts["right, of all"] == "25%" and "right, of the answered" not in facts
+    assert facts["answered (≥ 95% certain)"] == "0%"
 
 
 def test_without_labels_nothing_is_right_or_wrong(made, tmp_path):
     text = written(tmp_path, made.explanation)
     data = data_of(text)
     assert not data["hasTruth"] and "truth" not in data["images"][0]
-    assert "right answers" not in text
+    assert "right, of" not in text and "pixels shown, of all" in text
 
 
 @pytest.mark.parametrize("kind", [int, bool, float, object])

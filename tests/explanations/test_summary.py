@@ -5,10 +5,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.utils import Bunch
 
 from p2pselect.exceptions import InputError
 from p2pselect.explanations._summary import explanation_summary
 from p2pselect.explanations.report._page import class_table
+
+
+@pytest.fixture(scope="module")
+def made(made):
+    """The explanation with more images that are not answered, among them all of one class."""
+    exp = made.explanation
+    answered = (np.arange(len(exp)) % 2 == 0) & (exp.predicted != exp.predicted[0])
+    return Bunch(**{**made, "explanation": replace(exp, answered=answered)})
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +36,10 @@ def test_figures_are_means_over_the_predictions_of_a_class(made, rows):
             continue
         assert row["right"] == pytest.approx(np.mean(made.y[chosen] == row["class"]))
         assert row["kept_fraction"] == pytest.approx(exp.kept_fraction[chosen].mean())
+        assert row["answered"] == pytest.approx(exp.answered[chosen].mean())
+        these = chosen & exp.answered
+        kept_of_these = exp.kept_fraction[these].mean() if these.any() else np.nan
+        assert row["answered_kept_fraction"] == pytest.approx(kept_of_these, nan_ok=True)
         outside = []
         for i in np.flatnonzero(chosen):
             kept = exp.pixel_masks[i]

@@ -60,10 +60,10 @@ def test_labels_are_told_apart_by_their_ends():
     assert distinct_labels(["a" * 40, "b"], 14) == [label("a" * 40, 14), "b"]
 
 
-def test_words_tell_certain_from_not_certain(made):
+def test_words_tell_answered_from_not_answered(made):
     exp = made.explanation
     for i, reached in enumerate(exp.answered):
-        assert certainty_words(exp, i).startswith("certain" if reached else "not certain")
+        assert certainty_words(exp, i).startswith("answered" if reached else "not answered")
         assert f"{exp.region_masks[i].sum()} of {exp.n_regions[i]} regions" in sparsity_words(
             exp, i
         )

@@ -126,6 +126,7 @@ FAULTS = [
             "ratio(hit, kept.sum(": "ratio(hit, masks.sum(",
             "np.argsort(-total, kind": "np.argsort(total, kind",
             "_mean(1 - located)": "_mean(located)",
+            "kept_fraction[chosen & explanation.answered]": "kept_fraction[chosen]",
         },
     ),
     *planted(

@@ -188,7 +188,8 @@ FAULTS = [
         "metrics/test_stops.py",
         {
             'last if fallback == "everything"': 'last if fallback != "everything"',
-            "kept[answered].mean() if some": "kept.mean() if some",
+            "kept[answered].mean()) if some": "kept.mean()) if some",
+            "right[answered].mean()) if some": "right.mean()) if some",
         },
     ),
     *planted(

@@ -63,11 +63,10 @@ FAULTS = [
         {
             "TITLE=escape(title)": "TITLE=title",
             '.replace("<", "\\\\u003c")': "",
-            "np.mean(explanation.predicted == truth)": "np.mean(explanation.certainty)",
-            "percent(explanation.kept_fraction.mean())": "percent(explanation.certainty.mean())",
             'item["truth"] = codes[i]': 'item["truth"] = 0',
-            "return np.union1d(wrong, spaced), words": "return spaced, words",
-            "np.linspace(0, len(others) - 1, count)": "np.linspace(0, count - 1, count)",
+            "room = max(max_images, int(is_wrong.sum()))": "room = max_images",
+            "(is_wrong, ~is_wrong & ~answered, ~is_wrong & answered)": "(is_wrong, ~is_wrong & answered, ~is_wrong & ~answered)",
+            "np.linspace(0, len(rows) - 1, count)": "np.linspace(0, count - 1, count)",
             "    check_writable_file(path)\n": "",
         },
     ),
@@ -142,6 +141,23 @@ FAULTS = [
         {'escape(str(row["class"]))': 'str(row["class"])'},
     ),
     *planted(
+        "explanations/figures/_words.py",
+        "explanations/test_html.py::test_the_figures_at_the_top",
+        {
+            "explanation.predicted == truth": "explanation.answered",
+            "explanation.answered, explanation.kept_fraction, right": "explanation.answered, explanation.certainty, right",
+            "if not isnan(found[key])": "",
+        },
+    ),
+    *planted(
+        "cli/_predict.py",
+        "cli/test_numbers.py",
+        {
+            'row if row["answered"] else {': "{",
+            "said = _said(rows, labels_of(files, model.classes_))": 'said = ""',
+        },
+    ),
+    *planted(
         "cli/_files.py",
         "cli/test_folder.py",
         {
@@ -179,7 +195,7 @@ FAULTS = [
         "cli/_evaluate.py",
         "cli/test_numbers.py",
         {
-            '"accuracy": float(correct.mean())': '"accuracy": float(1 - correct.mean())',
+            "answer_figures(exp.answered, exp.kept_fraction, correct)": "answer_figures(exp.answered, exp.kept_fraction, ~correct)",
             "metrics.insertion_fidelity_curve(": "metrics.deletion_fidelity_curve(",
             "options.masks_dir, images, model": "options.masks_dir, images[::-1], model",
         },

@@ -108,8 +108,8 @@ class RiskCoverageDisplay(ExplanationDisplay):
         Share of the images that is answered, most certain first.
     risk : ndarray of shape (n,)
         Error rate among them.
-    certain : float
-        Share of the images whose certainty reached what was asked for.
+    answered : float
+        Share of the images that were answered, at the certainty that was asked for.
 
     Examples
     --------
@@ -122,7 +122,7 @@ class RiskCoverageDisplay(ExplanationDisplay):
 
     coverage: np.ndarray
     risk: np.ndarray
-    certain: float
+    answered: float
 
     @classmethod
     def from_explanation(
@@ -143,10 +143,10 @@ class RiskCoverageDisplay(ExplanationDisplay):
     def _draw(self, ax: Any) -> None:
         ax.step(self.coverage, self.risk, where="post", color=BLUE, lw=2.4)
         ax.fill_between(self.coverage, self.risk, step="post", color=BLUE, alpha=0.12)
-        ax.axvline(self.certain, color="gray", lw=1, ls=":")
+        ax.axvline(self.answered, color="gray", lw=1, ls=":")
         place = {"rotation": 90, "ha": "right", "va": "top"}
         place["transform"] = ax.get_xaxis_transform()
-        ax.text(self.certain, 0.97, "certain", fontsize=9, color="gray", **place)
+        ax.text(self.answered, 0.97, "answered", fontsize=9, color="gray", **place)
         top = max(0.05, 1.15 * float(self.risk.max()))
         ax.set(xlim=(0, 1.01), ylim=(0, top))
         ax.set(xlabel="share of images answered, most certain first", ylabel="error rate")

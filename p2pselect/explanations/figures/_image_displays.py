@@ -30,9 +30,10 @@ class EvidenceCurveDisplay(ExplanationDisplay):
         Probabilities of the classes that are drawn, the predicted class first.
     labels : list of c str
         Names of these classes.
-    certainty_threshold : float
-        The certainty that was asked for.
-    certain : bool
+    stop_certainty : float
+        The classifier's certainty at which the search stops: the one that was asked for, or
+        what calibration has made of it.
+    answered : bool
         Whether it was reached.
 
     Examples
@@ -47,8 +48,8 @@ class EvidenceCurveDisplay(ExplanationDisplay):
     tau: np.ndarray
     proba: np.ndarray
     labels: list[str]
-    certainty_threshold: float
-    certain: bool
+    stop_certainty: float
+    answered: bool
 
     @classmethod
     def from_explanation(
@@ -87,8 +88,8 @@ class EvidenceCurveDisplay(ExplanationDisplay):
             tau=one.path_tau[known],
             proba=one.path_proba[0][known][:, top],
             labels=distinct_labels(one.classes[top].tolist(), 18),
-            certainty_threshold=float(one.certainty_threshold),
-            certain=bool(one.answered[0]),
+            stop_certainty=float(one.stop_certainty or one.certainty_threshold),
+            answered=bool(one.answered[0]),
         )
         return display.plot(ax)
 
@@ -107,16 +108,17 @@ class EvidenceCurveDisplay(ExplanationDisplay):
                 # Drawn even where _spread has moved a name above the axes.
                 annotation_clip=False,
             )
-        asked = self.certainty_threshold
-        ax.plot([0, self.tau[-1]], [asked, asked], color="gray", lw=1, ls="--")
-        note = f" asked for {percent(asked)}"
-        ax.text(0, asked + 0.012, note, fontsize=9, color="gray", va="bottom")
+        enough = self.stop_certainty
+        if enough <= 1:  # calibration may have found that no certainty is worth enough
+            ax.plot([0, self.tau[-1]], [enough, enough], color="gray", lw=1, ls="--")
+            note = f" enough: {percent(enough)}"
+            ax.text(0, enough + 0.012, note, fontsize=9, color="gray", va="bottom")
         ax.axvline(self.tau[-1], color="gray", lw=1, ls=":")
         stop = f"τ = {self.tau[-1]:.2f}"
-        if self.certain:
-            title = f"Certain at {stop}: this is all it needed"
+        if self.answered:
+            title = f"Answered at {stop}: this is all it needed"
         else:
-            title = f"Not certain; stopped at {stop}"
+            title = f"Not answered; stopped at {stop}"
         ax.set_title(title, fontsize=12, loc="left")
         # The names of the classes need room on the right.
         ax.set(xlim=(0, 1.3 * self.tau[-1]), ylim=(-0.02, 1.08))

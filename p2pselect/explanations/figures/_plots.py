@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from p2pselect.explanations.figures._photographs import (
     warn_of_lost,
 )
 from p2pselect.explanations.figures._words import (
+    answer_facts,
     certainty_words,
     distinct_labels,
     label,
@@ -275,7 +277,9 @@ def plot_page(
         fontweight="bold",
     )
     footer = _footer(explanation, truth, object_masks, len(chosen))
-    figure.supxlabel(footer, fontsize=11)
+    # Letters of this size: about twelve to an inch.
+    lines = wrap(footer, int(12 * figure.get_figwidth()))
+    figure.supxlabel("\n".join(lines), fontsize=11)
     figure.set_label(f"{len(chosen)} images, each beside what the classifier saw of it")
     return figure
 
@@ -291,10 +295,10 @@ def _draw_pair(ax: Axes, left: np.ndarray, right: np.ndarray) -> None:
 
 def _write_caption(ax: Axes, explanation: ExplanationArrays, image: int, true: Any) -> None:
     predicted = explanation.predicted[image]
-    sure = f"{percent(explanation.certainty[image])} sure"
+    words = f"{percent(explanation.certainty[image])} sure"
     if not explanation.answered[image]:
-        sure = f"only {sure}"
-    words = f"{sure}  ·  saw {percent(explanation.kept_fraction[image])}"
+        words += ", not answered"
+    words += f"  ·  saw {percent(explanation.kept_fraction[image])}"
     headline, color = label(predicted, 18), None
     if true is not None and predicted == true:
         headline, color = f"✓ {headline}", pixels.BLUE
@@ -316,10 +320,7 @@ def _footer(
     n_shown: int,
 ) -> str:
     parts = [f"{n_shown} images drawn at random.  All {len(explanation)}:"]
-    if truth is not None:
-        parts.append(f"{percent(np.mean(explanation.predicted == truth))} right")
-    parts.append(f"{percent(explanation.answered.mean())} certain")
-    parts.append(f"{percent(explanation.kept_fraction.mean())} of the pixels kept")
+    parts += [f"{name} {value}" for name, value in answer_facts(explanation, truth)]
     if masks is not None:
         kept = explanation.pixel_masks.sum(axis=(1, 2))
         inside = ratio((explanation.pixel_masks & masks).sum(axis=(1, 2)), kept)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from math import isnan
 from typing import Any
 
+import numpy as np
+
 from p2pselect._explanation_arrays import ExplanationArrays
+from p2pselect.metrics._stops import answer_figures
 
 
 def percent(share: float) -> str:
@@ -63,10 +67,26 @@ def distinct_labels(values: Sequence[Any], length: int = 28) -> list[str]:
 
 
 def certainty_words(explanation: ExplanationArrays, image: int) -> str:
-    """For example ``certain (98%, asked for 95%)``."""
-    reached = "certain" if explanation.answered[image] else "not certain"
+    """For example ``answered (98%, asked for 95%)``."""
+    reached = "answered" if explanation.answered[image] else "not answered"
     asked = percent(explanation.certainty_threshold)
     return f"{reached} ({percent(explanation.certainty[image])}, asked for {asked})"
+
+
+def answer_facts(
+    explanation: ExplanationArrays, truth: np.ndarray | None
+) -> list[tuple[str, str]]:
+    """Names and values: what is answered, and of that and of all, right and shown."""
+    right = None if truth is None else explanation.predicted == truth
+    found = answer_figures(explanation.answered, explanation.kept_fraction, right)
+    names = {
+        "coverage": f"answered (≥ {percent(explanation.certainty_threshold)} certain)",
+        "selective_accuracy": "right, of the answered",
+        "accuracy": "right, of all",
+        "answered_kept_fraction": "pixels shown, of the answered",
+        "kept_fraction": "pixels shown, of all",
+    }
+    return [(name, percent(found[key])) for key, name in names.items() if not isnan(found[key])]
 
 
 def sparsity_words(explanation: ExplanationArrays, image: int) -> str:

@@ -22,7 +22,7 @@ from p2pselect.exceptions import InputError
 from p2pselect.explanations._summary import explanation_summary
 from p2pselect.explanations.figures._display import check_true_labels, number_labels
 from p2pselect.explanations.figures._photographs import LONGEST, photograph, warn_of_lost
-from p2pselect.explanations.figures._words import percent
+from p2pselect.explanations.figures._words import answer_facts, percent
 from p2pselect.explanations.report._curves import learning_curves
 from p2pselect.explanations.report._payload import image_payload, image_uri
 
@@ -81,8 +81,9 @@ def write_html(
     names : sequence of n str, optional
         What to call the images, for example their file names.
     max_images : int, default=200
-        If there are more images, this many are shown: all wrong answers (however many there
-        are, if `y` is given) and evenly spaced others.  The page says what it leaves out; the
+        If there are more images, this many are shown: all wrong predictions (however many
+        there are, if `y` is given), then those that are not answered, then others, the last
+        two evenly spaced where there are too many.  The page says what it leaves out; the
         figures at the top and the table count all images.
     max_side : int, optional
         Length in pixels of the longer side of the photographs on the page; smaller ones are not
@@ -158,15 +159,25 @@ def _choose(
     if n <= max_images:
         return np.arange(n), ""
     is_wrong = np.zeros(n, bool) if truth is None else explanation.predicted != truth
-    wrong, others = np.flatnonzero(is_wrong), np.flatnonzero(~is_wrong)
-    count = min(max(0, max_images - len(wrong)), len(others))
-    spaced = others[np.linspace(0, len(others) - 1, count).round().astype(int)]
-    kind = f"{count:,} of {len(others):,} {{}}, evenly spaced"
+    answered = explanation.answered
     if truth is None:
-        words = kind.format("images")
+        names = ("", "images that are not answered", "answered images")
     else:
-        words = f"all {len(wrong):,} wrong answers and {kind.format('right ones')}"
-    return np.union1d(wrong, spaced), words
+        names = ("wrong predictions", "right ones that are not answered", "right answers")
+    kinds = (is_wrong, ~is_wrong & ~answered, ~is_wrong & answered)
+    room = max(max_images, int(is_wrong.sum()))
+    chosen, words = [], []
+    for name, kind in zip(names, kinds, strict=True):
+        rows = np.flatnonzero(kind)
+        count = min(room, len(rows))
+        room -= count
+        chosen.append(rows[np.linspace(0, len(rows) - 1, count).round().astype(int)])
+        if len(rows) == count > 0:
+            words.append(f"all {count:,} {name}")
+        elif len(rows):
+            words.append(f"{count:,} of {len(rows):,} {name} (evenly spaced)")
+    said = ", ".join(words[:-1]) + " and " + words[-1] if len(words) > 1 else words[0]
+    return np.sort(np.concatenate(chosen)), said
 
 
 def _data(
@@ -191,6 +202,8 @@ def _data(
     warn_of_lost(lost)
     return {
         "threshold": float(explanation.certainty_threshold),
+        # What the classifier said at the steps of a search has this scale.
+        "enough": min(float(explanation.stop_certainty or explanation.certainty_threshold), 1),
         "labels": [str(value) for value in labels],
         "classes": len(explanation.classes),
         "hasTruth": truth is not None,
@@ -206,12 +219,7 @@ def _lead(explanation: ExplanationArrays, has_photographs: bool) -> str:
 
 
 def _facts(explanation: ExplanationArrays, truth: np.ndarray | None) -> str:
-    facts = [("images", f"{len(explanation):,}")]
-    if truth is not None:
-        facts.append(("right answers", percent(np.mean(explanation.predicted == truth))))
-    certain = f"certain (≥ {percent(explanation.certainty_threshold)})"
-    facts.append((certain, percent(explanation.answered.mean())))
-    facts.append(("pixels shown, on average", percent(explanation.kept_fraction.mean())))
+    facts = [("images", f"{len(explanation):,}"), *answer_facts(explanation, truth)]
     if not (some := explanation.region_masks.any(axis=1)).all():
         facts.append(("images of which nothing is shown", f"{(~some).sum():,}"))
     return "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
@@ -238,8 +246,14 @@ def class_table(
         if count
     ]
     limit = f" Left out: {' and '.join(left_out)}." if left_out else ""
-    columns = [("n_images", "images"), ("right", "right"), ("certain", "certain")]
-    columns += [("kept_fraction", "pixels shown"), ("outside", "outside the object")]
+    columns = [
+        ("n_images", "images"),
+        ("right", "right"),
+        ("answered", "answered"),
+        ("answered_kept_fraction", "shown, if answered"),
+        ("kept_fraction", "shown"),
+        ("outside", "outside the object"),
+    ]
     columns = [
         (key, name)
         for key, name in columns

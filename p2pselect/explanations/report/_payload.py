@@ -84,7 +84,7 @@ def image_payload(one: ExplanationArrays, picture: Photograph) -> dict[str, Any]
         "sharp": picture.is_sharp,
         "predicted": int(top[0]),
         "certainty": round(float(one.certainty[0]), 4),
-        "certain": bool(one.answered[0]),
+        "answered": bool(one.answered[0]),
         "tau": round(float(one.tau[0]), 4),
         "kept": round(float(one.kept_fraction[0]), 6),
         "regions": len(order),

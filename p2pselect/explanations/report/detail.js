@@ -45,7 +45,7 @@ function isCoarse(item) {
 function describe(item) {
   const said = answer(item);
   byId("detail-title").textContent = item.name;
-  byId("verdict").textContent = `${said.text}: ${item.certain ? "certain" : "not certain"} ` +
+  byId("verdict").textContent = `${said.text}: ${item.answered ? "answered" : "not answered"} ` +
     `(${percent(item.certainty)}, asked for ${percent(report.threshold)})`;
   byId("verdict").className = said.className;
   byId("original").setAttribute("aria-label",
@@ -63,24 +63,31 @@ function placeStop(item, steps) {
   const mark = byId("stop");
   mark.style.left = `calc(8px + ${share} * (100% - 16px))`;
   mark.className = share < 0.25 ? "start" : share > 0.75 ? "end" : "";
-  mark.textContent = item.certain ? "all it needed" : "stopped here";
+  mark.textContent = item.answered ? "all it needed" : "stopped here";
 }
 
 function makeBars(item) {
   byId("bars").replaceChildren(...item.top.map((label) => {
     const row = element("li");
     const rail = element("span", "rail");
-    const asked = element("span", "asked");
-    asked.style.left = `${100 * report.threshold}%`;
-    rail.append(element("span", "fill"), asked);
+    rail.append(element("span", "fill"), element("span", "asked"));
     rail.firstChild.style.display = "block";
     row.append(element("span", "name", report.labels[label]), element("span", "value"), rail);
     row.firstChild.title = report.labels[label];
     return row;
   }));
+}
+
+/** The line that probabilities have to reach: calibration tells only what a stop is worth. */
+function drawAsked(item, step) {
+  const before = step < item.steps.stop;
+  const asked = before ? report.enough : report.threshold;
+  for (const line of document.querySelectorAll("#bars .asked")) line.style.left = `${100 * asked}%`;
   const rest = report.classes - item.top.length;
-  byId("asked").textContent = `The thin line is the certainty asked for, ` +
-    `${percent(report.threshold)}.` + (rest > 0 ? ` ${rest} less likely classes not shown.` : "");
+  const kind = before && report.enough !== report.threshold
+    ? "certainty of the classifier's own at which the search stops" : "certainty asked for";
+  byId("asked").textContent = `The thin line is the ${kind}, ${percent(asked)}.` +
+    (rest > 0 ? ` ${rest} less likely classes not shown.` : "");
 }
 
 /** Class probabilities at a step, or the last known before it. */
@@ -106,16 +113,16 @@ function meaning(item, step, fraction) {
   const values = probabilities(item, step);
   const { stop } = item.steps;
   if (step > stop) {
-    return item.certain
+    return item.answered
       ? "Not needed: the classifier never saw the faint regions; they would have come next."
       : "The classifier never saw the faint regions; they would have come next.";
   }
   if (step < stop && !values) return "The classifier was not asked at this point.";
   const best = Math.max(...values);
   const sure = `${percent(best)} for ${report.labels[item.top[values.indexOf(best)]]}`;
-  if (step < stop) return `Not certain yet: ${sure}, but ${percent(report.threshold)} was asked for.`;
-  if (item.certain) return `This is all it needed: ${sure} from ${percent(fraction)} of the pixels.`;
-  return `It stopped here without being certain: ${sure}.`;
+  if (step < stop) return `Not certain yet: ${sure}, but ${percent(report.enough)} was needed.`;
+  if (item.answered) return `This is all it needed: ${sure} from ${percent(fraction)} of the pixels.`;
+  return `Not answered: nothing made it as certain as was asked. Here: ${sure}.`;
 }
 
 function draw() {
@@ -134,6 +141,7 @@ function draw() {
   }
   drawRegion(item);
   drawBars(item, step);
+  drawAsked(item, step);
 
   const fraction = item.soft ? item.kept : shownFraction(item, item.steps.groups[step]);
   const shownNow = `${percent(fraction)} of the pixels, ` +
@@ -144,7 +152,7 @@ function draw() {
   byId("tau").setAttribute("aria-valuetext", allowed + shownNow);
   const state = byId("state");
   state.textContent = meaning(item, step, fraction);
-  state.className = step === item.steps.stop && item.certain ? "done" : "";
+  state.className = step === item.steps.stop && item.answered ? "done" : "";
   views[1].setAttribute("aria-label", `What the classifier saw: ${shownNow}. ${state.textContent}`);
 }
 

@@ -56,9 +56,10 @@ function makeCard(item) {
   const line = element("span", "answer");
   line.append(element("span", said.className, said.text),
     element("span", "", percent(item.certainty)));
-  const sure = item.certain ? "certain" : "not certain";
-  card.append(pair, line,
-    element("span", "small", `${sure} · saw ${percent(item.kept)} of the pixels`));
+  const shares = element("span", "small");
+  if (!item.answered) shares.append(element("span", "badge", "not answered"), " ");
+  shares.append(`saw ${percent(item.kept)} of the pixels`);
+  card.append(pair, line, shares);
   if (report.named) card.append(element("span", "small", item.name));
   card.addEventListener("click", () => openDetail(item));
 
@@ -68,7 +69,9 @@ function makeCard(item) {
 
 const ORDERS = {
   given: () => 0,
-  wrong: (a, b) => isRight(a) - isRight(b),
+  // Without labels nothing is known to be wrong, and what is not answered comes first.
+  doubt: (a, b) =>
+    (report.hasTruth ? isRight(a) - isRight(b) : 0) || a.answered - b.answered,
   certainty: (a, b) => a.certainty - b.certainty,
   "-certainty": (a, b) => b.certainty - a.certainty,
   kept: (a, b) => a.kept - b.kept,
@@ -78,12 +81,12 @@ const ORDERS = {
 
 function passes(item) {
   const wanted = byId("by-class").value;
-  const outcome = byId("by-answer").value;
-  const certain = byId("by-certain").value;
+  const outcome = byId("by-outcome").value;
+  const answered = byId("by-answered").value;
   return (
     (wanted === "" || Number(wanted) === item.predicted || Number(wanted) === item.truth) &&
     (outcome === "" || (outcome === "right") === isRight(item)) &&
-    (certain === "" || (certain === "yes") === item.certain) &&
+    (answered === "" || (answered === "yes") === item.answered) &&
     // Rounded up, so that "at most 100%" leaves nothing out.
     item.kept <= Number(byId("by-kept").value) / 100 + 1e-9
   );
@@ -99,9 +102,11 @@ function update() {
   const share = report.sample
     ? `${shown.length - right} of them wrong` : `${percent(right / shown.length)} right`;
   const known = report.hasTruth && shown.length ? `, ${share}` : "";
+  const open = shown.filter((item) => !item.answered).length;
+  const unanswered = open ? `, ${open} not answered` : "";
   const sample = report.sample
     ? `; the page has ${report.sample}` : "";
-  byId("count").textContent = `${shown.length} of ${items.length} images${known}${sample}`;
+  byId("count").textContent = `${shown.length} of ${items.length} images${known}${unanswered}${sample}`;
 }
 
 function startGallery() {
@@ -114,10 +119,7 @@ function startGallery() {
     byId("by-class").append(option);
   });
   for (const part of document.querySelectorAll(".needs-truth")) part.hidden = !report.hasTruth;
-  const first = document.querySelector('#sort [value="wrong"]');
-  // What the form goes back to when it is reset.
-  if (report.hasTruth) first.defaultSelected = true;
-  else first.remove();
+  if (!report.hasTruth) byId("doubt").textContent = "not answered first";
   const filters = byId("filters");
   filters.addEventListener("input", update);
   filters.addEventListener("submit", (event) => event.preventDefault());

@@ -38,10 +38,12 @@ class ExplanationArrays:
     original_sizes: np.ndarray | None = None
     resize: str = "pad"
     originals: ImageSequence | None = None
+    display_channels: tuple[int, ...] | None = None
 
     #: Everything else has the images as its first axis.
     _SHARED: ClassVar = (
         "classes", "certainty_threshold", "path_tau", "stop_certainty", "resize",
+        "display_channels",
     )  # fmt: skip
 
     def __len__(self) -> int:
@@ -91,6 +93,18 @@ class ExplanationArrays:
             if self.answered.any():
                 words += f" from {kept[self.answered].mean():.1%} of theirs"
         return f"{type(self).__name__}({words})"
+
+    @property
+    def shown_as(self) -> str:
+        """Which channels pictures show and how, in words; empty where they are the colors."""
+        chosen, n_channels = self.display_channels, self.images.shape[-1]
+        if chosen is None:
+            if n_channels in (1, 3):
+                return ""
+            chosen = (0, 1, 2) if n_channels > 3 else (0,)
+        if len(chosen) == 1:
+            return f"channel {chosen[0]} as gray"
+        return "channels {}, {} and {} as red, green and blue".format(*chosen)
 
     @property
     def n_regions(self) -> np.ndarray:

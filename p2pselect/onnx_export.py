@@ -22,13 +22,16 @@ SETTINGS = "settings.json"
 def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
     """Write the selector and the classifier of a fitted P2PClassifier as ONNX files.
 
-    The folder holds ``selector.onnx`` (``images`` (n, 3, h, w), float32, RGB in [0, 1], to
+    The folder holds ``selector.onnx`` (``images`` (n, c, h, w), float32, in [0, 1], to
     ``maps`` (n, 1 + k, h, w): a selection logit and k embeddings for every pixel),
     ``classifier.onnx`` (``images``, removed pixels 0, to ``logits`` (n, n_classes)) and
     ``settings.json``: the classes, the height and width of the images and how others are
-    brought to it (``resize``), the values of tau of the search with what
-    each of them adds to the logits of the regions, the certainty threshold, and what an image
-    shows that does not reach it (the ``fallback``).  n is free.
+    brought to it (``resize``), their number of channels c (3 are RGB unless they had another
+    meaning in training), the values that become 0 and 1 (``value_range``: one pair for all
+    channels, or one for each; null where uint8 is divided by 255 and floats are in [0, 1]), the
+    values of tau of the search with what each of them adds to the logits of the regions, the
+    certainty threshold, and what an image shows that does not reach it (the ``fallback``).
+    n is free.
     If certainty is calibrated, ``stop_certainty`` is where the search stops, and ``report`` has
     slope and intercept of two curves, for images that got there and for the others: the
     certainty to report is ``1 / (1 + exp(-slope * log(p / (1 - p)) - intercept))`` of the
@@ -67,6 +70,8 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
         "classes": np.asarray(estimator.classes_).tolist(),
         "image_size": list(rule.grid.size),
         "resize": rule.resize,
+        "n_channels": estimator.n_channels_seen_,
+        "value_range": estimator.value_range_,
         "tau": grid.tolist(),
         "logit_offset": rule.offsets(grid).tolist(),
         "selection": estimator.selection,
@@ -105,7 +110,8 @@ def _write(estimator: Any, name: str, output: str, path: Path) -> None:
 
     network = getattr(estimator.module_, name)
     # Two images: of one, torch would conclude that n is always 1.
-    images = torch.zeros(2, 3, *estimator._grid.size, device=estimator.device_)
+    shape = (2, estimator.n_channels_seen_, *estimator._grid.size)
+    images = torch.zeros(shape, device=estimator.device_)
     logger = logging.getLogger("torch.onnx")
     before = logger.level
     logger.setLevel(logging.ERROR)

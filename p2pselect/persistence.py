@@ -75,8 +75,9 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
     -------
     dict
         ``class``, ``classes`` (str), ``image_size`` (int, or height and width), ``resize``,
-        ``regions``, ``certainty_threshold``, and ``parameters``, the number of parameters of
-        each network.
+        ``channels`` (how many the networks see), ``value_range`` (None, or the pairs of values
+        that become 0 and 1), ``normalization``, ``regions``, ``certainty_threshold``, and
+        ``parameters``, the number of parameters of each network.
 
     Raises
     ------
@@ -91,7 +92,7 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
     path = Path(path)
     with readable(path):
         config = read_config(path)
-        params = config["params"]
+        params, fitted = config["params"], config["fitted"]
         size = decode(params["image_size"])
         if isinstance(size, tuple | list):
             height, width = map(int, size)
@@ -105,6 +106,9 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
             "classes": [str(label) for label in config["classes"]["values"]],
             "image_size": size if isinstance(size, tuple) else int(size),
             "resize": str(decode(params["resize"])),
+            "channels": int(decode(fitted["n_channels_seen_"])),
+            "value_range": decode(fitted["value_range_"]),
+            "normalization": "measured" if fitted["normalization_"] else "pretrained",
             "regions": regions,
             "certainty_threshold": float(decode(params["certainty_threshold"])),
             "parameters": config["parameters"],

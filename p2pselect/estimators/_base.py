@@ -20,11 +20,17 @@ from p2pselect._labels import as_true_labels
 from p2pselect._model_folder import read_config, readable
 from p2pselect.estimators._changes import changes, refuse_changes, remembered
 from p2pselect.estimators._fitting import TrainableImageClassifier
-from p2pselect.estimators._inputs import Labeled, check_channels, resolve_regions
+from p2pselect.estimators._inputs import (
+    Labeled,
+    check_channels,
+    read_images,
+    resolve_regions,
+)
 from p2pselect.estimators._saving import load_model, save_model
 from p2pselect.exceptions import InputError, brief
 from p2pselect.explanations._explanation import Explanation
 from p2pselect.images import as_images
+from p2pselect.images._meaning import check_display_channels
 from p2pselect.nn._model import RegionScores
 from p2pselect.selection import SelectionRule, StopCalibration
 from p2pselect.selection._certainty_search import make_tau_grid
@@ -283,7 +289,9 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
             tau=tau,
             max_kept=max_kept,
         )
-        return run.explain(self.classes_, whole_path)
+        shown = self._image_options.display_channels
+        check_display_channels(shown, self.n_channels_seen_)
+        return replace(run.explain(self.classes_, whole_path), display_channels=shown)
 
     @usual_surroundings()
     def predict_proba_masked(self, masked_images: Any) -> np.ndarray:
@@ -291,9 +299,10 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
 
         Parameters
         ----------
-        masked_images : ndarray of shape (n, h, w, 3)
-            Images in which removed pixels are black, uint8 or float in [0, 1].  The classifier
-            sees them as they are; no selection takes place.
+        masked_images : ndarray of shape (n, h, w, c)
+            Images in which removed pixels are black, uint8 or float in [0, 1], as
+            ``Explanation.masked_images`` has them.  The classifier sees them as they are; no
+            selection takes place.
 
         Returns
         -------
@@ -302,7 +311,8 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         """
         check_is_fitted(self, "net_")
         refuse_changes(self)
-        images = as_images(masked_images)
+        seen = self.n_channels_seen_
+        images = as_images(masked_images, n_channels=None if seen == 3 else seen)
         proba = np.empty((len(images), len(self.classes_)), np.float32)
         for start in range(0, len(images), self.batch_size):
             rows = slice(start, start + self.batch_size)
@@ -321,17 +331,16 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
     def _predict_views(
         self, images: np.ndarray, regions: np.ndarray, stride: int = 1
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Class probabilities and kept fractions of a training batch (b, h, w, 3).
+        """Class probabilities and kept fractions of a training batch (b, h, w, c).
 
         The search goes in steps of ``stride`` values of tau.
         """
         grid = self._tau_grid(self.tau)
         grid = np.append(grid[:-1:stride], grid[-1])
         threshold = float(self.certainty_threshold)
+        seen = as_images(images, n_channels=images.shape[3])
         # Not shared: each process predicts its part of the batch, and the net gathers them.
-        run = PredictionRun(
-            self._rule_in_training(), as_images(images), regions, grid, threshold, "ranks"
-        )
+        run = PredictionRun(self._rule_in_training(), seen, regions, grid, threshold, "ranks")
         result = run.search()
         kept = run.pixel_masks(result).sum(axis=(1, 2), dtype=np.float32)
         return result.proba, kept / np.maximum((regions >= 0).sum(axis=(1, 2)), 1)
@@ -354,7 +363,8 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
     ) -> PredictionRun:
         check_is_fitted(self, "net_")
         refuse_changes(self)
-        images, given = self._read(X, regions)
+        meaning = self._meaning(fitted=True)
+        images, given = read_images(X, regions, meaning=meaning, grid=self._grid)
         check_channels(images, self)
         tau = _in_unit_interval("tau", self.tau if tau is None else tau, "dynamic")
         self._check_tau(tau)

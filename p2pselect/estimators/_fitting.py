@@ -44,6 +44,7 @@ from p2pselect.estimators._progress import CallbackSupportMixin, FitTask, with_c
 from p2pselect.exceptions import InputError, P2PSelectError, P2PSelectWarning, brief
 from p2pselect.images import ImageSequence
 from p2pselect.images._geometry import RESIZES, Grid, rescaled
+from p2pselect.images._meaning import SAID, ValueRange, measure_channels
 from p2pselect.images._torch_datasets import is_map_style, labels_of
 from p2pselect.nn._backbones import build_classifier
 from p2pselect.nn._image_network import ImageNetwork, prepare_networks
@@ -153,7 +154,7 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
         'little, ``"paper"`` is resized crop, flip and color jitter, ``"paper-crop"`` the same '
         "with 7/8 of the side.\n\n"
         "A callable maps ``(images, regions, rng)`` to new images and regions of the same "
-        "shapes: images (b, h, w, 3), uint8 or float in [0, 1]; regions (b, h, w), integers "
+        "shapes: images (b, h, w, c), uint8 or float in [0, 1]; regions (b, h, w), integers "
         "from 0; and a numpy ``Generator``.  It is called with one image at a time (b = 1), so "
         "that the view of an image does not depend on the others in its batch.",
         str,
@@ -218,7 +219,9 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
         role="machine",
     )
     images: ImageOptions | None = setting(
-        "How the images that are given lie in memory.", ImageOptions, default=None
+        "What the numbers of the images mean: layout, channels, range.",
+        ImageOptions,
+        default=None,
     )
     networks: NetworkOptions | None = setting(
         "Details of the networks.", NetworkOptions, default=None
@@ -235,7 +238,14 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
     #: Whether held-out images are predicted after every epoch, to be measured.
     _measures_predictions: ClassVar[bool] = True
     #: Fitted attributes that a saved model holds besides the networks and the classes.
-    _fitted: ClassVar[tuple[str, ...]] = ("image_shape_in_", "n_channels_in_", "n_features_in_")
+    _fitted: ClassVar[tuple[str, ...]] = (
+        "image_shape_in_",
+        "n_channels_in_",
+        "n_channels_seen_",
+        "n_features_in_",
+        "normalization_",
+        "value_range_",
+    )
 
     #: The network whose backbone sees whole images in training: None where all are masked.
     _sees_whole_images: ClassVar[str | None] = "selector"
@@ -306,7 +316,9 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
             self._weights_of("selector"),
             options.selector_options,
             size or self._grid.size,
+            self.n_channels_seen_,
         )
+        self._normalize(scorer)
         # Some networks see images at another size than the one that they are asked for.
         scorer.image_size = scorer.image_size or size
         scorer.frozen_share = self._frozen_share_of("selector")
@@ -320,9 +332,15 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
             self._grid.size,
             self._weights_of("classifier"),
             self._network_options.classifier_options,
+            self.n_channels_seen_,
         )
+        self._normalize(classifier)
         classifier.frozen_share = self._frozen_share_of("classifier")
         return classifier
+
+    def _normalize(self, network: ImageNetwork) -> None:
+        if self.normalization_ is not None:
+            network.normalize_by(*self.normalization_)
 
     def _weights_of(self, network: str) -> Any:
         pretrained = self.pretrained
@@ -415,7 +433,8 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
         self._validate_params()
         refuse_metadata(metadata)
         continues = self.warm_start and hasattr(self, "net_")
-        given = self._read_labeled(X, y, sample_weight, regions, groups)
+        meaning = self._meaning(continues)
+        given = self._read_labeled(X, y, meaning, sample_weight, regions, groups)
         classes = find_classes(given.labels)
         if continues and not np.array_equal(self.classes_, classes):
             raise InputError(
@@ -474,7 +493,7 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
         continues = hasattr(self, "net_")
         if continues:
             refuse_changes(self)
-        given = self._read_labeled(X, y, sample_weight)
+        given = self._read_labeled(X, y, self._meaning(continues), sample_weight)
         if classes is not None:
             named = find_classes(as_labels(classes, "classes"), "classes")
             if continues and not np.array_equal(self.classes_, named):
@@ -493,28 +512,39 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
         self._train(*parts, [1])
         return self
 
-    def _read(self, X: Any, regions: Any) -> tuple[ImageSequence, np.ndarray | None]:
-        return read_images(
-            X,
-            regions,
-            layout=self._image_options,
-            grid=self._grid,
-        )
+    def _meaning(self, fitted: bool, value_range: ValueRange | None = None) -> dict[str, Any]:
+        """What :func:`as_images` has to know; a fitted estimator knows more than its settings.
+
+        ``value_range`` is that of other images, which these belong to.
+        """
+        options = self._image_options
+        n_channels = options.n_channels
+        if fitted:
+            value_range = self.value_range_
+            if n_channels is None and self.n_channels_seen_ != 3:
+                n_channels = self.n_channels_seen_
+        said = {name: getattr(options, name) for name in SAID}
+        known = {"n_channels": n_channels, "value_range": value_range or options.value_range}
+        return said | known
 
     def _read_labeled(
-        self, X: Any, y: Any, sample_weight: Any = None, regions: Any = None, groups: Any = None
+        self,
+        X: Any,
+        y: Any,
+        meaning: dict[str, Any],
+        sample_weight: Any = None,
+        regions: Any = None,
+        groups: Any = None,
     ) -> Labeled:
         """Everything that can be said about training images before their classes are known."""
         images: ImageSequence | StreamContents
         if isinstance(X, IterableDataset):
             rows = {"y": y, "sample_weight": sample_weight, "regions": regions}
             refuse_rows(self._needs_rows_for(), **rows, groups=groups)
-            images = StreamContents(
-                X, self._image_options.channels, self._training_options.num_workers
-            )
+            images = StreamContents(X, meaning, self._training_options.num_workers)
             maps, y = None, images.labels
         else:
-            images, maps = self._read(X, regions)
+            images, maps = read_images(X, regions, meaning=meaning, grid=self._grid)
         labels = as_labels(labels_of(X) if y is None and is_map_style(X) else y)
         if len(labels) != len(images):
             raise InputError(
@@ -531,7 +561,9 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
         if validation == "auto" and (is_part or isinstance(given.images, StreamContents)):
             validation = None
         if given_apart(validation):
-            division = Division(given, self._read_validation(*_pair(validation), classes))
+            meaning = self._meaning(False, given.images.value_range)
+            held_out = self._read_validation(*_pair(validation), classes, meaning)
+            division = Division(given, held_out)
         else:
             division = Division.by_rows(given, split_rows(validation, given.labels, groups))
         training, has_some = self._training_options, division.held_out is not None
@@ -554,12 +586,14 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
             )
         return division
 
-    def _read_validation(self, X: Any, y: Any, classes: np.ndarray) -> Labeled:
+    def _read_validation(
+        self, X: Any, y: Any, classes: np.ndarray, meaning: dict[str, Any]
+    ) -> Labeled:
         """Images that are held out, and no part of the training images."""
         if isinstance(X, IterableDataset):
             raise InputError("validation: held-out images cannot be a stream")
         try:
-            held_out = self._read_labeled(X, y)
+            held_out = self._read_labeled(X, y, meaning)
         except P2PSelectError as error:
             raise type(error)(f"validation: {error}") from error
         encode_known(held_out.labels, classes, "the y of validation")
@@ -590,6 +624,9 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
                 self.classes_ = classes
                 self.image_shape_in_ = images.image_shape
                 self.n_channels_in_ = images.stored_channels
+                self.n_channels_seen_ = images.seen_channels
+                self.value_range_ = images.value_range
+                self.normalization_ = self._measured(images)
                 if (shape := self._image_options.image_shape) is not None:
                     # scikit-learn counts features where images come as flat rows.
                     self.n_features_in_ = int(np.prod(shape))
@@ -607,6 +644,16 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
                     self._adopt(self._build_model(len(classes)))
             self.validation_rows_ = division.rows
             return self._data(division, class_weight)
+
+    def _measured(self, images: ImageSequence | StreamContents) -> Any:
+        """Mean and standard deviation of the channels, where networks shall use them."""
+        if self._image_options.normalization == "pretrained":
+            return None
+        if isinstance(images, StreamContents):
+            raise InputError(
+                'images__normalization="measured" needs images in any order, not a stream'
+            )
+        return measure_channels(images)
 
     def _adopt(self, model: nn.Module, history: Any = None) -> None:
         """Take a model as the fitted one, with a fresh optimizer."""
@@ -641,6 +688,11 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
     ) -> tuple[TrainingData | TrainingStream, TrainingData | None]:
         views = Views(self.regions_.propose_batch, self._grid, self.augment, self._n_views())
         images = division.train.images
+        if views.need_originals and images.seen_channels != 3:
+            raise InputError(
+                f"augment={brief(self.augment)} changes hue and saturation, which images of "
+                f'{images.seen_channels} channels do not have; "affine+tint" is like it'
+            )
         train: TrainingData | TrainingStream
         if isinstance(images, StreamContents):
             # Images of a stream have the weight of their class.

@@ -11,7 +11,6 @@ from sklearn.base import clone
 from sklearn.utils import compute_class_weight
 
 from p2pselect._labels import encode_labels
-from p2pselect.estimators._options import ImageOptions
 from p2pselect.exceptions import HOW_TO_ROUTE, InputError, UnknownNameError, brief
 from p2pselect.images import ImageSequence, as_images
 from p2pselect.images._geometry import NO_REGION, Grid
@@ -22,23 +21,30 @@ from p2pselect.regions._transformer import SuperpixelTransformer
 
 
 def read_images(
-    X: Any, regions: Any, *, layout: ImageOptions, grid: Grid
+    X: Any, regions: Any, *, meaning: dict[str, Any], grid: Grid
 ) -> tuple[ImageSequence, np.ndarray | None]:
     """Take X apart into images and, where given, label maps (n, h, w) on the grid."""
     if isinstance(X, ImagesWithRegions):
         X, regions = X.images, X.regions if regions is None else regions
-    images = as_images(X, channels=layout.channels, image_shape=layout.image_shape)
+    images = as_images(X, **meaning)
     if regions is None:
         return images, None
     return images, _fit_to_grid(regions, images, grid)
 
 
 def check_channels(images: Any, estimator: Any) -> None:
-    """Refuse gray arrays where colors were learned from arrays, and the other way round.
+    """Refuse images with other channels than the networks see.
+
+    So are gray arrays where colors were learned from arrays, and the other way round.
 
     An array with one channel in the place of one with three is an oversight more often than
     not.  Files say nothing of the kind: they are decoded to three channels in any case.
     """
+    if images.seen_channels != estimator.n_channels_seen_:
+        raise InputError(
+            f"{type(estimator).__name__} was fitted on images of "
+            f"{estimator.n_channels_seen_} channels, and X has {images.seen_channels}"
+        )
     given, fitted = images.stored_channels, estimator.n_channels_in_
     if given is None or fitted is None or (given == 1) == (fitted == 1):
         return

@@ -8,13 +8,16 @@ from typing import Any, Literal
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from p2pselect._settings import Options, setting
+from p2pselect.images._meaning import RANGE_WORDS
 
+#: More channels than any image has.
+MAX_CHANNELS = 4096
 #: Side in pixels of the largest grid: anything larger is a slip, and would fill any memory.
 MAX_SIDE = 16384
 
 
 class ImageOptions(Options):
-    """How images lie in memory that come as arrays: the ``images`` of an estimator.
+    """What the numbers of images mean: the ``images`` of an estimator.
 
     Parameters
     ----------
@@ -38,6 +41,43 @@ class ImageOptions(Options):
         default=None,
         role="machine",
         kind="tuple of int",
+    )
+    n_channels: int | None = setting(
+        "Number of channels that are neither gray, nor RGB, nor RGBA: 2 stains, 5 spectral "
+        "bands, or 4 of which none is opacity.  The networks get as many; pretrained weights "
+        "of their first layers are adapted as timm does it.",
+        Interval(Integral, 1, MAX_CHANNELS, closed="both"),
+        default=None,
+        role="input",
+    )
+    value_range: Any = setting(
+        "Values that become 0 and 1; what is beyond them is clipped.  With a pair for each "
+        'channel, every channel has a range of its own.  ``"dtype"`` is the range of the type '
+        'of the pixels, ``"percentiles"`` are the 0.1th and the 99.9th of the values of each '
+        "channel in training.  ``value_range_`` has what was found, and prediction uses it.  "
+        "None stands for 0 to 255 of uint8, and for 0 to 1 of floats.",
+        tuple,
+        list,
+        StrOptions({*RANGE_WORDS}),
+        default=None,
+        role="input",
+        kind='(low, high), tuple of such pairs, "dtype" or "percentiles"',
+    )
+    normalization: Literal["pretrained", "measured"] = setting(
+        "Mean and standard deviation that networks subtract and divide by: those that their "
+        "pretrained weights expect, in turn where there are more than three channels; or those "
+        "of each channel over at most 256 training images.",
+        StrOptions({"measured", "pretrained"}),
+        default="pretrained",
+        role="networks",
+    )
+    display_channels: tuple[int, ...] | None = setting(
+        "Channels that figures and reports show as red, green and blue, or one as gray.  By "
+        "default the first three, or the first of fewer.",
+        tuple,
+        default=None,
+        role="prediction",
+        kind="tuple of one or three int",
     )
 
 

@@ -17,6 +17,7 @@ from p2pselect.explanations.figures._plots import plot_explanation
 from p2pselect.explanations.report._notebook import repr_html
 from p2pselect.explanations.report._page import write_html
 from p2pselect.images._geometry import NO_REGION, RESIZES
+from p2pselect.images._meaning import check_display_channels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,6 +31,7 @@ _OPTIONAL = (
     "path_proba",
     "stop_certainty",
     "original_sizes",
+    "display_channels",
 )
 #: Arrays without axes, which are numbers.
 _NUMBERS = ("certainty_threshold", "stop_certainty")
@@ -54,6 +56,7 @@ _AXES = {
     "stop_certainty": ("", "iuf"),
     "original_sizes": ("n2", "iu"),
     "resize": ("", "U"),
+    "display_channels": ("s", "iu"),
 }
 
 
@@ -114,6 +117,9 @@ class Explanation(ExplanationArrays):
     originals : ImageSequence, optional
         The images as they were given, which are read when they are needed.  :meth:`save`
         leaves them out.
+    display_channels : tuple of int, optional
+        The channels of ``images`` that are shown as red, green and blue, or the one that is
+        shown as gray; by default the first three, or the first of fewer.
 
     Examples
     --------
@@ -229,7 +235,19 @@ class Explanation(ExplanationArrays):
             raise InputError(f"{path} is not a saved explanation: {fault}")
         values: dict[str, Any] = {**arrays, "resize": str(arrays["resize"])}
         values |= {name: float(arrays[name]) for name in _NUMBERS if name in arrays}
+        if "display_channels" in arrays:
+            values["display_channels"] = tuple(arrays["display_channels"].tolist())
         return cls(**values)
+
+
+def _not_displayable(chosen: np.ndarray | None, n_channels: int) -> str | None:
+    if chosen is None:
+        return None
+    try:
+        check_display_channels(tuple(chosen.tolist()), n_channels)
+    except InputError as error:
+        return str(error)
+    return None
 
 
 def _misfit(arrays: dict[str, np.ndarray]) -> str | None:
@@ -256,6 +274,8 @@ def _misfit(arrays: dict[str, np.ndarray]) -> str | None:
         )
     if arrays["resize"] not in RESIZES:
         return f"resize is {brief(str(arrays['resize']))}, expected one of {RESIZES}"
+    if fault := _not_displayable(arrays.get("display_channels"), lengths["c"]):
+        return fault
     sizes = arrays.get("original_sizes")
     if sizes is not None and (sizes < 1).any():
         return f"original_sizes has {sizes.min()}"

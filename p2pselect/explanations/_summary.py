@@ -184,7 +184,9 @@ class _KeptRegions:
         """Color, contrast and embedding of every region."""
 
         def look(image: int) -> np.ndarray:
-            rgb = to_rgb(self.explanation.images[image]) / 255
+            rgb = (
+                to_rgb(self.explanation.images[image], self.explanation.display_channels) / 255
+            )
             gray = rgb.mean(axis=-1, keepdims=True)
             return np.concatenate([rgb, gray, gray**2], axis=-1)
 

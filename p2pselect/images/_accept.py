@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from io import BufferedIOBase
-from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
-from sklearn.utils import check_array
 
 from p2pselect.exceptions import ImageReadError, InputError, brief, brief_path
-from p2pselect.images._pixels import CHANNELS, check_channels, check_dtype, check_values
+from p2pselect.images._arrays import (
+    EXPECTED,
+    from_array,
+    from_listed,
+    from_tensor,
+    in_range,
+    is_tensor,
+    unflattened,
+)
+from p2pselect.images._meaning import Meaning
 from p2pselect.images._sequence import ImageSequence
 from p2pselect.images._source import ImageSource
-from p2pselect.images._sources import ArrayImages, BytesImages, ListedImages, PillowImages
+from p2pselect.images._sources import BytesImages, PillowImages
 from p2pselect.images._torch_datasets import DatasetImages, is_data_loader, is_map_style
-
-_EXPECTED = (
-    "an array (n, height, width, 3), a list of arrays (height, width, 3), of PIL images, of "
-    "file paths or of encoded images (bytes), an ImageSequence or an ImageSource"
-)
 
 
 def as_images(
@@ -31,6 +34,8 @@ def as_images(
     *,
     channels: Literal["last", "first"] = "last",
     image_shape: Sequence[int] | None = None,
+    n_channels: int | None = None,
+    value_range: Any = None,
     on_error: Literal["raise", "skip"] = "raise",
 ) -> ImageSequence:
     """Turn images of any kind into an :class:`ImageSequence`, or say what is wrong.
@@ -46,6 +51,8 @@ def as_images(
         * uint8 array (n, h, w, 3), the canonical form, or with 1 channel (gray) or 4
           (RGBA, blended with black), or (n, h, w) (gray); memory maps, too;
         * the same as floats in [0, 1]; up to 1e-6 outside is taken for rounding and clipped;
+        * the same with another number of channels, which ``n_channels`` has to name, or of
+          numbers of any other type or range, which ``value_range`` has to name;
         * torch tensor, with the same rules: for (n, c, h, w) pass ``channels="first"``;
         * list, array, Series or one-column DataFrame of file paths (``str`` or ``Path``),
           of encoded images (``bytes`` or binary files), of Pillow images, or of arrays or
@@ -66,6 +73,15 @@ def as_images(
     image_shape : tuple of int, default None
         (h, w) or (h, w, c) (with ``channels="first"``: (c, h, w)) of the images in flat
         rows.  If ``X`` is an array of images already, they must have this shape.
+    n_channels : int, default None
+        Number of channels that are neither gray, nor RGB, nor RGBA: 2 stains, 5 spectral
+        bands, or 4 of which none is opacity.  Networks see them as they are.
+    value_range : (low, high), tuple of such pairs, "dtype" or "percentiles", default None
+        Values that become 0 and 1: what is beyond them is clipped.  With a pair for each
+        channel, every channel has a range of its own.  ``"dtype"`` is the range of the type,
+        0 to 65535 of uint16.  ``"percentiles"`` are the 0.1th and the 99.9th of the values of
+        each channel, over 256 evenly spaced images.  None stands for 0 to 255 of uint8, and
+        for 0 to 1 of floats.
     on_error : {"raise", "skip"}, default "raise"
         ``"skip"`` lets missing files pass: the caller leaves them out, together with the
         damaged ones and their labels, by :meth:`ImageSequence.readable`.
@@ -78,9 +94,9 @@ def as_images(
     Raises
     ------
     InputError
-        If ``X`` is another kind of object, has an ambiguous or impossible shape, another dtype
-        (bool and integers other than uint8 included), NaN, infinity, floats outside [0, 1], or
-        no image.
+        If ``X`` is another kind of object, has an ambiguous or impossible shape, NaN, infinity
+        or no image, is of bool, or, without a ``value_range``, has integers other than uint8 or
+        floats outside [0, 1].
     ImageReadError
         If files do not exist; the message names the first one.
 
@@ -92,15 +108,19 @@ def as_images(
     ImageSequence(5 images, 32 x 32, 3 channels, uint8)
     >>> as_images(np.full((5, 64), 0.5), image_shape=(8, 8))
     ImageSequence(5 images, 8 x 8, 1 channels, float32)
+    >>> images = as_images(np.full((5, 8, 8, 2), 1024, np.uint16), n_channels=2,
+    ...                    value_range=(0, 4096))
+    >>> float(images[0].max())
+    0.25
     """
-    if channels not in ("last", "first"):
-        raise InputError(f'channels must be "last" or "first", got {brief(channels)}')
+    meaning = Meaning(channels, image_shape, n_channels, value_range)
     if on_error not in ("raise", "skip"):
         raise InputError(f'on_error must be "raise" or "skip", got {brief(on_error)}')
-    images = _recognize(X, channels, image_shape)
+    images = _recognize(X, meaning)
     if len(images) == 0:
         # scikit-learn's checks of estimators expect these words.
         raise InputError("X holds no image: Found array with 0 sample(s), expected at least 1")
+    _check_meaning(images, meaning)
     if on_error == "raise":
         _check_files_exist(images)
         if isinstance(images._source, BytesImages):
@@ -108,14 +128,25 @@ def as_images(
     return images
 
 
-def _recognize(X: Any, channels: str, image_shape: Sequence[int] | None) -> ImageSequence:
+def _recognize(X: Any, meaning: Meaning) -> ImageSequence:
+    images = _recognize_kind(X, meaning)
+    if meaning.n_channels is not None and images._said != meaning.n_channels:
+        images = images[:]  # a view, because the one that was given means something else
+        images._said = meaning.n_channels
+    return images
+
+
+def _recognize_kind(X: Any, meaning: Meaning) -> ImageSequence:
+    image_shape = meaning.image_shape
     if isinstance(X, ImageSequence):
         X.reset_warnings()
-        return X
+        return in_range(X, meaning)
     if isinstance(X, ImageSource):
-        return ImageSequence(X)
+        return in_range(ImageSequence(X), meaning)
     if is_map_style(X):
-        return ImageSequence(DatasetImages(X, partial(_pixels, channels=channels)))
+        if meaning.value_range == "percentiles":
+            raise InputError('value_range="percentiles" needs arrays or files, not a Dataset')
+        return ImageSequence(DatasetImages(X, partial(_pixels, meaning=meaning)))
     _refuse_one_image(X)
     values = _as_array(X)
     if values.dtype.kind == "S":
@@ -132,14 +163,27 @@ def _recognize(X: Any, channels: str, image_shape: Sequence[int] | None) -> Imag
             "the images"
         )
     if values.dtype.kind in "OUT" and (values.ndim == 1 or values.shape[1:] == (1,)):
-        return _from_items(values.reshape(len(values)), channels)
+        return _from_items(values.reshape(len(values)), meaning)
     if values.ndim == 2 or (values.ndim < 2 and image_shape is not None):
-        values = _unflattened(values, image_shape)
+        values = unflattened(values, image_shape)
     elif image_shape is not None and values.shape[1:] != tuple(image_shape):
         raise InputError(
             f"X has images of shape {values.shape[1:]}, image_shape says {tuple(image_shape)}"
         )
-    return _from_array(values, channels)
+    return from_array(values, meaning)
+
+
+def _check_meaning(images: ImageSequence, meaning: Meaning) -> None:
+    """Refuse images that have other channels than they were said to have."""
+    given, wanted = images.n_channels, meaning.n_channels
+    if wanted is not None and given != wanted:
+        becomes = " when they are decoded" if images.stored_channels is None else ""
+        raise InputError(f"X has images of {given} channels{becomes}, not n_channels={wanted}")
+    if images.value_range is not None and images._said is None and given == 4:
+        raise InputError(
+            "X has 4 channels: with a value_range, opacity cannot be told from color; pass "
+            "RGB, or n_channels=4 if none of them is opacity"
+        )
 
 
 def _refuse_one_image(X: Any) -> None:
@@ -165,8 +209,8 @@ def _as_array(X: Any) -> np.ndarray:
         raise InputError("X is a masked array: pass X.filled(0), with masked pixels black")
     if isinstance(X, np.ndarray):
         return X
-    if _is_tensor(X):
-        return _from_tensor(X)
+    if is_tensor(X):
+        return from_tensor(X)
     if hasattr(X, "to_numpy"):
         return X.to_numpy()
     if hasattr(X, "toarray"):
@@ -174,14 +218,14 @@ def _as_array(X: Any) -> np.ndarray:
     if hasattr(X, "__array__"):
         return np.asarray(X)
     if isinstance(X, dict | set | frozenset) or not hasattr(X, "__iter__"):
-        raise InputError(f"X is a {type(X).__name__}; expected {_EXPECTED}")
+        raise InputError(f"X is a {type(X).__name__}; expected {EXPECTED}")
     items = list(X)
     if items and isinstance(items[0], list | tuple | int | float):
         try:
             return np.asarray(items)
         except ValueError as error:
             raise InputError(
-                f"X is a nested list of uneven lengths; expected {_EXPECTED}"
+                f"X is a nested list of uneven lengths; expected {EXPECTED}"
             ) from error
     array = np.empty(len(items), dtype=object)
     for position, item in enumerate(items):  # array[:] = items would decode Pillow images
@@ -189,61 +233,7 @@ def _as_array(X: Any) -> np.ndarray:
     return array
 
 
-def _is_tensor(value: Any) -> bool:
-    # Recognized by its name, so that torch is not imported for those who do not use it.
-    return type(value).__module__.partition(".")[0] == "torch" and hasattr(value, "numpy")
-
-
-def _from_tensor(tensor: Any) -> np.ndarray:
-    tensor = tensor.detach().cpu()
-    # numpy has no bfloat16.
-    return (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
-
-
-def _unflattened(rows: np.ndarray, image_shape: Sequence[int] | None) -> np.ndarray:
-    if image_shape is None:
-        raise InputError(
-            f"X has shape {rows.shape}: for flat rows pass image_shape=(height, width, "
-            "channels); one single gray image is X[None]"
-        )
-    shape = tuple(image_shape)
-    if len(shape) not in (2, 3) or not all(isinstance(side, Integral) for side in shape):
-        raise InputError(f"image_shape must be (h, w) or (h, w, c) in pixels, got {shape}")
-    try:
-        # Whether values are finite is checked later, by a message that names the image.
-        rows = check_array(rows, ensure_all_finite=False)
-    except ValueError as error:
-        raise InputError(str(error)) from error
-    if rows.shape[1] != np.prod(shape):
-        raise InputError(
-            f"X has {rows.shape[1]} features, image_shape={shape} needs {np.prod(shape)}"
-        )
-    return rows.reshape(len(rows), *shape)
-
-
-def _from_array(values: np.ndarray, channels: str) -> ImageSequence:
-    shape = values.shape
-    if values.ndim not in (3, 4):
-        raise InputError(f"X has shape {shape} and dtype {values.dtype}; expected {_EXPECTED}")
-    check_dtype(values, "X")
-    if values.ndim == 4:
-        check_channels(shape, channels, "X")
-    elif shape[2] in CHANNELS[1:] and shape[1] > shape[2]:
-        raise InputError(
-            f"X has shape {shape}, which looks like one image (height, width, channels): pass "
-            "X[None]; for gray images of that width pass X[..., None]"
-        )
-    check_values(values, "X")
-    return ImageSequence(ArrayImages(_channels_last(values, channels)))
-
-
-def _channels_last(values: np.ndarray, channels: str) -> np.ndarray:
-    if values.ndim == 3:
-        return values[..., np.newaxis]
-    return np.moveaxis(values, 1, -1) if channels == "first" else values
-
-
-def _from_items(items: np.ndarray, channels: str) -> ImageSequence:
+def _from_items(items: np.ndarray, meaning: Meaning) -> ImageSequence:
     if items.dtype.kind != "O" or len(items) == 0:
         return ImageSequence(items)
     kinds = [_kind(item) for item in items]
@@ -261,7 +251,7 @@ def _from_items(items: np.ndarray, channels: str) -> ImageSequence:
         return ImageSequence(PillowImages(items))
     if kinds[0] == "an encoded image":
         return ImageSequence(BytesImages(items))
-    return _from_listed(items, channels)
+    return from_listed(items, meaning)
 
 
 def _kind(item: Any) -> str:
@@ -271,7 +261,7 @@ def _kind(item: Any) -> str:
         return "an encoded image"
     if isinstance(item, Image.Image):
         return "a PIL image"
-    return "an array" if isinstance(item, np.ndarray) or _is_tensor(item) else ""
+    return "an array" if isinstance(item, np.ndarray) or is_tensor(item) else ""
 
 
 def _is_encoded(item: Any) -> bool:
@@ -281,39 +271,16 @@ def _is_encoded(item: Any) -> bool:
 def _described(item: Any) -> str:
     """What an item is that is not an image, and what to pass instead."""
     if not isinstance(item, dict):
-        return f"{brief(item)}; expected {_EXPECTED}"
+        return f"{brief(item)}; expected {EXPECTED}"
     remedy = "the one column that holds the images"
     if "bytes" in item:
         remedy = "[item['bytes'] for item in X]"
     return f"a dict of {brief(list(item))}: pass {remedy}"
 
 
-def _from_listed(items: np.ndarray, channels: str) -> ImageSequence:
-    images = np.empty(len(items), dtype=object)
-    for number, item in enumerate(items):
-        what = f"image {number} of X"
-        image = _from_tensor(item) if _is_tensor(item) else item
-        check_dtype(image, what)
-        if image.ndim not in (2, 3):
-            raise InputError(f"{what} has shape {image.shape}, expected (h, w) or (h, w, c)")
-        if image.ndim == 3:
-            check_channels(image.shape, channels, what)
-        check_values(image[np.newaxis], what, number)
-        images[number] = _channels_last(image[np.newaxis], channels)[0]
-        for said, first, own in (
-            ("channels", images[0].shape[2], images[number].shape[2]),
-            ("pixels of type", images[0].dtype.kind, images[number].dtype.kind),
-        ):
-            if own != first:
-                raise InputError(
-                    f"images of X differ: image 0 has {first} {said}, image {number} has {own}"
-                )
-    return ImageSequence(ListedImages(images))
-
-
-def _pixels(image: Any, channels: str) -> np.ndarray:
+def _pixels(image: Any, meaning: Meaning) -> np.ndarray:
     """One image of any kind as an array (h, w, c)."""
-    return _recognize([image], channels, None)[0]
+    return _recognize([image], replace(meaning, image_shape=None))[0]
 
 
 def _check_files_exist(images: ImageSequence) -> None:

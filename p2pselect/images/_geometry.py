@@ -84,7 +84,7 @@ class Placement:
     content: Rectangle
 
     def draw(self, image: np.ndarray, out: np.ndarray) -> None:
-        """Put an image (H, W, 3) onto a black grid ``out`` (h, w, 3)."""
+        """Put an image (H, W, c) onto a black grid ``out`` (h, w, c)."""
         self.content.of(out)[...] = resize(self.source.of(image), self.content.size)
 
     def onto_grid(self, values: np.ndarray, fill: int) -> np.ndarray:

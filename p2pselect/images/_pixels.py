@@ -38,23 +38,23 @@ def to_rgb(images: np.ndarray) -> np.ndarray:
 
 
 def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Stretch an image (h, w, 3), uint8 or float32, to a size with antialiased bilinear filter.
+    """Stretch an image (h, w, c), uint8 or float32, to a size with antialiased bilinear filter.
 
     An image that has that size is returned as it is.
     """
     if image.shape[:2] == size:
         return image
     height, width = size
-    if image.dtype == np.uint8:
+    if image.dtype == np.uint8 and image.shape[2] == 3:
         small = Image.fromarray(np.ascontiguousarray(image))
         return np.asarray(small.resize((width, height), Image.Resampling.BILINEAR))
-    out = np.empty((height, width, 3), dtype=np.float32)
-    # Pillow has no images of floats with more than one channel.
-    for channel in range(3):
+    out = np.empty((height, width, image.shape[2]), image.dtype)
+    # Pillow has no other images with more than one channel.
+    for channel in range(image.shape[2]):
         plane = Image.fromarray(np.ascontiguousarray(image[..., channel]))
         small = plane.resize((width, height), Image.Resampling.BILINEAR)
         out[..., channel] = np.asarray(small)
-    return np.clip(out, 0, 1, out=out)
+    return out if image.dtype == np.uint8 else np.clip(out, 0, 1, out=out)
 
 
 def resize_nearest(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -89,15 +89,20 @@ def height_width(size: int | tuple[int, int]) -> tuple[int, int]:
     return int(pair[0]), int(pair[-1])
 
 
-def check_dtype(values: np.ndarray, what: str) -> None:
-    """Refuse pixel values that are neither uint8 nor floating point."""
-    if values.dtype == np.uint8 or values.dtype.kind == "f":
+def check_dtype(values: np.ndarray, what: str, has_range: bool = False) -> None:
+    """Refuse pixel values that are neither uint8 nor floating point.
+
+    Where their range is known, whole numbers of any size are fine.
+    """
+    if values.dtype == np.uint8 or values.dtype.kind in ("uif" if has_range else "f"):
         return
     remedy = {
         "b": "for black and white images pass X.astype('uint8') * 255",
         "c": "Complex data not supported",  # words that scikit-learn's checks expect
-        "i": "pass X.astype('uint8') if the values are 0..255",
-        "u": "divide by the value that is white: X / 4095 for 12 bits, X / 65535 for 16",
+        "i": "pass X.astype('uint8') if the values are 0..255, or say their range "
+        "(value_range=; of an estimator images__value_range=)",
+        "u": "say the range of the values, (0, 4095) for 12 bits, (0, 65535) for 16 "
+        "(value_range=; of an estimator images__value_range=)",
         "O": "all images need the same number of channels, and numbers as pixels",
     }.get(values.dtype.kind, "pixels must be numbers")
     raise InputError(
@@ -105,32 +110,48 @@ def check_dtype(values: np.ndarray, what: str) -> None:
     )
 
 
-def check_channels(shape: tuple[int, ...], channels: str, what: str) -> None:
-    """Refuse images (..., h, w, c) or (..., c, h, w) with other than 1, 3 or 4 channels."""
+def check_channels(
+    shape: tuple[int, ...], channels: str, what: str, wanted: int | None = None
+) -> None:
+    """Refuse images (..., h, w, c) or (..., c, h, w) with other than 1, 3 or 4 channels.
+
+    Where a number is ``wanted``, they must have that one.
+    """
     layout, number, other, swapped = {
         "last": ("(height, width, channels)", shape[-1], shape[-3], "first"),
         "first": ("(channels, height, width)", shape[-3], shape[-1], "last"),
     }[channels]
-    if number in CHANNELS:
+    expected = CHANNELS if wanted is None else (wanted,)
+    if number in expected:
         return
     hint = ""
-    if other in CHANNELS:
+    if other in expected:
         hint = f'; if it is the other way round, pass channels="{swapped}"'
+    elif wanted is None:
+        hint = (
+            f"; if these are {number} channels of any other kind, pass n_channels={number} "
+            f"(of an estimator images__n_channels={number})"
+        )
+    words = "1 (gray), 3 (RGB) or 4 (RGBA)" if wanted is None else f"n_channels={wanted}"
     raise InputError(
         f"{what} has shape {shape}, so with channels={channels!r}, {layout}, it has {number} "
-        f"channels; expected 1 (gray), 3 (RGB) or 4 (RGBA){hint}"
+        f"channels; expected {words}{hint}"
     )
 
 
-def check_values(images: np.ndarray, what: str, first_index: int = 0) -> None:
+def check_values(
+    images: np.ndarray, what: str, first_index: int = 0, has_range: bool = False
+) -> None:
     """Refuse images (n, ...) without pixels, and floats that are not finite or not in [0, 1].
+
+    Where they have a range of their own, they need only be finite.
 
     The array is walked through in chunks, so that neither a copy of it is made nor a
     memory-mapped file loaded as a whole.  ``first_index`` is that of the first image.
     """
     if 0 in images.shape[1:]:
         raise InputError(f"{what} has images of shape {images.shape[1:]}: without a pixel")
-    if images.dtype == np.uint8:
+    if images.dtype.kind != "f":
         return
     step = max(1, _CHUNK_BYTES // max(1, images[:1].nbytes))
     low, high = np.inf, -np.inf
@@ -145,8 +166,11 @@ def check_values(images: np.ndarray, what: str, first_index: int = 0) -> None:
                 f"{first_index + start + int(np.flatnonzero(bad)[0])}"
             )
         low, high = min(low, darkest), max(high, brightest)
-    if low < -_ROUNDING or high > 1 + _ROUNDING:
-        remedy = " (divide by the value that is white: X / 16 where values end at 16, say)"
+    if not has_range and (low < -_ROUNDING or high > 1 + _ROUNDING):
+        remedy = (
+            " (say the range of the values: value_range=(low, high); of an estimator "
+            "images__value_range=)"
+        )
         if low < 0:
             remedy = ""
         elif 128 < high <= 255:

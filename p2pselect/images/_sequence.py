@@ -12,6 +12,7 @@ import numpy as np
 
 from p2pselect.exceptions import InputError, P2PSelectWarning, brief, brief_path
 from p2pselect.images._geometry import Grid, bounded
+from p2pselect.images._meaning import ValueRange, are_colors
 from p2pselect.images._pixels import resize, to_rgb
 from p2pselect.images._source import ImageSource
 from p2pselect.images._sources import FileImages, find_damage, say_damage
@@ -45,12 +46,14 @@ class ImageSequence:
             raise InputError(f"images is one path, {brief_path(images)}: pass [path]")
         self._source = images if isinstance(images, ImageSource) else FileImages(images)
         self._index: np.ndarray | None = None
+        #: How many channels the user says there are, if these are neither colors nor opacity.
+        self._said: int | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         own = None if self._index is None else self._source.subset(self._index)
         if own is not None:
-            return type(self), (own,)
-        return type(self), (self._source,), {"_index": self._index}
+            return type(self), (own,), {"_said": self._said}
+        return type(self), (self._source,), {"_index": self._index, "_said": self._said}
 
     def __len__(self) -> int:
         return len(self._source) if self._index is None else len(self._index)
@@ -70,8 +73,18 @@ class ImageSequence:
 
     @property
     def n_channels(self) -> int:
-        """Channels that ``seq[i]`` has: 1, 3 or 4."""
+        """Channels that ``seq[i]`` has: 1 (gray), 3 (RGB), 4 (RGBA) or any others."""
         return self._source.n_channels
+
+    @property
+    def seen_channels(self) -> int:
+        """Channels that networks see: 3 of colors, and otherwise all."""
+        return 3 if are_colors(self.n_channels, self._said) else self.n_channels
+
+    @property
+    def value_range(self) -> ValueRange | None:
+        """What became [0, 1]: one pair (low, high), or one per channel; None for the usual."""
+        return self._source.value_range
 
     @property
     def stored_channels(self) -> int | None:
@@ -129,10 +142,11 @@ class ImageSequence:
         size: int | tuple[int, int] | None = None,
         resize: Literal["pad", "crop", "stretch"] = "stretch",
     ) -> np.ndarray:
-        """Read several images as networks see them: RGB, of one size.
+        """Read several images as networks see them: RGB, or all channels, of one size.
 
-        One channel is repeated to three; four channels are blended with black.  Images are
-        resized with Pillow's antialiased bilinear filter.
+        One channel is repeated to three; four channels are blended with black.  Channels that
+        are no colors stay as they are.  Images are resized with Pillow's antialiased bilinear
+        filter.
 
         Parameters
         ----------
@@ -147,7 +161,7 @@ class ImageSequence:
 
         Returns
         -------
-        ndarray of shape (b, size_h, size_w, 3), uint8, or float32 in [0, 1]
+        ndarray of shape (b, size_h, size_w, seen_channels), uint8, or float32 in [0, 1]
             A new array; float32 exactly if :attr:`is_float`.
 
         Raises
@@ -161,14 +175,14 @@ class ImageSequence:
             return self._on_grid(indices, Grid.of(size, resize))[0]
         if self.image_shape is not None:
             return self._on_grid(indices, Grid(self.image_shape, resize))[0]
-        images = [to_rgb(image) for image in self._read(self._positions(indices))]
+        images = [self._as_seen(image) for image in self._read(self._positions(indices))]
         sizes = list(dict.fromkeys(image.shape[:2] for image in images))
         if len(sizes) != 1:
             raise InputError(f"images differ in size, or are none ({sizes[:3]}): pass size=")
         return np.stack(images)
 
     def thumbnail(self, number: int, longest: int = 512) -> np.ndarray:
-        """Read one image as a picture for people: RGB, no larger than needed, never enlarged.
+        """Read one image as a picture for people: no larger than needed, never enlarged.
 
         The aspect ratio is kept.  A large JPEG is decoded at a smaller size from the start,
         which is much faster.
@@ -182,8 +196,8 @@ class ImageSequence:
 
         Returns
         -------
-        ndarray of shape (h, w, 3), uint8, or float32 in [0, 1]
-            One channel is repeated to three; four channels are blended with black.
+        ndarray of shape (h, w, seen_channels), uint8, or float32 in [0, 1]
+            As in :meth:`batch`.
 
         Raises
         ------
@@ -200,7 +214,7 @@ class ImageSequence:
         position = int(self._positions([operator.index(number)])[0])
         size = bounded(self._source.size_of(position), longest)
         image = self._checked(self._source.read_small(position, size), position)
-        return resize(to_rgb(image), size)
+        return resize(self._as_seen(image), size)
 
     def sizes(self) -> np.ndarray:
         """Height and width of every image.
@@ -305,13 +319,13 @@ class ImageSequence:
         positions = self._positions(indices)
         images = self._read(positions)
         if isinstance(images, np.ndarray) and images.shape[1:3] == grid.size:
-            return to_rgb(images), np.tile(np.array(grid.size), (len(positions), 1))
+            return self._as_seen(images), np.tile(np.array(grid.size), (len(positions), 1))
         dtype = np.float32 if self.is_float else np.uint8
-        batch = np.zeros((len(positions), *grid.size, 3), dtype)
+        batch = np.zeros((len(positions), *grid.size, self.seen_channels), dtype)
         sizes = np.empty((len(positions), 2), np.intp)
         for row, image in enumerate(images):
             sizes[row] = image.shape[:2]
-            grid.place(image.shape[:2]).draw(to_rgb(image), batch[row])
+            grid.place(image.shape[:2]).draw(self._as_seen(image), batch[row])
         return batch, sizes
 
     def _checked(self, image: np.ndarray, position: int) -> np.ndarray:
@@ -327,8 +341,12 @@ class ImageSequence:
 
     def _view(self, positions: np.ndarray) -> Self:
         view = type(self)(self._source)
-        view._index = positions
+        view._index, view._said = positions, self._said
         return view
+
+    def _as_seen(self, images: np.ndarray) -> np.ndarray:
+        """Images (..., h, w, c) with the channels that networks see."""
+        return to_rgb(images) if are_colors(self.n_channels, self._said) else images
 
     def _positions(self, key: Any) -> np.ndarray:
         """Positions in the source of the images that ``key`` selects."""

@@ -11,6 +11,7 @@ from typing import IO, Any
 import numpy as np
 
 from p2pselect.images._decode import decode_image, upright_size
+from p2pselect.images._meaning import ValueRange
 
 
 class ImageSource(ABC):
@@ -28,7 +29,8 @@ class ImageSource(ABC):
     Attributes
     ----------
     n_channels : int, default=3
-        Channels of every image: 1 (gray), 3 (RGB) or 4 (RGB and opacity).
+        Channels of every image: 1 (gray), 3 (RGB), 4 (RGB and opacity), or any other number of
+        channels, which networks see as they are.
     is_float : bool, default=False
         Whether images are float32 in [0, 1] instead of uint8.
     image_shape : tuple of int or None, default=None
@@ -61,6 +63,8 @@ class ImageSource(ABC):
     is_float: bool = False
     image_shape: tuple[int, int] | None = None
     can_fail: bool = True
+    #: Where values in another range were brought to [0, 1]: what they were.
+    value_range: ValueRange | None = None
     #: Whether images become RGB when read, so that nothing tells how many channels are stored.
     _becomes_rgb: bool = False
 

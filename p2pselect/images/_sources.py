@@ -16,15 +16,18 @@ from tqdm.auto import tqdm
 
 from p2pselect.exceptions import ImageReadError, InputError
 from p2pselect.images._decode import from_pillow, shown_path, upright_size
+from p2pselect.images._meaning import ValueRange, scaled
 from p2pselect.images._source import EncodedImageSource, ImageSource
 
 _BLOCK = 4096
 _MOST_NAMED = 10
 
 
-def as_pixels(values: np.ndarray) -> np.ndarray:
+def as_pixels(values: np.ndarray, value_range: ValueRange | None = None) -> np.ndarray:
     """Bring checked pixel values to contiguous uint8 or float32 in [0, 1]."""
-    if values.dtype != np.uint8:
+    if value_range is not None:
+        values = scaled(values, value_range)
+    elif values.dtype != np.uint8:
         values = np.clip(values, 0, 1, dtype=np.float32, casting="same_kind")
     return np.ascontiguousarray(values)
 
@@ -34,23 +37,24 @@ class ArrayImages(ImageSource):
 
     can_fail = False
 
-    def __init__(self, array: np.ndarray):
+    def __init__(self, array: np.ndarray, value_range: ValueRange | None = None):
         self.array = array
+        self.value_range = value_range
         self.n_channels = int(array.shape[3])
-        self.is_float = array.dtype != np.uint8
+        self.is_float = array.dtype != np.uint8 or value_range is not None
         self.image_shape = (int(array.shape[1]), int(array.shape[2]))
 
     def __len__(self) -> int:
         return len(self.array)
 
     def read_one(self, position: int) -> np.ndarray:
-        return as_pixels(self.array[position])
+        return as_pixels(self.array[position], self.value_range)
 
     def read(self, positions: np.ndarray) -> np.ndarray:
-        return as_pixels(self.array[positions])
+        return as_pixels(self.array[positions], self.value_range)
 
     def subset(self, positions: np.ndarray) -> ArrayImages:
-        return ArrayImages(self.array[positions])
+        return ArrayImages(self.array[positions], self.value_range)
 
 
 class ListedImages(ImageSource):
@@ -58,10 +62,12 @@ class ListedImages(ImageSource):
 
     can_fail = False
 
-    def __init__(self, images: np.ndarray):
+    def __init__(self, images: np.ndarray, value_range: ValueRange | None = None):
         self.images = images
+        self.value_range = value_range
         self.n_channels = int(images[0].shape[2]) if len(images) else 3
-        self.is_float = len(images) > 0 and images[0].dtype != np.uint8
+        of_bytes = len(images) == 0 or images[0].dtype == np.uint8
+        self.is_float = not of_bytes or value_range is not None
         shapes = {image.shape[:2] for image in images}
         self.image_shape = shapes.pop() if len(shapes) == 1 else None
 
@@ -69,10 +75,10 @@ class ListedImages(ImageSource):
         return len(self.images)
 
     def read_one(self, position: int) -> np.ndarray:
-        return as_pixels(self.images[position])
+        return as_pixels(self.images[position], self.value_range)
 
     def subset(self, positions: np.ndarray) -> ListedImages:
-        return ListedImages(self.images[positions])
+        return ListedImages(self.images[positions], self.value_range)
 
 
 class FileImages(EncodedImageSource):

@@ -212,22 +212,22 @@ def to_bcos(network: nn.Module) -> nn.Module:
     return network
 
 
-def _widen_first_convolution(network: nn.Module) -> None:
+def _widen_first_convolution(network: nn.Module, n_channels: int) -> None:
     """Let the first convolution read [x, -x] as it has read x."""
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d) and module.in_channels == 3 and module.groups == 1:
+    for module in (m for m in network.modules() if isinstance(m, nn.Conv2d)):
+        if module.in_channels == n_channels and module.groups == 1:
             weight = module.weight.detach()
             module.weight = nn.Parameter(torch.cat([weight, -weight], dim=1) / 2)
-            module.in_channels = 6
+            module.in_channels = 2 * n_channels
             return
     raise InputError("classifier: B-cos needs a network that begins with a 2-D convolution")
 
 
 class BcosNetwork(PartlyFrozen):
-    """A classifier in B-cos form, which sees every color and its inverse.
+    """A classifier in B-cos form, which sees every channel and its inverse.
 
-    ``network`` maps images (n, 3, h, w) to logits and is changed in place; ``mean`` and ``std``
-    (3, 1, 1) are the normalization that its weights expect.
+    ``network`` maps images (n, c, h, w) to logits and is changed in place; its weights expect
+    ``mean`` and ``std`` (c, 1, 1).
     """
 
     mean: Tensor
@@ -235,19 +235,19 @@ class BcosNetwork(PartlyFrozen):
 
     def __init__(self, network: nn.Module, mean: Tensor, std: Tensor, n_classes: int):
         super().__init__()
-        _widen_first_convolution(network)
+        _widen_first_convolution(network, len(mean))
         self.network = to_bcos(network)
-        # The last three channels become the negative of the first: what the weights expect.
+        # Those of the second half become the negative of the first: what the weights expect.
         self.register_buffer("mean", torch.cat([mean, 1 - mean]), persistent=False)
         self.register_buffer("std", torch.cat([std, std]), persistent=False)
         self.logit_bias = -math.log(max(1, n_classes - 1))
 
     def encode(self, images: Tensor) -> Tensor:
-        """Six channels [x, 1 - x], normalized."""
+        """The channels [x, 1 - x], normalized."""
         return (torch.cat([images, 1 - images], dim=1) - self.mean) / self.std
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (n, n_classes) of images (n, 3, h, w) in [0, 1]."""
+        """Logits (n, n_classes) of images (n, c, h, w) in [0, 1]."""
         return self.network(self.encode(images)) + self.logit_bias
 
     def contributions(self, images: Tensor) -> Tensor:

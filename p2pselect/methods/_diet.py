@@ -47,6 +47,7 @@ from p2pselect.methods._blackbox_guided import (
     teacher_logits,
 )
 from p2pselect.nn import RegionScores, region_areas, region_mean, to_pixels
+from p2pselect.nn._image_network import repeated
 from p2pselect.training import Phase, Step, expected_kept_fraction
 
 #: Mean and standard deviation of the colors of removed pixels in training, as released.
@@ -57,9 +58,9 @@ _COLOR_MEAN, _COLOR_STD = (0.527, 0.447, 0.403), (0.229, 0.224, 0.225)
 
 
 def random_colors(noise: Tensor) -> Tensor:
-    """One constant color per image, (n, 3, 1, 1) in [0, 1], from normal numbers (n, 3)."""
-    mean = torch.tensor(_COLOR_MEAN, device=noise.device)
-    std = torch.tensor(_COLOR_STD, device=noise.device)
+    """One constant color per image, (n, c, 1, 1) in [0, 1], from normal numbers (n, c)."""
+    mean = torch.tensor(repeated(_COLOR_MEAN, noise.shape[1]), device=noise.device)
+    std = torch.tensor(repeated(_COLOR_STD, noise.shape[1]), device=noise.device)
     return (mean + std * noise).clamp(0, 1)[:, :, None, None]
 
 
@@ -101,13 +102,13 @@ class MaskOptimizer:
         """Improve ``cells`` (n, rows, columns); the classifier stays as it is."""
         areas = region_areas(regions)
         full = teacher_logits(classifier, images)
-        colors = torch.zeros(len(images), 3, 1, 1, device=images.device)
+        colors = torch.zeros(*images.shape[:2], 1, 1, device=images.device)
         busy = torch.ones(len(images), dtype=torch.bool, device=images.device)
         losses: list[Tensor] = []
         for number in range(self.max_steps):
             # Never in prediction, which has to be the same every time.
             if self.random:
-                colors = random_colors(torch.randn(len(images), 3, device=images.device))
+                colors = random_colors(torch.randn(images.shape[:2], device=images.device))
             cells = cells.detach().requires_grad_()
             masks = cells_to_regions(cells, regions, areas)
             out = classifier(blend(images, to_pixels(masks, regions), colors))

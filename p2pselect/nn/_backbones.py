@@ -26,7 +26,7 @@ _SETTLED = {
     "checkpoint_path": _WEIGHTS,
     "features_only": "a classifier needs its head",
     "img_size": "image_size= says it",
-    "in_chans": "networks see three channels",
+    "in_chans": "there are as many as the images have, see images__n_channels",
     "num_classes": "there are as many as y has",
     "pretrained": _WEIGHTS,
     "pretrained_cfg": _WEIGHTS,
@@ -53,8 +53,8 @@ def _create_from_file(name: str, path: Path, options: dict[str, Any]) -> nn.Modu
     """A timm model with the weights of a file, which are compared before any is taken."""
     import timm
 
-    # Files hold whole models, even where only the backbone is wanted.
-    own = {k: v for k, v in options.items() if k not in _OF_BACKBONES}
+    # Files hold whole models of color images; timm adapts their first layer to other channels.
+    own = {k: v for k, v in options.items() if k not in (*_OF_BACKBONES, "in_chans")}
     with torch.device("meta"):
         whole: Any = timm.create_model(name, **own)
         part: Any = timm.create_model(name, **options)
@@ -100,26 +100,34 @@ def build_classifier(
     image_size: int | tuple[int, int],
     pretrained: Pretrained = False,
     options: dict[str, Any] | None = None,
+    n_channels: int = 3,
 ) -> ImageNetwork:
-    """Build the classifier that will see the masked images.
+    """Build the classifier that will see the masked images, which have so many channels.
 
     It is a timm model (``options`` are more arguments of ``timm.create_model``), or that of a
     factory ``n_classes -> Module``.  A factory's module is given images in [0, 1], unless it
     carries timm's ``pretrained_cfg`` with a mean and a std.
     """
     if callable(classifier):
-        return build_own("classifier", classifier, n_classes, image_size, pretrained)
+        own = ("classifier", classifier, n_classes, image_size, pretrained)
+        return build_own(*own, n_channels)
     if settled := sorted(set(options or {}) & {*_SETTLED}):
         raise InputError(
             f"classifier_options must not have {brief(settled[0])}: {_SETTLED[settled[0]]}"
         )
     check_network_name(classifier)
     size = (image_size, image_size) if isinstance(image_size, int) else image_size
-    options = {**(options or {}), "num_classes": n_classes}
+    options = {**(options or {}), "num_classes": n_classes, **channels_option(n_channels)}
     seen = sketch(classifier, size, **options)
-    network = as_image_network(create_timm(classifier, pretrained, **options, **seen.options))
+    network = create_timm(classifier, pretrained, **options, **seen.options)
+    network = as_image_network(network, n_channels)
     network.image_size = None if seen.size == size else seen.size
     return network
+
+
+def channels_option(n_channels: int) -> dict[str, int]:
+    """What ``timm.create_model`` has to know of the channels; nothing where they are three."""
+    return {} if n_channels == 3 else {"in_chans": n_channels}
 
 
 def mean_and_std(name: str) -> tuple[Sequence[float], Sequence[float]]:

@@ -29,8 +29,8 @@ class ImageNetwork(PartlyFrozen):
 
     Black is 0 outside, whatever the normalization inside.  Layers that are replaced are
     replaced in a copy of ``network``.  ``mean`` and ``std`` are per channel, in units of the
-    [0, 1] range; ``image_size`` is the side, or the height and width, in pixels at which the
-    network sees the images (as they come, by default).
+    [0, 1] range, and repeated for more channels.  ``image_size`` is the side, or the
+    height and width, in pixels at which the network sees the images; by default as they are.
     """
 
     mean: Tensor
@@ -42,6 +42,7 @@ class ImageNetwork(PartlyFrozen):
         mean: Sequence[float] = (0.0,) * 3,
         std: Sequence[float] = (1.0,) * 3,
         image_size: int | tuple[int, int] | None = None,
+        n_channels: int = 3,
     ):
         super().__init__()
         self.network = without_dilation(network)
@@ -49,8 +50,17 @@ class ImageNetwork(PartlyFrozen):
         self.precision = "32"  # one of PRECISIONS
         self._frozen_part: FrozenPart | None = None  # in a training that keeps its features
         # Not saved: they come with the network when it is built again.
+        self.normalize_by(repeated(mean, n_channels), repeated(std, n_channels))
+
+    def normalize_by(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        """Take these constants for the channels."""
         self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(-1, 1, 1), persistent=False)
+
+    @property
+    def n_channels(self) -> int:
+        """How many channels the images have."""
+        return len(self.mean)
 
     # Not in forward, which may be compiled.
     def __call__(self, images: Tensor) -> Any:
@@ -61,7 +71,7 @@ class ImageNetwork(PartlyFrozen):
         return super().__call__(images)
 
     def forward(self, images: Tensor) -> Any:
-        """Map images (n, 3, h, w) in [0, 1] to whatever the network returns."""
+        """Map images (n, c, h, w) in [0, 1] to whatever the network returns."""
         if self.image_size is not None:
             # Antialiased: a small copy is an average of the image, not a sample.
             images = F.interpolate(
@@ -99,10 +109,16 @@ def keeping_features(model: nn.Module, kept: KeptFeatures | None) -> Iterator[No
             network.keep_features(None)
 
 
-def as_image_network(network: nn.Module) -> ImageNetwork:
+def as_image_network(network: nn.Module, n_channels: int = 3) -> ImageNetwork:
     """Put a network behind the mean and std of its own ``pretrained_cfg``."""
     config = getattr(network, "pretrained_cfg", None) or {}
-    return ImageNetwork(network, config.get("mean", (0.0,) * 3), config.get("std", (1.0,) * 3))
+    mean, std = config.get("mean", (0.0,) * 3), config.get("std", (1.0,) * 3)
+    return ImageNetwork(network, mean, std, n_channels=n_channels)
+
+
+def repeated(constants: Sequence[float], n_channels: int) -> list[float]:
+    """One constant per channel, taken in turn, as timm repeats weights for more channels."""
+    return [constants[i % len(constants)] for i in range(n_channels)]
 
 
 def prepare_networks(
@@ -126,7 +142,7 @@ def _compile(network: ImageNetwork, image_size: tuple[int, int]) -> None:
     network.compile()
     try:
         with torch.no_grad():
-            network(torch.zeros(2, 3, *image_size, device=network.mean.device))
+            network(torch.zeros(2, network.n_channels, *image_size, device=network.mean.device))
     except Exception as error:
         # What compile() has set; torch has no public way back.
         network._compiled_call_impl = None

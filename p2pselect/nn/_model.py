@@ -61,9 +61,9 @@ class SelectiveModel(nn.Module):
     Parameters
     ----------
     selector : Module
-        Maps images (n, 3, h, w) in [0, 1] to pixel maps (n, 1 + k, h', w') of any resolution.
+        Maps images (n, c, h, w) in [0, 1] to pixel maps (n, 1 + k, h', w') of any resolution.
     classifier : Module
-        Maps masked images (n, 3, h, w) to logits (n, n_classes).
+        Maps masked images (n, c, h, w) to logits (n, n_classes).
 
     Examples
     --------
@@ -87,7 +87,7 @@ class SelectiveModel(nn.Module):
 
         Parameters
         ----------
-        images : Tensor of shape (n, 3, h, w)
+        images : Tensor of shape (n, c, h, w)
             In [0, 1].
         regions : Tensor of shape (n, h, w), int64
             Label maps.
@@ -105,7 +105,7 @@ class SelectiveModel(nn.Module):
 
         Parameters
         ----------
-        images : Tensor of shape (n, 3, h, w)
+        images : Tensor of shape (n, c, h, w)
             In [0, 1].
         regions : Tensor of shape (n, h, w), int64
             Label maps.
@@ -124,7 +124,7 @@ class SelectiveModel(nn.Module):
 
         Parameters
         ----------
-        images : Tensor of shape (n, 3, h, w)
+        images : Tensor of shape (n, c, h, w)
             In [0, 1].
 
         Returns

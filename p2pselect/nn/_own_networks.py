@@ -17,9 +17,9 @@ from p2pselect.nn._image_network import ImageNetwork, as_image_network
 from p2pselect.nn._weights import Pretrained, fitting_weights
 
 _HOW = {
-    "classifier": "a factory n_classes -> Module, whose module maps images (n, 3, h, w) to "
+    "classifier": "a factory n_classes -> Module, whose module maps images (n, c, h, w) to "
     "logits (n, n_classes)",
-    "selector": "a factory n_maps -> Module, whose module maps images (n, 3, h, w) to maps "
+    "selector": "a factory n_maps -> Module, whose module maps images (n, c, h, w) to maps "
     "(n, n_maps, height, width)",
 }
 
@@ -30,6 +30,7 @@ def build_own(
     n_outputs: int,
     image_size: int | tuple[int, int],
     pretrained: Pretrained,
+    n_channels: int = 3,
 ) -> ImageNetwork:
     """A copy of the module that a factory makes; training leaves the original as it is.
 
@@ -48,17 +49,23 @@ def build_own(
             f"{type(network).__name__}"
         )
     network = deepcopy(network)
-    _try(setting, network, n_outputs, image_size)
+    _try(setting, network, n_outputs, image_size, n_channels)
     # A folder has no weights of a network that has no name.
     where: Any = pretrained
     if where not in (True, False, "auto") and not Path(where).is_dir():
         weights = fitting_weights(where, network, f"the {setting}'s factory")
         # What was needed is there; counters of batches, for example, may be missing.
         network.load_state_dict(weights.fitting, strict=False)
-    return as_image_network(network)
+    return as_image_network(network, n_channels)
 
 
-def _try(setting: str, network: nn.Module, n_outputs: int, size: int | tuple[int, int]) -> None:
+def _try(
+    setting: str,
+    network: nn.Module,
+    n_outputs: int,
+    size: int | tuple[int, int],
+    n_channels: int,
+) -> None:
     """Try a network on two images, in training and in evaluation; nothing about it changes.
 
     Raises InputError if the network fails or returns anything but one tensor of the right
@@ -66,8 +73,8 @@ def _try(setting: str, network: nn.Module, n_outputs: int, size: int | tuple[int
     """
     device = next((p.device for p in network.parameters()), torch.device("cpu"))
     height, width = (size, size) if isinstance(size, int) else size
-    images = torch.linspace(0, 1, 6 * height * width, device=device)
-    images = images.view(2, 3, height, width)
+    images = torch.linspace(0, 1, 2 * n_channels * height * width, device=device)
+    images = images.view(2, n_channels, height, width)
     was_training = network.training
     cuda = [device] if device.type == "cuda" else []
     try:

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from p2pselect.exceptions import InputError, brief
-from p2pselect.nn._backbones import create_timm, mean_and_std
+from p2pselect.nn._backbones import channels_option, create_timm, mean_and_std
 from p2pselect.nn._image_network import ImageNetwork
 from p2pselect.nn._network_names import (
     TORCHVISION_IMAGENET,
@@ -113,6 +113,7 @@ def build_pixel_scorer(
     pretrained: Pretrained = False,
     options: dict[str, Any] | None = None,
     image_size: int | tuple[int, int] = 64,
+    n_channels: int = 3,
 ) -> ImageNetwork:
     """Build the network that maps images to ``n_maps`` pixel maps.
 
@@ -126,13 +127,13 @@ def build_pixel_scorer(
     ``head_channels`` (128), the width of the head.
     """
     if callable(selector):
-        return build_own("selector", selector, n_maps, image_size, pretrained)
+        return build_own("selector", selector, n_maps, image_size, pretrained, n_channels)
     options = dict(options or {})
     size = (image_size, image_size) if isinstance(image_size, int) else image_size
     check_network_name(selector, known=[TORCHVISION_LRASPP])
     build = _torchvision_lraspp if selector == TORCHVISION_LRASPP else _timm_lraspp
     try:
-        return build(selector, n_maps, pretrained, size, **options)
+        return build(selector, n_maps, pretrained, size, n_channels, **options)
     # Python's own message names an option that the builder does not take.
     except TypeError as error:
         raise InputError(
@@ -145,13 +146,14 @@ def _timm_lraspp(
     n_maps: int,
     pretrained: Pretrained,
     size: tuple[int, int],
+    n_channels: int,
     *,
     strides: tuple[int, int] | None = None,
     head_channels: int = 128,
 ) -> ImageNetwork:
     from torchvision.models.segmentation.lraspp import LRASPPHead
 
-    seen = sketch(name, size, features_only=True)
+    seen = sketch(name, size, features_only=True, **channels_option(n_channels))
     reductions = [each["reduction"] for each in seen.network.feature_info.info]
     if strides is not None and not (len(strides) == 2 and set(strides) <= set(reductions)):
         raise InputError(
@@ -160,6 +162,7 @@ def _timm_lraspp(
         )
     indices = sorted(set(choose_maps(reductions, strides)))
     options: dict[str, Any] = {"features_only": True, "out_indices": indices}
+    options |= channels_option(n_channels)
     getter: Any = type(seen.network)
     if getter.__name__ == "FeatureGetterNet" and len(set(reductions)) == 1:
         # What the blocks of a transformer add up is of any scale, and meant to be normalized.
@@ -167,7 +170,8 @@ def _timm_lraspp(
     backbone: Any = create_timm(name, pretrained, **options, **seen.options)
     channels = backbone.feature_info.channels()
     head = LRASPPHead(channels[0], channels[-1], n_maps, head_channels)
-    network = ImageNetwork(PixelScorer(backbone, head), *mean_and_std(name))
+    constants = mean_and_std(name)
+    network = ImageNetwork(PixelScorer(backbone, head), *constants, n_channels=n_channels)
     network.image_size = None if seen.size == size else seen.size
     return network
 
@@ -177,6 +181,7 @@ def _torchvision_lraspp(
     n_maps: int,
     pretrained: Pretrained,
     size: tuple[int, int],
+    n_channels: int,
     *,
     head_channels: int = 128,
     weights: str = "segmentation",
@@ -210,4 +215,16 @@ def _torchvision_lraspp(
     if head_channels == high.out_channels:
         head.cbr.load_state_dict(network.classifier.cbr.state_dict())
         head.scale.load_state_dict(network.classifier.scale.state_dict())
-    return ImageNetwork(PixelScorer(network.backbone, head), *_IMAGENET)
+    if n_channels != 3:
+        _read_channels(network.backbone["0"][0], n_channels)
+    scorer = PixelScorer(network.backbone, head)
+    return ImageNetwork(scorer, *_IMAGENET, n_channels=n_channels)
+
+
+def _read_channels(convolution: nn.Conv2d, n_channels: int) -> None:
+    """Let the first convolution of a network read other channels, as timm's networks do."""
+    from timm.models import adapt_input_conv
+
+    weight = adapt_input_conv(n_channels, convolution.weight.detach())
+    convolution.weight = nn.Parameter(weight)
+    convolution.in_channels = n_channels

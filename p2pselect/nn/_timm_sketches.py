@@ -54,7 +54,7 @@ def sketch(name: str, size: tuple[int, int], **options: Any) -> Sketch:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
                     network = _create(name, device, {**options, **fixed}) if fixed else own
-                    _run(network, seen, device)
+                    _run(network, (options.get("in_chans", 3), *seen), device)
                     _check_weights(name, own, network, {**options, **fixed})
             except Exception as error:  # as above
                 failures.append(error)
@@ -115,10 +115,10 @@ def _create(name: str, device: str, options: dict[str, Any]) -> nn.Module:
     return network
 
 
-def _run(network: nn.Module, size: tuple[int, int], device: str) -> None:
+def _run(network: nn.Module, shape: tuple[int, ...], device: str) -> None:
     training = network.training
     with torch.no_grad(), torch.device(device):
-        network.eval()(torch.zeros(1, 3, *size))
+        network.eval()(torch.zeros(1, *shape))
     network.train(training)
 
 

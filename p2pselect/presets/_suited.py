@@ -20,6 +20,7 @@ from p2pselect.exceptions import (
     brief,
 )
 from p2pselect.images import ImageSequence, as_images
+from p2pselect.images._meaning import SAID
 from p2pselect.images._pixels import height_width
 from p2pselect.presets._budget import Budget, grid
 from p2pselect.presets._named import PHOTOS, SMALL
@@ -179,9 +180,7 @@ too small for pretrained networks
     if preset not in known:
         raise InputError(f"preset must be one of {list(known)}, got {brief(preset)}")
     given = single_settings(given)
-    facts = look_at(
-        images, labels, given.get("device", "auto"), given.get("validation", "auto")
-    )
+    facts = look_at(images, labels, given)
     freezes = "networks__frozen_share" in given
     named = freezes or any(role in given for role in NETWORKS)
     if preset == "small" and freezes:
@@ -227,12 +226,16 @@ def is_folder(pretrained: Any) -> bool:
     return not Path(pretrained).is_file()
 
 
-def look_at(images: Any, labels: Any, device: Any, validation: Any) -> Facts:
+def look_at(images: Any, labels: Any, given: dict[str, Any]) -> Facts:
     """Everything about images and device that the choice depends on."""
     from p2pselect.training._isolation import resolve_device
     from p2pselect.training._validation import split_rows
 
-    images, labels = as_images(images), as_labels(labels)
+    device, validation = given.get("device", "auto"), given.get("validation", "auto")
+    images = as_images(
+        images, **{k: given[f"images__{k}"] for k in SAID if f"images__{k}" in given}
+    )
+    labels = as_labels(labels)
     if len(images) != len(labels):
         raise InputError(
             f"images and labels must have the same length: got {len(images)} images and "

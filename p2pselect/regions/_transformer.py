@@ -10,7 +10,6 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from joblib import effective_n_jobs
-from PIL import Image
 from sklearn.base import TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -22,6 +21,7 @@ from p2pselect.images._geometry import NO_REGION, Rectangle
 from p2pselect.images._pixels import to_rgb
 from p2pselect.regions._cache import CacheInfo, cache_key, open_cache
 from p2pselect.regions._container import ImagesWithRegions
+from p2pselect.regions._engine_pixels import choose_channels, shrink, shrink_factor
 from p2pselect.regions._engines import (
     REVISION,
     EngineSettings,
@@ -111,6 +111,14 @@ class SuperpixelTransformer(TransformerMixin, Settings):
         112 for images of 224 halves the time and is slightly coarser.""",
         Interval(Integral, 1, None, closed="left"),
         default=None,
+    )
+    on_channels: tuple[int, ...] | None = setting(
+        """Channels whose values are compared, numbered from 0, of images that have other
+        channels than colors: one stain that shows the outlines, for example.  None compares
+        all.  Of more than three, and of two, ``"slic"`` compares the principal components.""",
+        tuple,
+        default=None,
+        kind="tuple of int",
     )
     output: Literal["labels", "images+regions"] = setting(
         """What ``transform`` returns: label maps, or images and label maps together, as a
@@ -212,9 +220,15 @@ class SuperpixelTransformer(TransformerMixin, Settings):
             raise InputError(
                 f"image must have shape (h, w, c), got {image.shape}; volumes are not supported"
             )
+        return self._propose_seen(to_rgb(image) if image.shape[2] == 4 else image)
+
+    def _propose_seen(self, image: np.ndarray) -> np.ndarray:
+        """Label map of an image (h, w, c) as networks see it, so that none is opacity."""
+        if self.on_channels is not None:
+            image = choose_channels(image, self.on_channels)
         if image.dtype != np.uint8:
             image = np.rint(image * 255).astype(np.uint8)
-        if image.shape[2] in (1, 4):
+        if image.shape[2] == 1:
             image = to_rgb(image)
         image = np.require(image, requirements=["C", "W"])  # the one type that is compiled
         if self.cache_dir is None:
@@ -235,7 +249,8 @@ class SuperpixelTransformer(TransformerMixin, Settings):
         Parameters
         ----------
         images : ndarray of shape (b, h, w, c), uint8 or float in [0, 1]
-            Images with channels as in :meth:`propose`.
+            Images as networks see them: one channel is gray, three are RGB, and of any other
+            number none is opacity.
         contents : ndarray of shape (b, 4), int, optional
             Top, left, height and width in pixels of the part of every image that is divided,
             as if it were the whole image.  The rest is padding.
@@ -269,11 +284,17 @@ class SuperpixelTransformer(TransformerMixin, Settings):
     def _propose_all(
         self, images: ImageSequence | np.ndarray | list[np.ndarray]
     ) -> list[np.ndarray]:
+        def one(i: int) -> np.ndarray:
+            image = images[i]
+            if isinstance(images, ImageSequence):
+                image = images._as_seen(image)
+            return self._propose_seen(image)
+
         threads = min(effective_n_jobs(self.n_jobs), len(images))
         if threads <= 1:
-            return [self.propose(images[i]) for i in range(len(images))]
+            return [one(i) for i in range(len(images))]
         with ThreadPoolExecutor(threads) as pool:
-            return list(pool.map(lambda i: self.propose(images[i]), range(len(images))))
+            return list(pool.map(one, range(len(images))))
 
     def _divide(self, image: np.ndarray) -> np.ndarray:
         h, w = image.shape[:2]
@@ -317,17 +338,3 @@ class SuperpixelTransformer(TransformerMixin, Settings):
         # Labels are integers for images of any type.
         tags.transformer_tags.preserves_dtype = []
         return tags
-
-
-def shrink_factor(h: int, w: int, resolution: int | None) -> int:
-    """Side of the square blocks whose means leave at most ``resolution`` pixels a side."""
-    return 1 if resolution is None else -(-max(h, w) // resolution)
-
-
-def shrink(image: np.ndarray, factor: int) -> np.ndarray:
-    """Means of blocks, uint8 (ceil(h / factor), ceil(w / factor), c); edge blocks are cut."""
-    if image.shape[2] == 3:
-        return np.array(Image.fromarray(image).reduce(factor))
-    channels = np.moveaxis(image, 2, 0)
-    small = [Image.fromarray(np.ascontiguousarray(one)).reduce(factor) for one in channels]
-    return np.stack([np.asarray(one) for one in small], axis=2)

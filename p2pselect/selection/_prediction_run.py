@@ -198,7 +198,7 @@ class PredictionRun:
                 yield current.result()
 
     def _to_device(self, images: np.ndarray, regions: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Images (b, h, w, 3) as they were read, and label maps."""
+        """Images (b, h, w, c) as they were read, and label maps."""
         labels = torch.from_numpy(regions.astype(np.int64)).to(self.rule.device)
         return torch.from_numpy(images).to(self.rule.device, non_blocking=True), labels
 

@@ -101,13 +101,13 @@ class SelectionRule:
     Parameters
     ----------
     score : callable
-        Maps images (n, 3, h, w) in [0, 1] and regions (n, h, w) to
+        Maps images (n, c, h, w) in [0, 1] and regions (n, h, w) to
         :class:`~p2pselect.nn.RegionScores`.  Tau has no part in it, so that the order of the
         regions is the same for every tau.
     classify : callable
-        Maps masked images (n, 3, h, w) to class probabilities (n, n_classes).
+        Maps masked images (n, c, h, w) to class probabilities (n, n_classes).
     propose : callable
-        The regions of images that come without any: maps images (n, h, w, 3) and their
+        The regions of images that come without any: maps images (n, h, w, c) and their
         contents to label maps (n, h, w), as ``SuperpixelTransformer.propose_batch`` does.
     image_size : int or tuple of int
         Side in pixels of the square grid that images are resized to, or its height and width.

@@ -17,7 +17,7 @@ from p2pselect.exceptions import InputError, brief
 from p2pselect.images._geometry import NO_REGION, Grid
 from p2pselect.training._isolation import Randomness
 
-#: (images (b, h, w, 3), regions (b, h, w), rng) -> (images, regions), new arrays.
+#: (images (b, h, w, c), regions (b, h, w), rng) -> (images, regions), new arrays.
 Augmentation = Callable[
     [np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]
 ]
@@ -239,13 +239,13 @@ def augmented(
         raise InputError(
             f"augment={brief(augment)} fails ({type(error).__name__}: {error}); {_CONTRACT}"
         ) from error
-    if fault := _fault_of(views, regions.shape):
+    if fault := _fault_of(views, images.shape):
         raise InputError(f"augment={brief(augment)} returns {fault}; {_CONTRACT}")
     return views
 
 
 _CONTRACT = (
-    "it must take images (b, h, w, 3), regions (b, h, w) and a numpy Generator, and return new "
+    "it must take images (b, h, w, c), regions (b, h, w) and a numpy Generator, and return new "
     "images and regions of the same shapes: uint8, or float in [0, 1], and integers from 0, "
     "or -1 for padding; "
     "transforms of torchvision or albumentations can be called inside such a function"
@@ -253,12 +253,12 @@ _CONTRACT = (
 
 
 def _fault_of(views: Any, shape: tuple[int, ...]) -> str | None:
-    """What is wrong with augmented images and regions, None where nothing is."""
+    """What is wrong with augmented images (b, h, w, c) and regions, None where nothing is."""
     if not isinstance(views, (tuple, list)) or len(views) != 2:
         several = isinstance(views, (tuple, list))
         return f"{len(views)} values" if several else f"a {type(views).__name__}"
     for name, array, expected in zip(
-        ("images", "regions"), views, ((*shape, 3), shape), strict=True
+        ("images", "regions"), views, (shape, shape[:3]), strict=True
     ):
         if not isinstance(array, np.ndarray):
             return f"{name} of type {type(array).__name__}, not ndarray"

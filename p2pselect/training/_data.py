@@ -34,7 +34,7 @@ _N_LOOKED_AT, _SMALL, _N_ROWS = 8, 16, 64
 class Views:
     """What training sees of images: their regions, at the model's size, in random views.
 
-    ``propose`` maps images (b, h, w, 3) and their contents to label maps (b, h, w).  With
+    ``propose`` maps images (b, h, w, c) and their contents to label maps (b, h, w).  With
     ``n_views`` every image has that many views, which take turns; without it, it is seen in a
     new one each time.
     """
@@ -75,7 +75,7 @@ class Views:
         epoch: int,
         rows: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Images (b, h, w, 3) and label maps (b, h, w), proposed where none are given.
+        """Images (b, h, w, c) and label maps (b, h, w), proposed where none are given.
 
         The view of an image depends on the seed, the epoch and its row, and not on the images
         beside it; one of ``n_views`` on its number and the image alone, so that it is the same
@@ -100,7 +100,7 @@ class Views:
         return without_padding(np.concatenate(in_one_range(seen)), regions), regions
 
     def _random(self, image: np.ndarray, place: tuple[int, int, int]) -> np.random.Generator:
-        """The random numbers that make a view of an image (h, w, 3)."""
+        """The random numbers that make a view of an image (h, w, c)."""
         if self.n_views is None:
             return np.random.default_rng(place)
         digest = hashlib.sha256(np.ascontiguousarray(image).data).digest()
@@ -239,13 +239,13 @@ class TrainingData(Dataset):
 
 
 def without_padding(images: np.ndarray, regions: np.ndarray) -> np.ndarray:
-    """New images (b, h, w, 3) themselves, black where a pixel belongs to no region."""
+    """New images (b, h, w, c) themselves, black where a pixel belongs to no region."""
     images[regions < 0] = 0
     return images
 
 
 def as_float_images(images: Tensor) -> Tensor:
-    """Images (n, h, w, 3), uint8 or float, -> (n, 3, h, w) float32 in [0, 1]."""
+    """Images (n, h, w, c), uint8 or float, -> (n, c, h, w) float32 in [0, 1]."""
     planes = images.permute(0, 3, 1, 2)
     return planes.float().div_(255) if planes.dtype == torch.uint8 else planes.float()
 

@@ -27,7 +27,7 @@ class KeptViews:
     def batch(
         self, places: Sequence[tuple[int, int]], make: Callable[[list[int]], Seen]
     ) -> Seen:
-        """Images (b, h, w, 3) and label maps (b, h, w) of a batch.
+        """Images (b, h, w, c) and label maps (b, h, w) of a batch.
 
         ``make`` gives those at some positions of the batch.
         """

@@ -24,7 +24,7 @@ SEARCH_STRIDE = 4
 class MeasuredNet(ClassifierMixin, NeuralNet):
     """The part of :class:`SelectiveNet` that looks at predictions."""
 
-    #: Maps images (b, h, w, 3), their regions and the stride of the search to class
+    #: Maps images (b, h, w, c), their regions and the stride of the search to class
     #: probabilities (b, n_classes), and the fraction of each image that is kept (b,).
     predictor: Callable[[np.ndarray, np.ndarray, int], Any] | None = None
     #: Whether predictions for held-out images are made, to be measured.

@@ -23,6 +23,7 @@ from p2pselect._labels import as_labels, encode_labels
 from p2pselect.distributed import Group
 from p2pselect.exceptions import InputError, P2PSelectError, P2PSelectWarning, brief
 from p2pselect.images import ImageSequence, as_images
+from p2pselect.images._meaning import ValueRange
 from p2pselect.training._data import Views, as_batch, identity
 from p2pselect.training._shares import Batch, own_rows
 
@@ -33,9 +34,9 @@ _PATIENCE = 60.0
 class StreamItems(IterableDataset):
     """The pairs (image, label) of a stream, checked."""
 
-    def __init__(self, stream: Any, channels: Any):
+    def __init__(self, stream: Any, meaning: dict[str, Any]):
         self.stream = stream
-        self.channels = channels
+        self.meaning = {k: v for k, v in meaning.items() if k != "image_shape"}
 
     def _items(self) -> Iterator[Any]:
         items, number = iter(self.stream), 0
@@ -60,15 +61,16 @@ class StreamItems(IterableDataset):
                     f"item {number} of the stream is a {kind}{length}; expected (image, label)"
                 )
             try:
-                yield as_images([item[0]], channels=self.channels), _plain(item[1])
+                yield as_images([item[0]], **self.meaning), _plain(item[1])
             except P2PSelectError as error:
                 raise type(error)(f"item {number} of the stream: {error}") from error
 
-    def __iter__(self) -> Iterator[tuple[Any, int | None, tuple[int, ...], int | None]]:
+    def __iter__(self) -> Iterator[tuple[Any, tuple[Any, ...], tuple[int, ...], int | None]]:
         for number, (image, label) in enumerate(self.pairs()):
             pixels = image[0]
             digest = None if number else crc32(pixels.tobytes())
-            yield label, image.stored_channels, pixels.shape[:2], digest
+            kind = (image.stored_channels, image.value_range)
+            yield label, kind, pixels.shape[:2], digest
 
 
 class StreamContents:
@@ -76,21 +78,30 @@ class StreamContents:
 
     #: Channels of the images; None where they are decoded when read.
     stored_channels: int | None
+    #: Channels that networks see.
+    seen_channels: int
+    #: What became [0, 1], where that is not the usual.
+    value_range: ValueRange | None
     #: Height and width where all images share them.
     image_shape: tuple[int, ...] | None
 
-    def __init__(self, stream: Any, channels: Any, num_workers: int):
-        self.items = StreamItems(stream, channels)
+    def __init__(self, stream: Any, meaning: dict[str, Any], num_workers: int):
+        if meaning.get("value_range") == "percentiles":
+            raise InputError(
+                'images__value_range="percentiles" needs images in any order, not a stream: '
+                "pass a pair (low, high)"
+            )
+        self.items = StreamItems(stream, meaning)
         self.num_workers = num_workers
         self.labels: list[Any] = []
-        seen: set[int | None] = set()
+        seen: set[tuple[Any, ...]] = set()
         shapes: set[Any] = set()
         loader = DataLoader(
             self.items, batch_size=None, num_workers=num_workers, collate_fn=identity
         )
         firsts: list[int] = []
         warn_at = monotonic() + _PATIENCE
-        for label, stored_channels, shape, digest in loader:
+        for label, kind, shape, digest in loader:
             self.labels.append(label)
             if monotonic() > warn_at:
                 warn_at = math.inf
@@ -100,7 +111,7 @@ class StreamContents:
                     P2PSelectWarning,
                     stacklevel=2,
                 )
-            seen.add(stored_channels)
+            seen.add(kind)
             shapes.add(shape)
             firsts += [] if digest is None else [digest]
         if not self.labels:
@@ -110,10 +121,16 @@ class StreamContents:
                 f"num_workers={num_workers}, and each of them reads the same images: the "
                 "stream must divide them by torch.utils.data.get_worker_info"
             )
-        counts = sorted(count for count in seen if count is not None)
+        stored = {channels for channels, _ in seen}
+        counts = sorted(stored - {None})
         if len(counts) > 1:
             raise InputError(f"the images of the stream differ in their channels: {counts}")
-        self.stored_channels = None if None in seen else counts[0]
+        self.stored_channels = None if None in stored else counts[0]
+        self.seen_channels = meaning.get("n_channels") or 3
+        ranges = {value_range for _, value_range in seen}
+        if len(ranges) > 1:
+            raise InputError(f"the images of the stream differ in their type: {brief(ranges)}")
+        self.value_range = ranges.pop()
         self.image_shape = shapes.pop() if len(shapes) == 1 else None
 
     def __len__(self) -> int:
@@ -199,7 +216,9 @@ class TrainingStream(IterableDataset):
                 f"the stream has the label {brief(labels[target < 0][0].item())} in epoch "
                 f"{self.epoch + 1}, which it did not have when it was read before training"
             )
-        images = as_images([image[0] for image, _ in pairs[own]])
+        # Already in [0, 1], whatever the range of the stream's own images is.
+        said = self.contents.items.meaning.get("n_channels")
+        images = as_images([image[0] for image, _ in pairs[own]], n_channels=said)
         # Each worker counts its own images: no two images have the same number.
         index = (np.arange(start, start + n) * max(1, self.contents.num_workers) + worker)[own]
         pixels, regions = self.views(images, None, self.seed, self.epoch, index)

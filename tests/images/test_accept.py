@@ -161,11 +161,21 @@ def test_float_checks_make_no_copy():
 
 
 U8 = np.zeros((4, 8, 8, 3), dtype=np.uint8)
+RGBA = np.zeros((4, 8, 8, 4), dtype=np.uint8)
 BAD = {
     "first without saying": (np.zeros((4, 3, 8, 8), np.uint8), {}, 'channels="first"'),
     "last without saying": (U8, {"channels": "first"}, 'channels="last"'),
     "two channels": (U8[..., :2], {}, "it has 2 channels; expected 1"),
-    "five channels": (np.zeros((4, 8, 8, 5), np.uint8), {}, "it has 5 channels"),
+    "five channels": (np.zeros((4, 8, 8, 5), np.uint8), {}, "pass n_channels=5"),
+    "other channels": (U8, {"n_channels": 5}, "3 channels; expected n_channels=5"),
+    "fewer pixels": ([b"II*"], {"n_channels": 0}, "n_channels must be a positive int"),
+    "range backwards": (U8, {"value_range": (9, 3)}, "value_range must be a pair"),
+    "range of infinity": (U8, {"value_range": (0, np.inf)}, "value_range must be a pair"),
+    "range of nothing": (U8, {"value_range": "all"}, "value_range must be a pair"),
+    "two ranges": (U8, {"value_range": ((0, 1), (0, 2))}, "2 pairs, .* 3 channels"),
+    "range and opacity": (RGBA, {"value_range": (0, 9)}, "opacity cannot be told from color"),
+    "range of a type": (U8 / 255, {"value_range": "dtype"}, "needs whole numbers"),
+    "range of NaN": (np.full((2, 4, 4, 1), np.nan), {"value_range": (0, 9)}, "NaN"),
     "one image": (np.zeros((8, 8, 3), np.uint8), {}, r"X\[None\]"),
     "one gray image": (np.zeros((8, 8), np.uint8), {}, "image_shape="),
     "one axis": (np.zeros(8), {}, r"shape \(8,\)"),
@@ -176,11 +186,11 @@ BAD = {
     "no pixel": (np.zeros((4, 0, 8, 3), np.uint8), {}, "without a pixel"),
     "bool": (U8 > 0, {}, "dtype bool"),
     "int64": (U8.astype(int), {}, "astype"),
-    "uint16": (U8.astype(np.uint16), {}, "X / 4095 for 12 bits, X / 65535"),
+    "uint16": (U8.astype(np.uint16), {}, "\\(0, 4095\\) for 12 bits, \\(0, 65535\\)"),
     "complex": (U8.astype(complex), {}, "Complex data not supported"),
     "text pixels": (U8.astype(str), {}, "dtype <U"),
-    "floats to 16": (U8 + 16.0, {}, r"expected \[0, 1\] \(divide by the value that is white"),
-    "floats of 16 bits": (U8 + 4095.0, {}, "divide by the value that is white"),
+    "floats to 16": (U8 + 16.0, {}, r"expected \[0, 1\] \(say the range of the values"),
+    "floats of 16 bits": (U8 + 4095.0, {}, "say the range of the values"),
     "0..255 floats": (U8 + 255.0, {}, r"from 255 to 255, expected \[0, 1\] \(pass X / 255"),
     "normalized": (U8 - 2.1, {}, "from -2.1 to -2.1.*normalization"),
     "one path": ("cat.jpg", {}, "X is one path, 'cat.jpg'"),

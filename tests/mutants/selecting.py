@@ -62,7 +62,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "regions/_transformer.py",
+        "regions/_engine_pixels.py",
         "regions/test_transformer.py::test_no_side_is_longer_than_the_resolution",
         {"-(-max(h, w) // resolution)": "max(h, w) // resolution"},
     ),

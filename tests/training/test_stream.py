@@ -51,7 +51,7 @@ def grid(images, contents):
 
 
 def batches(stream, size, epoch=0, augment=None, num_workers=0):
-    contents = StreamContents(stream, "last", num_workers)
+    contents = StreamContents(stream, {"channels": "last"}, num_workers)
     views = Views(grid, Grid((32, 32), "pad"), augment)
     data = TrainingStream(contents, np.array([0, 1]), views, np.ones(2, np.float32), 0)
     data.epoch = epoch
@@ -254,7 +254,7 @@ def test_an_error_of_the_stream_comes_through_and_says_where():
             raise ConnectionError("the network is gone")
 
     with pytest.raises(ConnectionError, match="network is gone") as caught:
-        StreamContents(Breaks(), "last", 0)
+        StreamContents(Breaks(), {}, 0)
     assert caught.value.__notes__ == ["raised by the stream for its item 1"]
 
 
@@ -265,5 +265,5 @@ def test_a_stream_that_does_not_end_is_mentioned_once(monkeypatch):
 
     monkeypatch.setattr(stream, "_PATIENCE", -1.0)
     with pytest.warns(P2PSelectWarning, match="1 images so far.*has to end") as caught:
-        StreamContents(Long(), "last", 0)
+        StreamContents(Long(), {}, 0)
     assert len(caught) == 1

@@ -82,9 +82,11 @@ def photograph(
             lost = str(error)
         else:
             cells = place.content.of(one.regions[0])
-            return Photograph(to_rgb(pixels), cells, box, place.content, True)
+            return Photograph(
+                to_rgb(pixels, one.display_channels), cells, box, place.content, True
+            )
     size = bounded(_shape_of_copy(one, place), longest)
-    copy = to_rgb(place.content.of(one.images[0]))
+    copy = to_rgb(place.content.of(one.images[0]), one.display_channels)
     # Only shrunk with a filter: what is enlarged shows the pixels that the model has.
     shrinks = size[0] <= copy.shape[0] and size[1] <= copy.shape[1]
     copy = resize(copy, size) if shrinks else resize_nearest(copy, size)

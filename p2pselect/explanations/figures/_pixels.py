@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.ndimage import binary_dilation
 from skimage.segmentation import find_boundaries
@@ -13,11 +15,14 @@ CROP_SIDE = 96
 CYCLE = (BLUE, ORANGE, GREEN, PURPLE, AMBER, SKY, GRAY)
 
 
-def to_rgb(images: np.ndarray) -> np.ndarray:
+def to_rgb(images: np.ndarray, channels: Sequence[int] | None = None) -> np.ndarray:
     """Images (..., h, w, c) of a model as 8-bit color.
 
-    One channel is shown as gray, and of more than three the first three are shown.
+    ``channels`` are those shown as red, green and blue, or the one shown as gray: by default
+    the first three, or the first of fewer.
     """
+    if channels is not None:
+        images = images[..., list(channels)]
     if images.dtype != np.uint8:
         images = (np.clip(images, 0, 1) * 255).round().astype(np.uint8)
     if images.shape[-1] < 3:

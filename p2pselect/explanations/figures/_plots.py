@@ -203,6 +203,8 @@ def plot_explanation(explanation: ExplanationArrays, image: int = 0) -> Figure:
     below = [sparsity_words(one, 0)]
     if picture.is_sharp:
         below.append(sharpness_words(picture.content.size))
+    if one.shown_as:
+        below.append(f"shown: {one.shown_as}")
     figure.supxlabel("\n".join(below), fontsize=11)
     # The alternative text of the picture in a notebook.
     figure.set_label(f"{answer}; {sparsity_words(one, 0)}")

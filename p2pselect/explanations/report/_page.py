@@ -215,7 +215,9 @@ def _data(
 def _lead(explanation: ExplanationArrays, has_photographs: bool) -> str:
     lead = _LEAD if explanation.soft_region_masks is None else _LEAD_OF_SOFT_MASKS
     height, width = explanation.regions.shape[1:]
-    return lead + _LEAD_OF_PHOTOGRAPHS.format(width, height) if has_photographs else lead
+    if has_photographs:
+        lead += _LEAD_OF_PHOTOGRAPHS.format(width, height)
+    return lead + f" Pictures show {explanation.shown_as}." if explanation.shown_as else lead
 
 
 def _facts(explanation: ExplanationArrays, truth: np.ndarray | None) -> str:

@@ -1,0 +1,152 @@
+"""What the numbers of an image mean, where the numbers do not say it: channels and range.
+
+Inside of this package pixels are uint8, or float32 in [0, 1].  Values in another range are
+brought there when an image is read, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from p2pselect.exceptions import InputError, brief
+from p2pselect.images._pixels import CHANNELS
+
+#: Lowest and highest value: one pair for all channels, or one for each.
+ValueRange = tuple[tuple[float, float], ...]
+#: What is said about images, by the name of the setting of an estimator.
+SAID = ("channels", "image_shape", "n_channels", "value_range")
+RANGE_WORDS = ("dtype", "percentiles")
+#: Percentiles of the values of a set that become black and white.
+PERCENTILES = (0.1, 99.9)
+#: Images of a set that are measured, and values of each.
+N_MEASURED, _N_VALUES = 256, 4096
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What :func:`p2pselect.images.as_images` is told about images, checked."""
+
+    channels: str = "last"
+    image_shape: Sequence[int] | None = None
+    n_channels: int | None = None
+    value_range: Any = None
+
+    def __post_init__(self) -> None:
+        if self.channels not in ("last", "first"):
+            raise InputError(f'channels must be "last" or "first", got {brief(self.channels)}')
+        if self.n_channels is not None and not (
+            isinstance(self.n_channels, Integral) and self.n_channels >= 1
+        ):
+            raise InputError(f"n_channels must be a positive int, got {brief(self.n_channels)}")
+        check_value_range(self.value_range)
+
+
+def check_value_range(value_range: Any) -> None:
+    """Refuse what is neither a pair, nor a pair for each channel, nor a word."""
+    if value_range is None or (isinstance(value_range, str) and value_range in RANGE_WORDS):
+        return
+    if not (
+        isinstance(value_range, tuple | list) and all(map(_is_pair, as_pairs(value_range)))
+    ):
+        raise InputError(
+            "value_range must be a pair (low, high), a tuple of one pair for each channel, "
+            f'"dtype" or "percentiles", got {brief(value_range)}'
+        )
+
+
+def as_pairs(value_range: Any) -> ValueRange:
+    """A range as pairs, of which there is one where all channels share it."""
+    one = len(value_range) == 2 and all(isinstance(value, Real) for value in value_range)
+    return (tuple(value_range),) if one else tuple(value_range)
+
+
+def _is_pair(pair: Any) -> bool:
+    return (
+        isinstance(pair, tuple | list)
+        and len(pair) == 2
+        and all(isinstance(value, Real) and np.isfinite(float(value)) for value in pair)
+        and pair[0] < pair[1]
+    )
+
+
+def find_range(
+    value_range: Any, images: Iterable[np.ndarray], dtype: np.dtype, n_channels: int
+) -> ValueRange | None:
+    """The range as pairs, measured on these images (h, w, c) where it is ``"percentiles"``."""
+    if value_range is None:
+        return None
+    if value_range == "dtype":
+        if dtype.kind not in "iu":
+            raise InputError(f'value_range="dtype" needs whole numbers, got {dtype}')
+        return ((float(np.iinfo(dtype).min), float(np.iinfo(dtype).max)),)
+    if value_range == "percentiles":
+        values = np.concatenate([_some_values(image) for image in images])
+        low, high = np.percentile(values, PERCENTILES, axis=0)
+        # All pixels of a channel may be equal.
+        return tuple(
+            (float(a), float(b if b > a else a + 1)) for a, b in zip(low, high, strict=True)
+        )
+    pairs = as_pairs(value_range)
+    if len(pairs) not in (1, n_channels):
+        raise InputError(
+            f"value_range has {len(pairs)} pairs, but the images have {n_channels} channels"
+        )
+    return tuple((float(low), float(high)) for low, high in pairs)
+
+
+def _some_values(image: np.ndarray) -> np.ndarray:
+    """Evenly spaced pixels (m, c) of an image."""
+    pixels = image.reshape(-1, image.shape[-1])
+    return pixels[:: max(1, len(pixels) // _N_VALUES)]
+
+
+def rows_to_measure(n_images: int) -> np.ndarray:
+    """Evenly spaced images that stand for all."""
+    return np.unique(np.linspace(0, n_images - 1, N_MEASURED).round().astype(int))
+
+
+def measure_channels(images: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel that networks see, in units of [0, 1]."""
+    sums, squares, n = 0.0, 0.0, 0
+    for row in rows_to_measure(len(images)):
+        image = images._as_seen(images[int(row)])
+        white = 255 if image.dtype == np.uint8 else 1
+        values = image.reshape(-1, image.shape[2]).astype(np.float64) / white
+        sums, squares = sums + values.sum(axis=0), squares + np.square(values).sum(axis=0)
+        n += len(values)
+    mean = np.asarray(sums) / n
+    std = np.sqrt(np.maximum(squares / n - mean**2, 0))
+    # A channel without variance must not be divided by 0.
+    return tuple(mean.tolist()), tuple(np.where(std > 1e-6, std, 1.0).tolist())
+
+
+def scaled(values: np.ndarray, value_range: ValueRange) -> np.ndarray:
+    """Values (..., c) as float32 in [0, 1]; what is out of their range is clipped."""
+    low, high = np.array(value_range).T
+    # 16 bits are exact in single precision; other types need more until they are scaled.
+    kind = np.float32 if values.dtype.itemsize <= 2 else np.float64
+    out = np.subtract(values, low.astype(kind), dtype=kind)
+    out /= (high - low).astype(kind)
+    return np.clip(out, 0, 1, out=out).astype(np.float32, copy=False)
+
+
+def check_display_channels(chosen: Any, n_channels: int) -> None:
+    """Refuse channels that an image does not have, or that are neither one nor three."""
+    if chosen is None:
+        return
+    known = [isinstance(c, Integral) and 0 <= int(c) < n_channels for c in chosen]
+    if len(chosen) not in (1, 3) or not all(known):
+        raise InputError(
+            f"display_channels must be one or three of the channels 0 to {n_channels - 1}, "
+            f"got {brief(chosen)}"
+        )
+
+
+def are_colors(n_channels: int, said: int | None) -> bool:
+    """Whether channels are gray, RGB or RGBA: those that nobody has called channels."""
+    return said is None and n_channels in CHANNELS

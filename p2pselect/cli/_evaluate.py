@@ -69,6 +69,7 @@ def run(options: argparse.Namespace) -> None:
         "n_images": len(labels),
         **answer_figures(exp.answered, exp.kept_fraction, correct),
         "calibration_error": float(metrics.expected_calibration_error(correct, exp.certainty)),
+        "calibration_error_floor": float(metrics.calibration_error_floor(exp.certainty)),
         "insertion_fidelity": float(insertion.area),
         "deletion_fidelity": float(deletion.area),
     }

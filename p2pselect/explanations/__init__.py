@@ -24,6 +24,7 @@ from p2pselect.explanations.figures._plots import (
     plot_page,
     plot_regions,
 )
+from p2pselect.explanations.figures._reliability_display import ReliabilityDisplay
 from p2pselect.explanations.figures._threshold_display import ThresholdDisplay
 from p2pselect.explanations.report._notebook import repr_html
 from p2pselect.explanations.report._page import write_html
@@ -35,6 +36,7 @@ __all__ = [
     "FidelityCurveDisplay",
     "LearningCurvesDisplay",
     "RegionCorrelationDisplay",
+    "ReliabilityDisplay",
     "RiskCoverageDisplay",
     "ThresholdDisplay",
     "example_explanation",

@@ -5,10 +5,13 @@ Scorer objects are signed so that greater is always better.
 """
 
 from p2pselect.metrics._certainty import (
+    ReliabilityCurve,
     RiskCoverageCurve,
     aurc,
+    calibration_error_floor,
     coverage_score,
     expected_calibration_error,
+    reliability_curve,
     risk_coverage_curve,
     selective_accuracy_score,
 )
@@ -48,9 +51,11 @@ __all__ = [
     "ExplanationScorer",
     "ExplanationScorers",
     "FidelityCurve",
+    "ReliabilityCurve",
     "RiskCoverageCurve",
     "ThresholdCurve",
     "aurc",
+    "calibration_error_floor",
     "center_localization",
     "coverage_score",
     "check_object_masks",
@@ -74,6 +79,7 @@ __all__ = [
     "pixel_average_precision_score",
     "pointing_game_score",
     "random_localization",
+    "reliability_curve",
     "risk_coverage_curve",
     "selective_accuracy_score",
     "threshold_curve",

@@ -32,6 +32,30 @@ class RiskCoverageCurve(NamedTuple):
     risk: np.ndarray
 
 
+class ReliabilityCurve(NamedTuple):
+    """Certainty beside the share of right answers, made by :func:`reliability_curve`.
+
+    Parameters
+    ----------
+    certainty : ndarray of shape (m,)
+        Mean certainty of the images of each bin that has any, increasing.
+    accuracy : ndarray of shape (m,)
+        Share of right predictions among them.
+    n_images : ndarray of shape (m,), int
+        Number of them.
+
+    Examples
+    --------
+    >>> curve = reliability_curve([True, False, True], [0.75, 0.75, 0.25])
+    >>> curve.certainty.tolist(), curve.accuracy.tolist()
+    ([0.25, 0.75], [1.0, 0.5])
+    """
+
+    certainty: np.ndarray
+    accuracy: np.ndarray
+    n_images: np.ndarray
+
+
 def coverage_score(answered: np.ndarray) -> float:
     """Share of the images that are answered; greater is better.
 
@@ -129,14 +153,107 @@ def expected_calibration_error(
     >>> expected_calibration_error([True, False], [0.75, 0.75])
     0.25
     """
+    curve = reliability_curve(correct, certainty, n_bins=n_bins)
+    return float(np.average(np.abs(curve.accuracy - curve.certainty), weights=curve.n_images))
+
+
+@shared_docs
+def reliability_curve(
+    correct: np.ndarray, certainty: np.ndarray, *, n_bins: int = 10
+) -> ReliabilityCurve:
+    """Share of right predictions in bins of certainty.
+
+    The bins have equal width and are closed on the right; those without images are left out.
+
+    %(correct_and_certainty)s
+    n_bins : int, default=10
+        Number of bins, at least 1.
+
+    Returns
+    -------
+    ReliabilityCurve
+        ``(certainty, accuracy, n_images)``, one entry for each bin with images.
+
+    Raises
+    ------
+    InputError
+        If the arrays do not fit each other, or a certainty is outside [0, 1].
+
+    References
+    ----------
+    Guo et al., "On calibration of modern neural networks", ICML 2017, equations 1 and 2.
+
+    Examples
+    --------
+    >>> reliability_curve([True, False], [0.75, 0.75]).accuracy
+    array([0.5])
+    """
     correct, certainty = _check(correct, certainty)
+    index = _bins(certainty, n_bins)
+    n_images = np.bincount(index)
+    some = n_images > 0
+    sums = (np.bincount(index, weights=values)[some] for values in (certainty, correct))
+    return ReliabilityCurve(*(total / n_images[some] for total in sums), n_images[some])
+
+
+def calibration_error_floor(certainty: np.ndarray, *, n_bins: int = 10) -> float:
+    """Calibration error that a perfectly calibrated model shows on average on so few images.
+
+    A model may be right exactly as often as it says, and still the shares of right predictions
+    of finite numbers of images differ from its certainties.  Whatever
+    :func:`expected_calibration_error` finds means something only beside this value.
+
+    Parameters
+    ----------
+    certainty : array-like of shape (n,)
+        Certainty of every prediction, in [0, 1].
+    n_bins : int, default=10
+        Number of bins, at least 1; that of the error.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+
+    Raises
+    ------
+    InputError
+        If there is no certainty, or one is outside [0, 1].
+
+    Notes
+    -----
+    The exact mean of the error where every prediction is right with a probability of its
+    certainty, independently of the others: the number of right predictions of a bin has a
+    Poisson binomial distribution.  The time grows with the square of the number of images.
+
+    Examples
+    --------
+    >>> calibration_error_floor([0.5])
+    0.5
+    >>> calibration_error_floor([0.5] * 100) < 0.05
+    True
+    """
+    certainty = np.asarray(certainty)
+    _, certainty = _check(np.zeros(certainty.shape, bool), certainty)
+    index = _bins(certainty, n_bins)
+    found = sum(_mean_deviation(certainty[index == b]) for b in np.unique(index))
+    return float(found / len(certainty))
+
+
+def _bins(certainty: np.ndarray, n_bins: int) -> np.ndarray:
+    """The number of the bin of every certainty."""
     if n_bins < 1:
         raise InputError(f"n_bins must be at least 1, got {n_bins}")
     # Clipped, because the first bin holds 0, and rounding may put a certainty above 1.
-    index = np.clip(np.ceil(certainty * n_bins).astype(int) - 1, 0, n_bins - 1)
-    # A bin's sum of differences is its size times the gap between its two means.
-    gap = np.bincount(index, weights=correct - certainty, minlength=n_bins)
-    return float(np.abs(gap).sum() / len(correct))
+    return np.clip(np.ceil(certainty * n_bins).astype(int) - 1, 0, n_bins - 1)
+
+
+def _mean_deviation(chances: np.ndarray) -> float:
+    """Mean distance of a number of successes from its own mean, for independent trials (m,)."""
+    of_count = np.ones(1)
+    for chance in np.minimum(chances, 1):
+        of_count = np.convolve(of_count, [1 - chance, chance])
+    return float(of_count @ np.abs(np.arange(len(of_count)) - chances.sum()))
 
 
 @shared_docs

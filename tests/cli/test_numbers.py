@@ -75,6 +75,7 @@ def test_evaluate(model, folder, tmp_path, capsys):
         "selective_accuracy": right[::3].mean(),
         "answered_kept_fraction": exp.kept_fraction[::3].mean(),
         "calibration_error": metrics.expected_calibration_error(right, exp.certainty),
+        "calibration_error_floor": metrics.calibration_error_floor(exp.certainty),
         "insertion_fidelity": metrics.insertion_fidelity_curve(
             exp, model.predict_proba_masked
         ).area,

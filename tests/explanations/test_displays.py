@@ -15,10 +15,18 @@ from p2pselect.explanations import (
     EvidenceCurveDisplay,
     FidelityCurveDisplay,
     RegionCorrelationDisplay,
+    ReliabilityDisplay,
     RiskCoverageDisplay,
     plot_page,
 )
-from p2pselect.metrics import aurc, insertion_fidelity_curve
+from p2pselect.metrics import (
+    ReliabilityCurve,
+    aurc,
+    calibration_error_floor,
+    expected_calibration_error,
+    insertion_fidelity_curve,
+    reliability_curve,
+)
 
 
 class Explainer:
@@ -45,6 +53,15 @@ def test_evidence_ends_at_the_stopping_point(made):
         assert display.labels[0] == exp.predicted[i]
         title = display.ax_.get_title(loc="left")
         assert title.startswith("Answered" if exp.answered[i] else "Not answered")
+
+
+def test_evidence_of_a_calibrated_search_has_the_scale_of_the_classifier(made):
+    exp = replace(made.explanation, certainty_threshold=0.8, stop_certainty=0.97)
+    display = EvidenceCurveDisplay.from_explanation(exp)
+    assert display.stop_certainty == 0.97
+    assert "enough: 97%" in [text.get_text().strip() for text in display.ax_.texts]
+    never = EvidenceCurveDisplay.from_explanation(replace(exp, stop_certainty=np.inf))
+    assert not [text for text in never.ax_.texts if "enough" in text.get_text()]
 
 
 def test_evidence_needs_a_path(made):
@@ -105,6 +122,41 @@ def test_risk_coverage_agrees_with_the_metric(made):
     assert display.risk[-1] == pytest.approx(1 - right.mean())
 
 
+def test_reliability_agrees_with_the_metrics(made):
+    exp = made.explanation
+    certainty = np.linspace(0.42, 1, 12)
+    proba = np.full((12, 2), certainty[:, None])
+    proba[:, 1] = 1 - certainty
+    # Rounding may put a probability above 1.
+    proba[-1] = 1 + 1e-7, 0
+    exp = replace(exp, proba=proba, classes=np.array(["a", "b"]), path_proba=None)
+    y = np.array(["a", "b"] * 6)
+    display = ReliabilityDisplay.from_estimator(Explainer(exp), range(12), y, n_bins=5)
+    right, certainty = exp.predicted == y, np.minimum(exp.certainty, 1)
+    assert 0 < right.sum() < 12
+    expected = reliability_curve(right, certainty, n_bins=5)
+    for own, of_metric in zip(display.curve, expected, strict=True):
+        np.testing.assert_array_equal(own, of_metric)
+    error = expected_calibration_error(right, certainty, n_bins=5)
+    floor = calibration_error_floor(certainty, n_bins=5)
+    assert (display.error, display.floor) == (error, floor) and 0 < floor != error
+    assert f"error {error:.3f}; of a perfect model {floor:.3f}" in display.ax_.get_title()
+    assert display.ax_.get_lines()[1].get_ydata().tolist() == expected.accuracy.tolist()
+    assert {text.get_text() for text in display.ax_.texts} == {
+        str(n) for n in expected.n_images
+    }
+
+
+def test_nine_in_ten_perfect_models_are_in_their_range():
+    from p2pselect.explanations.figures._reliability_display import range_of_perfect
+
+    certainty, n = np.array([0.6, 0.95]), np.array([50, 200])
+    low, high = range_of_perfect(ReliabilityCurve(certainty, certainty, n))
+    shares = np.random.default_rng(0).binomial(n, certainty, (4000, 2)) / n
+    inside = ((low <= shares) & (shares <= high)).mean(axis=0)
+    assert (inside > 0.89).all() and (inside < 0.96).all()
+
+
 @pytest.mark.parametrize("display", [FidelityCurveDisplay, RiskCoverageDisplay])
 def test_a_pipeline_explains_through_its_last_step(made, display):
     pipeline = make_pipeline(FunctionTransformer(np.asarray), Explainer(made.explanation))
@@ -146,7 +198,9 @@ def test_confusion_with_a_true_label_that_the_model_does_not_know(made):
     assert display.counts[row].sum() == 1 and display.counts[:, row].sum() == 0
 
 
-@pytest.mark.parametrize("display", [ConfusionExamplesDisplay, RiskCoverageDisplay])
+@pytest.mark.parametrize(
+    "display", [ConfusionExamplesDisplay, RiskCoverageDisplay, ReliabilityDisplay]
+)
 def test_labels_must_fit(made, display):
     with pytest.raises(InputError, match="got 2 labels for 12 images"):
         display.from_explanation(made.explanation, ["1", "2"])
@@ -199,6 +253,7 @@ def test_no_label_is_taken_for_markup_or_a_formula(made):
         ConfusionExamplesDisplay.from_explanation(exp, y).figure_,
         EvidenceCurveDisplay.from_explanation(exp, n_classes=7).figure_,
         RiskCoverageDisplay.from_explanation(exp, y).figure_,
+        ReliabilityDisplay.from_explanation(exp, y).figure_,
         RegionCorrelationDisplay.from_explanation(exp).figure_,
         plot_page(exp, y),
     ]

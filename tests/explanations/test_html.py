@@ -16,6 +16,7 @@ from p2pselect.exceptions import InputError
 from p2pselect.explanations import example_explanation, repr_html, write_html
 from p2pselect.explanations.figures._words import percent
 from p2pselect.images import ImageSequence
+from p2pselect.metrics import calibration_error_floor
 
 HOSTILE = [
     "</script><img src=x onerror=alert(1)>",
@@ -247,6 +248,25 @@ def test_the_figures_at_the_top(made, tmp_path):
     facts = dict(re.findall("<dt>(.*?)</dt><dd>(.*?)</dd>", text))
     assert facts["right, of all"] == "25%" and "right, of the answered" not in facts
     assert facts["answered (≥ 95% certain)"] == "0%"
+
+
+def test_what_the_certainty_is_worth(made, tmp_path):
+    exp = made.explanation
+    proba = np.full((12, 2), [0.75, 0.25])
+    proba[8:] = 0.125, 0.875
+    exp = replace(exp, proba=proba, classes=np.array(["a", "b"]), path_proba=None)
+    y = np.array(["a"] * 6 + ["b"] * 6)
+    text = written(tmp_path, exp, y)
+    # Of the first eight six are right, as they say; of the last four all, which is more.
+    assert "is <strong>4.2%</strong>" in text
+    floor = calibration_error_floor(exp.certainty)
+    assert f"be <strong>{percent(floor)}</strong>" in text and 0.05 < floor < 0.2
+    assert "8 images, 75% certain: 75% right" in text
+    assert "4 images, 88% certain: 100% right" in text
+    dots = re.findall(r'<circle class="end-1" cx="(.*?)" cy="(.*?)"', text)
+    # 220 pixels for 100 %, from the lower left corner.
+    assert dots == [("227.0", "69.0"), ("254.5", "14.0")]
+    assert "What the certainty is worth" not in written(tmp_path, exp)
 
 
 def test_without_labels_nothing_is_right_or_wrong(made, tmp_path):

@@ -1,4 +1,4 @@
-from itertools import permutations
+from itertools import permutations, product
 
 import numpy as np
 import pytest
@@ -6,10 +6,12 @@ import pytest
 from p2pselect.exceptions import InputError
 from p2pselect.metrics import (
     aurc,
+    calibration_error_floor,
     coverage_score,
     expected_calibration_error,
     kept_fraction,
     n_selected_regions,
+    reliability_curve,
     risk_coverage_curve,
     selective_accuracy_score,
 )
@@ -39,6 +41,52 @@ def test_calibration_error_equals_bins_one_by_one(n_bins):
     assert expected_calibration_error(correct, certainty, n_bins=n_bins) == pytest.approx(
         expected
     )
+
+
+@pytest.mark.parametrize("n_bins", [1, 4, 10])
+@pytest.mark.parametrize("n", [1, 2, 9])
+def test_the_floor_is_the_mean_error_over_all_outcomes(n, n_bins):
+    certainty = np.random.default_rng(n).random(n)
+    certainty[0] = (n == 9) or 0.3  # of one image it is known that it is right
+    mean = 0.0
+    for outcome in product([False, True], repeat=n):
+        chance = np.prod(np.where(outcome, certainty, 1 - certainty))
+        mean += chance * slow_ece(outcome, certainty, n_bins)
+    floor = calibration_error_floor(certainty, n_bins=n_bins)
+    assert floor == pytest.approx(mean, abs=1e-12)
+
+
+def test_the_floor_is_what_a_perfect_model_shows():
+    rng = np.random.default_rng(0)
+    certainty = rng.beta(6, 1, 470)
+    drawn = rng.random((300, 470)) < certainty
+    errors = [expected_calibration_error(correct, certainty) for correct in drawn]
+    floor = calibration_error_floor(certainty)
+    assert floor == pytest.approx(np.mean(errors), abs=4 * np.std(errors) / 300**0.5)
+    assert calibration_error_floor(certainty[:100]) > 1.5 * floor
+    assert calibration_error_floor(np.ones(5)) == calibration_error_floor(np.zeros(1)) == 0
+
+
+def test_the_floor_of_thousands_of_images_is_found_at_once():
+    # The mean deviation of a binomial count of n trials is near sqrt(2 n p q / pi).
+    floor = calibration_error_floor(np.full(4000, 0.95))
+    assert floor == pytest.approx(np.sqrt(2 * 0.95 * 0.05 / np.pi / 4000), rel=0.01)
+
+
+def test_a_reliability_curve_has_the_bins_with_images():
+    certainty = [0.05, 0.1, 0.31, 0.39, 0.4, 1.0]
+    curve = reliability_curve([True, False, True, True, False, True], certainty)
+    np.testing.assert_allclose(curve.certainty, [0.075, np.mean([0.31, 0.39, 0.4]), 1])
+    np.testing.assert_allclose(curve.accuracy, [0.5, 2 / 3, 1])
+    assert curve.n_images.tolist() == [2, 3, 1]
+
+
+@pytest.mark.parametrize("wrong", [[], [1.5], [np.nan], [[0.5]]])
+def test_the_floor_needs_certainties(wrong):
+    with pytest.raises(InputError, match="certainty"):
+        calibration_error_floor(wrong)
+    with pytest.raises(InputError, match="n_bins must be at least 1, got 0"):
+        calibration_error_floor([0.5], n_bins=0)
 
 
 def test_certain_and_right_has_no_calibration_error():

@@ -42,8 +42,11 @@ FAULTS = [
         "metrics/test_certainty.py",
         {
             "correct[answered].mean()": "correct.mean()",
-            "np.abs(gap).sum() / len": "np.abs(gap.sum()) / len",
+            "np.abs(curve.accuracy - curve.certainty), weights=curve.n_images": "np.abs(curve.accuracy - curve.certainty)",
             "np.ceil(certainty * n_bins).astype(int) - 1": "(certainty * n_bins).astype(int)",
+            "np.abs(np.arange(len(of_count)) - chances.sum())": "(np.arange(len(of_count)) - chances.sum()) ** 2",
+            "_mean_deviation(certainty[index == b])": "_mean_deviation(np.full((index == b).sum(), certainty.mean()))",
+            "return float(found / len(certainty))": "return float(found / len(certainty) ** 0.5)",
             "np.unique(-certainty,": "np.unique(certainty,",
             "np.repeat(mean_error, size)": "(~correct)",
         },

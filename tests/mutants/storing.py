@@ -150,6 +150,22 @@ FAULTS = [
         },
     ),
     *planted(
+        "explanations/report/_reliability.py",
+        "explanations/test_html.py::test_what_the_certainty_is_worth",
+        {
+            "_TOP + _SIDE * (1 - share)": "_TOP + _SIDE * share",
+            "{percent(floor)}": "{percent(error)}",
+            "if truth is None:": "if False:",
+        },
+    ),
+    *planted(
+        "explanations/figures/_image_displays.py",
+        "explanations/test_displays.py",
+        {
+            "one.stop_certainty or one.certainty_threshold": "one.certainty_threshold",
+        },
+    ),
+    *planted(
         "cli/_predict.py",
         "cli/test_numbers.py",
         {

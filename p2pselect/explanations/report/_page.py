@@ -25,6 +25,7 @@ from p2pselect.explanations.figures._photographs import LONGEST, photograph, war
 from p2pselect.explanations.figures._words import answer_facts, percent
 from p2pselect.explanations.report._curves import learning_curves
 from p2pselect.explanations.report._payload import image_payload, image_uri
+from p2pselect.explanations.report._reliability import reliability_section
 
 _LEAD = (
     "Each pair shows an image and, beside it, <strong>all that the classifier saw of it"
@@ -143,6 +144,7 @@ def write_html(
         FACTS=_facts(explanation, truth),
         CURVES="" if history is None else learning_curves(history),
         SUMMARY=class_table(explanation, truth, object_masks),
+        RELIABILITY=reliability_section(explanation, truth),
         FOOT=_footer(sample),
         DATA=_script_json(data),
     )
@@ -174,8 +176,10 @@ def _choose(
         chosen.append(rows[np.linspace(0, len(rows) - 1, count).round().astype(int)])
         if len(rows) == count > 0:
             words.append(f"all {count:,} {name}")
-        elif len(rows):
+        elif count:
             words.append(f"{count:,} of {len(rows):,} {name} (evenly spaced)")
+        elif len(rows):
+            words.append(f"none of {len(rows):,} {name}")
     said = ", ".join(words[:-1]) + " and " + words[-1] if len(words) > 1 else words[0]
     return np.sort(np.concatenate(chosen)), said
 

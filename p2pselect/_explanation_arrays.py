@@ -11,6 +11,18 @@ from p2pselect.exceptions import InputError, brief
 from p2pselect.images import ImageSequence
 from p2pselect.images._geometry import Grid, Placement, bounded
 
+#: Share of an image's pixels whose scores say how familiar it is.
+FAMILIAR_SHARE = 0.1
+
+
+def familiarity(logits: np.ndarray, areas: np.ndarray) -> np.ndarray:
+    """Mean logit (n,) over the best tenth of an image; regions (n, d) come in ranking order."""
+    within = np.minimum(areas.cumsum(axis=1), FAMILIAR_SHARE * areas.sum(axis=1, keepdims=True))
+    parts = np.diff(within, axis=1, prepend=0)
+    # Padding has a logit of minus infinity, and no area.
+    sums = (np.where(parts > 0, logits, 0) * parts).sum(axis=1)
+    return np.asarray(sums / parts.sum(axis=1), np.float32)
+
 
 @dataclass(frozen=True, eq=False)
 class ExplanationArrays:
@@ -35,6 +47,7 @@ class ExplanationArrays:
     path_counts: np.ndarray | None = None
     path_proba: np.ndarray | None = None
     stop_certainty: float | None = None
+    prediction_sets: np.ndarray | None = None
     original_sizes: np.ndarray | None = None
     resize: str = "pad"
     originals: ImageSequence | None = None
@@ -187,6 +200,19 @@ class ExplanationArrays:
     def certainty(self) -> np.ndarray:
         """Largest class probability of every image, float array of shape (n,)."""
         return self.proba.max(axis=1)
+
+    @property
+    def familiarity(self) -> np.ndarray:
+        """How much an image holds of what the selector looks for, float32 array of shape (n,).
+
+        The mean selection logit over the highest tenth of the image's area.  It is low where
+        nothing looks like what the classes of the training showed, however certain the
+        classifier is.  Its scale is that of a model; ``calibrate(max_unfamiliar=...)`` finds
+        what is too low.
+        """
+        order = self.ranking
+        logits = np.take_along_axis(self.selection_logits, order, axis=1)
+        return familiarity(logits, np.take_along_axis(self.region_areas, order, axis=1))
 
     @property
     def ranking(self) -> np.ndarray:

@@ -35,7 +35,11 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
     If certainty is calibrated, ``stop_certainty`` is where the search stops, and ``report`` has
     slope and intercept of two curves, for images that got there and for the others: the
     certainty to report is ``1 / (1 + exp(-slope * log(p / (1 - p)) - intercept))`` of the
-    largest probability p.
+    largest probability p.  ``answered_classes``, if there are any, says of every class whether
+    it is answered, and ``set_proba`` from which probability on a class is in the prediction
+    set, again for images that got there and for the others; the most probable class always is.
+    Images below ``lowest_familiarity`` are not answered: that is the mean logit over the
+    regions of the highest logits that fill a tenth of the image.
 
     Parameters
     ----------
@@ -84,6 +88,11 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
         "report": None
         if report is None
         else {"answered": report.answered, "unanswered": report.unanswered},
+        "answered_classes": None
+        if report is None or report.answered_classes is None
+        else report.answered_classes.tolist(),
+        "set_proba": None if report is None else report.set_proba,
+        "lowest_familiarity": None if report is None else report.lowest_familiarity,
     }
     with atomic_folder(Path(path), SETTINGS, "an export") as new:
         _write(estimator, "selector", "maps", new / "selector.onnx")

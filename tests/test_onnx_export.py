@@ -1,5 +1,6 @@
 import copy
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -50,8 +51,16 @@ def reported(proba, settings):
     return tried[np.abs(tried.max(axis=1) - wanted).argmin()]
 
 
+def members(proba, settings):
+    """The prediction set."""
+    certain = proba.max() >= settings["stop_certainty"]
+    found = proba >= settings["set_proba"][0 if certain else 1]
+    found[proba.argmax()] = True
+    return found
+
+
 def served(folder, images, regions):
-    """Predictions as a program without torch makes them."""
+    """Predictions as a program without torch makes them, with the classifier's own word."""
     settings = json.loads((folder / "settings.json").read_text())
     select, classify = (session(folder / f"{name}.onnx") for name in ("selector", "classifier"))
     maps = select(images)[:, 0]
@@ -76,7 +85,7 @@ def served(folder, images, regions):
         else:
             if settings["fallback"] == "most_certain":
                 proba, mask = best
-        all_proba.append(proba if settings["report"] is None else reported(proba, settings))
+        all_proba.append(proba)
         all_masks.append(mask)
     return np.array(all_proba), np.array(all_masks)
 
@@ -110,13 +119,31 @@ def test_a_program_without_torch_predicts_the_same(clf, scenes, tmp_path, monkey
 def test_calibrated_certainty_travels(clf, scenes, tmp_path):
     X, own = scenes.images[:20], copy.deepcopy(clf).set_params(certainty_threshold=0.6)
     proba = own.predict_proba(X)
-    own.calibrate(X, proba.argmax(axis=1))
+    own.calibrate(X, proba.argmax(axis=1), set_error=0.3)
     assert np.abs(own.predict_proba(X) - proba).max() > 0.05
     export_onnx(own, tmp_path / "digits.onnx")
     images = (X.transpose(0, 3, 1, 2) / 255).astype(np.float32)
-    found, masks = served(tmp_path / "digits.onnx", images, own.regions_.propose_batch(X))
+    words, masks = served(tmp_path / "digits.onnx", images, own.regions_.propose_batch(X))
+    settings = json.loads((tmp_path / "digits.onnx" / "settings.json").read_text())
+    found = [reported(row, settings) for row in words]
     np.testing.assert_allclose(found, own.predict_proba(X), atol=1e-3, rtol=0)
     np.testing.assert_array_equal(masks, own.transform(X))
+    sets = own.explain(X).prediction_sets
+    at_an_edge = np.abs(words[:, :, None] - settings["set_proba"]).min(axis=(1, 2)) < 1e-4
+    wanted = [row.tolist() for row in sets[~at_an_edge]]
+    assert len(wanted) >= 10
+    assert [members(row, settings).tolist() for row in words[~at_an_edge]] == wanted
+    lowest = float(np.median(own.explain(X).familiarity)) + 1e-3
+    own.calibration_ = replace(
+        own.calibration_,
+        bound=settings["stop_certainty"],
+        answered_classes=np.array([False, True, True]),
+        lowest_familiarity=lowest,
+    )
+    export_onnx(own, tmp_path / "digits.onnx")
+    settings = json.loads((tmp_path / "digits.onnx" / "settings.json").read_text())
+    assert settings["answered_classes"] == [False, True, True]
+    assert settings["lowest_familiarity"] == lowest
 
 
 @pytest.mark.parametrize("fallback", ["everything", "most_certain"])

@@ -88,6 +88,7 @@ def _rows(model: Any, images: ImageSequence, files: Sequence[str]) -> Iterator[d
                     f"p({name})": round(float(value), 6)
                     for name, value in zip(names, exp.proba[i], strict=True)
                 },
+                **_set_of(exp, i, names),
             }
 
 
@@ -103,10 +104,19 @@ def _said(rows: Sequence[dict[str, Any]], labels: np.ndarray | None) -> str:
     return f"{len(rows)} images: {answers_in_words(answered, kept, right)}"
 
 
+def _set_of(exp: Any, image: int, names: Sequence[str]) -> dict[str, list[str]]:
+    """A column only of models that are calibrated for it."""
+    if exp.prediction_sets is None:
+        return {}
+    members = zip(names, exp.prediction_sets[image], strict=True)
+    return {"prediction_set": [name for name, is_in in members if is_in]}
+
+
 def _write(file: IO[Any], rows: Sequence[dict[str, Any]], form: str) -> None:
     if form == "json":
         file.write(strict_json(rows, indent=1) + "\n")
         return
     writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    for row in rows:
+        writer.writerow({k: "|".join(v) if isinstance(v, list) else v for k, v in row.items()})

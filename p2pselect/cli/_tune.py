@@ -50,6 +50,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --max-error: probability with which it may be exceeded (default: 0.1)",
     )
     parser.add_argument(
+        "--per-class",
+        action="store_true",
+        help="with --max-error: keep it among the answers that name a class, for every class; "
+        "classes for which these images do not show it are not answered",
+    )
+    parser.add_argument(
+        "--set-error",
+        type=positive_share,
+        metavar="E",
+        help="with --calibrate: also learn prediction sets, from which the true class is "
+        "missing with at most this probability",
+    )
+    parser.add_argument(
+        "--max-unfamiliar",
+        type=positive_share,
+        metavar="S",
+        help="with --calibrate: do not answer images in which nothing looks like what was "
+        "learned, at the price of at most this share of images like these",
+    )
+    parser.add_argument(
         "--figure", type=Path, metavar="FILE", help="also draw the table, as PNG, SVG or PDF"
     )
     add_shared(parser, "--json", "--on-error", "--max-pixels")
@@ -58,10 +78,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect tune`` says."""
     check_outputs(options, files=["--json", "--figure"])
-    if options.max_error is not None and not options.calibrate:
-        raise InputError("--max-error says how to calibrate: pass --calibrate too")
-    if options.max_error == 1 or options.alpha == 1:
-        raise InputError("--max-error and --alpha must be below 1")
+    how = {"--max-error": options.max_error, "--set-error": options.set_error}
+    how["--max-unfamiliar"] = options.max_unfamiliar
+    for name, value in how.items():
+        if value is not None and not options.calibrate:
+            raise InputError(f"{name} says how to calibrate: pass --calibrate too")
+    for name, value in {**how, "--alpha": options.alpha}.items():
+        if value == 1:
+            raise InputError(f"{name} must be below 1")
+    if options.per_class and options.max_error is None:
+        raise InputError("--per-class says for what an error is bounded: pass --max-error too")
     from p2pselect import datasets
     from p2pselect.cli._files import drop_unreadable, hint_at_skipping, load_model
     from p2pselect.explanations import ThresholdDisplay
@@ -93,7 +119,15 @@ def run(options: argparse.Namespace) -> None:
             columns[name] = [None if value != value else float(value) for value in values]
         write_json(options.json, columns, indent=2)
     if options.calibrate:
-        model.calibrate(images, truth, max_error=options.max_error, alpha=options.alpha)
+        model.calibrate(
+            images,
+            truth,
+            max_error=options.max_error,
+            alpha=options.alpha,
+            per_class=options.per_class,
+            set_error=options.set_error,
+            max_unfamiliar=options.max_unfamiliar,
+        )
         model.save(options.model)
         _say_what_is_asked(model, options)
 
@@ -130,6 +164,11 @@ def _say_what_is_asked(model: Any, options: argparse.Namespace) -> None:
     if not answered:
         print("no image was answered that surely: nothing will be; ask for less (--certainty)")
         return
+    if calibration.answered_classes is None:
+        which = "answered"
+    else:
+        names = model.classes_[calibration.answered_classes].tolist()
+        which = f"certain enough (and answered as {', '.join(map(str, names))})"
     print(
-        f"here {answered} of {len(calibration)} images are answered, {right} of them correctly"
+        f"here {answered} of {len(calibration)} images are {which}, {right} of them correctly"
     )

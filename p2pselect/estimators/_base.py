@@ -33,9 +33,9 @@ from p2pselect.images import as_images
 from p2pselect.images._meaning import check_display_channels
 from p2pselect.nn._model import RegionScores
 from p2pselect.selection import SelectionRule, StopCalibration
+from p2pselect.selection._calibrating import Asked, Paths, calibrated
 from p2pselect.selection._certainty_search import make_tau_grid
 from p2pselect.selection._prediction_run import PredictionRun
-from p2pselect.selection._stop_calibration import calibration_of_paths, with_bound
 from p2pselect.selection._stop_report import StopReport, with_certainty
 from p2pselect.training._data import as_float_images
 from p2pselect.training._isolation import Randomness, resolve_device, usual_surroundings
@@ -178,8 +178,10 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         %(regions)s
         reject : object, optional
             What to return in the place of a label for images that are not answered, because
-            the classifier never becomes as certain as it was asked to be; for example
-            ``"not answered"`` or -1.  By default they get the most probable label, too.
+            the classifier never becomes as certain as it was asked to be, or because a bound
+            on the error could not be shown for that class, or because the image is unfamiliar;
+            for example ``"not answered"`` or -1.  By default they get the most probable label,
+            too.
 
         Returns
         -------
@@ -195,7 +197,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         kinds = {labels.dtype.kind, np.asarray(reject).dtype.kind}
         if not (kinds <= {"U"} or kinds <= {*"iuf"}):  # NumPy would make words of numbers
             labels = labels.astype(object)
-        return np.where(result.reached, labels, reject)
+        return np.where(run.answered(result), labels, reject)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Measure the accuracy: the share of images whose class is predicted correctly.
@@ -400,7 +402,10 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         *,
         max_error: float | None = None,
         alpha: float | None = 0.1,
+        per_class: bool = False,
         mean_kept: float | None = None,
+        set_error: float | None = None,
+        max_unfamiliar: float | None = None,
         regions: Any = None,
     ) -> Self:
         """Let certainty mean what it says, learned from images that were held out.
@@ -426,9 +431,21 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         alpha : float in (0, 1) or None, default=0.1
             With ``max_error``: the probability, over the held-out images, with which that may
             be exceeded.  None keeps the error on average only, and answers more.
+        per_class : bool, default=False
+            With ``max_error`` and ``alpha``: bound the error among the answers that name a
+            class, for every class at once.  Classes for which these images do not show it are
+            not answered; a warning says which, and how many images would be needed.
         mean_kept : float in (0, 1], optional
             Instead of ``certainty_threshold``: the highest certainty is asked for with which
             images show no more than this share of their pixels on average.
+        set_error : float in (0, 1), optional
+            Also make prediction sets, ``explain(X).prediction_sets``: the true class is missing
+            from at most this share of them on average, among the images that stop and among
+            those that never become certain.  Every other image is used for this alone.
+        max_unfamiliar : float in (0, 1), optional
+            Do not answer images in which the selector finds nothing like what it learned
+            (``explain(X).familiarity``): so few that of images like these at most this share
+            is lost on average.  Everything else is then guaranteed for those that are familiar.
         %(regions)s
 
         Returns
@@ -445,7 +462,9 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         References
         ----------
         Angelopoulos et al., "Learn then test: calibrating predictive algorithms to achieve risk
-        control", 2021 (fixed sequence testing).
+        control", 2021 (fixed sequence testing).  Papadopoulos et al., "Inductive confidence
+        machines for regression", 2002 (split conformal prediction).  Sadinle, Lei & Wasserman,
+        "Least ambiguous set-valued classifiers with bounded error levels", 2019 (the sets).
 
         Examples
         --------
@@ -458,13 +477,20 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         >>> len(clf.calibration_)
         24
         """
-        for name, value in (("max_error", max_error), ("alpha", alpha)):
+        for name, value in (
+            ("max_error", max_error), ("alpha", alpha),
+            ("set_error", set_error), ("max_unfamiliar", max_unfamiliar),
+        ):  # fmt: skip
             if value is not None and not 0 < float(_in_unit_interval(name, value)) < 1:
                 raise InputError(f"{name} must be in (0, 1), got {brief(value)}")
         if mean_kept is not None:
             mean_kept = float(_in_unit_interval("mean_kept", mean_kept))
             if max_error is not None:
                 raise InputError("max_error and mean_kept both say where to stop: pass one")
+        if per_class and (max_error is None or alpha is None):
+            raise InputError(
+                "per_class=True bounds errors: pass max_error, and a number as alpha"
+            )
         run = self._run(X, regions, keep="kept")
         truth = as_true_labels(y, self.classes_)
         if len(truth) != len(run.images):
@@ -475,13 +501,15 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         rows = np.linspace(0, len(truth) - 1, min(len(truth), MAX_CALIBRATION)).astype(int)
         run.images = run.images[rows]
         run.regions = None if run.regions is None else run.regions[rows]
-        found = calibration_of_paths(*run.paths(), self.classes_, truth[rows])
+        column = {label: i for i, label in enumerate(self.classes_.tolist())}
+        truth = np.array([column.get(label, -1) for label in truth[rows].tolist()])
+        paths = Paths(*run.paths(), truth)
         settings = remembered(self, "prediction")
         # One calibration serves all of them; and any tau but its own is not calibrated.
         for name in ("certainty_threshold", "tau"):
             settings.pop(name, None)
-        fallback = self._search_options.fallback
-        found = with_bound(found, max_error, alpha, mean_kept, fallback)
+        asked = Asked(max_error, alpha, per_class, mean_kept, set_error, max_unfamiliar)
+        found = calibrated(paths, self.classes_, asked, self._search_options.fallback)
         self.calibration_ = replace(found, tau=self.tau, settings=settings)
         return self
 

@@ -30,7 +30,7 @@ from p2pselect._model_folder import (
 from p2pselect.estimators._changes import params_as_fitted
 from p2pselect.exceptions import InputError, ModelFileError, P2PSelectWarning, brief
 from p2pselect.regions._transformer import SuperpixelTransformer
-from p2pselect.selection._stop_calibration import as_lists, from_lists
+from p2pselect.selection._calibration_file import as_lists, from_lists
 
 #: A network with more channels or layers than this is not ours, and would fill the memory.
 MAX_OPTION = 2**16
@@ -93,7 +93,7 @@ def load_model(cls: Any, path: Path, config: dict[str, Any]) -> Any:
         if name in config["fitted"]:
             setattr(estimator, name, decode(config["fitted"][name]))
     if stored := decode(config["calibration"]):
-        estimator.calibration_ = from_lists(stored)
+        estimator.calibration_ = from_lists(stored, len(estimator.classes_))
     later = {name: kept[name] for name in _FOR_THE_NEXT_FIT if name in kept}
     estimator.set_params(**{name: _FOR_THE_NEXT_FIT[name] for name in later})
     _check_shapes(path, estimator)

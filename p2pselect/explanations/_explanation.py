@@ -30,6 +30,7 @@ _OPTIONAL = (
     "path_counts",
     "path_proba",
     "stop_certainty",
+    "prediction_sets",
     "original_sizes",
     "display_channels",
 )
@@ -54,6 +55,7 @@ _AXES = {
     "path_counts": ("nt", "iu"),
     "path_proba": ("ntm", "f"),
     "stop_certainty": ("", "iuf"),
+    "prediction_sets": ("nm", "b"),
     "original_sizes": ("n2", "iu"),
     "resize": ("", "U"),
     "display_channels": ("s", "iu"),
@@ -91,7 +93,9 @@ class Explanation(ExplanationArrays):
     classes : ndarray of shape (n_classes,)
         The labels that the columns of ``proba`` stand for.
     answered : ndarray of shape (n,), bool
-        Whether the largest class probability reached ``certainty_threshold``.
+        Whether the largest class probability reached ``certainty_threshold`` and, if there is
+        a bound on the error of every class, the predicted class keeps it.  If ``calibrate`` was
+        given ``max_unfamiliar``, the image is familiar, too.
     certainty_threshold : float
         The certainty that was asked for, in (0, 1].
     region_embeddings : ndarray of shape (n, k, d), float32, optional
@@ -109,6 +113,9 @@ class Explanation(ExplanationArrays):
     stop_certainty : float, optional
         If certainty is calibrated: the classifier's own at which the search stopped, while
         ``certainty_threshold`` and ``proba`` are what it stands for.
+    prediction_sets : ndarray of shape (n, n_classes), bool, optional
+        If ``calibrate`` was asked for them (``set_error``), and there is no ``max_kept``: the
+        classes that are not ruled out.  The predicted class is always among them.
     original_sizes : ndarray of shape (n, 2), int, optional
         Height and width in pixels of the images as they were given; by default those of the
         model's grid.

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from p2pselect import distributed
+from p2pselect._explanation_arrays import familiarity
 from p2pselect.exceptions import InputError
 from p2pselect.explanations._explanation import Explanation
 from p2pselect.images import ImageSequence
@@ -110,11 +111,27 @@ class PredictionRun:
             return result.proba
         return with_certainty(result.proba, self.report(result.proba.max(axis=1)))
 
-    def paths(self) -> tuple[np.ndarray, np.ndarray]:
-        """Probabilities (n, t, n_classes) and kept shares (n, t) at every tau; needs "kept"."""
+    def answered(self, result: SearchResult) -> np.ndarray:
+        """Whether images (n,) are answered: certain, familiar, and of a class that may be."""
+        if self.report is None:
+            return result.reached
+        familiar = self._stacked("familiarity")
+        return result.reached & self.report.may_answer(result.proba, familiar)
+
+    def _prediction_sets(self, result: SearchResult) -> np.ndarray | None:
+        # The images that they were learned from stopped without a budget.
+        if self.report is None or self.max_kept is not None:
+            return None
+        return self.report.prediction_sets(result.proba)
+
+    def paths(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What the run says at every tau; needs "kept".
+
+        Probabilities (n, t, n_classes), kept shares (n, t), and familiarity (n,).
+        """
         proba = self.search(keep_path=True, stop=np.inf).path_proba
         assert proba is not None
-        return proba, self._stacked("kept")
+        return proba, self._stacked("kept"), self._stacked("familiarity")
 
     def scores(self) -> Iterator[RegionScores]:
         """Scores of the regions, batch by batch, without a search."""
@@ -156,9 +173,10 @@ class PredictionRun:
             tau=self.tau_grid[result.level],
             proba=self.proba(result),
             classes=classes,
-            answered=result.reached,
+            answered=self.answered(result),
             certainty_threshold=self.certainty_threshold,
             stop_certainty=None if self.report is None else self.report.threshold,
+            prediction_sets=self._prediction_sets(result),
             region_embeddings=embeddings if embeddings.shape[1] else None,
             soft_region_masks=self._stacked("soft", padding=0.0) if self.is_soft else None,
             path_tau=self.tau_grid,
@@ -217,24 +235,25 @@ class PredictionRun:
             # Padding comes after every region, and so is never kept.
             pixel_ranks = to_pixels(ranks, regions, torch.iinfo(ranks.dtype).max)
             chunk = Chunk(images, pixel_ranks, counts.cpu().numpy())
+            familiar = familiarity(sorted_logits.cpu().numpy(), sorted_areas.cpu().numpy())
+            found = {"familiarity": familiar}
             if self.keep == "kept":
                 # An empty mask keeps nothing.
                 area = F.pad(sorted_areas.cumsum(dim=1), (1, 0))
                 kept = area.gather(1, counts) / area[:, -1:]
-                self.batches.append({"kept": kept.cpu().numpy()})
+                found["kept"] = kept.cpu().numpy()
             elif self.keep == "ranks":
-                self.batches.append({"ranks": pixel_ranks.cpu().numpy()})
+                found["ranks"] = pixel_ranks.cpu().numpy()
             elif self.keep == "all":
-                self.batches.append(
-                    {
-                        "images": raw,
-                        "sizes": sizes,
-                        "regions": labels.astype(np.int32),
-                        "logits": logits.cpu().numpy(),
-                        "embeddings": scores.maps[:, 1:].cpu().numpy(),
-                        "counts": chunk.counts.astype(np.int32),
-                    }
-                )
+                found |= {
+                    "images": raw,
+                    "sizes": sizes,
+                    "regions": labels.astype(np.int32),
+                    "logits": logits.cpu().numpy(),
+                    "embeddings": scores.maps[:, 1:].cpu().numpy(),
+                    "counts": chunk.counts.astype(np.int32),
+                }
+            self.batches.append(found)
             if scores.shown is not None:
                 chunk = self._shown_softly(chunk, scores.shown, regions)
             yield chunk

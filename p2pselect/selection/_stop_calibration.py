@@ -7,16 +7,17 @@ the stop.  Everything here therefore looks at held-out images where they stop.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy.stats import beta
 from sklearn.isotonic import IsotonicRegression
 
 from p2pselect.exceptions import InputError
 from p2pselect.metrics._stops import stops
+from p2pselect.selection._error_bounds import proven, refusal
+from p2pselect.selection._prediction_sets import SetCalibration
 from p2pselect.selection._stop_report import StopReport, fit_curve
 
 #: A share of right answers that fewer images say something about is noise.
@@ -48,6 +49,13 @@ class StopCalibration:
         The largest mean share of the pixels that was asked for.
     bound : float, optional
         The classifier's certainty at which the search stops to keep either.
+    answered_classes : ndarray of shape (n_classes,), bool, optional
+        With a bound for every class: those for which it could be shown.  The others are not
+        answered.
+    sets : object, optional
+        The images that prediction sets come from; none of those above are among them.
+    lowest_familiarity : float, optional
+        Images below are not answered.
     tau : "dynamic" or float, default="dynamic"
         The tau of the paths.
     settings : dict
@@ -68,6 +76,9 @@ class StopCalibration:
     alpha: float | None = None
     mean_kept: float | None = None
     bound: float | None = None
+    answered_classes: np.ndarray | None = None
+    sets: SetCalibration | None = None
+    lowest_familiarity: float | None = None
     tau: float | str = "dynamic"
     settings: dict[str, Any] = field(default_factory=dict, repr=False)
 
@@ -164,21 +175,10 @@ class StopCalibration:
         """
         thresholds = self._thresholds[::-1]
         answered, right = self._counts(thresholds)
-        # With fewer answers even a faultless classifier does not pass.  The number of answers
-        # says nothing about which of them are right, so that starting there is no choice.
-        needed = int(np.ceil(np.log(alpha) / np.log1p(-max_error)))
-        found = None
-        for threshold, n, k in zip(thresholds, answered, right, strict=True):
-            if n < needed:
-                continue
-            wrong = n - k
-            bound = beta.ppf(1 - alpha, wrong + 1, k) if k else 1.0
-            if bound > max_error:
-                break
-            found = threshold
-        if found is None:
-            raise InputError(self._refusal(answered, right, needed, max_error, alpha))
-        return float(found)
+        keeps = proven(answered, right, max_error, alpha)
+        if not keeps.any():
+            raise InputError(refusal(len(self), answered, right, max_error, alpha))
+        return float(thresholds[keeps].min())
 
     def asked(self, otherwise: float) -> float:
         """Tell which share of right answers the search stops at, for people to read.
@@ -225,29 +225,6 @@ class StopCalibration:
             best = threshold
         return float(best)
 
-    def _refusal(
-        self,
-        answered: np.ndarray,
-        right: np.ndarray,
-        needed: int,
-        max_error: float,
-        alpha: float,
-    ) -> str:
-        asked = f"max_error={max_error:g} with alpha={alpha:g}"
-        if answered.max(initial=0) < needed:
-            return (
-                f"{asked} needs at least {needed} held-out images that are answered, all of "
-                f"them correctly; got {len(self)} images"
-            )
-        first = int((answered >= needed).argmax())
-        n, wrong = int(answered[first]), int(answered[first] - right[first])
-        return (
-            f"no certainty keeps {asked}: of the {n} most certain of {len(self)} held-out "
-            f"images {wrong} are answered wrongly, and the bound on the error is "
-            f"{beta.ppf(1 - alpha, wrong + 1, n - wrong) if n > wrong else 1:.3f}.  More "
-            "held-out images, a larger max_error or a better model would help"
-        )
-
     def reported(self, threshold: float) -> StopReport:
         """Learn the probability of being right at the stop, by the classifier's certainty.
 
@@ -259,7 +236,8 @@ class StopCalibration:
         Returns
         -------
         callable
-            Maps certainties (n,) to probabilities (n,).
+            Maps certainties (n,) to probabilities (n,); also knows what is answered, and the
+            prediction sets.
         """
         fallback = self.settings.get("search__fallback", "most_certain")
         level, answered = stops(self.certainty, threshold, fallback)
@@ -271,65 +249,11 @@ class StopCalibration:
             few = part.sum() < FEWEST_ANSWERED
             return whole if few else fit_curve(certainty[part], correct[part])
 
-        return StopReport(threshold, own(answered), own(~answered))
-
-
-def calibration_of_paths(
-    path_proba: np.ndarray, kept: np.ndarray, classes: np.ndarray, truth: np.ndarray
-) -> StopCalibration:
-    """The calibration of whole paths (n, t, n_classes), (n, t) and true labels (n,)."""
-    predicted = classes[path_proba.argmax(axis=2)]
-    return StopCalibration(path_proba.max(axis=2), predicted == truth[:, None], kept)
-
-
-def with_bound(
-    calibration: StopCalibration,
-    max_error: float | None,
-    alpha: float | None,
-    mean_kept: float | None,
-    fallback: str,
-) -> StopCalibration:
-    """The same with a threshold that bounds error or kept area, if one is asked for."""
-    if mean_kept is not None:
-        bound = calibration.threshold_keeping(mean_kept, fallback)
-        return replace(calibration, mean_kept=mean_kept, bound=bound)
-    if max_error is None:
-        return calibration
-    if alpha is None:
-        bound = calibration.threshold(1 - max_error)
-    else:
-        bound = calibration.bounded_threshold(max_error, alpha)
-    return replace(calibration, max_error=max_error, alpha=alpha, bound=bound)
-
-
-def as_lists(calibration: StopCalibration) -> dict[str, Any]:
-    """A calibration in lists and numbers, for a file."""
-    arrays = {"certainty", "correct", "kept"}
-    return {
-        item.name: getattr(calibration, item.name).tolist()
-        if item.name in arrays
-        else getattr(calibration, item.name)
-        for item in fields(calibration)
-    }
-
-
-def from_lists(stored: dict[str, Any]) -> StopCalibration:
-    """What :func:`as_lists` made; raises InputError if it is anything else."""
-    rest = {k: v for k, v in stored.items() if k not in ("certainty", "correct", "kept")}
-    certainty = np.array(stored["certainty"], np.float32)
-    correct = np.array(stored["correct"])
-    kept = np.array(stored["kept"], np.float32)
-    calibration = StopCalibration(certainty, correct, kept, **rest)
-    numbers = [calibration.max_error, calibration.alpha]
-    numbers += [calibration.mean_kept, calibration.bound]
-    fits = (
-        certainty.ndim == 2
-        and correct.shape == certainty.shape == kept.shape
-        and correct.dtype == bool
-        and bool(((certainty >= 0) & (certainty <= 1.001)).all())
-        and all(value is None or isinstance(value, float) for value in numbers)
-        and isinstance(calibration.settings, dict)
-    )
-    if not fits:
-        raise InputError("the calibration is not one of paths of certainties")
-    return calibration
+        return StopReport(
+            threshold,
+            own(answered),
+            own(~answered),
+            answered_classes=self.answered_classes if threshold == self.bound else None,
+            set_proba=None if self.sets is None else self.sets.lowest(threshold, fallback),
+            lowest_familiarity=self.lowest_familiarity,
+        )

@@ -9,6 +9,8 @@ from scipy.special import expit
 from scipy.special import logit as exact_logit
 from sklearn.linear_model import LogisticRegression
 
+from p2pselect.selection._prediction_sets import sets_from
+
 #: Certainties closer to 0 and 1 than this are as good as 0 and 1.
 _MARGIN = 1e-7
 
@@ -24,6 +26,10 @@ class StopReport:
     threshold: float
     answered: tuple[float, float]
     unanswered: tuple[float, float]
+    answered_classes: np.ndarray | None = None  # (n_classes,), bool; None stands for all
+    #: Probability from which a class is in the prediction set: at a stop, and elsewhere.
+    set_proba: tuple[float, float] | None = None
+    lowest_familiarity: float | None = None
 
     def __call__(self, certainty: np.ndarray) -> np.ndarray:
         """Probabilities of being right for certainties (n,)."""
@@ -31,6 +37,25 @@ class StopReport:
         enough = np.asarray(certainty) >= self.threshold
         curve = np.where(enough[:, None], self.answered, self.unanswered)
         return expit(curve[:, 0] * z + curve[:, 1])
+
+    def may_answer(self, proba: np.ndarray, familiarity: np.ndarray) -> np.ndarray:
+        """Whether images (n,) are familiar, and their most probable class one that is answered.
+
+        ``proba`` (n, n_classes) is what the classifier says.
+        """
+        may = np.ones(len(proba), bool)
+        if self.answered_classes is not None:
+            may &= self.answered_classes[proba.argmax(axis=1)]
+        if self.lowest_familiarity is not None:
+            may &= familiarity >= self.lowest_familiarity
+        return may
+
+    def prediction_sets(self, proba: np.ndarray) -> np.ndarray | None:
+        """Classes (n, n_classes) that are not ruled out; None where that was not asked for."""
+        if self.set_proba is None:
+            return None
+        enough = proba.max(axis=1) >= self.threshold
+        return sets_from(proba, np.where(enough, *self.set_proba))
 
 
 def with_certainty(proba: np.ndarray, certainty: np.ndarray) -> np.ndarray:

@@ -68,10 +68,38 @@ def test_calibrating_changes_the_model_and_says_what_it_gives(folder, model, cap
     assert load(model).calibration_.bound is None
 
 
+@pytest.mark.filterwarnings("ignore:1 of 2 classes are not answered")
+def test_sets_and_bounds_by_class(folder, model, capsys):
+    arguments = [
+        "tune",
+        str(model),
+        str(folder / "images"),
+        "--calibrate",
+        "--set-error",
+        "0.2",
+    ]
+    asked = ["--max-error", "0.4", "--alpha", "0.3", "--per-class"]
+    assert main([*arguments, *asked]) == 0
+    calibrated = load(model)
+    assert calibrated.calibration_.answered_classes is not None
+    assert "of 30 images are certain enough (and answered as " in capsys.readouterr().out
+    image = sorted((folder / "images").rglob("*.png"))[0]
+    assert main(["predict", str(model), str(image)]) == 0
+    head, row = capsys.readouterr().out.splitlines()
+    assert head.endswith("p(0),p(1),prediction_set")
+    exp = calibrated.explain([image])
+    assert row.rsplit(",")[-1] == "|".join(np.array(["0", "1"])[exp.prediction_sets[0]])
+    assert main(["predict", str(model), str(image), "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)[0]["prediction_set"]
+    assert "|".join(found) == row.rsplit(",")[-1]
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         (["--max-error", "0.1"], "pass --calibrate"),
+        (["--set-error", "0.1"], "--set-error says how to calibrate: pass --calibrate"),
+        (["--calibrate", "--per-class"], "pass --max-error"),
         (["--calibrate", "--max-error", "1"], "must be below 1"),
         (["--calibrate", "--max-error", "0.001"], "needs at least 2302"),
     ],

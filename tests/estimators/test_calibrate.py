@@ -2,16 +2,18 @@
 
 import copy
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from p2pselect import P2PClassifier, load
 from p2pselect._model_folder import CONFIG, config_digest
 from p2pselect.exceptions import InputError, ModelFileError, P2PSelectWarning
 from p2pselect.methods import BlackboxClassifier
 from p2pselect.selection import StopCalibration
-from tests.oracles.stop_calibration import stop
+from tests.oracles.stop_calibration import conformal_set, stop
 
 
 @pytest.fixture(scope="module")
@@ -144,6 +146,93 @@ def test_a_bound_on_the_error(calibrated, X, truth):
     assert calibrated.calibration_.bound == bound  # it is as it was
 
 
+def test_silent_classes_are_not_answered(clf, X, y, paths):
+    model = copy.deepcopy(clf)
+    # So that both classes are named; this one learned too little for that.
+    logits = np.log(paths[:, 0])
+    with torch.no_grad():
+        bias = model.module_.classifier.network.get_classifier().bias
+        bias[1] += float(np.median(logits[:, 0] - logits[:, 1]))
+    model.calibrate(X, y)
+    model.calibration_ = replace(
+        model.calibration_, bound=1e-3, answered_classes=np.array([False, True])
+    )
+    for exp in (model.explain(X), model.explain(X, whole_path=True)):
+        named = exp.path_proba[:, 0].argmax(axis=1)
+        assert exp.answered.tolist() == (named == 1).tolist()
+        assert 5 <= exp.answered.sum() <= 35
+    np.testing.assert_array_equal(model.predict(X, reject=-1) == -1, ~exp.answered)
+    assert model.explain(X, certainty_threshold=1e-6).answered.all()  # no bound was asked for
+
+
+def test_a_bound_by_class(calibrated, X, truth):
+    labels = np.where(truth == 0, 0, 5)
+    asked = {"max_error": 0.6, "alpha": 0.4, "per_class": True}
+    with pytest.warns(P2PSelectWarning, match="1 of 2 classes are not answered"):
+        calibrated.calibrate(X, labels, **asked)
+    assert calibrated.calibration_.answered_classes.tolist() == [True, False]
+    for wrong in ({"alpha": None}, {"max_error": None}):
+        with pytest.raises(InputError, match="per_class=True bounds errors"):
+            calibrated.calibrate(X, labels, **{**asked, **wrong})
+
+
+def test_what_is_unfamiliar_is_not_answered(calibrated, X, truth, tmp_path):
+    before = calibrated.explain(X)
+    calibrated.calibrate(X, truth, max_unfamiliar=0.25, set_error=0.2)
+    exp = calibrated.explain(X)
+    # Of 40 images and a new one, 10 are a quarter or less; the lowest of the others passes.
+    low = np.argsort(exp.familiarity)[:10]
+    assert calibrated.calibration_.lowest_familiarity == exp.familiarity[low[-1]]
+    certain = [
+        stop(path, exp.stop_certainty)[1] for path in np.nan_to_num(exp.path_proba).max(axis=2)
+    ]
+    familiar = ~np.isin(np.arange(40), low[:-1])
+    np.testing.assert_array_equal(exp.answered, np.array(certain) & familiar)
+    assert exp.answered.sum() < np.sum(certain)
+    rest = calibrated.calibration_
+    assert len(rest) + len(rest.sets.certainty) == 30
+    np.testing.assert_array_equal(exp.familiarity, before.familiarity)
+    np.testing.assert_array_equal(calibrated.predict(X, reject=-1) == -1, ~exp.answered)
+    calibrated.save(tmp_path / "model")
+    np.testing.assert_array_equal(load(tmp_path / "model").explain(X).answered, exp.answered)
+    with pytest.raises(InputError, match="max_unfamiliar=0.02 needs at least 49 held-out"):
+        calibrated.calibrate(X, truth, max_unfamiliar=0.02)
+
+
+def test_methods_that_select_nothing_find_all_images_equally_familiar(X, y):
+    black_box = BlackboxClassifier(
+        classifier="test_resnet", pretrained=False, image_size=32, max_epochs=1, random_state=0
+    ).fit(X, y)
+    black_box.calibrate(X, y, max_unfamiliar=0.2)
+    exp = black_box.explain(X, certainty_threshold=0.1)
+    certain = exp.path_proba[:, 0].max(axis=1) >= exp.stop_certainty
+    assert np.ptp(exp.familiarity) == 0 and certain.any()
+    np.testing.assert_array_equal(exp.answered, certain)
+
+
+def test_prediction_sets(calibrated, clf, X, paths, truth, tmp_path):
+    assert calibrated.explain(X).prediction_sets is None
+    calibrated.calibrate(X, truth, set_error=0.2)
+    exp = calibrated.explain(X)
+    assert len(calibrated.calibration_) == len(X) / 2
+    own = paths[1::2]
+    places = [stop(path, exp.stop_certainty) for path in own.max(axis=2)]
+    known = {True: [], False: []}
+    for path, label, (level, answered) in zip(own, truth[1::2], places, strict=True):
+        known[answered].append(path[level, label])
+    said = clf.explain(X, certainty_threshold=exp.stop_certainty)
+    slow = [
+        conformal_set(known[answered], proba, 0.2)
+        for answered, proba in zip(exp.answered.tolist(), said.proba, strict=True)
+    ]
+    assert exp.prediction_sets.tolist() == slow
+    np.testing.assert_array_equal(exp[:3].prediction_sets, exp.prediction_sets[:3])
+    assert calibrated.explain(X, max_kept=0.3).prediction_sets is None
+    exp.save(tmp_path / "exp.npz")
+    again = type(exp).load(tmp_path / "exp.npz")
+    np.testing.assert_array_equal(again.prediction_sets, exp.prediction_sets)
+
+
 @pytest.mark.parametrize("change", [{"selection": "budget"}, {"search__tau_step": 0.1}])
 def test_it_ends_with_another_search(calibrated, X, change):
     before = {name: calibrated.get_params()[name] for name in change}
@@ -165,6 +254,17 @@ def test_it_is_saved_with_the_model(calibrated, X, truth, tmp_path):
     assert again.explain(X).stop_certainty == calibrated.explain(X).stop_certainty
 
 
+@pytest.mark.filterwarnings("ignore:1 of 2 classes")
+def test_sets_and_silent_classes_are_saved_with_the_model(calibrated, X, truth, tmp_path):
+    labels = np.where(truth == 0, 0, 5)
+    asked = {"max_error": 0.6, "alpha": 0.4, "per_class": True, "set_error": 0.2}
+    calibrated.calibrate(X, labels, **asked).save(tmp_path / "model")
+    again, exp = load(tmp_path / "model").explain(X), calibrated.explain(X)
+    np.testing.assert_array_equal(again.answered, exp.answered)
+    np.testing.assert_array_equal(again.prediction_sets, exp.prediction_sets)
+    assert exp.answered.any() and not exp.answered.all()
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -173,6 +273,9 @@ def test_it_is_saved_with_the_model(calibrated, X, truth, tmp_path):
         {"certainty": [[0.5, 0.6]], "correct": [[True]], "kept": [[0.5]]},
         {"certainty": [[0.5]], "correct": [[True]], "kept": [[0.5, 1.0]]},
         {"bound": "0.9"},
+        {"answered_classes": [True]},
+        {"answered_classes": [1, 0]},
+        {"sets": {"certainty": [[0.5]], "true_proba": [[0.5, 0.1]], "set_error": 0.1}},
         {"settings": None},
         {"unknown": 1},
     ],
@@ -202,7 +305,7 @@ def test_what_cannot_be_used_is_refused(clf, X, truth):
     other = copy.deepcopy(clf)
     with pytest.raises(InputError, match="same length: got 40 images and 3 labels"):
         other.calibrate(X, truth[:3])
-    for bad in ({"max_error": 1.0}, {"max_error": 0.1, "alpha": 0}):
+    for bad in ({"max_error": 1.0}, {"max_error": 0.1, "alpha": 0}, {"set_error": 0.0}):
         with pytest.raises(InputError, match="must be"):
             other.calibrate(X, truth, **bad)
     assert not hasattr(other, "calibration_")

@@ -211,3 +211,14 @@ def test_masks_at_original_size(exp):
     assert [labels.shape for labels in small] == [(4, 6), (4, 4), (1, 3)]
     with pytest.raises(InputError, match=r"values must have one value .*\(3, 4, 4\)"):
         exp.at_original_size(exp.region_masks)
+
+
+def test_familiarity_is_the_mean_logit_of_the_best_tenth_of_the_pixels(made):
+    explanation = made.explanation
+    heights = explanation.to_pixels(np.nan_to_num(explanation.selection_logits, neginf=0))
+    for image in range(len(explanation)):
+        pixels = np.sort(heights[image][explanation.regions[image] >= 0])[::-1]
+        tenth = len(pixels) / 10
+        whole = int(tenth)
+        total = pixels[:whole].sum() + (tenth - whole) * pixels[whole]
+        assert explanation.familiarity[image] == pytest.approx(total / tenth, rel=1e-5)

@@ -146,17 +146,64 @@ FAULTS = [
         {
             "share = IsotonicRegression().fit_transform(": "share = (lambda t, s, **_: s)(",
             "share >= asked - 1e-9": "share >= asked - 0.05",
-            "bound > max_error": "wrong / n > max_error",
-            "beta.ppf(1 - alpha, wrong + 1, k)": "beta.ppf(1 - alpha, max(wrong, 0.1), k)",
             "self._thresholds[::-1]": "self._thresholds",
-            "own(answered), own(~answered)": "whole, whole",
+            "own(answered),\n            own(~answered),": "whole,\n            whole,",
         },
     ),
     *planted(
-        "selection/_stop_calibration.py",
+        "selection/_error_bounds.py",
+        "selection/test_error_bounds.py",
+        {
+            "beta.ppf(1 - alpha, answered - right + 1,": "beta.ppf(1 - alpha, answered - right + 0.1,",
+            "alpha / answered.shape[1])": "alpha)",
+            "enough & ~np.logical_or.accumulate(fails, axis=0)": "enough & ~fails",
+            "(answered * keeps).sum(axis=1)": "answered.sum(axis=1)",
+        },
+    ),
+    *planted(
+        "selection/_prediction_sets.py",
+        "selection/test_prediction_sets.py",
+        {
+            "(len(true_proba) + 1)": "(len(true_proba) + 3)",
+            "found[np.arange(len(proba)), proba.argmax(axis=1)] = True": "pass",
+            "self._quantile(own[~answered])": "self._quantile(own)",
+        },
+    ),
+    *planted(
+        "selection/_calibrating.py",
+        "selection/test_prediction_sets.py",
+        {
+            "paths[1::2], paths[::2]": "paths, paths",
+        },
+    ),
+    *planted(
+        "selection/_calibrating.py",
         "estimators/test_calibrate.py",
         {
-            "predicted == truth[:, None]": "predicted != truth[:, None]",
+            "paths[np.sort(order[rank:])]": "paths",
+            "order[rank - 1]": "order[rank]",
+        },
+    ),
+    *planted(
+        "selection/_stop_report.py",
+        "estimators/test_calibrate.py",
+        {
+            "may &= familiarity >= self.lowest_familiarity": "pass",
+            "may &= self.answered_classes[proba.argmax(axis=1)]": "pass",
+        },
+    ),
+    *planted(
+        "_explanation_arrays.py",
+        "explanations/test_explanation.py",
+        {
+            "FAMILIAR_SHARE * areas.sum": "areas.sum",
+        },
+    ),
+    *planted(
+        "selection/_calibrating.py",
+        "estimators/test_calibrate.py",
+        {
+            "paths.predicted == paths.truth": "paths.predicted != paths.truth",
         },
     ),
     *planted(
@@ -179,7 +226,7 @@ FAULTS = [
         {
             "return proba if report is None else": "return proba if True else",
             "for name, used in changes(self, calibration.settings).items():": "for name, used in ():",
-            "np.where(result.reached, labels, reject)": "labels",
+            "np.where(run.answered(result), labels, reject)": "labels",
             "calibration.reported(calibration.bound)": "calibration.reported(0.5)",
         },
     ),

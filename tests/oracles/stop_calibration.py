@@ -53,3 +53,33 @@ def simulated_paths(n, rng, n_levels=21):
     seen = difficulty + shown + rng.normal(0, 0.35, (n, n_levels)).cumsum(axis=1)
     correct = seen + rng.normal(0, 1.2, n)[:, None] > 0.6
     return 1 / (1 + np.exp(-1.6 * np.abs(seen) - 0.3)), correct
+
+
+def conformal_set(known, proba, set_error):
+    """Classes that a new image could have: not stranger than all but a few of the known ones.
+
+    ``known`` are true classes' probabilities of other images, ``proba`` (n_classes,) is that of
+    the new one.
+    """
+    members = []
+    for p in proba:
+        as_low = sum(q <= p for q in known)
+        members.append((1 + as_low) / (len(known) + 1) > set_error)
+    members[max(range(len(proba)), key=lambda c: proba[c])] = True
+    return members
+
+
+def simulated_classes(n, rng, n_classes=4, n_levels=9):
+    """Paths of an overconfident classifier of several classes: (proba, truth).
+
+    Class 0 is harder than the others: half of its images look like class 1 to the end.
+    """
+    truth = rng.integers(0, n_classes, n)
+    looks = np.where((truth == 0) & (rng.random(n) < 0.5), 1, truth)
+    drift = (
+        0.6 * np.exp(rng.normal(0, 0.5, n))[:, None, None] * np.eye(n_classes)[looks][:, None]
+    )
+    steps = drift + rng.normal(0, 0.5, (n, n_levels, n_classes))
+    scores = 1.5 * steps.cumsum(axis=1)
+    proba = np.exp(scores - scores.max(axis=2, keepdims=True))
+    return (proba / proba.sum(axis=2, keepdims=True)).astype(np.float32), truth

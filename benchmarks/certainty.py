@@ -9,7 +9,7 @@ seed:
 - a bound on the error: calibrated on images drawn with replacement, half as many as there are,
   and measured on all of them: how often it is exceeded, what is answered, and the most that a
   threshold chosen by the truth would answer;
-- what images show that are never certain: everything, or their most certain step.
+- what images show that are not answered: everything, or their most certain step.
 
     OMP_NUM_THREADS=1 python benchmarks/certainty.py --run photographs-run \\
         --json benchmarks/results/certainty.json
@@ -119,7 +119,7 @@ def bounded(paths: Paths, rng: np.random.Generator, n_draws: int) -> Figures:
 
 
 def shown(paths: Paths) -> Figures:
-    """Accuracy and kept area of all images, by what the uncertain ones show."""
+    """Accuracy and kept area of all images, by what those show that are not answered."""
     every = np.arange(len(paths["right"]))
     figures: Figures = {}
     for row, (fallback, threshold) in shown_rows().items():
@@ -132,9 +132,9 @@ def shown(paths: Paths) -> Figures:
 
 
 def shown_rows() -> dict[str, tuple[str, float]]:
-    """Names of rows: what uncertain images show, and the certainty that is asked for."""
+    """Names of rows: what images show that are not answered, and the certainty asked for."""
     return {
-        f"{fallback} @{threshold}": (fallback, threshold)
+        f"{fallback}@{threshold}": (fallback, threshold)
         for threshold in (0.8, 0.95, 0.99)
         for fallback in ("everything", "most_certain")
     }

@@ -193,12 +193,13 @@ class SearchOptions(Options):
         role="prediction",
     )
     fallback: str = setting(
-        "What an image shows of which the classifier never becomes certain.  "
-        '``"most_certain"`` is the mask of which it was most certain among those that were '
-        "tried, the smallest among equals; the answer comes from what it shows, but which mask "
-        'that is was decided by larger ones, too.  ``"everything"`` is the paper: tau = 1, '
-        "which keeps a large part of the pixels where many images stay uncertain, and seldom "
-        "answers better.",
+        "What an image shows that is not answered, because the classifier never becomes "
+        'certain enough.  ``"most_certain"`` is the mask of which it was most certain among '
+        "those that were tried, the smallest among equals; the prediction comes from what it "
+        "shows, but which mask that is was decided by larger ones, too.  "
+        '``"everything"`` is the paper: tau = 1, which keeps a large part of the pixels where '
+        "few images are answered, and is seldom right more often; that is why it is not the "
+        "default.",
         StrOptions({"everything", "most_certain"}),
         default="most_certain",
         role="prediction",

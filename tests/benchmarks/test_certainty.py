@@ -43,8 +43,8 @@ def test_the_figures_are_those_of_loops(run, tmp_path):
     assert figures["leaves/test:bound_images"] == 250
     most = figures["leaves/test:bound_most that could be answered"]
     assert figures["leaves/test:bound_answered"] <= most
-    everything = figures["leaves/test:everything @0.99_kept"]
-    assert figures["leaves/test:most_certain @0.99_kept"] <= everything
+    everything = figures["leaves/test:everything@0.99_kept"]
+    assert figures["leaves/test:most_certain@0.99_kept"] <= everything
     assert "leaves/test:@0.9" in printed and "leaves/test:bound" in printed
 
 

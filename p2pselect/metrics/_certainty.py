@@ -192,8 +192,11 @@ def reliability_curve(
     index = _bins(certainty, n_bins)
     n_images = np.bincount(index)
     some = n_images > 0
-    sums = (np.bincount(index, weights=values)[some] for values in (certainty, correct))
-    return ReliabilityCurve(*(total / n_images[some] for total in sums), n_images[some])
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return np.bincount(index, weights=values)[some] / n_images[some]
+
+    return ReliabilityCurve(mean(certainty), mean(correct), n_images[some])
 
 
 def calibration_error_floor(certainty: np.ndarray, *, n_bins: int = 10) -> float:

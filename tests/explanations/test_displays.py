@@ -17,6 +17,7 @@ from p2pselect.explanations import (
     RegionCorrelationDisplay,
     ReliabilityDisplay,
     RiskCoverageDisplay,
+    ThresholdDisplay,
     plot_page,
 )
 from p2pselect.metrics import (
@@ -26,6 +27,7 @@ from p2pselect.metrics import (
     expected_calibration_error,
     insertion_fidelity_curve,
     reliability_curve,
+    threshold_curve,
 )
 
 
@@ -145,6 +147,39 @@ def test_reliability_agrees_with_the_metrics(made):
     assert {text.get_text() for text in display.ax_.texts} == {
         str(n) for n in expected.n_images
     }
+
+
+@pytest.mark.parametrize("fallback", ["everything", "most_certain", None])
+def test_thresholds_are_those_of_the_estimator(made, fallback):
+    class Search(Explainer):
+        def explain(self, X, *, whole_path):
+            assert whole_path
+            return super().explain(X)
+
+        def get_params(self):
+            return {} if fallback is None else {"search__fallback": fallback}
+
+    exp = made.explanation
+    rng = np.random.default_rng(0)
+    proba = rng.dirichlet(np.ones(10) * 0.5, exp.path_proba.shape[:2]).astype(np.float32)
+    exp = replace(exp, path_proba=proba)
+    thresholds = [0.5, 0.8, 0.99]
+    display = ThresholdDisplay.from_estimator(
+        Search(exp), range(12), made.y, thresholds=thresholds, asked=0.8
+    )
+    curves = {
+        name: threshold_curve(exp, made.y, thresholds, fallback=name)
+        for name in ("everything", "most_certain")
+    }
+    expected = curves[fallback or "everything"]
+    assert curves["everything"].kept_fraction[-1] != curves["most_certain"].kept_fraction[-1]
+    for own, of_metric in zip(display.curve, expected, strict=True):
+        np.testing.assert_array_equal(own, of_metric)
+    lines = {line.get_label(): line.get_ydata() for line in display.ax_.get_lines()}
+    np.testing.assert_array_equal(lines["answered"], expected.coverage)
+    np.testing.assert_array_equal(lines["right, of the answered"], expected.selective_accuracy)
+    np.testing.assert_array_equal(lines["kept, of all"], expected.kept_fraction)
+    assert len(lines) == 6  # the last one marks what is asked for
 
 
 def test_nine_in_ten_perfect_models_are_in_their_range():

@@ -54,7 +54,7 @@ def test_every_point_is_that_of_a_loop(whole, fallback):
 def test_paths_that_end_at_their_stop_serve_lower_thresholds():
     made = example_explanation(n_images=12)
     exp = made.explanation  # its paths are NaN after the stop at .95
-    curve = threshold_curve(exp, made.y, [exp.certainty_threshold])
+    curve = threshold_curve(exp, made.y, [exp.certainty_threshold], fallback="everything")
     assert curve.coverage[0] == pytest.approx(exp.answered.mean())
     assert curve.kept_fraction[0] == pytest.approx(exp.kept_fraction.mean())
     assert curve.accuracy[0] == pytest.approx((exp.predicted == made.y).mean())

@@ -159,6 +159,15 @@ FAULTS = [
         },
     ),
     *planted(
+        "explanations/figures/_threshold_display.py",
+        "explanations/test_displays.py",
+        {
+            '"search__fallback", "everything"': '"search__fallback", "most_certain"',
+            '{"fallback": own, **options}': "options",
+            '_explained = {"whole_path": True}': "pass",
+        },
+    ),
+    *planted(
         "explanations/figures/_image_displays.py",
         "explanations/test_displays.py",
         {

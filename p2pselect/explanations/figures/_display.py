@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -49,6 +49,9 @@ class Display:
 class ExplanationDisplay(Display):
     """A display that is made by ``from_explanation`` or ``from_estimator``."""
 
+    #: Arguments of ``explain`` that the figure needs.
+    _explained: ClassVar[dict[str, Any]] = {}
+
     @classmethod
     def from_estimator(
         cls, estimator: Any, X: Any, *args: Any, ax: Any = None, **options: Any
@@ -71,7 +74,7 @@ class ExplanationDisplay(Display):
             An object of the class, with what it drew.
         """
         explainer, images = find_explainer(estimator, X, asked_by=cls.__name__)
-        explanation = explainer.explain(images)
+        explanation = explainer.explain(images, **cls._explained)
         return cls._from_explainer(explainer, explanation, *args, ax=ax, **options)
 
     @classmethod

@@ -40,6 +40,8 @@ class ThresholdDisplay(ExplanationDisplay):
     curve: ThresholdCurve
     asked: float | None = None
 
+    _explained = {"whole_path": True}
+
     @classmethod
     def from_explanation(
         cls,
@@ -47,7 +49,7 @@ class ThresholdDisplay(ExplanationDisplay):
         y: Any,
         *,
         thresholds: Any = DEFAULT_THRESHOLDS,
-        fallback: str = "everything",
+        fallback: str = "most_certain",
         asked: float | None = None,
         ax: Any = None,
     ) -> Self:
@@ -62,14 +64,23 @@ class ThresholdDisplay(ExplanationDisplay):
         %(y)s
         thresholds : array-like of shape (m,)
             Certainty thresholds in (0, 1], by default from .3 to .9999.
-        fallback : {"everything", "most_certain"}, default="everything"
-            What an image shows that never reaches a threshold.
+        fallback : {"everything", "most_certain"}, default="most_certain"
+            What an image shows that never reaches a threshold.  ``from_estimator`` knows what
+            the estimator does.
         asked : float, optional
             A threshold to mark.
         %(ax_and_what_is_drawn)s
         """
         curve = threshold_curve(explanation, y, thresholds, fallback=fallback)
         return cls(curve, asked).plot(ax)
+
+    @classmethod
+    def _from_explainer(
+        cls, explainer: Any, explanation: ExplanationArrays, *args: Any, **options: Any
+    ) -> Self:
+        # Methods without the setting show everything, as the paper does.
+        own = explainer.get_params().get("search__fallback", "everything")
+        return cls.from_explanation(explanation, *args, **{"fallback": own, **options})
 
     def _size(self) -> tuple[float, float]:
         return 6.4, 4.0

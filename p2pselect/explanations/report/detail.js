@@ -122,7 +122,7 @@ function meaning(item, step, fraction) {
   const sure = `${percent(best)} for ${report.labels[item.top[values.indexOf(best)]]}`;
   if (step < stop) return `Not certain yet: ${sure}, but ${percent(report.enough)} was needed.`;
   if (item.answered) return `This is all it needed: ${sure} from ${percent(fraction)} of the pixels.`;
-  return `Not answered: nothing made it as certain as was asked. Here: ${sure}.`;
+  return `Not answered. The classifier said: ${sure}.`;
 }
 
 function draw() {

@@ -16,7 +16,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from p2pselect import P2PClassifier, datasets, presets
-from p2pselect.explanations import EvidenceCurveDisplay, RiskCoverageDisplay
+from p2pselect.explanations import EvidenceCurveDisplay, ReliabilityDisplay, RiskCoverageDisplay
 
 
 def digits(split, n):
@@ -91,6 +91,13 @@ ax.legend(frameon=False, loc="center left")
 # Answering only the most certain images gives fewer errors:
 
 risk = RiskCoverageDisplay.from_explanation(exp, y_test)
+
+# %%
+# What is the certainty worth?  On the diagonal, it means what it says.  Even the images of a
+# perfect model do not all lie on it: the gray bars and the second number in the title say how
+# far from it they would be.
+
+worth = ReliabilityDisplay.from_explanation(exp, y_test)
 
 # %%
 # A budget instead of a search

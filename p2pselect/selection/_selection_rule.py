@@ -131,8 +131,8 @@ class SelectionRule:
     resize : {"pad", "crop", "stretch"}, default="pad"
         How images of another aspect come onto the grid.
     fallback : {"everything", "most_certain"}, default="everything"
-        What is kept of an image of which the classifier never becomes certain: what tau = 1
-        keeps, or the mask among those tried of which it was most certain.
+        What is kept of an image of which the classifier never becomes certain enough: what
+        tau = 1 keeps, or the mask among those tried of which it was most certain.
     method : str, default="method"
         Name of the method in error messages.
 

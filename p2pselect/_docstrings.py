@@ -78,6 +78,11 @@ shared_docs = SharedDocs(
         y : array-like of shape (n,), optional
             True labels.
     """,
+    names="""
+        names : sequence of str, optional
+            A name for every image.  Default: the files that they were read from, or their
+            numbers.
+    """,
     image="""
         image : int, default=0
             Which image of the batch.

@@ -128,9 +128,10 @@ class ExplanationArrays:
     def region_areas(self) -> np.ndarray:
         """Number of pixels of every region, int array (n, d); 0 for regions an image lacks."""
         n, d = self.region_masks.shape
+        _, h, w = self.regions.shape
         # Labels of different images become different numbers, so that all are counted at once;
         # the first of each image is that of its padding.
-        flat = self.regions.reshape(n, -1) + 1 + (d + 1) * np.arange(n)[:, None]
+        flat = self.regions.reshape(n, h * w) + 1 + (d + 1) * np.arange(n)[:, None]
         return np.bincount(flat.ravel(), minlength=n * (d + 1)).reshape(n, d + 1)[:, 1:]
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Self
@@ -11,8 +12,10 @@ import numpy as np
 
 from p2pselect._docstrings import shared_docs
 from p2pselect._explanation_arrays import ExplanationArrays
+from p2pselect._optional import need
 from p2pselect.atomic_write import atomic_open, check_writable_file
 from p2pselect.exceptions import InputError, brief
+from p2pselect.explanations._exports import coco, columns
 from p2pselect.explanations.figures._plots import plot_explanation
 from p2pselect.explanations.report._notebook import repr_html
 from p2pselect.explanations.report._page import write_html
@@ -20,6 +23,7 @@ from p2pselect.images._geometry import NO_REGION, RESIZES
 from p2pselect.images._meaning import check_display_channels
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 _FORMAT = 1
@@ -164,6 +168,73 @@ class Explanation(ExplanationArrays):
             Further parameters of :func:`~p2pselect.explanations.write_html`.
         """
         write_html(self, path, y=y, **options)
+
+    def to_frame(self, names: Sequence[str] | None = None) -> pd.DataFrame:
+        """Make a data frame with one row for each image; needs pandas.
+
+        Parameters
+        ----------
+        %(names)s
+
+        Returns
+        -------
+        pandas.DataFrame
+            With the columns ``image``, ``prediction``, ``certainty``, ``answered``, ``tau``,
+            ``kept_fraction``, ``n_regions``, ``n_selected_regions``, and ``p(label)`` for every
+            class.
+
+        Raises
+        ------
+        MissingPackageError
+            If pandas cannot be imported.
+        InputError
+            If there is not one name for each image.
+
+        Examples
+        --------
+        >>> from p2pselect.explanations import example_explanation
+        >>> frame = example_explanation(n_images=2).explanation.to_frame()
+        >>> frame.shape[0], list(frame.columns[:3])
+        (2, ['image', 'prediction', 'certainty'])
+        """
+        need("pandas", "to_frame", "pandas")
+        import pandas as pd
+
+        return pd.DataFrame(columns(self, names))
+
+    def to_coco(self, names: Sequence[str] | None = None) -> dict[str, Any]:
+        """Make a data set in COCO's format, which annotation tools and detectors read.
+
+        Every connected piece of what is kept of an image is an annotation of the class that is
+        predicted, at the size of the photograph.
+
+        Parameters
+        ----------
+        %(names)s
+
+        Returns
+        -------
+        dict
+            ``images``, ``categories``, ``annotations`` and ``info``, ready for ``json.dump``.
+            An annotation has its ``bbox`` (x, y, width, height in pixels), its ``area`` in
+            pixels and a ``segmentation``: a polygon along the edges of the pixels, or, for a
+            piece with holes, which polygons cannot have in this format, uncompressed run
+            lengths.  Both are exact.  Further keys are ``score``, the certainty, and
+            ``answered``.
+
+        Raises
+        ------
+        InputError
+            If there is not one name for each image.
+
+        Examples
+        --------
+        >>> from p2pselect.explanations import example_explanation
+        >>> data = example_explanation(n_images=2).explanation.to_coco(["a.png", "b.png"])
+        >>> [image["file_name"] for image in data["images"]]
+        ['a.png', 'b.png']
+        """
+        return coco(self, names)
 
     def _repr_html_(self) -> str:
         return repr_html(self)

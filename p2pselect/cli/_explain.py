@@ -1,8 +1,9 @@
-"""Show what a model looked at: an HTML report, PNG figures, mask files.
+"""Show what a model looked at: an HTML report, figures, masks, COCO annotations.
 
 examples:
   p2pselect explain leaves.model photos/ --html report.html
-  p2pselect explain leaves.model photos/ --png figures/ --masks masks/
+  p2pselect explain leaves.model photos/ --overlays overlays/ --masks masks/
+  p2pselect explain leaves.model photos/ --coco kept.json
   p2pselect explain leaves.model leaves/test --html test.html --certainty .9
 """
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from p2pselect import Explanation
 
 #: What a row of the JSON calls the file that an option wrote.
-_ROWS = {"--png": "figure", "--masks": "mask"}
+_ROWS = {"--png": "figure", "--overlays": "overlay", "--masks": "mask"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_shared(parser, "model", "images")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write one interactive page")
     parser.add_argument("--png", type=Path, metavar="DIR", help="write a figure for each image")
+    parser.add_argument(
+        "--overlays",
+        type=Path,
+        metavar="DIR",
+        help="write each photograph at its own size, dimmed where nothing is kept",
+    )
     parser.add_argument(
         "--masks",
         type=Path,
@@ -50,19 +57,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="with --html: draw how the training went, which fit --json has written",
     )
+    parser.add_argument(
+        "--coco",
+        type=Path,
+        metavar="FILE",
+        help="write outlines and bounding boxes of what is kept, in COCO's JSON format",
+    )
     add_shared(parser, "--json", help="write the numbers of each image")
     add_shared(parser, "--certainty", "--on-error", "--max-pixels")
 
 
 def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect explain`` says."""
-    if not (options.html or options.png or options.masks or options.json):
+    folders = {option: getattr(options, option[2:]) for option in _ROWS}
+    single = {f"--{name}": getattr(options, name) for name in ("html", "coco", "json")}
+    if not any((folders | single).values()):
         raise InputError(
-            "say what to write: --html FILE, --png DIR, --masks DIR or --json FILE"
+            f"say what to write: {' DIR, '.join(folders)} DIR, {' FILE, '.join(single)} FILE"
         )
     if options.history and not options.html:
         raise InputError("--history is drawn on the page: --html FILE says where to write it")
-    check_outputs(options, files=["--html", "--json"], folders=["--png", "--masks"])
+    check_outputs(options, files=[*single], folders=[*folders])
     if options.png:
         need("matplotlib", "--png", "p2pselect[plots]")
     from p2pselect.cli._files import find_images, load_model
@@ -72,10 +87,9 @@ def run(options: argparse.Namespace) -> None:
     images, files = find_images(options.images, options.on_error)
     written = {
         option: output_files(folder, files, options.images)
-        for option, folder in (("--png", options.png), ("--masks", options.masks))
+        for option, folder in folders.items()
         if folder
     }
-    single = {"--html": options.html, "--json": options.json}
     read = files if options.history is None else [*files, str(options.history)]
     check_apart({option: [file] for option, file in single.items() if file} | written, read)
     exp = model.explain(images)
@@ -83,11 +97,14 @@ def run(options: argparse.Namespace) -> None:
     if options.html:
         exp.to_html(options.html, y=labels, names=short_names(files), history=history)
         print(f"{options.html} ({options.html.stat().st_size / 1e6:.1f} MB)")
-    for option, write in (("--png", write_figure), ("--masks", write_mask)):
-        for number, file in enumerate(written.get(option, ())):
-            write(file, exp[number])
-        if option in written:
-            print(f"{len(files)} {_ROWS[option]}s in {getattr(options, option[2:])}")
+    for option, paths in written.items():
+        for number, file in enumerate(paths):
+            _WRITERS[option](file, exp[number])
+        print(f"{len(files)} {_ROWS[option]}s in {folders[option]}")
+    if options.coco:
+        data = exp.to_coco(short_names(files))
+        write_json(options.coco, data, indent=None)
+        print(f"{len(data['annotations'])} outlines in {options.coco}")
     if options.json:
         write_json(options.json, _rows(exp, files, labels, written))
     right = None if labels is None else exp.predicted == labels
@@ -131,6 +148,14 @@ def write_mask(file: Path, exp: Explanation) -> None:
     """Write what was kept of one image, in the size of the image."""
     (mask,) = exp.masks_at_original_size()
     write_png(file, mask.astype("uint8") * 255)
+
+
+def write_overlay(file: Path, exp: Explanation) -> None:
+    """Write the photograph of one image, dimmed where nothing is kept."""
+    write_png(file, exp.overlay())
+
+
+_WRITERS = {"--png": write_figure, "--overlays": write_overlay, "--masks": write_mask}
 
 
 def _rows(

@@ -16,6 +16,7 @@ from p2pselect._optional import need
 from p2pselect.atomic_write import atomic_open, check_writable_file
 from p2pselect.exceptions import InputError, brief
 from p2pselect.explanations._exports import coco, columns
+from p2pselect.explanations.figures._photographs import overlay
 from p2pselect.explanations.figures._plots import plot_explanation
 from p2pselect.explanations.report._notebook import repr_html
 from p2pselect.explanations.report._page import write_html
@@ -155,6 +156,32 @@ class Explanation(ExplanationArrays):
             The figure.
         """
         return plot_explanation(self, image)
+
+    def overlay(self, image: int = 0) -> np.ndarray:
+        """Lay what is kept of one image over its photograph, at the size of the photograph.
+
+        Parameters
+        ----------
+        %(image)s
+
+        Returns
+        -------
+        ndarray of shape (h_i, w_i, 3), uint8
+            The photograph, dimmed where the classifier did not see it; or the model's copy of
+            the image, enlarged, if there is no photograph in ``originals``.
+
+        Warns
+        -----
+        P2PSelectWarning
+            If the photograph cannot be read any more.
+
+        Examples
+        --------
+        >>> from p2pselect.explanations import example_explanation
+        >>> example_explanation(n_images=2).explanation.overlay(1).shape
+        (64, 64, 3)
+        """
+        return overlay(self[image])
 
     def to_html(self, path: str | PathLike[str], y: Any = None, **options: Any) -> None:
         """Write an interactive page, as :func:`~p2pselect.explanations.write_html` does.

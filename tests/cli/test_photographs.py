@@ -41,6 +41,33 @@ def photos(tmp_path, monkeypatch):
     return upright
 
 
+def test_overlays_are_the_photographs_dimmed_where_nothing_is_kept(photos):
+    assert main("explain m photos --overlays shown --json f.json".split()) == 0
+    rows = {row["image"]: row for row in json.loads(Path("f.json").read_text("utf-8"))}
+    for name, shape in photos.items():
+        with Image.open(rows[f"photos/{name}"]["overlay"]) as opened:
+            picture = np.asarray(opened).astype(int)
+        assert picture.shape == (*shape, 3)
+        part = quarters(*shape)
+        expected = np.where((part == BLUE)[..., None], 1, 0.3) * COLORS[part]
+        away = away_from_edges(part, 12)
+        assert np.abs(picture - expected)[away].max() < 12  # JPEG
+
+
+def test_outlines_are_those_of_the_masks(photos, capsys):
+    assert main("explain m photos --coco c.json --masks masks".split()) == 0
+    assert "4 outlines in c.json" in capsys.readouterr().out
+    data = json.loads(Path("c.json").read_text("utf-8"))
+    assert {image["file_name"] for image in data["images"]} == {*photos}
+    for image, found in zip(data["images"], data["annotations"], strict=True):
+        height, width = photos[image["file_name"]]
+        assert (image["height"], image["width"]) == (height, width)
+        # The lower left quarter.
+        left, top, wide, high = found["bbox"]
+        assert abs(top - height / 2) < 6 and abs(wide - width / 2) < 6
+        assert left == 0 and top + high == height and found["area"] == wide * high
+
+
 def test_masks_have_the_sizes_and_the_folders_of_the_photographs(photos, capsys):
     assert main("explain m photos --masks masks --json f.json".split()) == 0
     rows = {row["image"]: row for row in json.loads(Path("f.json").read_text("utf-8"))}

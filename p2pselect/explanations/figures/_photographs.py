@@ -18,6 +18,8 @@ from p2pselect.images._pixels import resize, resize_nearest
 
 #: Longest side in pixels of what is drawn: as large as figures and screens show it.
 LONGEST = 512
+#: What is not kept is dimmed to this share of its brightness in an overlay.
+DIMMED = 0.3
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,15 @@ def warn_of_lost(reasons: Iterable[str | None]) -> None:
 def seen(one: ExplanationArrays, picture: Photograph) -> np.ndarray:
     """What the classifier saw of one image, uint8 (H, W, 3), as sharp as the picture is."""
     return (picture.pixels * brightness(one, picture)[..., None]).round().astype(np.uint8)
+
+
+def overlay(one: ExplanationArrays) -> np.ndarray:
+    """The photograph of one image at its own size, uint8 (H, W, 3), dimmed where hidden."""
+    sizes = one.regions.shape[1:] if one.original_sizes is None else one.original_sizes[0]
+    picture = photograph(one, 0, longest=int(max(sizes)))
+    warn_of_lost([picture.lost])
+    shown = DIMMED + (1 - DIMMED) * brightness(one, picture)[..., None]
+    return (picture.pixels * shown).round().astype(np.uint8)
 
 
 def brightness(one: ExplanationArrays, picture: Photograph) -> np.ndarray:

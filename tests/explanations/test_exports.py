@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from explanations.photographs import explained
+from explanations.photographs import COLORS, explained, quarters
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -115,8 +115,13 @@ def test_a_frame_has_a_row_for_each_image(exp):
 def test_images_are_named_by_their_files(tmp_path):
     files = [tmp_path / f"{name}.png" for name in "ab"]
     for file in files:
-        Image.new("RGB", (40, 30)).save(file)
+        Image.fromarray(COLORS[quarters(40, 30)]).save(file)
     assert explained(files).to_frame()["image"].tolist() == [str(file) for file in files]
+
+
+def test_an_overlay_is_as_large_as_the_photograph():
+    exp = explained([COLORS[quarters(40, 700)], COLORS[quarters(30, 20)]])
+    assert exp.overlay().shape == (40, 700, 3) and exp.overlay(1).shape == (30, 20, 3)
 
 
 @pytest.mark.parametrize("method", ["to_frame", "to_coco"])

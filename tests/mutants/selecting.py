@@ -260,7 +260,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "explanations/_explanation.py",
+        "explanations/_stored_arrays.py",
         "explanations/test_explanation.py",
         {"if version != _FORMAT:": "if False:", "if fault:": "if False:"},
     ),

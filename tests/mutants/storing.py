@@ -379,4 +379,27 @@ FAULTS = [
         "cli/test_numbers.py",
         {"set_params(certainty_threshold=certainty)": "set_params()"},
     ),
+    *planted(
+        "explanations/_exports.py",
+        "explanations/test_exports.py",
+        {
+            "label(mask, connectivity=1)": "label(mask, connectivity=2)",
+            "has_holes = piece.area_filled > piece.area": "has_holes = False",
+            "middles = middles[:-1] - 0.5": "middles = middles[:-1] - 1",
+            'whole.ravel(order="F")': "whole.ravel()",
+        },
+    ),
+    *planted(
+        "explanations/figures/_photographs.py",
+        "cli/test_photographs.py::test_overlays_are_the_photographs_dimmed_where_nothing_is_kept",
+        {
+            "longest=int(max(sizes))": "longest=LONGEST",
+            "shown = DIMMED + (1 - DIMMED) * ": "shown = ",
+        },
+    ),
+    *planted(
+        "explanations/figures/_photographs.py",
+        "explanations/test_exports.py::test_an_overlay_is_as_large_as_the_photograph",
+        {"longest=int(max(sizes))": "longest=LONGEST"},
+    ),
 ]

@@ -67,7 +67,9 @@ def _pair(one: ExplanationArrays, picture: Photograph, side: int, alone: bool) -
         if picture.is_sharp:
             words += f"<br>{sharpness_words(picture.content.size)}"
     else:
-        words = f"{answer}, {percent(one.certainty[0])}<br>saw {percent(one.kept_fraction[0])}"
+        unsure = "" if one.answered[0] else ", not answered"
+        words = f"{answer}, {percent(one.certainty[0])}{unsure}"
+        words += f"<br>saw {percent(one.kept_fraction[0])}"
     pictures = _picture(picture.pixels, "the image", side)
     pictures += _picture(seen(one, picture), "what the classifier saw", side)
     return (

@@ -96,6 +96,32 @@ def held_out(text: str) -> float | Path | str | None:
     return number
 
 
+def value_range(text: str) -> tuple[float, float] | str:
+    """An argument type: two numbers, as in 0:4095, dtype or percentiles."""
+    if text in ("dtype", "percentiles"):
+        return text
+    low, high = map(_number, text.partition(":")[::2])
+    if not low < high:  # also where one of them is no number
+        raise argparse.ArgumentTypeError(
+            f"must be LOW:HIGH, such as 0:4095, dtype or percentiles, got {text}"
+        )
+    return low, high
+
+
+def pages(text: str) -> int | str:
+    """An argument type: channels, or the number of a page."""
+    if text != "channels" and not text.isdecimal():
+        raise argparse.ArgumentTypeError(
+            f"must be channels, or the number of a page from 0, got {text}"
+        )
+    return text if text == "channels" else int(text)
+
+
+def names(text: str) -> tuple[str, ...]:
+    """An argument type: names with commas between them."""
+    return tuple(text.split(","))
+
+
 def _number(text: str) -> float:
     try:
         return float(text)

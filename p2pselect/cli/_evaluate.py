@@ -38,11 +38,16 @@ def run(options: argparse.Namespace) -> None:
     import numpy as np
 
     from p2pselect import datasets, metrics
-    from p2pselect.cli._files import drop_unreadable, hint_at_skipping, load_model
+    from p2pselect.cli._files import (
+        drop_unreadable,
+        hint_at_skipping,
+        labeled_images,
+        load_model,
+    )
     from p2pselect.metrics._stops import answer_figures
 
     model = load_model(options.model, options.certainty)
-    images, labels = datasets.load_image_folder(options.folder)
+    images, labels = labeled_images(options.folder, **model._meaning(fitted=True))
     known = [str(label) for label in model.classes_]
     unknown = sorted(set(labels.tolist()) - set(known))
     if unknown:

@@ -84,7 +84,7 @@ def run(options: argparse.Namespace) -> None:
 
     history = None if options.history is None else read_history(options.history)
     model = load_model(options.model, options.certainty)
-    images, files = find_images(options.images, options.on_error)
+    images, files = find_images(options.images, options.on_error, **model._meaning(fitted=True))
     written = {
         option: output_files(folder, files, options.images)
         for option, folder in folders.items()

@@ -11,31 +11,53 @@ import numpy as np
 
 from p2pselect.exceptions import ImageReadError, InputError
 from p2pselect.images import ImageSequence, as_images
-from p2pselect.images._folders import list_folder, warn_left_out
+from p2pselect.images._folders import endings_of, list_folder, warn_left_out
+from p2pselect.images._meaning import Meaning
 
 
-def find_images(places: Sequence[str], on_error: Any) -> tuple[ImageSequence, list[str]]:
-    """The images at these places, and their paths: files, and everything below folders."""
+def find_images(
+    places: Sequence[str], on_error: Any, **meaning: Any
+) -> tuple[ImageSequence, list[str]]:
+    """The images at these places, and their paths: files, and everything below folders.
+
+    ``meaning`` is what ``as_images`` is told about them.
+    """
     files: list[str] = []
+    said, first = Meaning(**meaning), (meaning.get("channel_files") or [""])[0]
     for place in places:
         if not Path(place).is_dir():
             files.append(place)
             continue
-        listing = list_folder(place)
+        listing = list_folder(place, endings_of(said.is_of_stored))
         if not listing.files:
             left_out = listing.left_out()
             but = f", but {left_out}" if left_out else ""
             raise InputError(f"{place} holds no images{but}")
         warn_left_out(listing)
-        files += listing.paths()
+        files += [path for path in listing.paths() if first in Path(path).name]
     with hint_at_skipping():
-        images = as_images(files, on_error=on_error)
+        images = as_images(files, on_error=on_error, **meaning)
         if on_error == "raise":
             images.check_readable(progress=True)
         else:
             images = images[_readable(images)]
     assert images.files is not None
     return images, images.files.tolist()
+
+
+def labeled_images(folder: Path, **meaning: Any) -> tuple[ImageSequence, np.ndarray]:
+    """The images of a folder with a subfolder per class, and their labels.
+
+    ``meaning`` is what ``as_images`` is told about them.
+    """
+    from p2pselect import datasets
+
+    images, labels = datasets.load_image_folder(
+        folder,
+        extensions=endings_of(Meaning(**meaning).is_of_stored),
+        channel_files=meaning.get("channel_files"),
+    )
+    return as_images(images, on_error="skip", **meaning), labels
 
 
 def drop_unreadable(

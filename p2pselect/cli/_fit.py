@@ -24,7 +24,10 @@ from p2pselect.cli._arguments import (
     check_outputs,
     grid_size,
     held_out,
+    names,
+    pages,
     positive,
+    value_range,
     whole,
 )
 from p2pselect.exceptions import InputError
@@ -130,6 +133,34 @@ def _add_images(group: Any) -> None:
         action="store_true",
         help="mirror images at random, and change them in no other way",
     )
+    group.add_argument(
+        "--channels",
+        type=whole(1),
+        metavar="N",
+        help="read files as they are stored, with N channels that are not colors",
+    )
+    group.add_argument(
+        "--value-range",
+        type=value_range,
+        metavar="LOW:HIGH|dtype|percentiles",
+        help="read files as they are stored, and let these values be black and white: numbers, "
+        "such as 0:4095, the range of their type, or the 0.1th and 99.9th percentiles of each "
+        "channel (default: 8 bits)",
+    )
+    group.add_argument(
+        "--pages",
+        type=pages,
+        metavar="channels|N",
+        help="what the pages of TIFF files are: channels, or the number of the only one that "
+        "is used, from 0",
+    )
+    group.add_argument(
+        "--channel-files",
+        type=names,
+        metavar="A,B,...",
+        help="where every channel has a file of its own: the parts of the file names that tell "
+        "them apart, in order, such as _dna,_actin",
+    )
     add_shared(group, "--on-error", "--max-pixels")
     group.add_argument(
         "--workers",
@@ -174,14 +205,18 @@ def _add_training(group: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect fit`` says."""
     out, html = _check_places(options)
-    from p2pselect import P2PClassifier, datasets
-    from p2pselect.cli._files import drop_unreadable, hint_at_skipping
+    from p2pselect import P2PClassifier
+    from p2pselect.cli._files import drop_unreadable, hint_at_skipping, labeled_images
     from p2pselect.cli._trained import describe_model
 
     given = _given(options)
+    prefix = "images__"
+    meaning = {k.removeprefix(prefix): given[k] for k in given if k.startswith(prefix)}
+    images, labels = labeled_images(options.folder, **meaning)
     if isinstance(options.validation, Path):
-        given["validation"] = datasets.load_image_folder(options.validation)
-    images, labels = datasets.load_image_folder(options.folder)
+        if images.value_range is not None:
+            meaning["value_range"] = images.value_range
+        given["validation"] = labeled_images(options.validation, **meaning)
     if options.on_error == "skip":
         images, labels = drop_unreadable(images, labels)
     counts = Counter(labels.tolist())
@@ -234,6 +269,10 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
         "training__checkpoint_dir": options.checkpoints,
         "augment": "flip" if options.flip else None,
         "networks__frozen_share": 1.0 if options.frozen else None,
+        "images__n_channels": options.channels,
+        "images__value_range": options.value_range,
+        "images__pages": options.pages,
+        "images__channel_files": options.channel_files,
     }
     if options.segments is not None:
         settings["regions"] = SuperpixelTransformer(n_segments=options.segments)

@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> None:
     from p2pselect.cli._files import find_images, load_model
 
     model = load_model(options.model, options.certainty)
-    images, files = find_images(options.images, options.on_error)
+    images, files = find_images(options.images, options.on_error, **model._meaning(fitted=True))
     if options.out:
         check_apart({"--out": [options.out]}, files)
     rows = list(_rows(model, images, files))

@@ -88,13 +88,17 @@ def run(options: argparse.Namespace) -> None:
             raise InputError(f"{name} must be below 1")
     if options.per_class and options.max_error is None:
         raise InputError("--per-class says for what an error is bounded: pass --max-error too")
-    from p2pselect import datasets
-    from p2pselect.cli._files import drop_unreadable, hint_at_skipping, load_model
+    from p2pselect.cli._files import (
+        drop_unreadable,
+        hint_at_skipping,
+        labeled_images,
+        load_model,
+    )
     from p2pselect.explanations import ThresholdDisplay
     from p2pselect.metrics import threshold_curve
 
     model = load_model(options.model, None)
-    images, labels = datasets.load_image_folder(options.folder)
+    images, labels = labeled_images(options.folder, **model._meaning(fitted=True))
     if options.on_error == "skip":
         images, labels = drop_unreadable(images, labels)
     else:

@@ -36,7 +36,10 @@ _TREE = """expected one subfolder per class:
 
 
 def load_image_folder(
-    root: str | os.PathLike[str], *, extensions: Sequence[str] | None = None
+    root: str | os.PathLike[str],
+    *,
+    extensions: Sequence[str] | None = None,
+    channel_files: Sequence[str] | None = None,
 ) -> tuple[ImageSequence, np.ndarray]:
     """List the images of a folder that has one subfolder per class.
 
@@ -51,6 +54,10 @@ def load_image_folder(
     extensions : sequence of str, default None
         Extensions of image files, such as ``[".png"]``, in upper or lower case.  None for all
         formats that can be decoded; a warning then counts the files with other extensions.
+    channel_files : sequence of str, default None
+        Where every channel has a file of its own: the parts of the file names that tell them
+        apart, as in :func:`p2pselect.images.as_images`.  Only the files of the first channel
+        are listed, which is what ``images__channel_files`` of an estimator expects.
 
     Returns
     -------
@@ -88,6 +95,8 @@ def load_image_folder(
     labels: list[str] = []
     loose: list[str] = []
     for file in listing.files:
+        if channel_files is not None and channel_files[0] not in Path(file).name:
+            continue
         name, inside, _ = file.partition(os.sep)
         if inside:
             files.append(file)

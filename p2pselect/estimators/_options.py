@@ -63,6 +63,25 @@ class ImageOptions(Options):
         role="input",
         kind='(low, high), tuple of such pairs, "dtype" or "percentiles"',
     )
+    pages: str | int | None = setting(
+        "What the pages of TIFF files, or the frames of DICOM images, are: "
+        '``"channels"``, or the number of the only one that is used, from 0.',
+        StrOptions({"channels"}),
+        Interval(Integral, 0, None, closed="left"),
+        default=None,
+        role="input",
+        kind='"channels" or int',
+    )
+    channel_files: tuple[str, ...] | None = setting(
+        "Where every channel has a file of its own: the parts of the file names that tell them "
+        'apart, in order.  With ``("_dna", "_actin")``, X lists ``a_dna.tif``, and '
+        "``a_actin.tif`` beside it is the second channel.",
+        tuple,
+        list,
+        default=None,
+        role="input",
+        kind="tuple of str",
+    )
     normalization: Literal["pretrained", "measured"] = setting(
         "Mean and standard deviation that networks subtract and divide by: those that their "
         "pretrained weights expect, in turn where there are more than three channels; or those "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from io import BufferedIOBase
@@ -22,10 +22,10 @@ from p2pselect.images._arrays import (
     is_tensor,
     unflattened,
 )
-from p2pselect.images._meaning import Meaning
+from p2pselect.images._meaning import Meaning, find_range, rows_to_measure
 from p2pselect.images._sequence import ImageSequence
 from p2pselect.images._source import ImageSource
-from p2pselect.images._sources import BytesImages, PillowImages
+from p2pselect.images._sources import BytesImages, FileImages, PillowImages, StoredFiles
 from p2pselect.images._torch_datasets import DatasetImages, is_data_loader, is_map_style
 
 
@@ -36,6 +36,8 @@ def as_images(
     image_shape: Sequence[int] | None = None,
     n_channels: int | None = None,
     value_range: Any = None,
+    pages: Literal["channels"] | int | None = None,
+    channel_files: Sequence[str] | None = None,
     on_error: Literal["raise", "skip"] = "raise",
 ) -> ImageSequence:
     """Turn images of any kind into an :class:`ImageSequence`, or say what is wrong.
@@ -67,7 +69,10 @@ def as_images(
         Files and Pillow images become 8-bit RGB: EXIF orientation is applied, the first frame
         of an animation taken, palette and CMYK converted, transparency blended with black, and
         of 16 bits the upper 8 are kept.  Where that may lose something, a warning says so,
-        once per call.
+        once per call.  If ``n_channels``, ``value_range``, ``pages`` or ``channel_files`` say
+        what they mean, files are read as they are stored instead: all bands and bits of TIFF
+        files, arrays of NumPy (``.npy``, or a ``.npz`` of one), DICOM images in the units that
+        they state (with the package pydicom), 16 bits of gray, and 8 bits of everything else.
     channels : {"last", "first"}, default "last"
         Where arrays and tensors have their channel axis.  (n, h, w) has none either way.
     image_shape : tuple of int, default None
@@ -82,6 +87,13 @@ def as_images(
         0 to 65535 of uint16.  ``"percentiles"`` are the 0.1th and the 99.9th of the values of
         each channel, over 256 evenly spaced images.  None stands for 0 to 255 of uint8, and
         for 0 to 1 of floats.
+    pages : "channels" or int, default None
+        What the pages of a TIFF file, or the frames of a DICOM image, are: ``"channels"``, or
+        the number of the only one that is used, from 0.  None refuses files of several pages.
+    channel_files : sequence of str, default None
+        Where every channel has a file of its own: the parts of the file names that tell them
+        apart, in the order of the channels.  With ``("_dna", "_actin")``, ``X`` lists
+        ``a_dna.tif``, and ``a_actin.tif`` beside it is the second channel.
     on_error : {"raise", "skip"}, default "raise"
         ``"skip"`` lets missing files pass: the caller leaves them out, together with the
         damaged ones and their labels, by :meth:`ImageSequence.readable`.
@@ -113,7 +125,7 @@ def as_images(
     >>> float(images[0].max())
     0.25
     """
-    meaning = Meaning(channels, image_shape, n_channels, value_range)
+    meaning = Meaning(channels, image_shape, n_channels, value_range, pages, channel_files)
     if on_error not in ("raise", "skip"):
         raise InputError(f'on_error must be "raise" or "skip", got {brief(on_error)}')
     images = _recognize(X, meaning)
@@ -130,6 +142,8 @@ def as_images(
 
 def _recognize(X: Any, meaning: Meaning) -> ImageSequence:
     images = _recognize_kind(X, meaning)
+    if meaning.is_of_stored and type(images._source) is FileImages:
+        images = _as_stored(images, meaning)
     if meaning.n_channels is not None and images._said != meaning.n_channels:
         images = images[:]  # a view, because the one that was given means something else
         images._said = meaning.n_channels
@@ -173,12 +187,46 @@ def _recognize_kind(X: Any, meaning: Meaning) -> ImageSequence:
     return from_array(values, meaning)
 
 
+def _as_stored(images: ImageSequence, meaning: Meaning) -> ImageSequence:
+    """Files that are read as they are stored."""
+    encoded = images._source.encoded[images._positions(slice(None))]  # type: ignore[attr-defined]
+    markers = None if meaning.channel_files is None else tuple(meaning.channel_files)
+    how = (meaning.pages, markers, meaning.channels, meaning.n_channels)
+    source = StoredFiles(encoded, *how)
+    if meaning.value_range is not None and len(source):
+        source.value_range = find_range(
+            meaning.value_range, _readable_values(source), source.dtype, source.n_channels
+        )
+    return ImageSequence(source)
+
+
+def _readable_values(source: StoredFiles) -> Iterator[np.ndarray]:
+    found = False
+    for row in rows_to_measure(len(source)).tolist():
+        try:
+            values = source.values(row)
+        except ImageReadError:
+            continue  # which is said of it when it is read
+        if values.shape[2] == source.n_channels:
+            found = True
+            yield values
+    if not found:
+        source.values(0)  # says why
+
+
 def _check_meaning(images: ImageSequence, meaning: Meaning) -> None:
     """Refuse images that have other channels than they were said to have."""
     given, wanted = images.n_channels, meaning.n_channels
     if wanted is not None and given != wanted:
         becomes = " when they are decoded" if images.stored_channels is None else ""
         raise InputError(f"X has images of {given} channels{becomes}, not n_channels={wanted}")
+    if meaning.value_range is not None and images.value_range is None:
+        kind = type(images._source)
+        if kind is not DatasetImages:
+            raise InputError(
+                "value_range is for arrays, tensors and files, which encoded or Pillow images "
+                "have to become first"
+            )
     if images.value_range is not None and images._said is None and given == 4:
         raise InputError(
             "X has 4 channels: with a value_range, opacity cannot be told from color; pass "

@@ -13,7 +13,7 @@ from p2pselect.exceptions import InputError, brief
 from p2pselect.images._meaning import Meaning, as_pairs, find_range, rows_to_measure
 from p2pselect.images._pixels import CHANNELS, check_channels, check_dtype, check_values
 from p2pselect.images._sequence import ImageSequence
-from p2pselect.images._sources import ArrayImages, ListedImages
+from p2pselect.images._sources import ArrayImages, FileImages, ListedImages
 
 #: What images may be, for messages.
 EXPECTED = (
@@ -113,6 +113,8 @@ def in_range(images: ImageSequence, meaning: Meaning) -> ImageSequence:
         return _scaled_array(stored.array, wanted)
     if isinstance(stored, ListedImages):
         return _scaled_list(stored.images, wanted)
+    if isinstance(source, FileImages):
+        return images
     raise InputError(
         f"value_range is for arrays and files; a {type(source).__name__} gives pixels that are "
         "uint8 or floats in [0, 1] already"

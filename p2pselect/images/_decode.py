@@ -2,7 +2,7 @@
 
 * EXIF orientation is applied: the image stands upright.
 * Of an animation, or of a Pillow image with several frames, the current frame is taken: the
-  first one, unless it was moved.
+  first one, unless it was moved.  TIFF files of several pages are refused.
 * Gray, palette, CMYK, YCbCr, HSV and Lab become RGB as ``Image.convert`` does it.
 * Opacity (an alpha channel, or one transparent color) is blended with black.
 * Of 16 bits the upper 8 are taken, in gray as in color, so that all images are scaled alike.
@@ -27,7 +27,9 @@ from p2pselect.images._pixels import to_rgb
 #: Ghostscript).  MPO is what many cameras and phones call a JPEG.
 _FORMATS = "JPEG MPO PNG WEBP GIF BMP DIB TIFF PPM JPEG2000 AVIF HEIF JXL QOI".split()
 _JPEG = b"\xff\xd8\xff"
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+_NUMPY, _ZIP = b"\x93NUM", b"PK\x03\x04"
 
 _ORIENTATION = 0x0112
 #: Tags of TIFF files.
@@ -92,7 +94,7 @@ def decode_image(
         raise
     # Pillow's decoders answer damaged files with nearly every exception there is.
     except Exception as error:
-        raise ImageReadError(f"{name}: {_reason(file, error)}") from error
+        raise ImageReadError(f"{name}: {say_reason(file, error)}") from error
 
 
 def _decoded(
@@ -102,7 +104,7 @@ def _decoded(
     convert: Any,
     at_least: tuple[int, int] | None,
 ) -> Any:
-    with _open(file) as image:
+    with open_pillow(file) as image:
         if convert is not None:
             return convert(image)
         # Pillow forgets the first smaller size when it is asked for a second one.
@@ -118,7 +120,7 @@ def shown_path(path: str | os.PathLike[str]) -> str:
     return name if len(name) < len(shown) else shown
 
 
-def _open(file: IO[bytes]) -> Image.Image:
+def open_pillow(file: IO[bytes]) -> Image.Image:
     """``Image.open``, but without its refusal of large JPEGs, which can be decoded smaller."""
     start = file.read(4)
     file.seek(-len(start), os.SEEK_CUR)
@@ -128,11 +130,17 @@ def _open(file: IO[bytes]) -> Image.Image:
     try:
         return Image.open(file, formats=_formats())
     except UnidentifiedImageError as error:
-        if start in _TIFF:
+        if start in TIFF:
             raise UnidentifiedImageError(
                 "is a TIFF file of a kind that Pillow cannot decode (more than four bands, "
-                "floats in color or of 64 bits, or a volume, for example): read it and pass "
-                "arrays"
+                "floats in color or of 64 bits, or a volume, for example): if every band is a "
+                "channel, say how many there are (n_channels=; of an estimator "
+                "images__n_channels=)"
+            ) from error
+        if start in (_NUMPY, _ZIP):
+            raise UnidentifiedImageError(
+                "is a file of NumPy, which does not say what its values mean: pass "
+                "value_range= or n_channels= (of an estimator images__value_range=)"
             ) from error
         n_bytes = file.seek(0, os.SEEK_END)
         raise UnidentifiedImageError(
@@ -156,7 +164,7 @@ def _fit_into_limit(image: Image.Image) -> None:
             image.draft(None, (width // 2, height // 2))
 
 
-def _reason(file: str | os.PathLike[str] | IO[bytes], error: Exception) -> str:
+def say_reason(file: str | os.PathLike[str] | IO[bytes], error: Exception) -> str:
     if isinstance(file, str | os.PathLike):
         if not os.path.exists(file):  # noqa: PTH110 (embedded NUL: False here, an error there)
             if os.path.islink(file):  # noqa: PTH114
@@ -275,8 +283,18 @@ def _warn_of_frames(image: Image.Image, name: str, warned: set[str] | None) -> N
         image.seek(0)
         if smaller:
             return
+        raise ValueError(of_several_pages(getattr(image, "n_frames", 2)))
     count = getattr(image, "n_frames", 2)
     warn_once(warned, "frames", f"{name} has {count} frames or pages: only the first is used")
+
+
+def of_several_pages(count: int) -> str:
+    """Why a TIFF file is refused of whose pages nobody has said what they are."""
+    return (
+        f"has {count} pages, and nothing says what they are: pass pages='channels' if every "
+        "page is a channel, or the number of the page to use, from 0 (of an estimator "
+        "images__pages=)"
+    )
 
 
 def _check_bands(tags: dict[int, Any]) -> None:
@@ -285,8 +303,9 @@ def _check_bands(tags: dict[int, Any]) -> None:
     extra = bands - _COLORS.get(tags.get(_PHOTOMETRIC, -1), bands)
     if extra > 1 or (extra == 1 and tuple(tags.get(_EXTRA, ())) not in _OPACITY):
         raise ValueError(
-            f"{bands} bands, {extra} of which are neither color nor opacity: choose one "
-            "(gray) or three (RGB) of them, and pass arrays"
+            f"{bands} bands, {extra} of which are neither color nor opacity: if every "
+            f"band is a channel, pass n_channels={bands} (of an estimator "
+            f"images__n_channels={bands})"
         )
     if bands > 1 and tags.get(_PLANES) == 2 and max(tags.get(_BITS, (8,))) > 8:
         raise ValueError("16-bit bands in separate planes cannot be decoded: pass arrays")
@@ -318,6 +337,6 @@ def _warn_of_range(low: int, high: int, name: str, warned: set[str] | None) -> N
             warned,
             "range",
             f"{name} has 16-bit values from {low} to {high}, of which the upper 8 bits leave "
-            f"{levels} of 256 levels: if 0..65535 is not the range of such images, scale them "
-            "or pass floats in [0, 1]",
+            f"{levels} of 256 levels: if 0..65535 is not the range of such images, say "
+            "theirs (value_range=; of an estimator images__value_range=)",
         )

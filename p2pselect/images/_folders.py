@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 
 from p2pselect.exceptions import InputError, P2PSelectWarning
 from p2pselect.images._decode import readable_endings
+from p2pselect.images._stored import STORED_ENDINGS
 
 #: What other programs leave behind.
 _LEFT_BEHIND = frozenset({"__macosx", "thumbs.db", "desktop.ini", "@eadir"})
@@ -98,6 +99,11 @@ def list_folder(
         # Reversed, because the next folder is taken from the end.
         waiting += [(own, around) for own in reversed(deeper)]
     return listing
+
+
+def endings_of(as_stored: bool) -> tuple[str, ...] | None:
+    """Endings of images that are read as they are stored; None for those of all formats."""
+    return (*readable_endings(), *STORED_ENDINGS) if as_stored else None
 
 
 def list_subfolders(root: str | os.PathLike[str]) -> list[str]:

@@ -19,7 +19,7 @@ from p2pselect.images._pixels import CHANNELS
 #: Lowest and highest value: one pair for all channels, or one for each.
 ValueRange = tuple[tuple[float, float], ...]
 #: What is said about images, by the name of the setting of an estimator.
-SAID = ("channels", "image_shape", "n_channels", "value_range")
+SAID = ("channels", "image_shape", "n_channels", "value_range", "pages", "channel_files")
 RANGE_WORDS = ("dtype", "percentiles")
 #: Percentiles of the values of a set that become black and white.
 PERCENTILES = (0.1, 99.9)
@@ -35,6 +35,14 @@ class Meaning:
     image_shape: Sequence[int] | None = None
     n_channels: int | None = None
     value_range: Any = None
+    pages: Any = None
+    channel_files: Any = None
+
+    @property
+    def is_of_stored(self) -> bool:
+        """Whether files are read as they are stored: somebody has said what that means."""
+        said = (self.n_channels, self.value_range, self.pages, self.channel_files)
+        return any(each is not None for each in said)
 
     def __post_init__(self) -> None:
         if self.channels not in ("last", "first"):
@@ -44,6 +52,21 @@ class Meaning:
         ):
             raise InputError(f"n_channels must be a positive int, got {brief(self.n_channels)}")
         check_value_range(self.value_range)
+        pages, markers = self.pages, self.channel_files
+        is_number = isinstance(pages, Integral) and not isinstance(pages, bool) and pages >= 0
+        if not (pages is None or pages == "channels" or is_number):
+            raise InputError(
+                f'pages must be "channels" or the number of a page from 0, got {brief(pages)}'
+            )
+        if markers is not None and not (
+            isinstance(markers, tuple | list)
+            and len(set(markers)) == len(markers) > 1
+            and all(isinstance(marker, str) and marker for marker in markers)
+        ):
+            raise InputError(
+                "channel_files must be a tuple of parts of file names, one for each channel, "
+                f"got {brief(markers)}"
+            )
 
 
 def check_value_range(value_range: Any) -> None:

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from io import BufferedIOBase, BytesIO
 from itertools import islice
 from typing import Any
@@ -17,7 +18,9 @@ from tqdm.auto import tqdm
 from p2pselect.exceptions import ImageReadError, InputError
 from p2pselect.images._decode import from_pillow, shown_path, upright_size
 from p2pselect.images._meaning import ValueRange, scaled
+from p2pselect.images._pixels import check_dtype, check_values
 from p2pselect.images._source import EncodedImageSource, ImageSource
+from p2pselect.images._stored import channel_files, read_stored
 
 _BLOCK = 4096
 _MOST_NAMED = 10
@@ -107,6 +110,89 @@ class FileImages(EncodedImageSource):
 
     def subset(self, positions: np.ndarray) -> FileImages:
         return FileImages(self.encoded[positions])
+
+
+class StoredFiles(FileImages):
+    """Files whose pixels are taken as they are stored, since the user says what they mean.
+
+    ``channels`` is where arrays of NumPy have their channel axis.  All files have as many
+    channels as the first that can be read, and its type.
+    """
+
+    _becomes_rgb = False
+
+    def __init__(
+        self,
+        paths: np.ndarray,
+        pages: str | int | None = None,
+        markers: tuple[str, ...] | None = None,
+        channels: str = "last",
+        n_channels: int | None = None,
+    ):
+        super().__init__(paths)
+        self.pages, self.markers, self.channels = pages, markers, channels
+        # Of files none of which can be read.
+        self.n_channels, self.dtype = n_channels or 3, np.dtype(np.uint8)
+        for position in range(len(self)):
+            try:
+                first = self.values(position)
+            except ImageReadError:
+                continue  # which is said of it when it is read
+            self.n_channels, self.dtype = int(first.shape[2]), first.dtype
+            break
+
+    @property
+    def is_float(self) -> bool:  # type: ignore[override]
+        """Whether images are float32, because they are stored so or in another range."""
+        return self.value_range is not None or self.dtype.kind == "f"
+
+    def values(self, position: int) -> np.ndarray:
+        """The pixels (h, w, c) of an image as they are stored."""
+        path = os.fsdecode(self.encoded[position])
+        if self.markers is None:
+            return read_stored(path, shown_path(path), self.pages, self.channels)
+        planes = [
+            read_stored(file, shown_path(file), self.pages, self.channels)
+            for file in channel_files(path, self.markers)
+        ]
+        kinds = [(plane.shape, plane.dtype) for plane in planes]
+        if len(set(kinds)) > 1 or kinds[0][0][2] != 1:
+            raise ImageReadError(
+                f"{shown_path(path)}: the files of its channels must have one band each, of "
+                f"the same size and type; they have {[f'{s} {d}' for s, d in kinds]}"
+            )
+        return np.concatenate(planes, axis=2)
+
+    def read_one(self, position: int) -> np.ndarray:
+        values = self.values(position)
+        name = shown_path(os.fsdecode(self.encoded[position]))
+        if (values.shape[2], values.dtype) != (self.n_channels, self.dtype):
+            raise ImageReadError(
+                f"{name} has {values.shape[2]} channels of {values.dtype}; other files have "
+                f"{self.n_channels} of {self.dtype}"
+            )
+        try:
+            has_range = self.value_range is not None
+            check_dtype(values, name, has_range)
+            check_values(values[np.newaxis], name, position, has_range)
+        except InputError as error:
+            raise ImageReadError(str(error)) from error
+        return as_pixels(values, self.value_range)
+
+    def read_small(self, position: int, at_least: tuple[int, int]) -> np.ndarray:
+        return self.read_one(position)
+
+    def size_of(self, position: int) -> tuple[int, int]:
+        height, width = self.values(position).shape[:2]
+        return height, width
+
+    def check(self, position: int) -> None:
+        self.read_one(position)
+
+    def subset(self, positions: np.ndarray) -> StoredFiles:
+        part = copy(self)
+        part.encoded = self.encoded[positions]
+        return part
 
 
 class BytesImages(EncodedImageSource):

@@ -119,6 +119,8 @@ from p2pselect.cli import main
 class Model:
     classes_ = np.array(["猫", "犬"])
     batch_size = 16
+    def _meaning(self, fitted):
+        return {}
     def explain(self, images):
         exp = example_explanation(len(images)).explanation
         return replace(exp, proba=np.full((len(images), 2), 0.5), classes=self.classes_)

@@ -44,7 +44,7 @@ from p2pselect.estimators._progress import CallbackSupportMixin, FitTask, with_c
 from p2pselect.exceptions import InputError, P2PSelectError, P2PSelectWarning, brief
 from p2pselect.images import ImageSequence
 from p2pselect.images._geometry import RESIZES, Grid, rescaled
-from p2pselect.images._meaning import SAID, ValueRange, measure_channels
+from p2pselect.images._meaning import SAID, ValueRange, measure_channels, warn_of_little_use
 from p2pselect.images._torch_datasets import is_map_style, labels_of
 from p2pselect.nn._backbones import build_classifier
 from p2pselect.nn._image_network import ImageNetwork, prepare_networks
@@ -643,7 +643,10 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
                 with Randomness(self._seed, self.device_).in_place():
                     self._adopt(self._build_model(len(classes)))
             self.validation_rows_ = division.rows
-            return self._data(division, class_weight)
+            data = self._data(division, class_weight)
+        if isinstance(images, ImageSequence) and images.is_float and not continues:
+            warn_of_little_use(images)
+        return data
 
     def _measured(self, images: ImageSequence | StreamContents) -> Any:
         """Mean and standard deviation of the channels, where networks shall use them."""

@@ -6,6 +6,7 @@ brought there when an image is read, and nowhere else.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from p2pselect.exceptions import InputError, brief
+from p2pselect.exceptions import InputError, P2PSelectWarning, brief
 from p2pselect.images._pixels import CHANNELS
 
 #: Lowest and highest value: one pair for all channels, or one for each.
@@ -25,6 +26,8 @@ RANGE_WORDS = ("dtype", "percentiles")
 PERCENTILES = (0.1, 99.9)
 #: Images of a set that are measured, and values of each.
 N_MEASURED, _N_VALUES = 256, 4096
+#: A share of the range that is little, and one of values at its end that is much.
+_LITTLE, _MUCH = 1 / 16, 0.5
 
 
 @dataclass(frozen=True)
@@ -48,12 +51,14 @@ class Meaning:
         if self.channels not in ("last", "first"):
             raise InputError(f'channels must be "last" or "first", got {brief(self.channels)}')
         if self.n_channels is not None and not (
-            isinstance(self.n_channels, Integral) and self.n_channels >= 1
+            isinstance(self.n_channels, Integral) and int(self.n_channels) >= 1
         ):
             raise InputError(f"n_channels must be a positive int, got {brief(self.n_channels)}")
         check_value_range(self.value_range)
         pages, markers = self.pages, self.channel_files
-        is_number = isinstance(pages, Integral) and not isinstance(pages, bool) and pages >= 0
+        is_number = (
+            isinstance(pages, Integral) and not isinstance(pages, bool) and int(pages) >= 0
+        )
         if not (pages is None or pages == "channels" or is_number):
             raise InputError(
                 f'pages must be "channels" or the number of a page from 0, got {brief(pages)}'
@@ -146,6 +151,26 @@ def measure_channels(images: Any) -> tuple[tuple[float, ...], tuple[float, ...]]
     std = np.sqrt(np.maximum(squares / n - mean**2, 0))
     # A channel without variance must not be divided by 0.
     return tuple(mean.tolist()), tuple(np.where(std > 1e-6, std, 1.0).tolist())
+
+
+def warn_of_little_use(images: Any) -> None:
+    """Warn where images use little of their range, or end beyond it."""
+    low, high, white, n = np.inf, -np.inf, 0, 0
+    for row in rows_to_measure(len(images)):
+        image = images[int(row)]
+        low, high = np.minimum(low, image.min((0, 1))), np.maximum(high, image.max((0, 1)))
+        white, n = white + int((image >= 1).sum()), n + image.size
+    span = np.max(np.subtract(high, low))
+    given = images.value_range is not None
+    said = f"value_range={images.value_range}" if given else "[0, 1]"
+    if given and white > _MUCH * n:
+        fault = f"{white / n:.0%} of all values are at the upper end of {said}, or beyond"
+    elif 0 < span < _LITTLE:
+        fault = f"the images use {span:.1%} of the range {said}, so they have little contrast"
+    else:
+        return
+    remedy = "the range that they have, or value_range='percentiles' (images__value_range=)"
+    warnings.warn(f"{fault}: pass {remedy}", P2PSelectWarning, stacklevel=3)
 
 
 def scaled(values: np.ndarray, value_range: ValueRange) -> np.ndarray:

@@ -89,7 +89,8 @@ def _tiff(file: IO[bytes], pages: str | int | None) -> np.ndarray:
 
     with tifffile.TiffFile(file) as opened:
         # Smaller versions of a page are no pages of their own.
-        full: list[Any] = [page for page in opened.pages if not page.is_reduced]
+        pages_of_file: list[Any] = list(opened.pages)
+        full = [page for page in pages_of_file if not page.is_reduced]
         full = _choose(full, pages)
         for page in full:
             _check_size(page.imagelength, page.imagewidth)

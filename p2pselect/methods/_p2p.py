@@ -116,6 +116,13 @@ class P2PClassifier(SelectiveImageClassifier):
         Height and width of the training images if they are all of one size.
     n_channels_in_ : int or None
         Channels of the training images; None if they were decoded from files.
+    n_channels_seen_ : int
+        Channels that the networks see: 3 of gray, RGB and RGBA.
+    value_range_ : tuple of (low, high), or None
+        Values that become 0 and 1, one pair for all channels or one for each; None where
+        images are uint8, or floats in [0, 1].
+    normalization_ : tuple of (mean, std), or None
+        What was measured of every channel with ``images__normalization="measured"``.
 
     See Also
     --------

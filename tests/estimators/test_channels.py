@@ -1,6 +1,7 @@
 """Models of images with other channels than colors, and with values in their own range."""
 
 import json
+import re
 from copy import deepcopy
 
 import numpy as np
@@ -153,6 +154,23 @@ def test_streams_have_channels_and_ranges_too():
         classifier(images__n_channels=2, images__value_range="percentiles").fit(Pairs())
     with pytest.raises(InputError, match="not a stream"):
         classifier(**own, images__normalization="measured").fit(Pairs())
+
+
+@pytest.mark.parametrize(
+    ("value_range", "message"),
+    [
+        ((0, 65535), r"use 4.\d% of the range value_range=\(\(0.0, 65535.0\),\)"),
+        ((0, 255), "100% of all values are at the upper end"),
+        ((0, 4095), None),
+        ("percentiles", None),
+    ],
+)
+def test_a_range_that_is_hardly_used_is_mentioned(value_range, message, recwarn):
+    X, y = cells(16, 2)
+    classifier(0, images__n_channels=2, images__value_range=value_range).fit(X, y)
+    said = [str(w.message) for w in recwarn if "pass the range" in str(w.message)]
+    assert bool(said) == (message is not None)
+    assert all(re.search(message, each) for each in said)
 
 
 def test_colors_of_the_paper_views_are_needed():

@@ -42,6 +42,7 @@ def _missing(module: str) -> Callable[[], bool]:
 
 REASONS: dict[str, Callable[[], bool]] = {
     "selenium is not installed": _missing("selenium"),
+    "pydicom is not installed": _missing("pydicom"),
     "quantus is not installed": _missing("quantus"),
     "dask is not installed": _missing("distributed"),
     "this system has no fork": lambda: not hasattr(os, "fork"),

@@ -197,7 +197,7 @@ def channel_files(path: str, markers: tuple[str, ...]) -> list[str]:
     folder, name = os.path.split(path)
     if name.count(markers[0]) != 1:
         raise ImageReadError(
-            f"{path}: with channel_files={markers}, the name of the first channel's file must "
-            f"have {markers[0]!r} in it exactly once"
+            f"{path}: with channel_files={brief(markers)}, the first channel's file "
+            f"must have {brief(markers[0])} in its name exactly once"
         )
     return [str(Path(folder, name.replace(markers[0], marker))) for marker in markers]

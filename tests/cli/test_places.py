@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -177,7 +178,8 @@ def test_a_terminal_without_the_letters_shows_escapes(monkeypatch):
 
 def test_an_output_is_never_an_image_that_is_read(here, capsys, monkeypatch):
     monkeypatch.setattr("p2pselect.persistence.load", lambda path: None)
-    monkeypatch.setattr("p2pselect.cli._files.load_model", lambda *args: None)
+    model = SimpleNamespace(_meaning=lambda fitted: {})
+    monkeypatch.setattr("p2pselect.cli._files.load_model", lambda *args: model)
     (here / "h.json").write_text("[]")
     before = tree(here)
     for command in (

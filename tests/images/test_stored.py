@@ -160,7 +160,7 @@ def test_a_file_per_channel(tmp_path):
     with pytest.raises(InputError, match="channel_files must be"):
         as_images(images, channel_files="_dna")
     lonely = _write(tmp_path, WIDE[..., 0], "lonely.tif")
-    with pytest.raises(ImageReadError, match="'_dna' in it exactly once"):
+    with pytest.raises(ImageReadError, match="'_dna' in its name exactly once"):
         as_images([lonely], channel_files=("_dna", "_er"), value_range=(0, 9)).check(0)
 
 

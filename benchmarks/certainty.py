@@ -9,6 +9,10 @@ seed:
 - a bound on the error: calibrated on images drawn with replacement, half as many as there are,
   and measured on all of them: how often it is exceeded, what is answered, and the most that a
   threshold chosen by the truth would answer;
+- the same for the answers that name a class, for every class, with a larger error;
+- prediction sets, calibrated on a random half: how often the true class is in them, and how
+  many classes are;
+- a threshold from 50 to 150 images, as it is, and the median of those from four fifths of them;
 - what images show that are not answered: everything, or their most certain step.
 
     OMP_NUM_THREADS=1 python benchmarks/certainty.py --run photographs-run \\
@@ -16,6 +20,7 @@ seed:
 """
 
 import json
+import warnings
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -26,13 +31,17 @@ from provenance import about
 from recorded_tables import markdown, table_of
 
 from p2pselect.atomic_write import write_json
-from p2pselect.exceptions import InputError
+from p2pselect.exceptions import InputError, P2PSelectWarning
 from p2pselect.metrics import expected_calibration_error
 from p2pselect.metrics._stops import stops
 from p2pselect.selection import StopCalibration
+from p2pselect.selection import _calibrating as calibrating
 
 ASKED = (0.8, 0.9, 0.95)
 MAX_ERROR, ALPHA = 0.05, 0.1
+CLASS_ERROR, SET_ERROR = 0.1, 0.1
+FALLBACK = "most_certain"
+FEW = (50, 100, 150)
 N_HALVES, N_DRAWS = 60, 400
 Paths = dict[str, np.ndarray]
 
@@ -44,6 +53,7 @@ def read_paths(run: Path) -> dict[str, list[Paths]]:
         record = json.loads(file.read_text(encoding="utf-8"))
         for part, own in record.get("paths", {}).items():
             kinds = {"certainty": np.float32, "right": bool, "kept": float}
+            kinds |= {"proba": np.float32, "truth": int} if "proba" in own else {}
             paths = {name: np.array(own[name], kind) for name, kind in kinds.items()}
             found[f"{record['cell']['set']}/{part}"].append(paths)
     return found
@@ -118,6 +128,93 @@ def bounded(paths: Paths, rng: np.random.Generator, n_draws: int) -> Figures:
     return {"images": n // 2, **found, "most that could be answered": float(best)}
 
 
+def whole(paths: Paths) -> calibrating.Paths:
+    """The paths with the probabilities of all classes, for what needs them."""
+    n = len(paths["truth"])
+    return calibrating.Paths(paths["proba"], paths["kept"], np.zeros(n), paths["truth"])
+
+
+def bounded_by_class(paths: Paths, rng: np.random.Generator, n_draws: int) -> Figures:
+    """How a bound for every class fares over draws of the calibration images."""
+    if "proba" not in paths:
+        return {}
+    every, asked = whole(paths), calibrating.Asked(CLASS_ERROR, ALPHA, per_class=True)
+    n, _, n_classes = every.proba.shape
+    rows = []
+    for _ in range(n_draws):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", P2PSelectWarning)
+                found = calibrating.calibrated(
+                    every[rng.integers(0, n, n // 2)], np.arange(n_classes), asked, FALLBACK
+                )
+        except InputError:
+            rows.append({"exceeded": False, "answered": 0.0, "classes": 0.0, "refused": True})
+            continue
+        level, certain = stops(every.certainty, found.bound)
+        named = every.predicted[np.arange(n), level]
+        given = certain & found.answered_classes[named]
+        counts = np.bincount(named[given], minlength=n_classes)
+        wrong = np.bincount(named[given & (named != every.truth)], minlength=n_classes)
+        rows.append(
+            {
+                "exceeded": bool((wrong > CLASS_ERROR * counts).any()),
+                "answered": given.mean(),
+                "classes": found.answered_classes.mean(),
+                "refused": False,
+            }
+        )
+    return {"images": n // 2, **means(rows)}
+
+
+def in_sets(paths: Paths, rng: np.random.Generator, n_halves: int) -> Figures:
+    """How often prediction sets hold the true class, and how large they are."""
+    if "proba" not in paths:
+        return {}
+    every, rows = whole(paths), []
+    n, _, n_classes = every.proba.shape
+    for _ in range(n_halves):
+        own, new = np.split(rng.permutation(n), [n // 2])
+        asked = calibrating.Asked(set_error=SET_ERROR)
+        found = calibrating.calibrated(every[own], np.arange(n_classes), asked, FALLBACK)
+        threshold = found.threshold(0.9)
+        level, answered = stops(every.certainty[new], threshold)
+        sets = found.reported(threshold).prediction_sets(every.proba[new, level])
+        has, size = sets[np.arange(len(new)), every.truth[new]], sets.sum(axis=1)
+        rows.append(
+            {
+                "true class in it": has.mean(),
+                "of answered": has[answered].mean() if answered.any() else np.nan,
+                "of others": has[~answered].mean() if not answered.all() else np.nan,
+                "classes, answered": size[answered].mean() if answered.any() else np.nan,
+                "classes, others": size[~answered].mean() if not answered.all() else np.nan,
+            }
+        )
+    return means(rows)
+
+
+def from_few(paths: Paths, rng: np.random.Generator, n_draws: int) -> dict[str, Figures]:
+    """Thresholds from few images: right answers of all images, asked for .9."""
+    n = len(paths["right"])
+    every, figures = of_part(paths, np.arange(n)), {}
+    for size in FEW:
+        rows = []
+        for _ in range(n_draws):
+            own = rng.integers(0, n, size)
+            parts = [of_part(paths, np.delete(own, np.s_[k::5])) for k in range(5)]
+            row = {}
+            for name, threshold in (
+                ("right", of_part(paths, own).threshold(0.9)),
+                ("right, cross-fitted", np.median([part.threshold(0.9) for part in parts])),
+            ):
+                answered, right = every.answers(float(threshold))
+                row[name] = right / answered if answered else np.nan
+                row[name.replace("right", "answered")] = answered / n
+            rows.append(row)
+        figures[f"{size} images"] = means(rows)
+    return figures
+
+
 def shown(paths: Paths) -> Figures:
     """Accuracy and kept area of all images, by what those show that are not answered."""
     every = np.arange(len(paths["right"]))
@@ -137,6 +234,15 @@ def shown_rows() -> dict[str, tuple[str, float]]:
         f"{fallback}@{threshold}": (fallback, threshold)
         for threshold in (0.8, 0.95, 0.99)
         for fallback in ("everything", "most_certain")
+    }
+
+
+def means(rows: list[Figures]) -> Figures:
+    """Means of the figures of draws, without those that a draw does not have."""
+    columns = {name: np.array([row[name] for row in rows], float) for name in rows[0]}
+    return {
+        name: None if np.isnan(values).all() else float(np.nanmean(values))
+        for name, values in columns.items()
     }
 
 
@@ -165,6 +271,9 @@ def main() -> None:
                 {
                     **asked_for(paths, rng, options.halves),
                     "bound": bounded(paths, rng, options.draws),
+                    "by class": bounded_by_class(paths, rng, options.draws),
+                    "sets": in_sets(paths, rng, options.halves),
+                    **from_few(paths, rng, options.halves),
                     **shown(paths),
                 }
                 for paths in of_seeds
@@ -177,9 +286,13 @@ def main() -> None:
         }
     if not found:
         raise SystemExit(f"{options.run} holds no paths: run photographs.py first")
-    for rows in ([f"@{asked}" for asked in ASKED], ["bound"], [*shown_rows()]):
+    few = [f"{size} images" for size in FEW]
+    tables = [f"@{asked}" for asked in ASKED], ["bound"], ["by class"], ["sets"], few
+    for rows in (*tables, [*shown_rows()]):
         places = [f"{place}:{row}" for place in read_paths(options.run) for row in rows]
-        print(markdown(table_of({"": found}, places)) + "\n")
+        places = [place for place in places if any(k.startswith(f"{place}_") for k in found)]
+        if places:
+            print(markdown(table_of({"": found}, places)) + "\n")
     if options.json:
         write_json(options.json, {"about": about(), **found})
 

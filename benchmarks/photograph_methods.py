@@ -120,7 +120,7 @@ def p2p(
         out.localization[name] = {
             row: localization(exp, part) for row, exp in explained.items()
         }
-        out.paths[name] = whole_paths(path, part)
+        out.paths[name] = whole_paths(path, part.labels)
     return out
 
 
@@ -131,17 +131,19 @@ def other_settings(clf: P2PClassifier, settings: dict[str, Any]) -> list[str]:
     return [name for name in named if repr(settings[name]) != repr(used[name])]
 
 
-def whole_paths(path: Explanation, part: Part) -> dict[str, list[list[float]]]:
-    """What certainty.py reads: certainty, answer and kept area of every image at every tau."""
+def whole_paths(path: Explanation, labels: np.ndarray) -> dict[str, list[Any]]:
+    """What certainty.py reads: the words, the answer and the kept area at every tau."""
     proba = path.path_proba.copy()
     for level in range(1, proba.shape[1]):  # what comes after an absolute certainty
         unseen = np.isnan(proba[:, level]).any(axis=1)
         proba[unseen, level] = proba[unseen, level - 1]
-    right = path.classes[proba.argmax(axis=2)] == part.labels[:, None]
+    right = path.classes[proba.argmax(axis=2)] == labels[:, None]
     return {
         "certainty": np.round(proba.max(axis=2).astype(float), 7).tolist(),
         "right": right.astype(int).tolist(),
         "kept": as_list(path.path_kept_fraction),
+        "proba": np.round(proba.astype(float), 6).tolist(),
+        "truth": np.searchsorted(path.classes, labels).tolist(),
     }
 
 

@@ -18,10 +18,12 @@ About 2 minutes of CPU time per seed.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import torch
 from measuring import Figures, parser
+from photograph_methods import whole_paths
 from provenance import about
 from recorded_tables import markdown, table_of
 from scipy.special import logsumexp
@@ -93,7 +95,7 @@ def scores(
     }
 
 
-def of_seed(seed: int, n: int, epochs: int) -> Iterator[tuple[str, Figures]]:
+def of_seed(seed: int, n: int, epochs: int, run: Path | None) -> Iterator[tuple[str, Figures]]:
     """The rows of one model."""
     train = datasets.make_digit_scenes(2 * n, random_state=seed)
     settings = {"validation": None, "random_state": seed, "max_epochs": epochs}
@@ -130,6 +132,12 @@ def of_seed(seed: int, n: int, epochs: int) -> Iterator[tuple[str, Figures]]:
         if found["digits answered"] >= plain["digits answered"]:
             break
     yield "same_coverage", found
+    if run:
+        clf.calibrate(own, own_y)  # nothing is unfamiliar
+        path = clf.explain(digits, certainty_threshold=1.0, whole_path=True)
+        record = {"cell": {"set": "digits", "seed": seed}}
+        record["paths"] = {"test": whole_paths(path, y)}
+        write_json(run / f"digits-{seed}.json", record)
 
 
 def answered(
@@ -153,11 +161,12 @@ def main() -> None:
     options_parser.add_argument("--seeds", type=int, nargs="+", default=[3, 4, 5])
     options_parser.add_argument("--images", type=int, default=1000, help="half of the training")
     options_parser.add_argument("--epochs", type=int, default=11)
+    options_parser.add_argument("--run", type=Path, help="write paths for certainty.py here")
     options = options_parser.parse_args()
     figures: Figures = {}
     rows: dict[str, list[Figures]] = {}
     for seed in options.seeds:
-        for name, found in of_seed(seed, options.images, options.epochs):
+        for name, found in of_seed(seed, options.images, options.epochs, options.run):
             rows.setdefault(name, []).append(found)
     for name, of_seeds in rows.items():
         for column in of_seeds[0]:

@@ -109,10 +109,10 @@ def _bounded_by_class(
 ) -> StopCalibration:
     thresholds = found._thresholds[::-1]
     answered, right = (np.zeros((len(thresholds), len(classes)), int) for _ in range(2))
-    rows = np.arange(len(found))
+    rows, predicted = np.arange(len(found)), paths.predicted
     for row, threshold in enumerate(thresholds):
         level, certain = stops(found.certainty, threshold)
-        named, correct = paths.predicted[rows, level], found.correct[rows, level]
+        named, correct = predicted[rows, level], found.correct[rows, level]
         answered[row] = np.bincount(named[certain], minlength=len(classes))
         right[row] = np.bincount(named[certain & correct], minlength=len(classes))
     row, keeps = best_for_classes(answered, right, max_error, alpha)

@@ -72,6 +72,12 @@ def test_the_threshold_is_the_one_that_answers_most():
     assert row == 2 and keeps.tolist() == [False, True]
 
 
+def test_every_class_has_its_part_of_alpha():
+    # 0.9 ** 25 is below 0.1, but not below 0.1 / 2.
+    answered = np.array([[25, 60]])
+    assert best_for_classes(answered, answered, 0.1, 0.1)[1].tolist() == [False, True]
+
+
 def test_every_class_keeps_its_bound(record):
     rng, violated, silent, coverage = np.random.default_rng(3), [], [], []
     for _ in range(100):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from p2pselect.explanations import Explanation, explanation_summary
     from p2pselect.images import ImageSequence
     from p2pselect.methods import P2PClassifier
+    from p2pselect.model_selection import audit
     from p2pselect.onnx_export import export_onnx
     from p2pselect.persistence import load
     from p2pselect.regions import SuperpixelTransformer
@@ -25,6 +26,7 @@ _HOME = {
     "ImageSequence": "p2pselect.images",
     "P2PClassifier": "p2pselect.methods",
     "SuperpixelTransformer": "p2pselect.regions",
+    "audit": "p2pselect.model_selection",
     "datasets": "p2pselect.datasets",
     "explanation_summary": "p2pselect.explanations",
     "explanations": "p2pselect.explanations",
@@ -43,6 +45,7 @@ __all__ = [
     "P2PClassifier",
     "SuperpixelTransformer",
     "__version__",
+    "audit",
     "datasets",
     "explanation_summary",
     "explanations",

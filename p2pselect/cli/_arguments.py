@@ -149,6 +149,17 @@ _SHARED: dict[str, dict[str, Any]] = {
         "metavar": "DIR",
         "help": "folder with a subfolder per class",
     },
+    "--masks-dir": {
+        "type": Path,
+        "metavar": "DIR",
+        "help": "folder of masks, CLASS/IMAGE.png, with white objects; images without a mask "
+        "do not count in the scores that need one",
+    },
+    "--figure": {
+        "type": Path,
+        "metavar": "FILE",
+        "help": "also draw the results, as PNG, SVG or PDF",
+    },
     "--json": {"type": Path, "metavar": "FILE", "help": "also write the results as JSON"},
     "--seed": {
         "type": whole(0, MAX_SEED),

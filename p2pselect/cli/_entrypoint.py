@@ -12,6 +12,7 @@ from typing import Any
 
 from p2pselect import __version__
 from p2pselect.cli import (
+    _audit,
     _demo,
     _evaluate,
     _explain,
@@ -30,6 +31,7 @@ COMMANDS = {
     "fit": _fit,
     "evaluate": _evaluate,
     "tune": _tune,
+    "audit": _audit,
     "predict": _predict,
     "explain": _explain,
     "regions": _regions,

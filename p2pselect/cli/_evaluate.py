@@ -8,7 +8,6 @@ examples:
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from p2pselect.atomic_write import write_json
@@ -21,15 +20,8 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``p2pselect evaluate``."""
-    add_shared(parser, "model", "folder")
-    parser.add_argument(
-        "--masks-dir",
-        type=Path,
-        metavar="DIR",
-        help="folder of masks, CLASS/IMAGE.png, with white objects; images without a mask do "
-        "not count in the scores that need one",
-    )
-    add_shared(parser, "--json", "--certainty", "--on-error", "--max-pixels")
+    add_shared(parser, "model", "folder", "--masks-dir", "--json", "--certainty")
+    add_shared(parser, "--on-error", "--max-pixels")
 
 
 def run(options: argparse.Namespace) -> None:

@@ -11,7 +11,6 @@ examples:
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from p2pselect.atomic_write import write_json
@@ -69,10 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --calibrate: do not answer images in which nothing looks like what was "
         "learned, at the price of at most this share of images like these",
     )
-    parser.add_argument(
-        "--figure", type=Path, metavar="FILE", help="also draw the table, as PNG, SVG or PDF"
-    )
-    add_shared(parser, "--json", "--on-error", "--max-pixels")
+    add_shared(parser, "--figure", "--json", "--on-error", "--max-pixels")
 
 
 def run(options: argparse.Namespace) -> None:

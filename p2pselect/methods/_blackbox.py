@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -66,9 +67,9 @@ class BlackboxClassifier(SelectiveImageClassifier, without=("search", "selector"
     )
     # Not a setting: a prediction is always made, and reported, at some tau.
     tau = 1.0
-    _sees_whole_images = "classifier"
+    _sees_whole_images: ClassVar[str | None] = "classifier"
 
-    def _build_model(self, n_classes: int) -> FullImageModel:
+    def _build_model(self, n_classes: int) -> nn.Module:
         return FullImageModel(self._build_classifier(n_classes))
 
     def _phases(self) -> Sequence[Phase]:

@@ -191,7 +191,7 @@ class P2PClassifier(SelectiveImageClassifier):
         share = self._frozen_share_of("classifier")
         # Before every epoch, because a training can go on in the middle of a phase.
         first = partial(_freeze, 1.0 if options.head_first else share)
-        begin = _fit_head if options.head_first else first
+        begin = partial(begin_with_head, 1.0) if options.head_first else first
         then = partial(_freeze, share)
         # One learning-rate schedule for both: the warm-up is counted in max_epochs.
         return [
@@ -255,9 +255,12 @@ def _freeze(share: float, model: SelectiveModel, data: object) -> None:
     model.classifier.frozen_share = share  # type: ignore[assignment]
 
 
-def _fit_head(model: SelectiveModel, data: Any) -> None:
-    """Let the classifier's head begin where a logistic regression on whole images ends."""
-    _freeze(1.0, model, data)
+def begin_with_head(share: float, model: SelectiveModel, data: Any) -> None:
+    """Let the classifier's head begin where a logistic regression on whole images ends.
+
+    Then this share of the classifier's layers keeps its weights.
+    """
+    _freeze(share, model, data)
     if not isinstance(data, TrainingData):
         return  # a stream is not read once more
 

@@ -1,5 +1,7 @@
-"""Cross-validation of explanations, settings that cost no training, and a learning rate."""
+"""Audits, cross-validation of explanations, settings that cost no training, learning rates."""
 
+from p2pselect.model_selection._audit import audit
+from p2pselect.model_selection._audit_result import Audit
 from p2pselect.model_selection._cross_validation import (
     CertaintySearchCV,
     cross_validate_explanations,
@@ -7,8 +9,10 @@ from p2pselect.model_selection._cross_validation import (
 from p2pselect.model_selection._learning_rate import LearningRateDisplay, find_learning_rate
 
 __all__ = [
+    "Audit",
     "CertaintySearchCV",
     "LearningRateDisplay",
+    "audit",
     "cross_validate_explanations",
     "find_learning_rate",
 ]

@@ -1,49 +1,9 @@
 """A label that no single region tells: whether the choice of a region can tell it instead."""
 
-import numpy as np
 import pytest
-import torch
-from torch import nn
+from two_patches import KnowsTheLabel, classifier, two_patches
 
 from p2pselect import P2PClassifier, SuperpixelTransformer
-
-PATCH = 8
-
-
-def two_patches(n, seed):
-    """The label is whether two of 16 patches have the same color; all others are noise."""
-    rng = np.random.default_rng(seed)
-    x = rng.integers(60, 200, (n, 4, 4, 1)) + rng.integers(-20, 20, (n, 4, 4, 3))
-    colors = np.array([[220, 30, 30], [30, 30, 220]])
-    left, right = rng.integers(0, 2, (2, n))
-    x[:, 1, 0], x[:, 2, 3] = colors[left], colors[right]
-    images = np.repeat(np.repeat(x, PATCH, axis=1), PATCH, axis=2)
-    return images.astype(np.uint8), (left == right).astype(int)
-
-
-class KnowsTheLabel(nn.Module):
-    """A selector that sees whether both patches have the same color, as a deep one would."""
-
-    def __init__(self, n_maps):
-        super().__init__()
-        self.last = nn.Linear(2, 16 * n_maps)
-
-    def forward(self, images):
-        patches = nn.functional.avg_pool2d(images, PATCH)
-        red = patches[:, 0] - patches[:, 2]
-        label = (red[:, 1, 0] * red[:, 2, 3]).sign()
-        seen = torch.stack([label, torch.ones_like(label)], dim=1)
-        return self.last(seen).view(len(images), -1, 4, 4)
-
-
-def classifier(n_classes):
-    return nn.Sequential(
-        nn.AvgPool2d(PATCH),
-        nn.Flatten(),
-        nn.Linear(48, 32),
-        nn.ReLU(),
-        nn.Linear(32, n_classes),
-    )
 
 
 def answers_from_one_region(**objective):

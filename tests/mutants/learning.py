@@ -132,7 +132,7 @@ FAULTS = [
         "methods/test_head_first.py",
         {
             "1.0 if options.head_first else share": "share",
-            "begin = _fit_head if options.head_first else first": "begin = first",
+            "begin = partial(begin_with_head, 1.0) if options.head_first else first": "begin = first",
             "then = partial(_freeze, share)": "then = first",
             "begin, first)": "begin)",
             "then, then, continues": "then, continues",

@@ -4,6 +4,36 @@ from mutants.fault import planted
 
 FAULTS = [
     *planted(
+        "metrics/_encoding.py",
+        "metrics/test_encoding.py",
+        {
+            "fits[:, 0] = True": "pass",
+            "np.add.at(counts, own, present)": "np.add.at(counts, own, 1)",
+            "np.take_along_axis(centers, start, 2)": "middle",
+            "-_means(exp, objects)": "_means(exp, objects)",
+            "names = np.arange(len(values)) if groups is None else groups": "names = np.arange(len(values))",
+        },
+    ),
+    *planted(
+        "model_selection/_audit_result.py",
+        "test_audit.py::test_the_rules",
+        {
+            "                believed - guessed,\n": "",
+            '                self.figure("model: belief", "judge: belief"),\n': "",
+            'counts = self.figure("model")[1] > constant': "counts = self.levels > 0",
+            "(high[counts] <= most).all()": "(mean[counts] <= most).all()",
+            "convicting = counts & (low > most)": "convicting = counts & (mean > most)",
+            "if not self._converged:": "if False:",
+            "if best - whole > self.tolerance:": "if False:",
+            "np.mean(neutral) > self.tolerance": "False",
+        },
+    ),
+    *planted(
+        "model_selection/_audit.py",
+        "test_audit.py::test_a_mask_that_encodes_is_convicted",
+        {"judged, belief = read(judge, shown)": "judged, belief = read(explainer, shown)"},
+    ),
+    *planted(
         "metrics/_localization.py",
         "metrics/test_localization.py",
         {

@@ -1,0 +1,54 @@
+"""``p2pselect audit``: what is printed, written and drawn is what the function says."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from p2pselect import P2PClassifier, audit, datasets, presets
+from p2pselect.cli import main
+from p2pselect.methods import JudgeClassifier
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory):
+    """A model, its images in folders that are named by numbers, and their masks."""
+    root = tmp_path_factory.mktemp("audit")
+    scenes = datasets.make_digit_scenes(40, image_size=32, random_state=0)
+    y = scenes.target % 2
+    for number in np.argsort(y, kind="stable"):
+        for part, pixels in (("images", scenes.images), ("masks", scenes.masks)):
+            file = root / part / str(y[number]) / f"{number:02d}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels[number]).save(file)
+    order = np.argsort(y, kind="stable")
+    settings = {**presets.SMALL, "image_size": 32, "max_epochs": 1, "random_state": 0}
+    clf = P2PClassifier(**settings).fit(scenes.images[order], y[order])
+    clf.save(root / "model")
+    return root, clf, scenes.images[order], y[order], scenes.masks[order]
+
+
+@pytest.mark.filterwarnings("ignore:.*learned nothing")
+def test_everything_is_what_the_function_says(scenes, tmp_path, capsys):
+    root, clf, X, y, masks = scenes
+    folder = str(root / "images")
+    arguments = ["audit", str(root / "model"), folder, folder, "--epochs", "1"]
+    arguments += ["--masks-dir", str(root / "masks"), "--seed", "3"]
+    outputs = ["--json", str(tmp_path / "a.json"), "--figure", str(tmp_path / "a.png")]
+    assert main([*arguments, *outputs]) == 0
+    judge = JudgeClassifier.like(clf, random_state=3, max_epochs=1)
+    expected = audit(clf, X, y, X, y, masks=masks, judge=judge)
+    assert str(expected) in capsys.readouterr().out
+    assert json.loads((tmp_path / "a.json").read_text()) == expected.to_dict()
+    with Image.open(tmp_path / "a.png") as figure:
+        assert min(figure.size) > 300
+
+
+def test_classes_that_the_model_does_not_know_are_named(scenes, tmp_path, capsys):
+    root = scenes[0]
+    (tmp_path / "wren").mkdir()
+    Image.new("RGB", (32, 32)).save(tmp_path / "wren" / "a.png")
+    arguments = ["audit", str(root / "model"), str(root / "images"), str(tmp_path)]
+    assert main(arguments) == 1
+    assert "does not know: ['wren']" in capsys.readouterr().err

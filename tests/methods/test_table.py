@@ -12,7 +12,14 @@ from p2pselect.methods import METHODS
 from p2pselect.testing import image_classifier_checks
 
 #: Files that hold no method.
-SHARED = {"_base", "_blackbox_guided", "_gradient_estimators", "_p2p_objective", "_table"}
+SHARED = {
+    "_base",
+    "_blackbox_guided",
+    "_gradient_estimators",
+    "_judge",
+    "_p2p_objective",
+    "_table",
+}
 FILES = {
     module.name: importlib.import_module(f"p2pselect.methods.{module.name}")
     for module in pkgutil.iter_modules(methods.__path__)

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils import check_array
 
 from p2pselect.exceptions import InputError, brief
-from p2pselect.images._meaning import Meaning, as_pairs, find_range, rows_to_measure
+from p2pselect.images._meaning import Meaning, as_pairs, find_range
 from p2pselect.images._pixels import CHANNELS, check_channels, check_dtype, check_values
 from p2pselect.images._sequence import ImageSequence
 from p2pselect.images._sources import ArrayImages, FileImages, ListedImages
@@ -122,13 +122,10 @@ def in_range(images: ImageSequence, meaning: Meaning) -> ImageSequence:
 
 
 def _scaled_array(array: np.ndarray, value_range: Any) -> ImageSequence:
-    rows = rows_to_measure(len(array)) if len(array) else np.empty(0, int)
-    some = (array[row] for row in rows)
-    found = find_range(value_range, some, array.dtype, array.shape[3])
+    found = find_range(value_range, array, array.dtype, array.shape[3])
     return ImageSequence(ArrayImages(array, found))
 
 
 def _scaled_list(images: np.ndarray, value_range: Any) -> ImageSequence:
-    some = (images[row] for row in rows_to_measure(len(images)))
-    found = find_range(value_range, some, images[0].dtype, images[0].shape[2])
+    found = find_range(value_range, images, images[0].dtype, images[0].shape[2])
     return ImageSequence(ListedImages(images, found))

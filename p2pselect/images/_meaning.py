@@ -7,7 +7,7 @@ brought there when an image is read, and nowhere else.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
@@ -103,9 +103,12 @@ def _is_pair(pair: Any) -> bool:
 
 
 def find_range(
-    value_range: Any, images: Iterable[np.ndarray], dtype: np.dtype, n_channels: int
+    value_range: Any, images: Any, dtype: np.dtype, n_channels: int
 ) -> ValueRange | None:
-    """The range as pairs, measured on these images (h, w, c) where it is ``"percentiles"``."""
+    """The range as pairs, measured on some of the images where it is ``"percentiles"``.
+
+    ``images`` is an array (n, h, w, c), or has several (h, w, c); an iterator is used whole.
+    """
     if value_range is None:
         return None
     if value_range == "dtype":
@@ -113,6 +116,8 @@ def find_range(
             raise InputError(f'value_range="dtype" needs whole numbers, got {dtype}')
         return ((float(np.iinfo(dtype).min), float(np.iinfo(dtype).max)),)
     if value_range == "percentiles":
+        if hasattr(images, "__len__"):
+            images = [images[row] for row in rows_to_measure(len(images))]
         values = np.concatenate([_some_values(image) for image in images])
         low, high = np.percentile(values, PERCENTILES, axis=0)
         # All pixels of a channel may be equal.

@@ -286,7 +286,8 @@ def test_two_lines_say_what_was_chosen_and_why(folder):
     )
     assert why == (
         "because: 967 images of 20 classes, 480 x 640 pixels, CPU, about 9 minutes; weights "
-        f"from {folder}"
+        f"from {folder} (mobilenetv2_100_features.safetensors, "
+        "tf_efficientnet_lite0.safetensors)"
     )
 
 

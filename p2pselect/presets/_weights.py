@@ -46,10 +46,12 @@ def look_for_weights(networks: Mapping[str, Any], pretrained: Any) -> Found:
     from p2pselect.nn._weight_sources import locate_weights, networks_in_folder
 
     folder = None if pretrained == "auto" else Path(pretrained)
-    places, missing = [], {}
+    files: dict[str, list[str]] = {}
+    missing = {}
     for name in dict.fromkeys(name for name in networks.values() if isinstance(name, str)):
         try:
-            places.append(_in_words(locate_weights(name, folder)))
+            where, file = _place(locate_weights(name, folder))
+            files.setdefault(where, []).extend(file)
         except WeightsNotFoundError:
             raise
         except OSError as error:
@@ -65,13 +67,16 @@ def look_for_weights(networks: Mapping[str, Any], pretrained: Any) -> Found:
         reasons = "; ".join(dict.fromkeys(missing.values()))
         by_role = {role: name not in missing for role, name in networks.items()}
         return Found(by_role, [*missing], f"no pretrained weights: {reasons}")
-    where = ", ".join(dict.fromkeys(places))
+    where = ", ".join(
+        f"{place} ({', '.join(names)})" if names else place for place, names in files.items()
+    )
     # Where they are known to be, a failure to load them must not end in random weights.
     source = True if folder is None else os.fspath(folder)
     return Found(source, [], f"weights from {where}" if where else "networks of your own")
 
 
-def _in_words(source: Any) -> str:
+def _place(source: Any) -> tuple[str, list[str]]:
+    """Where weights are, in words, and the file there that one may want to know."""
     if source.place == "folder":
-        return str(source.location)
-    return "the local cache" if source.place == "cache" else "a download"
+        return str(Path(source.location).parent), [Path(source.location).name]
+    return ("the local cache" if source.place == "cache" else "a download"), []

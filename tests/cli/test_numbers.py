@@ -21,6 +21,9 @@ class Model(ToyClassifier):
     image_size = SIDE
     resize = "stretch"
 
+    def _meaning(self, fitted):
+        return {}
+
     def explain(self, X):
         exp = super().explain(X.batch(slice(None), SIDE))
         return replace(exp, answered=np.arange(len(exp)) % 3 == 0)

@@ -35,7 +35,9 @@ def photos(tmp_path, monkeypatch):
             picture.transpose(Image.Transpose.ROTATE_90).save(file, exif=exif, quality=95)
         else:
             picture.save(file)
-    model = SimpleNamespace(explain=lambda X: explained(X, "pad", (64, 64), BLUE))
+    model = SimpleNamespace(
+        explain=lambda X: explained(X, "pad", (64, 64), BLUE), _meaning=lambda fitted: {}
+    )
     monkeypatch.setattr("p2pselect.cli._files.load_model", lambda *_: model)
     monkeypatch.chdir(tmp_path)
     return upright

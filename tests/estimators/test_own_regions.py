@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 import torch
 
-from p2pselect.estimators import ImageOptions
 from p2pselect.estimators._inputs import read_images
 from p2pselect.exceptions import InputError
 from p2pselect.images._geometry import Grid
@@ -18,7 +17,7 @@ UNEQUAL = [np.zeros((20 + number, 10, 3), np.uint8) for number in range(N)]
 
 
 def read(regions, X=IMAGES, size=SIDE, resize="stretch"):
-    return read_images(X, regions, layout=ImageOptions(), grid=Grid((size, size), resize))[1]
+    return read_images(X, regions, meaning={}, grid=Grid((size, size), resize))[1]
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from p2pselect._model_folder import (
 )
 from p2pselect.estimators._changes import params_as_fitted
 from p2pselect.exceptions import InputError, ModelFileError, P2PSelectWarning, brief
+from p2pselect.images._meaning import check_value_range
 from p2pselect.regions._transformer import SuperpixelTransformer
 from p2pselect.selection._calibration_file import as_lists, from_lists
 
@@ -92,6 +93,7 @@ def load_model(cls: Any, path: Path, config: dict[str, Any]) -> Any:
     for name in estimator._fitted:
         if name in config["fitted"]:
             setattr(estimator, name, decode(config["fitted"][name]))
+    _check_channels(estimator)
     if stored := decode(config["calibration"]):
         estimator.calibration_ = from_lists(stored, len(estimator.classes_))
     later = {name: kept[name] for name in _FOR_THE_NEXT_FIT if name in kept}
@@ -141,6 +143,20 @@ def _read_classes(stored: dict[str, Any]) -> np.ndarray:
     if not np.array_equal(find_classes(labels, "classes"), labels):
         raise InputError("classes are not sorted")
     return labels
+
+
+def _check_channels(estimator: Any) -> None:
+    """Refuse what no training can have seen, before networks are built for it."""
+    n_channels, constants = estimator.n_channels_seen_, estimator.normalization_
+    if type(n_channels) is not int or not 1 <= n_channels <= MAX_OPTION:
+        raise InputError(f"n_channels_seen_ is {brief(n_channels)}")
+    check_value_range(estimator.value_range_)
+    if constants is None:
+        return
+    array = np.asarray(constants, dtype=float)
+    # Means, and standard deviations, by which pixels are divided.
+    if array.shape != (2, n_channels) or not (np.isfinite(array).all() and array[1].min() > 0):
+        raise InputError(f"normalization_ is {brief(constants)}")
 
 
 def _check_shapes(path: Path, estimator: Any) -> None:

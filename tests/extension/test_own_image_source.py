@@ -112,7 +112,7 @@ def test_warnings_are_given_once_per_call(tmp_path):
         def open_one(self, position):
             buffer = io.BytesIO()
             frames = [Image.new("L", (4, 4), level) for level in (10, 20)]
-            frames[0].save(buffer, "TIFF", save_all=True, append_images=frames[1:])
+            frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
             buffer.seek(0)
             return buffer, f"scan {position}"
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tomllib
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -23,7 +24,8 @@ def printed(capsys) -> dict[str, str]:
 def test_every_dependency_is_named_with_its_version(capsys):
     said = printed(capsys)
     extras = PROJECT["optional-dependencies"]
-    for line in [*PROJECT["dependencies"], *extras["plots"], *extras["coco"], *extras["onnx"]]:
+    of_users = [extras[name] for name in ("plots", "coco", "dicom", "onnx")]
+    for line in chain(PROJECT["dependencies"], *of_users):
         name = re.match(r"[\w-]+", line).group()
         try:
             assert said[name] == metadata.version(name)

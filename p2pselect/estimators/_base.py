@@ -23,7 +23,6 @@ from p2pselect.estimators._fitting import TrainableImageClassifier
 from p2pselect.estimators._inputs import (
     Labeled,
     check_channels,
-    read_images,
     resolve_regions,
 )
 from p2pselect.estimators._saving import load_model, save_model
@@ -365,8 +364,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
     ) -> PredictionRun:
         check_is_fitted(self, "net_")
         refuse_changes(self)
-        meaning = self._meaning(fitted=True)
-        images, given = read_images(X, regions, meaning=meaning, grid=self._grid)
+        images, given = self._read(X, regions, self._meaning(fitted=True))
         check_channels(images, self)
         tau = _in_unit_interval("tau", self.tau if tau is None else tau, "dynamic")
         self._check_tau(tau)

@@ -527,6 +527,11 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
         known = {"n_channels": n_channels, "value_range": value_range or options.value_range}
         return said | known
 
+    def _read(
+        self, X: Any, regions: Any, meaning: dict[str, Any]
+    ) -> tuple[ImageSequence, np.ndarray | None]:
+        return read_images(X, regions, meaning=meaning, grid=self._grid)
+
     def _read_labeled(
         self,
         X: Any,
@@ -544,7 +549,7 @@ class TrainableImageClassifier(CallbackSupportMixin, Settings):
             images = StreamContents(X, meaning, self._training_options.num_workers)
             maps, y = None, images.labels
         else:
-            images, maps = read_images(X, regions, meaning=meaning, grid=self._grid)
+            images, maps = self._read(X, regions, meaning)
         labels = as_labels(labels_of(X) if y is None and is_map_style(X) else y)
         if len(labels) != len(images):
             raise InputError(

@@ -11,7 +11,6 @@ from typing import Any, Self
 import numpy as np
 from torch import nn
 
-from p2pselect.estimators import ImageOptions
 from p2pselect.estimators._inputs import read_images
 from p2pselect.exceptions import InputError
 from p2pselect.presets import Preset
@@ -44,11 +43,11 @@ class FlatRows:
         self.n_features_in_ = self._width
         return self
 
-    def _read(self, X: Any, regions: Any) -> Any:
+    def _read(self, X: Any, regions: Any, meaning: dict[str, Any]) -> Any:
         return read_images(
             squash_rows(self, X, self._width),
             regions,
-            layout=ImageOptions(image_shape=(1, self._width)),
+            meaning={**meaning, "image_shape": (1, self._width)},
             grid=self._grid,  # type: ignore[attr-defined]
         )
 

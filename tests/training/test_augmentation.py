@@ -123,7 +123,7 @@ def test_names():
 @pytest.mark.parametrize(
     "augment, match",
     [
-        (v2.RandomHorizontalFlip(), r"returns 3 values; it must take images \(b, h, w, 3\)"),
+        (v2.RandomHorizontalFlip(), r"returns 3 values; it must take images \(b, h, w, c\)"),
         (lambda image: {"image": image}, "fails .TypeError: .*it must take images"),
         (lambda i, r, g: i, "returns a ndarray"),
         (lambda i, r, g: (torch.from_numpy(i), r), "images of type Tensor"),

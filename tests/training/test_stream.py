@@ -128,7 +128,7 @@ def test_labels_of_any_kind_and_images_of_any_kind():
 
 def test_classes_weigh_as_they_do_in_arrays():
     clf = make(class_weight={0: 1.0, 1: 3.0}).fit(Pairs(PAIRS))
-    given = clf._read_labeled(Pairs(PAIRS), None)
+    given = clf._read_labeled(Pairs(PAIRS), None, clf._meaning(fitted=True))
     data, _ = clf._data(Division(given), np.array([0.5, 1.5]))
     assert data.class_weight.tolist() == [0.5, 1.5]
 

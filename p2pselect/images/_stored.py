@@ -150,7 +150,8 @@ def _dicom(file: IO[bytes], pages: str | int | None) -> np.ndarray:
     """A DICOM image in the units that it states (Hounsfield units of a CT, for example)."""
     need("pydicom", "DICOM", "p2pselect[dicom]")
     from pydicom import dcmread
-    from pydicom.pixels import apply_modality_lut, pixel_array
+    from pydicom.pixels.processing import apply_modality_lut
+    from pydicom.pixels.utils import pixel_array
 
     data = dcmread(file)
     _check_size(data.Rows, data.Columns)

@@ -117,6 +117,28 @@ def test_absurd_settings(saved, params):
         load(saved)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("n_channels_seen_", absurd) for absurd in (2**17, 0, -1, True, 3.0, None, "3")),
+        *(
+            ("normalization_", constants)
+            for constants in ([[0.5] * 3, [0.0] * 3], [[0.5] * 3], [[0.5], [0.5]], 1e308)
+        ),
+        ("value_range_", "white"),
+        ("value_range_", [[1.0, 0.0]]),
+    ],
+)
+def test_channels_that_no_training_has_seen(saved, name, value):
+    config = json.loads((saved / CONFIG).read_text())
+    config["fitted"][name] = value
+    config["config_sha256"] = config_digest(config)
+    (saved / CONFIG).write_text(json.dumps(config))
+    # Before anything is built: a network for so many channels would fill the memory.
+    with pytest.raises(ModelFileError, match=name.rstrip("_")):
+        load(saved)
+
+
 def test_nothing_is_downloaded_for_a_model(clf, saved, monkeypatch):
     from p2pselect.nn import _backbones as backbones
     from p2pselect.nn import _selectors as selectors

@@ -18,12 +18,12 @@ import numpy as np
 from measuring import Figures, finish, parser
 from provenance import ROOT
 
-from p2pselect import P2PClassifier, SuperpixelTransformer, audit
+from p2pselect import P2PClassifier, audit
 from p2pselect.methods import JudgeClassifier, RealXClassifier
 
 # The data and the networks of the tests.
 sys.path.append(str(ROOT / "tests"))
-from two_patches import KnowsTheLabel, classifier, two_patches  # noqa: E402
+from two_patches import SETTINGS, two_patches  # noqa: E402
 
 VERDICTS = {
     "the mask encodes": "encodes",
@@ -31,19 +31,7 @@ VERDICTS = {
     "cannot tell": "cannot_tell",
 }
 
-SHARED: dict[str, Any] = {
-    "selector": KnowsTheLabel,
-    "classifier": classifier,
-    "pretrained": False,
-    "regions": SuperpixelTransformer(n_segments=16, engine="grid"),
-    "image_size": 32,
-    "max_epochs": 30,
-    "batch_size": 64,
-    "lr": 0.02,
-    "augment": None,
-    "validation": None,
-    "training__lr_schedule": "onecycle",
-}
+SHARED: dict[str, Any] = {**SETTINGS, "max_epochs": 30, "training__lr_schedule": "onecycle"}
 
 
 def models() -> dict[str, Any]:

@@ -5,9 +5,9 @@ import re
 
 import numpy as np
 import pytest
-from two_patches import KnowsTheLabel, classifier, two_patches
+from two_patches import SETTINGS, classifier, two_patches
 
-from p2pselect import P2PClassifier, SuperpixelTransformer, audit
+from p2pselect import P2PClassifier, audit
 from p2pselect.exceptions import InputError
 from p2pselect.methods import BlackboxClassifier, JudgeClassifier
 from p2pselect.model_selection import Audit
@@ -133,19 +133,7 @@ X_TEST, Y_TEST = two_patches(600, seed=1)
 
 
 def p2p(**settings):
-    clf = P2PClassifier(
-        selector=KnowsTheLabel,
-        classifier=classifier,
-        pretrained=False,
-        regions=SuperpixelTransformer(n_segments=16, engine="grid"),
-        image_size=32,
-        max_epochs=20,
-        batch_size=64,
-        lr=0.02,
-        augment=None,
-        validation=None,
-        random_state=0,
-    )
+    clf = P2PClassifier(**SETTINGS, max_epochs=20)
     return clf.set_params(training__lr_schedule="onecycle", **settings)
 
 

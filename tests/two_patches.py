@@ -4,6 +4,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from p2pselect import SuperpixelTransformer
+
 PATCH = 8
 
 
@@ -41,3 +43,18 @@ def classifier(n_classes):
         nn.ReLU(),
         nn.Linear(64, n_classes),
     )
+
+
+#: Settings of models of these images, besides how long they learn.
+SETTINGS = {
+    "selector": KnowsTheLabel,
+    "classifier": classifier,
+    "pretrained": False,
+    "regions": SuperpixelTransformer(n_segments=16, engine="grid"),
+    "image_size": 32,
+    "batch_size": 64,
+    "lr": 0.02,
+    "augment": None,
+    "validation": None,
+    "random_state": 0,
+}

@@ -101,7 +101,7 @@ def value_range(text: str) -> tuple[float, float] | str:
     if text in ("dtype", "percentiles"):
         return text
     low, high = map(_number, text.partition(":")[::2])
-    if not low < high:  # also where one of them is no number
+    if not low < high:  # also where one of them is not a number
         raise argparse.ArgumentTypeError(
             f"must be LOW:HIGH, such as 0:4095, dtype or percentiles, got {text}"
         )

@@ -16,7 +16,6 @@ from typing import Any
 
 from p2pselect.atomic_write import write_json
 from p2pselect.cli._arguments import add_shared, check_outputs
-from p2pselect.exceptions import InputError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,19 +35,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the most epochs of the judge (default: ten times those of the model)",
     )
     add_shared(parser, "--seed", default=0, help="seed of the judge (default: 0)")
-    add_shared(parser, "--max-pixels")
+    add_shared(parser, "--on-error", "--max-pixels")
 
 
 def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect audit`` says."""
     check_outputs(options, files=["--json", "--figure"])
     from p2pselect import audit, datasets
-    from p2pselect.cli._files import load_model
+    from p2pselect.cli._files import labeled_for, load_model
     from p2pselect.methods import JudgeClassifier
 
     model = load_model(options.model, None)
-    images, labels = _load(options.train, model)
-    test_images, test_labels = _load(options.test, model)
+    images, _, labels = labeled_for(model, options.train, options.on_error)
+    test_images, _, test_labels = labeled_for(model, options.test, options.on_error)
     masks = None
     if options.masks_dir is not None:
         masks = datasets.load_mask_folder(
@@ -67,22 +66,3 @@ def run(options: argparse.Namespace) -> None:
     if options.figure:
         display: Any = found.plot()
         display.figure_.savefig(options.figure, dpi=150, bbox_inches="tight")
-
-
-def _load(folder: Path, model: Any) -> tuple[Any, Any]:
-    """Images, and the classes of the model that their folders are named after."""
-    import numpy as np
-
-    from p2pselect import datasets
-    from p2pselect.cli._files import hint_at_skipping
-
-    images, names = datasets.load_image_folder(folder)
-    with hint_at_skipping():
-        images.check_readable(progress=True)
-    known = {str(label): label for label in model.classes_.tolist()}
-    if unknown := sorted(set(names.tolist()) - set(known)):
-        raise InputError(
-            f"{folder} has classes that the model does not know: {unknown[:5]}; "
-            f"it knows {[*known][:10]}"
-        )
-    return images, np.array([known[name] for name in names.tolist()])

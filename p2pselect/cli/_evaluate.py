@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from p2pselect.atomic_write import write_json
 from p2pselect.cli._arguments import add_shared, check_outputs
-from p2pselect.exceptions import InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,36 +29,18 @@ def run(options: argparse.Namespace) -> None:
     import numpy as np
 
     from p2pselect import datasets, metrics
-    from p2pselect.cli._files import (
-        drop_unreadable,
-        hint_at_skipping,
-        labeled_images,
-        load_model,
-    )
+    from p2pselect.cli._files import labeled_for, load_model
     from p2pselect.metrics._stops import answer_figures
 
     model = load_model(options.model, options.certainty)
-    images, labels = labeled_images(options.folder, **model._meaning(fitted=True))
-    known = [str(label) for label in model.classes_]
-    unknown = sorted(set(labels.tolist()) - set(known))
-    if unknown:
-        raise InputError(
-            f"{options.folder} has classes that the model does not know: {unknown[:5]}; "
-            f"it knows {known[:10]}"
-        )
-    if options.on_error == "skip":
-        images, labels = drop_unreadable(images, labels)
-    else:
-        with hint_at_skipping():
-            images.check_readable(progress=True)
+    images, labels, truth = labeled_for(model, options.folder, options.on_error)
     masks = None
     if options.masks_dir is not None:
         masks = datasets.load_mask_folder(
             options.masks_dir, images, model.image_size, resize=model.resize, missing="skip"
         )
     exp = model.explain(images)
-    # Labels are names of folders, but the classes of a model may be numbers.
-    correct = exp.predicted.astype(str) == labels
+    correct = exp.predicted == np.array(truth)
     insertion = metrics.insertion_fidelity_curve(exp, model.predict_proba_masked)
     deletion = metrics.deletion_fidelity_curve(exp, model.predict_proba_masked)
     figures: dict[str, float | None] = {

@@ -60,6 +60,30 @@ def labeled_images(folder: Path, **meaning: Any) -> tuple[ImageSequence, np.ndar
     return as_images(images, on_error="skip", **meaning), labels
 
 
+def labeled_for(
+    model: Any, folder: Path, on_error: str, *, other_classes: bool = False
+) -> tuple[ImageSequence, np.ndarray, list[Any]]:
+    """Images as a model reads them, the names of their folders, and their labels.
+
+    All of the images can be read.  A label is the class of the model that the folder is named
+    after, which may be a number; with ``other_classes``, folders may also have other names.
+    """
+    images, names = labeled_images(folder, **model._meaning(fitted=True))
+    known = {str(label): label for label in model.classes_.tolist()}
+    unknown = sorted(set(names.tolist()) - set(known))
+    if unknown and not other_classes:
+        raise InputError(
+            f"{folder} has classes that the model does not know: {unknown[:5]}; "
+            f"it knows {[*known][:10]}"
+        )
+    if on_error == "skip":
+        images, names = drop_unreadable(images, names)
+    else:
+        with hint_at_skipping():
+            images.check_readable(progress=True)
+    return images, names, [known.get(name, name) for name in names.tolist()]
+
+
 def drop_unreadable(
     images: ImageSequence, labels: np.ndarray
 ) -> tuple[ImageSequence, np.ndarray]:

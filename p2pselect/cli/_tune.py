@@ -84,29 +84,16 @@ def run(options: argparse.Namespace) -> None:
             raise InputError(f"{name} must be below 1")
     if options.per_class and options.max_error is None:
         raise InputError("--per-class says for what an error is bounded: pass --max-error too")
-    from p2pselect.cli._files import (
-        drop_unreadable,
-        hint_at_skipping,
-        labeled_images,
-        load_model,
-    )
+    from p2pselect.cli._files import labeled_for, load_model
     from p2pselect.explanations import ThresholdDisplay
     from p2pselect.metrics import threshold_curve
 
     model = load_model(options.model, None)
-    images, labels = labeled_images(options.folder, **model._meaning(fitted=True))
-    if options.on_error == "skip":
-        images, labels = drop_unreadable(images, labels)
-    else:
-        with hint_at_skipping():
-            images.check_readable(progress=True)
-    # Folders have names, but the classes of a model may be numbers.
-    known = {str(label): label for label in model.classes_.tolist()}
-    truth = [known.get(label, label) for label in labels.tolist()]
+    images, _, truth = labeled_for(model, options.folder, options.on_error, other_classes=True)
     exp = model.explain(images, whole_path=True)
     fallback = model.get_params().get("search__fallback", "everything")
     curve = threshold_curve(exp, truth, _SHOWN, fallback=fallback)
-    print(f"{len(labels)} images.  What the classifier's own certainty is worth:")
+    print(f"{len(truth)} images.  What the classifier's own certainty is worth:")
     _print(curve)
     if options.figure:
         display: Any = ThresholdDisplay.from_explanation(exp, truth, fallback=fallback)

@@ -57,7 +57,7 @@ def load_tar_shards(
     InputError
         If a file is missing, compressed or not a tar file, if a sample lacks its image or its
         label or has two of them, if a label cannot be read, if keys contain dots, or if there
-        is no image at all.  The message names the file and the key.
+        is not an image at all.  The message names the file and the key.
 
     Examples
     --------

@@ -20,11 +20,7 @@ from p2pselect._labels import as_true_labels
 from p2pselect._model_folder import read_config, readable
 from p2pselect.estimators._changes import changes, refuse_changes, remembered
 from p2pselect.estimators._fitting import TrainableImageClassifier
-from p2pselect.estimators._inputs import (
-    Labeled,
-    check_channels,
-    resolve_regions,
-)
+from p2pselect.estimators._inputs import Labeled, check_channels, resolve_regions
 from p2pselect.estimators._saving import load_model, save_model
 from p2pselect.exceptions import InputError, brief
 from p2pselect.explanations._explanation import Explanation
@@ -434,16 +430,17 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
             class, for every class at once.  Classes for which these images do not show it are
             not answered; a warning says which, and how many images would be needed.
         mean_kept : float in (0, 1], optional
-            Instead of ``certainty_threshold``: the highest certainty is asked for with which
-            images show no more than this share of their pixels on average.
+            Instead of ``certainty_threshold``: ask for the highest certainty at which images
+            show, on average, no more than this share of their pixels.
         set_error : float in (0, 1), optional
             Also make prediction sets, ``explain(X).prediction_sets``: the true class is missing
             from at most this share of them on average, among the images that stop and among
             those that never become certain.  Every other image is used for this alone.
         max_unfamiliar : float in (0, 1), optional
             Do not answer images in which the selector finds nothing like what it learned
-            (``explain(X).familiarity``): so few that of images like these at most this share
-            is lost on average.  Everything else is then guaranteed for those that are familiar.
+            (``explain(X).familiarity``).  Of images like these, at most this share goes
+            unanswered for that reason, on average; everything else is then guaranteed for the
+            images that remain.
         %(regions)s
 
         Returns

@@ -150,7 +150,11 @@ def _check_channels(estimator: Any) -> None:
     n_channels, constants = estimator.n_channels_seen_, estimator.normalization_
     if type(n_channels) is not int or not 1 <= n_channels <= MAX_OPTION:
         raise InputError(f"n_channels_seen_ is {brief(n_channels)}")
-    check_value_range(estimator.value_range_)
+    found = estimator.value_range_
+    check_value_range(found)
+    # Pairs: with a word, every set of images to predict would find a range of its own.
+    if found is not None and (isinstance(found, str) or len(found) not in (1, n_channels)):
+        raise InputError(f"value_range_ is {brief(found)}")
     if constants is None:
         return
     array = np.asarray(constants, dtype=float)

@@ -145,7 +145,7 @@ class ImageSequence:
         """Read several images as networks see them: RGB, or all channels, of one size.
 
         One channel is repeated to three; four channels are blended with black.  Channels that
-        are no colors stay as they are.  Images are resized with Pillow's antialiased bilinear
+        are not colors stay as they are.  Images are resized with Pillow's antialiased bilinear
         filter.
 
         Parameters

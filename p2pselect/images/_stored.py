@@ -88,7 +88,7 @@ def _tiff(file: IO[bytes], pages: str | int | None) -> np.ndarray:
     import tifffile
 
     with tifffile.TiffFile(file) as opened:
-        # Smaller versions of a page are no pages of their own.
+        # Smaller versions of a page do not count as pages.
         pages_of_file: list[Any] = list(opened.pages)
         full = [page for page in pages_of_file if not page.is_reduced]
         full = _choose(full, pages)

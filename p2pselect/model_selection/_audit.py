@@ -51,8 +51,9 @@ def audit(
     2. *Evidence is in the pixels*: at every area at which the model is better than a constant
        answer, the 95 % interval of the gap ends below `tolerance`.  The gap is what the model
        has more than the judge, of accuracy or of the probability of the true class, whichever
-       is smaller: a forced answer that is hardly believed is no code that the model reads, and
-       a bolder classifier no better one.  A judge that is worse than guesses counts as guesses.
+       is smaller: a forced answer that is hardly believed is not a code that the model reads,
+       and a bolder classifier is not a better one.  A judge that is worse than guesses counts
+       as guesses.
     3. *Cannot tell*: the judge had not stopped learning; or is less accurate on whole images
        than the model is on its own masks or on whole images, by more than `tolerance`; or it
        reads random masks, which encode nothing, less accurately than the model, by more than

@@ -140,7 +140,7 @@ def find_learning_rate(
     try:
         trained.fit(X, y, **fit_params)
     except TrainingError:
-        # The loss is no number any more: that rate was too high.
+        # The loss is not a number any more: that rate was too high.
         if not test.losses:
             raise
     return LearningRateDisplay(np.array(test.rates[: len(test.losses)]), np.array(test.losses))

@@ -102,7 +102,7 @@ def build_classifier(
     options: dict[str, Any] | None = None,
     n_channels: int = 3,
 ) -> ImageNetwork:
-    """Build the classifier that will see the masked images, which have so many channels.
+    """Build the classifier that will see the masked images, with this many channels.
 
     It is a timm model (``options`` are more arguments of ``timm.create_model``), or that of a
     factory ``n_classes -> Module``.  A factory's module is given images in [0, 1], unless it

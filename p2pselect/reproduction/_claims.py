@@ -185,7 +185,7 @@ def _watershed(results: Results, dataset: str) -> _Found:
     if not differences:
         return None
     _, low, high = interval(differences)
-    # An interval around 0 is no proof of equality: all of it has to lie within the margin.
+    # An interval around 0 does not prove equality: all of it has to lie within the margin.
     within, beyond = -0.03 <= low and high <= 0.03, low > 0.03 or high < -0.03
     # Ablations may have run with fewer seeds than the default.
     both = {seed: slic[seed] for seed in slic if seed in watershed}

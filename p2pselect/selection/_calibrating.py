@@ -21,7 +21,7 @@ class Paths:
     proba: np.ndarray  # (n, t, n_classes)
     kept: np.ndarray  # (n, t)
     familiarity: np.ndarray  # (n,)
-    truth: np.ndarray  # (n,): columns of proba; -1 for a label that is no class
+    truth: np.ndarray  # (n,): columns of proba; -1 for a label that is not a class
 
     def __getitem__(self, rows: slice | np.ndarray) -> Paths:
         return Paths(

@@ -32,7 +32,7 @@ def proven(
     """Which of many thresholds (t, ...), the strictest first, keep the error.
 
     Those with too few answers are passed over: their number says nothing about which of them
-    are right, so that to begin later is no choice.
+    are right, so starting later favors none of them.
     """
     enough = answered >= fewest_answers(max_error, alpha)
     fails = enough & (largest_error(answered, right, alpha) > max_error)

@@ -111,11 +111,17 @@ class PredictionRun:
             return result.proba
         return with_certainty(result.proba, self.report(result.proba.max(axis=1)))
 
+    @property
+    def _asks_familiarity(self) -> bool:
+        """Whether anybody wants to know how familiar images are."""
+        asked = self.report is not None and self.report.lowest_familiarity is not None
+        return asked or self.keep == "kept"
+
     def answered(self, result: SearchResult) -> np.ndarray:
         """Whether images (n,) are answered: certain, familiar, and of a class that may be."""
         if self.report is None:
             return result.reached
-        familiar = self._stacked("familiarity")
+        familiar = self._stacked("familiarity") if self._asks_familiarity else None
         return result.reached & self.report.may_answer(result.proba, familiar)
 
     def _prediction_sets(self, result: SearchResult) -> np.ndarray | None:
@@ -235,8 +241,10 @@ class PredictionRun:
             # Padding comes after every region, and so is never kept.
             pixel_ranks = to_pixels(ranks, regions, torch.iinfo(ranks.dtype).max)
             chunk = Chunk(images, pixel_ranks, counts.cpu().numpy())
-            familiar = familiarity(sorted_logits.cpu().numpy(), sorted_areas.cpu().numpy())
-            found = {"familiarity": familiar}
+            found: dict[str, np.ndarray] = {}
+            if self._asks_familiarity:
+                sorted_values = sorted_logits.cpu().numpy(), sorted_areas.cpu().numpy()
+                found["familiarity"] = familiarity(*sorted_values)
             if self.keep == "kept":
                 # An empty mask keeps nothing.
                 area = F.pad(sorted_areas.cumsum(dim=1), (1, 0))

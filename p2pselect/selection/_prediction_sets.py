@@ -13,9 +13,9 @@ from p2pselect.metrics._stops import stops
 class SetCalibration:
     """Held-out images that have no say in where a search stops, only in the sets.
 
-    The paths (n, t) of the largest class probability and of the true class's, 0 for a label
-    that is no class.  A set misses the true class of at most ``set_error`` of the images, those
-    that stop and those that do not separately.
+    The paths (n, t) of the largest class probability, and of the probability of the true class,
+    which is 0 for a label that is not a class.  At most ``set_error`` of the sets miss the true
+    class, both among the images that stop and among those that do not.
     """
 
     certainty: np.ndarray

@@ -38,15 +38,17 @@ class StopReport:
         curve = np.where(enough[:, None], self.answered, self.unanswered)
         return expit(curve[:, 0] * z + curve[:, 1])
 
-    def may_answer(self, proba: np.ndarray, familiarity: np.ndarray) -> np.ndarray:
+    def may_answer(self, proba: np.ndarray, familiarity: np.ndarray | None) -> np.ndarray:
         """Whether images (n,) are familiar, and their most probable class one that is answered.
 
-        ``proba`` (n, n_classes) is what the classifier says.
+        ``proba`` (n, n_classes) is what the classifier says; ``familiarity`` (n,) is needed
+        where there is a lowest one.
         """
         may = np.ones(len(proba), bool)
         if self.answered_classes is not None:
             may &= self.answered_classes[proba.argmax(axis=1)]
         if self.lowest_familiarity is not None:
+            assert familiarity is not None
             may &= familiarity >= self.lowest_familiarity
         return may
 

@@ -181,7 +181,7 @@ def check_order_and_batch_invariance(estimator: Any) -> None:
         )
         np.testing.assert_array_equal(estimator.transform(X[i : i + 1])[0], masks[i])
     if "batch_size" in estimator.get_params():
-        # 24 images are no multiple of 5, so the last batch is a smaller one.
+        # 24 is not a multiple of 5, so the last batch is a smaller one.
         estimator.set_params(batch_size=5)
         np.testing.assert_allclose(estimator.predict_proba(X), proba, atol=1e-5)
 

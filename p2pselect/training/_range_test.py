@@ -10,7 +10,7 @@ from skorch.callbacks import Callback
 
 from p2pselect.training._callbacks import StopTraining
 
-#: A smoothed loss of so many times the lowest one shows that training has come apart.
+#: A smoothed loss this many times the lowest one shows that training has come apart.
 _TOO_LARGE = 4.0
 #: Weight of the losses before in the smoothed one.
 _MEMORY = 0.9

@@ -10,7 +10,7 @@ from sklearn.model_selection import GroupShuffleSplit
 from p2pselect._labels import as_labels
 from p2pselect.exceptions import InputError, brief
 
-#: What ``"auto"`` holds out: this share of the images, but no more than so many, and nothing
+#: What ``"auto"`` holds out: this share of the images, up to a limit, and nothing
 #: where they would be too few: among 50 images, an accuracy of .9 has a standard error of .04.
 _SHARE, _FEWEST, _MOST = 0.1, 50, 2000
 #: The same images are held out whatever the ``random_state``, so that trainings can be compared

@@ -45,6 +45,24 @@ def test_everything_is_what_the_function_says(scenes, tmp_path, capsys):
         assert min(figure.size) > 300
 
 
+@pytest.mark.filterwarnings("ignore:.*learned nothing")
+def test_images_are_read_as_the_model_reads_them(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 4000, (20, 16, 16, 2), np.uint16), np.repeat(["a", "b"], 10)
+    for number, (image, name) in enumerate(zip(X, y, strict=True)):
+        file = tmp_path / "cells" / name / f"{number:02d}.npy"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.save(file, image)
+    clf = P2PClassifier().set_params(
+        **presets.SMALL, images__n_channels=2, images__value_range=(0, 4095)
+    )
+    clf.set_params(image_size=16, max_epochs=1, random_state=0).fit(X, y).save(tmp_path / "m")
+    folder = str(tmp_path / "cells")
+    assert main(["audit", str(tmp_path / "m"), folder, folder, "--epochs", "1"]) == 0
+    judge = JudgeClassifier.like(clf, random_state=0, max_epochs=1)
+    assert str(audit(clf, X, y, X, y, judge=judge)) in capsys.readouterr().out
+
+
 def test_classes_that_the_model_does_not_know_are_named(scenes, tmp_path, capsys):
     root = scenes[0]
     (tmp_path / "wren").mkdir()

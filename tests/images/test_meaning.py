@@ -1,4 +1,4 @@
-"""Channels that are no colors, and values in a range of their own."""
+"""Channels that are not colors, and values in a range of their own."""
 
 import pickle
 

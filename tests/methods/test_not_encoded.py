@@ -1,28 +1,14 @@
 """A label that no single region tells: whether the choice of a region can tell it instead."""
 
 import pytest
-from two_patches import KnowsTheLabel, classifier, two_patches
+from two_patches import SETTINGS, two_patches
 
-from p2pselect import P2PClassifier, SuperpixelTransformer
+from p2pselect import P2PClassifier
 
 
 def answers_from_one_region(**objective):
     """Accuracy and certainty on new images, of each of which one region is shown."""
-    clf = P2PClassifier(
-        selector=KnowsTheLabel,
-        classifier=classifier,
-        pretrained=False,
-        regions=SuperpixelTransformer(n_segments=16, engine="grid"),
-        image_size=32,
-        tau=0.07,
-        selection="budget",
-        max_epochs=15,
-        batch_size=64,
-        lr=0.02,
-        augment=None,
-        validation=None,
-        random_state=0,
-    )
+    clf = P2PClassifier(**SETTINGS, tau=0.07, selection="budget", max_epochs=15)
     clf.set_params(training__lr_schedule="onecycle", **objective)
     exp = clf.fit(*two_patches(512, seed=0)).explain(two_patches(400, seed=1)[0])
     assert (exp.region_masks.sum(axis=1) == 1).all()

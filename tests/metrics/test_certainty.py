@@ -1,7 +1,10 @@
+import time
 from itertools import permutations, product
 
 import numpy as np
 import pytest
+from scipy.special import gammaln
+from scipy.stats import binom
 
 from p2pselect.exceptions import InputError
 from p2pselect.metrics import (
@@ -71,6 +74,25 @@ def test_the_floor_of_thousands_of_images_is_found_at_once():
     # The mean deviation of a binomial count of n trials is near sqrt(2 n p q / pi).
     floor = calibration_error_floor(np.full(4000, 0.95))
     assert floor == pytest.approx(np.sqrt(2 * 0.95 * 0.05 / np.pi / 4000), rel=0.01)
+
+
+@pytest.mark.parametrize("chance", [0.9, 0.5, 0.02])
+def test_the_floor_of_many_uncertain_images_is_that_of_the_binomial_distribution(chance):
+    # On both sides of where the normal distribution takes over.
+    for n in (int(95 / (chance * (1 - chance))), int(105 / (chance * (1 - chance)))):
+        counts = np.arange(n + 1)
+        exact = binom.pmf(counts, n, chance) @ np.abs(counts - n * chance) / n
+        assert calibration_error_floor(np.full(n, chance)) == pytest.approx(exact, rel=1e-3)
+
+
+def test_the_time_for_many_certain_images_does_not_grow_with_their_square():
+    n = 300_000
+    # 50 wrong ones are expected: a Poisson distribution, whose mean deviation is known.
+    expected = 2 * np.exp(51 * np.log(50) - 50 - gammaln(51)) / n
+    start = time.process_time()
+    floor = calibration_error_floor(np.full(n, 1 - 50 / n))
+    assert floor == pytest.approx(expected, rel=2e-3)
+    assert time.process_time() - start < 8  # with the square, half a minute
 
 
 def test_a_reliability_curve_has_the_bins_with_images():

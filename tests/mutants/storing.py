@@ -408,7 +408,8 @@ FAULTS = [
         {
             "not 1 <= n_channels <= MAX_OPTION": "False",
             "and array[1].min() > 0": "",
-            "    check_value_range(estimator.value_range_)\n": "",
+            "    check_value_range(found)\n": "",
+            "isinstance(found, str) or len(found) not in (1, n_channels)": "False",
         },
     ),
 ]

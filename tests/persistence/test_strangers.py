@@ -126,6 +126,8 @@ def test_absurd_settings(saved, params):
             for constants in ([[0.5] * 3, [0.0] * 3], [[0.5] * 3], [[0.5], [0.5]], 1e308)
         ),
         ("value_range_", "white"),
+        ("value_range_", "percentiles"),
+        ("value_range_", [[0.0, 1.0]] * 2),
         ("value_range_", [[1.0, 0.0]]),
     ],
 )

@@ -308,7 +308,7 @@ def _write_caption(ax: Axes, explanation: ExplanationArrays, image: int, true: A
         answer, truth = distinct_labels([predicted, true], 18)
         headline, color = f"✗ {answer} (is {truth})", pixels.ORANGE
     style: dict[str, Any] = {} if color is None else {"color": color}
-    # A title and a label are no reason for the layout to widen a narrow pair.
+    # The layout shall not widen a narrow pair for a title and a label.
     ax.set_title(
         headline, loc="left", fontsize=13, fontweight="bold", parse_math=False, **style
     )

@@ -59,7 +59,7 @@ def reliability_section(explanation: ExplanationArrays, truth: np.ndarray | None
 <p class="lead">Right predictions among images of about the same certainty. On the line,
 certainty means what it says; below it, the model promises too much. The calibration error, the
 mean distance from the line, is <strong>{percent(error)}</strong>. Of a perfectly calibrated
-model it would be <strong>{percent(floor)}</strong> on so few images; nine in ten such models
+model it would be <strong>{percent(floor)}</strong> on as many images; nine in ten such models
 lie within the gray bars.</p>
 <div class="curves reliability"><figure><svg viewBox="0 0 {width} {height}" role="img"
 aria-label="{label}">{"".join(parts)}</svg></figure>

@@ -28,6 +28,7 @@ from p2pselect._model_folder import (
     write_model,
 )
 from p2pselect.estimators._changes import params_as_fitted
+from p2pselect.estimators._options import MAX_CHANNELS
 from p2pselect.exceptions import InputError, ModelFileError, P2PSelectWarning, brief
 from p2pselect.images._meaning import check_value_range
 from p2pselect.regions._transformer import SuperpixelTransformer
@@ -148,7 +149,7 @@ def _read_classes(stored: dict[str, Any]) -> np.ndarray:
 def _check_channels(estimator: Any) -> None:
     """Refuse what no training can have seen, before networks are built for it."""
     n_channels, constants = estimator.n_channels_seen_, estimator.normalization_
-    if type(n_channels) is not int or not 1 <= n_channels <= MAX_OPTION:
+    if type(n_channels) is not int or not 1 <= n_channels <= MAX_CHANNELS:
         raise InputError(f"n_channels_seen_ is {brief(n_channels)}")
     found = estimator.value_range_
     check_value_range(found)

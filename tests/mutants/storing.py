@@ -406,7 +406,7 @@ FAULTS = [
         "estimators/_saving.py",
         "persistence/test_strangers.py::test_channels_that_no_training_has_seen",
         {
-            "not 1 <= n_channels <= MAX_OPTION": "False",
+            "not 1 <= n_channels <= MAX_CHANNELS": "False",
             "and array[1].min() > 0": "",
             "    check_value_range(found)\n": "",
             "isinstance(found, str) or len(found) not in (1, n_channels)": "False",

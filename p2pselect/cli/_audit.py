@@ -4,7 +4,7 @@ A judge, which has learned from random masks, reads the masked images, too.
 See https://p2pselect.readthedocs.io/en/stable/how-to/audit.html
 
 examples:
-  p2pselect audit leaves.model leaves/train leaves/test --figure audit.png
+  p2pselect audit leaves.model leaves/train leaves/test --html audit.html
   p2pselect audit leaves.model leaves/train leaves/test --masks-dir leaves/masks
 """
 
@@ -29,6 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             help=f"folder of images {whose}, with a subfolder per class",
         )
     add_shared(parser, "--masks-dir", "--json", "--figure")
+    parser.add_argument(
+        "--html",
+        type=Path,
+        metavar="FILE",
+        help="also write one interactive page: the test images, and what the audit has found",
+    )
     add_shared(
         parser,
         "--epochs",
@@ -40,8 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect audit`` says."""
-    check_outputs(options, files=["--json", "--figure"])
+    check_outputs(options, files=["--json", "--figure", "--html"])
     from p2pselect import audit, datasets
+    from p2pselect.cli._explain import short_names
     from p2pselect.cli._files import labeled_for, load_model
     from p2pselect.methods import JudgeClassifier
 
@@ -66,3 +73,11 @@ def run(options: argparse.Namespace) -> None:
     if options.figure:
         display: Any = found.plot()
         display.figure_.savefig(options.figure, dpi=150, bbox_inches="tight")
+    if options.html:
+        model.explain(test_images).to_html(
+            options.html,
+            y=test_labels,
+            names=short_names(test_images.files.tolist()),
+            object_masks=masks,
+            audit=found,
+        )

@@ -36,6 +36,7 @@ def test_everything_is_what_the_function_says(scenes, tmp_path, capsys):
     arguments = ["audit", str(root / "model"), folder, folder, "--epochs", "1"]
     arguments += ["--masks-dir", str(root / "masks"), "--seed", "3"]
     outputs = ["--json", str(tmp_path / "a.json"), "--figure", str(tmp_path / "a.png")]
+    outputs += ["--html", str(tmp_path / "a.html")]
     assert main([*arguments, *outputs]) == 0
     judge = JudgeClassifier.like(clf, random_state=3, max_epochs=1)
     expected = audit(clf, X, y, X, y, masks=masks, judge=judge)
@@ -43,6 +44,9 @@ def test_everything_is_what_the_function_says(scenes, tmp_path, capsys):
     assert json.loads((tmp_path / "a.json").read_text()) == expected.to_dict()
     with Image.open(tmp_path / "a.png") as figure:
         assert min(figure.size) > 300
+    page = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert f"<dd>{expected.verdict}</dd>" in page and "outside the object" in page
+    assert '"name":"0/' in page and '"hasTruth":true' in page
 
 
 @pytest.mark.filterwarnings("ignore:.*learned nothing")

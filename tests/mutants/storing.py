@@ -150,6 +150,15 @@ FAULTS = [
         },
     ),
     *planted(
+        "explanations/report/_audit.py",
+        "explanations/test_audit_section.py",
+        {
+            'signed=row == "gap"': "signed=False",
+            "{_MEANING[found": "{'' and _MEANING[found",
+            "{words(low)} to {words(high)}": "{words(low)} to {words(value)}",
+        },
+    ),
+    *planted(
         "explanations/report/_reliability.py",
         "explanations/test_html.py::test_what_the_certainty_is_worth",
         {

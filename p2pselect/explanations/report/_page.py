@@ -23,6 +23,7 @@ from p2pselect.explanations._summary import explanation_summary
 from p2pselect.explanations.figures._display import check_true_labels, number_labels
 from p2pselect.explanations.figures._photographs import LONGEST, photograph, warn_of_lost
 from p2pselect.explanations.figures._words import answer_facts, percent
+from p2pselect.explanations.report._audit import audit_section, audit_verdict
 from p2pselect.explanations.report._curves import learning_curves
 from p2pselect.explanations.report._payload import image_payload, image_uri
 from p2pselect.explanations.report._reliability import reliability_section
@@ -59,6 +60,7 @@ def write_html(
     max_side: int | None = None,
     object_masks: np.ndarray | None = None,
     history: Sequence[Mapping[str, Any]] | None = None,
+    audit: Any = None,
 ) -> None:
     """Write a self-contained interactive page about an explanation.
 
@@ -95,12 +97,15 @@ def write_html(
         How the model was trained, epoch by epoch: ``clf.history_``, or what
         ``p2pselect fit --json`` has written.  Its losses, and accuracy and kept share on
         held-out images (``valid_acc``, ``valid_kept``), are drawn as curves.
+    audit : Audit, optional
+        What :func:`p2pselect.audit` has found of the model: its verdict, what that means, and
+        the accuracies behind it with their intervals.
 
     Raises
     ------
     InputError
         If there are no images, or `y`, `names` or `object_masks` do not fit them, or an option
-        is out of its range.
+        is out of its range or of another kind.
 
     Notes
     -----
@@ -127,6 +132,7 @@ def write_html(
         raise InputError(f"max_images must be at least 1, got {max_images}")
     if max_side is not None and max_side < 1:
         raise InputError(f"max_side must be at least 1, got {max_side}")
+    verdict = None if audit is None else audit_verdict(audit)
     chosen, sample = _choose(explanation, truth, max_images)
     if max_side is None:
         # As many pixels in all as _MOST_SHARP images of the usual size have.
@@ -141,7 +147,8 @@ def write_html(
         STYLE=style,
         SCRIPT=script,
         LEAD=_lead(explanation, any(item["sharp"] for item in data["images"])),
-        FACTS=_facts(explanation, truth),
+        FACTS=_facts(explanation, truth, verdict),
+        AUDIT="" if audit is None else audit_section(audit),
         CURVES="" if history is None else learning_curves(history),
         SUMMARY=class_table(explanation, truth, object_masks),
         RELIABILITY=reliability_section(explanation, truth),
@@ -224,10 +231,14 @@ def _lead(explanation: ExplanationArrays, has_photographs: bool) -> str:
     return lead + f" Pictures show {explanation.shown_as}." if explanation.shown_as else lead
 
 
-def _facts(explanation: ExplanationArrays, truth: np.ndarray | None) -> str:
+def _facts(
+    explanation: ExplanationArrays, truth: np.ndarray | None, verdict: str | None
+) -> str:
     facts = [("images", f"{len(explanation):,}"), *answer_facts(explanation, truth)]
     if not (some := explanation.region_masks.any(axis=1)).all():
         facts.append(("images of which nothing is shown", f"{(~some).sum():,}"))
+    if verdict is not None:
+        facts.append(("audit", verdict))
     return "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
 
 

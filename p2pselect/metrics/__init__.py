@@ -4,6 +4,7 @@ If a name ends in ``_score``, greater is better; if it ends in ``_error``, less 
 Scorer objects are signed so that greater is always better.
 """
 
+from p2pselect.metrics._agreement import SelectionAgreement, selection_agreement
 from p2pselect.metrics._certainty import (
     ReliabilityCurve,
     RiskCoverageCurve,
@@ -53,6 +54,7 @@ __all__ = [
     "FidelityCurve",
     "ReliabilityCurve",
     "RiskCoverageCurve",
+    "SelectionAgreement",
     "ThresholdCurve",
     "aurc",
     "calibration_error_floor",
@@ -81,6 +83,7 @@ __all__ = [
     "random_localization",
     "reliability_curve",
     "risk_coverage_curve",
+    "selection_agreement",
     "selective_accuracy_score",
     "threshold_curve",
 ]

@@ -7,12 +7,15 @@ from p2pselect.model_selection._cross_validation import (
     cross_validate_explanations,
 )
 from p2pselect.model_selection._learning_rate import LearningRateDisplay, find_learning_rate
+from p2pselect.model_selection._randomization import RandomizedSelections, randomize_selector
 
 __all__ = [
     "Audit",
     "CertaintySearchCV",
     "LearningRateDisplay",
+    "RandomizedSelections",
     "audit",
     "cross_validate_explanations",
     "find_learning_rate",
+    "randomize_selector",
 ]

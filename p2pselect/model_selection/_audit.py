@@ -127,7 +127,7 @@ def audit(
     explainer, images = find_explainer(clf, X_test, asked_by="audit")
     learned = find_explainer(clf, X, asked_by="audit")[1]
     exp = explainer.explain(images)
-    _check_ranking(exp, explainer)
+    check_ranking(exp, explainer, asked_by="audit")
     truth = as_true_labels(y_test, exp.classes)
     if len(truth) != len(exp):
         raise InputError(f"y_test has {len(truth)} labels for {len(exp)} images of X_test")
@@ -162,14 +162,15 @@ def audit(
     return Audit(values, levels, truth, groups, judge, tolerance)
 
 
-def _check_ranking(exp: ExplanationArrays, explainer: Any) -> None:
+def check_ranking(exp: ExplanationArrays, explainer: Any, asked_by: str) -> None:
+    """Refuse to compare orders of regions where there are none."""
     if not len(exp):
-        raise InputError("audit needs at least one image in X_test")
+        raise InputError(f"{asked_by} needs at least one image")
     scores = np.where(np.isinf(exp.selection_logits), np.nan, exp.selection_logits)
     if not (np.nanmax(scores, axis=1) > np.nanmin(scores, axis=1)).any():
         raise InputError(
-            f"audit needs a model that ranks the regions of an image; all of them are equal to "
-            f"this {type(explainer).__name__}"
+            f"{asked_by} needs a model that ranks the regions of an image; all are equal "
+            f"to this {type(explainer).__name__}"
         )
 
 

@@ -34,6 +34,26 @@ FAULTS = [
         {"judged, belief = read(judge, shown)": "judged, belief = read(explainer, shown)"},
     ),
     *planted(
+        "metrics/_agreement.py",
+        "metrics/test_agreement.py",
+        {
+            "(a | b).sum(axis=(1, 2))": "a.sum(axis=(1, 2))",
+            "combinations(each, 2)": "[each[:2]]",
+            'nan_policy="omit")': 'nan_policy="omit", method="min")',
+            "first_within(exp, chance, area)": "first_within(exp, region_order(exp), area)",
+        },
+    ),
+    *planted(
+        "model_selection/_randomization.py",
+        "test_randomization.py",
+        {
+            "][::-1]": "]",
+            "layers[done:step]": "layers[step - 1 : step]",
+            "flat[rng.permutation(len(flat))]": "flat",
+            "deepcopy(explainer)": "explainer",
+        },
+    ),
+    *planted(
         "metrics/_localization.py",
         "metrics/test_localization.py",
         {

@@ -33,7 +33,6 @@ MAX_LINES = 350
 #: Longer files, each with the reason why two would be harder to read.
 LONGER: dict[str, str] = {
     "p2pselect.images._sequence": "one class, most of it documentation",
-    "p2pselect.estimators._fitting": "the settings that all methods have, and how they learn",
     "p2pselect.estimators._base": "what all methods do once they are fitted, documented",
     "p2pselect.methods._diet": "two methods that share masks and losses",
 }

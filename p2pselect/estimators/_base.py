@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from copy import deepcopy
 from dataclasses import replace
-from numbers import Real
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,42 +14,31 @@ from sklearn.base import ClassifierMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from p2pselect._docstrings import SharedDocs
 from p2pselect._labels import as_true_labels
 from p2pselect._model_folder import read_config, readable
-from p2pselect.estimators._changes import changes, refuse_changes, remembered
+from p2pselect.estimators._changes import refuse_changes, remembered
 from p2pselect.estimators._fitting import TrainableImageClassifier
-from p2pselect.estimators._inputs import Labeled, check_channels, resolve_regions
+from p2pselect.estimators._inputs import (
+    check_channels,
+    in_unit_interval,
+    resolve_regions,
+    shared_inputs,
+)
 from p2pselect.estimators._saving import load_model, save_model
-from p2pselect.exceptions import InputError, brief
+from p2pselect.exceptions import InputError
 from p2pselect.explanations._explanation import Explanation
 from p2pselect.images import as_images
 from p2pselect.images._meaning import check_display_channels
 from p2pselect.nn._model import RegionScores
-from p2pselect.selection import SelectionRule, StopCalibration
-from p2pselect.selection._calibrating import Asked, Paths, calibrated
+from p2pselect.selection import SelectionRule
 from p2pselect.selection._certainty_search import make_tau_grid
 from p2pselect.selection._prediction_run import PredictionRun
-from p2pselect.selection._stop_report import StopReport, with_certainty
+from p2pselect.selection._stop_report import with_certainty
 from p2pselect.training._data import as_float_images
 from p2pselect.training._isolation import Randomness, resolve_device, usual_surroundings
 
-#: A calibration is saved with its model; more images than these would add nothing.
-MAX_CALIBRATION = 10_000
 
-_shared = SharedDocs(
-    X="""
-        X : images
-            Anything that ``fit`` takes, except streams.
-    """,
-    regions="""
-        regions : array-like of shape (n, h, w), optional
-            Label maps to use instead of proposing regions.
-    """,
-)
-
-
-@_shared
+@shared_inputs
 class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImageClassifier):
     r"""Base of every method: a method says what its networks are and what they learn.
 
@@ -362,9 +350,9 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         refuse_changes(self)
         images, given = self._read(X, regions, self._meaning(fitted=True))
         check_channels(images, self)
-        tau = _in_unit_interval("tau", self.tau if tau is None else tau, "dynamic")
+        tau = in_unit_interval("tau", self.tau if tau is None else tau, "dynamic")
         self._check_tau(tau)
-        threshold = _in_unit_interval(
+        threshold = in_unit_interval(
             "certainty_threshold",
             self.certainty_threshold if certainty_threshold is None else certainty_threshold,
         )
@@ -373,7 +361,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         if report is not None and certainty_threshold is None:
             threshold = self.calibration_.asked(float(threshold))
         if max_kept is not None:
-            max_kept = float(_in_unit_interval("max_kept", max_kept))
+            max_kept = float(in_unit_interval("max_kept", max_kept))
         return PredictionRun(
             self._selection_rule(),
             images,
@@ -384,152 +372,6 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
             max_kept,
             report,
             is_shared=True,
-        )
-
-    # -- calibration ---------------------------------------------------------------------
-
-    @usual_surroundings()
-    def calibrate(
-        self,
-        X: Any,
-        y: Any,
-        *,
-        max_error: float | None = None,
-        alpha: float | None = 0.1,
-        per_class: bool = False,
-        mean_kept: float | None = None,
-        set_error: float | None = None,
-        max_unfamiliar: float | None = None,
-        regions: Any = None,
-    ) -> Self:
-        """Let certainty mean what it says, learned from images that were held out.
-
-        The search stops at the first mask that makes the classifier certain, and so at the
-        luckiest one: on new images fewer answers are right than the classifier says.  From now
-        on, of the images that are answered at ``certainty_threshold`` that share is right on
-        average, and predicted probabilities are those of being right.  Neither the ranking of
-        the regions nor the classifier changes, only where the search stops and what is
-        reported there.  Another ``fit`` ends it.
-
-        The images must not have been in training, and must be like those to come.  Of more than
-        10,000, as many are used, evenly spaced.
-
-        Parameters
-        ----------
-        %(X)s
-        y : array-like of shape (n,)
-            True labels.  A label that was not in training is never answered correctly.
-        max_error : float in (0, 1), optional
-            Instead of ``certainty_threshold``: the largest share of wrong answers among those
-            that are given.
-        alpha : float in (0, 1) or None, default=0.1
-            With ``max_error``: the probability, over the held-out images, with which that may
-            be exceeded.  None keeps the error on average only, and answers more.
-        per_class : bool, default=False
-            With ``max_error`` and ``alpha``: bound the error among the answers that name a
-            class, for every class at once.  Classes for which these images do not show it are
-            not answered; a warning says which, and how many images would be needed.
-        mean_kept : float in (0, 1], optional
-            Instead of ``certainty_threshold``: ask for the highest certainty at which images
-            show, on average, no more than this share of their pixels.
-        set_error : float in (0, 1), optional
-            Also make prediction sets, ``explain(X).prediction_sets``: the true class is missing
-            from at most this share of them on average, among the images that stop and among
-            those that never become certain.  Every other image is used for this alone.
-        max_unfamiliar : float in (0, 1), optional
-            Do not answer images in which the selector finds nothing like what it learned
-            (``explain(X).familiarity``).  Of images like these, at most this share goes
-            unanswered for that reason, on average; everything else is then guaranteed for the
-            images that remain.
-        %(regions)s
-
-        Returns
-        -------
-        Self
-            The estimator itself, with a ``calibration_``.
-
-        Raises
-        ------
-        InputError
-            If the images or labels cannot be used, or no threshold keeps the error; the message
-            says what these images support.
-
-        References
-        ----------
-        Angelopoulos et al., "Learn then test: calibrating predictive algorithms to achieve risk
-        control", 2021 (fixed sequence testing).  Papadopoulos et al., "Inductive confidence
-        machines for regression", 2002 (split conformal prediction).  Sadinle, Lei & Wasserman,
-        "Least ambiguous set-valued classifiers with bounded error levels", 2019 (the sets).
-
-        Examples
-        --------
-        >>> from p2pselect import P2PClassifier, datasets, presets
-        >>> scenes = datasets.make_digit_scenes(48, image_size=32, random_state=0)
-        >>> settings = {**presets.SMALL, "image_size": 32, "max_epochs": 1}
-        >>> clf = P2PClassifier(**settings, random_state=0)
-        >>> clf = clf.fit(scenes.images[:24], scenes.target[:24] % 2)
-        >>> clf = clf.calibrate(scenes.images[24:], scenes.target[24:] % 2)
-        >>> len(clf.calibration_)
-        24
-        """
-        for name, value in (
-            ("max_error", max_error), ("alpha", alpha),
-            ("set_error", set_error), ("max_unfamiliar", max_unfamiliar),
-        ):  # fmt: skip
-            if value is not None and not 0 < float(_in_unit_interval(name, value)) < 1:
-                raise InputError(f"{name} must be in (0, 1), got {brief(value)}")
-        if mean_kept is not None:
-            mean_kept = float(_in_unit_interval("mean_kept", mean_kept))
-            if max_error is not None:
-                raise InputError("max_error and mean_kept both say where to stop: pass one")
-        if per_class and (max_error is None or alpha is None):
-            raise InputError(
-                "per_class=True bounds errors: pass max_error, and a number as alpha"
-            )
-        run = self._run(X, regions, keep="kept")
-        truth = as_true_labels(y, self.classes_)
-        if len(truth) != len(run.images):
-            raise InputError(
-                f"X and y must have the same length: got {len(run.images)} images and "
-                f"{len(truth)} labels"
-            )
-        rows = np.linspace(0, len(truth) - 1, min(len(truth), MAX_CALIBRATION)).astype(int)
-        run.images = run.images[rows]
-        run.regions = None if run.regions is None else run.regions[rows]
-        column = {label: i for i, label in enumerate(self.classes_.tolist())}
-        truth = np.array([column.get(label, -1) for label in truth[rows].tolist()])
-        paths = Paths(*run.paths(), truth)
-        settings = remembered(self, "prediction")
-        # One calibration serves all of them; and any tau but its own is not calibrated.
-        for name in ("certainty_threshold", "tau"):
-            settings.pop(name, None)
-        asked = Asked(max_error, alpha, per_class, mean_kept, set_error, max_unfamiliar)
-        found = calibrated(paths, self.classes_, asked, self._search_options.fallback)
-        self.calibration_ = replace(found, tau=self.tau, settings=settings)
-        return self
-
-    def _calibrate_on(self, held_out: Labeled) -> None:
-        self.calibrate(
-            held_out.images,
-            held_out.labels,
-            regions=held_out.regions,
-            mean_kept=self._search_options.mean_kept,
-        )
-
-    def _stop_report(self, tau: float | str, asked: float | None) -> StopReport | None:
-        """Where the search stops and what is reported there, if that is calibrated."""
-        calibration: StopCalibration | None = getattr(self, "calibration_", None)
-        if calibration is None or tau != calibration.tau:
-            return None
-        for name, used in changes(self, calibration.settings).items():
-            raise InputError(
-                f"{name} was set after calibrate, which used {brief(used)}: calibrate again, "
-                "or set it back"
-            )
-        if asked is None and calibration.bound is not None:
-            return calibration.reported(calibration.bound)
-        return calibration.reported(
-            calibration.threshold(float(self.certainty_threshold if asked is None else asked))
         )
 
     # -- saved models --------------------------------------------------------------------
@@ -635,15 +477,6 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         tags.transformer_tags.preserves_dtype = []
         tags.non_deterministic = False
         return tags
-
-
-def _in_unit_interval(name: str, value: Any, *words: str) -> Any:
-    # True is a Real, too, and would pass for 1.
-    number = isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) <= 1
-    if not (number or (isinstance(value, str) and value in words)):
-        allowed = " or ".join([*map(repr, words), "a number in (0, 1]"])
-        raise InputError(f"{name} must be {allowed}, got {brief(value)}")
-    return value
 
 
 def _exists(device: str | torch.device) -> bool:

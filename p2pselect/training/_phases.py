@@ -183,6 +183,17 @@ def phase_at(phases: Sequence[Phase], epoch: int) -> tuple[Phase, int]:
     raise ValueError("no phases")
 
 
+def epochs_by_schedule(phases: Sequence[Phase]) -> list[int]:
+    """Epochs of a first ``fit``, one learning-rate schedule after the other."""
+    lengths: list[int] = []
+    for phase in phases:
+        if phase.continues_schedule:
+            lengths[-1] += phase.epochs
+        else:
+            lengths.append(phase.epochs)
+    return lengths
+
+
 def phases_after(phases: Sequence[Phase], phase: Phase) -> list[Phase]:
     """The phases that come after a given one and have epochs."""
     at = [other is phase for other in phases].index(True)

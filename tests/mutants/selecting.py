@@ -225,8 +225,14 @@ FAULTS = [
         "estimators/test_calibrate.py",
         {
             "return proba if report is None else": "return proba if True else",
-            "for name, used in changes(self, calibration.settings).items():": "for name, used in ():",
             "np.where(run.answered(result), labels, reject)": "labels",
+        },
+    ),
+    *planted(
+        "estimators/_calibration.py",
+        "estimators/test_calibrate.py",
+        {
+            "for name, used in changes(self, calibration.settings).items():": "for name, used in ():",
             "calibration.reported(calibration.bound)": "calibration.reported(0.5)",
         },
     ),
@@ -308,7 +314,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "estimators/_fitting.py",
+        "estimators/_training_images.py",
         "estimators/test_bad_input.py::test_labels_come_from_a_data_set_of_pairs",
         {
             "labels_of(X) if y is None and is_map_style(X) else y": "y",
@@ -386,7 +392,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "estimators/_fitting.py",
+        "estimators/_training_images.py",
         "estimators/test_partial_fit.py::test_weight_of_a_class_holds_where_no_other_is_seen",
         {
             "weight = (given.weight * class_weight[target]).astype(np.float32)": "weight = check_sample_weight(given.weight * class_weight[target] + 1e-9, len(target))",
@@ -443,10 +449,10 @@ FAULTS = [
         },
     ),
     *planted(
-        "estimators/_fitting.py",
+        "estimators/_training_images.py",
         "estimators/test_damaged_images.py",
         {
-            "        images.check_readable(progress=self.verbose > 0)\n": "",
+            "    images.check_readable(progress=estimator.verbose > 0)\n": "",
         },
     ),
     *planted(

@@ -199,7 +199,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "estimators/_inputs.py",
+        "estimators/_training_images.py",
         "training/test_validation.py::test_nothing_is_learned_from_held_out_images",
         {
             "return cls(given.part(rows[0]), given.part": "return cls(given, given.part",
@@ -237,10 +237,10 @@ FAULTS = [
         },
     ),
     *planted(
-        "estimators/_fitting.py",
+        "estimators/_training_images.py",
         "training/test_augmentation.py::test_a_fault_of_an_augmentation_is_found_before_anything_else",
         {
-            "        if callable(views.augment):": "        if False:",
+            "    if callable(views.augment):": "    if False:",
         },
     ),
     *planted(

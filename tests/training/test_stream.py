@@ -10,7 +10,7 @@ from PIL import Image
 from torch.utils.data import IterableDataset, get_worker_info
 
 from p2pselect import P2PClassifier, datasets, presets
-from p2pselect.estimators._inputs import Division
+from p2pselect.estimators._training_images import Division, read_labeled, training_data
 from p2pselect.exceptions import InputError, P2PSelectWarning, TrainingError
 from p2pselect.images._geometry import Grid
 from p2pselect.methods import DiETClassifier, L2XClassifier
@@ -128,8 +128,8 @@ def test_labels_of_any_kind_and_images_of_any_kind():
 
 def test_classes_weigh_as_they_do_in_arrays():
     clf = make(class_weight={0: 1.0, 1: 3.0}).fit(Pairs(PAIRS))
-    given = clf._read_labeled(Pairs(PAIRS), None, clf._meaning(fitted=True))
-    data, _ = clf._data(Division(given), np.array([0.5, 1.5]))
+    given = read_labeled(clf, Pairs(PAIRS), None, clf._meaning(fitted=True))
+    data, _ = training_data(clf, Division(given), np.array([0.5, 1.5]))
     assert data.class_weight.tolist() == [0.5, 1.5]
 
 

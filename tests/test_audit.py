@@ -11,6 +11,7 @@ from p2pselect import P2PClassifier, audit
 from p2pselect.exceptions import InputError
 from p2pselect.methods import BlackboxClassifier, JudgeClassifier
 from p2pselect.model_selection import Audit
+from p2pselect.model_selection._audit import share_outside, worst_group
 
 N = 400
 Y = np.arange(N) % 2
@@ -102,6 +103,38 @@ def test_two_models_are_compared_image_by_image():
         one.difference(other)
 
 
+def test_the_worst_group_is_the_one_that_is_read_worst_of_those_that_are_large():
+    sizes = {"many": 200, "some": 40, "few": 19}
+    shares = {"many": 0.9, "some": 0.5, "few": 0.0}
+    groups = np.repeat([*sizes], [*sizes.values()])
+    parts = [np.arange(size) < shares[name] * size for name, size in sizes.items()]
+    worst = worst_group(groups, np.concatenate(parts).astype(float))
+    assert worst.tolist() == (groups == "some").tolist()
+    large = groups != "some"
+    assert not worst_group(groups[large], np.zeros(large.sum())).any()
+
+
+def test_intervals_of_one_group_draw_its_images():
+    values = {"model": right(0.8, 0.9, 1.0)}
+    groups = np.where(np.arange(N) < 200, "a", "b")
+    values["model: worst group"] = np.where(groups[:, None] == "b", values["model"], np.nan)
+    found = Audit(values, np.array([0.1, np.nan, 1.0]), Y, groups=groups)
+    assert found.worst_group == "b"
+    mean, low, high = found.figure("model: worst group")[:, 0]
+    assert mean == pytest.approx(0.6) and 0.5 < low < 0.56 and 0.64 < high < 0.7
+    assert found.figure("model")[1:, 0] == pytest.approx([0.6, 1.0])
+
+
+def test_what_is_shown_outside_the_object():
+    objects = np.zeros((4, 4, 4), bool)
+    objects[:3, :2] = True
+    shown = np.zeros((4, 4, 4), bool)
+    shown[0, 1:] = shown[1, :1] = shown[3] = True
+    np.testing.assert_array_equal(
+        share_outside(shown, objects), [2 / 3, 0, np.nan, np.nan], "nothing shown, no object"
+    )
+
+
 def test_what_is_written_can_be_read():
     found = made((0.8, 0.9), (0.5, 0.9))
     found.values["outline"] = np.full((N, 4), np.nan)
@@ -171,11 +204,20 @@ def test_random_masks_keep_the_label_out_of_the_choice(judge):
     clf = p2p(objective__random_share=0.7, objective__warmup_epochs=3, certainty_threshold=0.95)
     objects = np.zeros((len(X_TEST), 32, 32), bool)
     objects[:, 8:16, :8] = objects[:, 16:24, 24:] = True
-    found = audit(clf.fit(X, y), X, y, X_TEST, Y_TEST, judge=judge, masks=objects)
+    groups = 2 * (X_TEST[:, 8, 0, 0] > 128) + (X_TEST[:, 16, 24, 0] > 128)
+    found = audit(
+        clf.fit(X, y), X, y, X_TEST, Y_TEST, judge=judge, masks=objects, groups=groups
+    )
     assert found.verdict == "evidence is in the pixels"
     assert found.model_accuracy[-2] > 0.99
     assert found.figure("judge: objects")[0, 1] > 0.95 > found.figure("judge: central")[0, 1]
-    assert found.figure("outside")[0, 0] == 0
+    assert found.figure("outside")[0, 0] == 0 == found.figure("shown outside")[0, 0]
+    assert found.figure("shown outside")[0, -1] == pytest.approx(1 - 2 / 16)
+    by_group = [found.values["model"][groups == name].mean(axis=0) for name in range(4)]
+    worst = by_group[found.worst_group]
+    assert found.figure("model: worst group")[0] == pytest.approx(worst)
+    assert worst[-2] == min(accuracies[-2] for accuracies in by_group)
+    assert found.to_dict()["worst_group"] == str(found.worst_group)
 
 
 def test_a_judge_has_the_settings_of_its_model():

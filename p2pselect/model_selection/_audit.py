@@ -21,6 +21,8 @@ from p2pselect.model_selection._audit_result import Audit
 AREAS = (0.1, 0.2, 0.3, 0.5)
 #: At most this many training images show their outlines.
 N_OUTLINES = 1000
+#: Of fewer images, the accuracy of a group says too little to call it the worst.
+LEAST_GROUP = 20
 
 
 def audit(
@@ -75,9 +77,12 @@ def audit(
     X_test, y_test : images and array-like of shape (m,)
         Images that neither the model nor the judge has seen, and their labels.
     masks : array-like of shape (m, h, w), or sequence of m arrays, optional
-        Object masks of the test images: the judge also reads the regions of the object.
+        Object masks of the test images: the judge also reads the regions of the object, and
+        how much of what is shown lies outside it is counted.
     groups : array-like of shape (m,), optional
-        Which test images belong together: intervals draw whole groups.
+        Which test images belong together, such as those of one patient, camera or background:
+        intervals draw whole groups.  If at least two of them have 20 images or more, the
+        accuracies on the worst of these are told, too.
     judge : JudgeClassifier, optional
         One that is fitted serves several models with the same network, regions and images; one
         that is not is fitted.  By default ``JudgeClassifier.like(clf)``.
@@ -159,6 +164,12 @@ def audit(
     values = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     values["outline"] = _outlines(exp, orders["selected"], shares, truth, explainer, learned, y)
     levels = np.array([*shares, np.nan, 1.0])
+    if groups is not None:
+        # Whole images, where there is no stop.
+        own = values["model"][:, -2 if exp.soft_region_masks is None else -1]
+        worst = worst_group(groups, own)
+        for reader in ("model", "judge") if worst.any() else ():
+            values[f"{reader}: worst group"] = np.where(worst[:, None], values[reader], np.nan)
     return Audit(values, levels, truth, groups, judge, tolerance)
 
 
@@ -229,7 +240,9 @@ def _read_part(
             rows["judge"], rows["judge: belief"] = judged, belief
             rows["kept"] = columns(masks.sum(axis=(1, 2)) / exp.n_pixels for masks in shown)
             if objects is not None:
-                rows["outside"] = columns(_mostly_outside(masks, objects) for masks in shown)
+                outside = columns(share_outside(masks, objects) for masks in shown)
+                rows["shown outside"] = outside
+                rows["outside"] = np.where(np.isnan(outside), np.nan, outside > 0.5)
             continue
         rows[f"judge: {kind}"] = judged
         if kind in ("scattered", "contiguous"):
@@ -237,10 +250,27 @@ def _read_part(
     return rows
 
 
-def _mostly_outside(shown: np.ndarray, objects: np.ndarray) -> np.ndarray:
-    """Whether most of what is shown is outside the object; NaN where there is no object."""
-    inside = (shown & objects).sum(axis=(1, 2)) / np.maximum(shown.sum(axis=(1, 2)), 1)
-    return np.where(objects.any(axis=(1, 2)), inside < 0.5, np.nan)
+def share_outside(shown: np.ndarray, objects: np.ndarray) -> np.ndarray:
+    """Share of what is shown that is outside the object, (n,).
+
+    NaN where there is no object, or nothing is shown.
+    """
+    area, outside = (masks.sum(axis=(1, 2)) for masks in (shown, shown & ~objects))
+    counts = objects.any(axis=(1, 2)) & (area > 0)
+    return np.where(counts, outside / np.maximum(area, 1), np.nan)
+
+
+def worst_group(groups: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Which images (n,) are in the group that is read worst, of those with enough images.
+
+    None of them are, if fewer than two groups have enough.
+    """
+    names, own, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    enough = counts >= LEAST_GROUP
+    if enough.sum() < 2:
+        return np.zeros(len(groups), bool)
+    accuracy = np.bincount(own, right) / counts
+    return np.asarray(own == np.where(enough, accuracy, np.inf).argmin())
 
 
 def _outlines(

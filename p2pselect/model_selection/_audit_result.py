@@ -37,9 +37,10 @@ class Audit(Display):
         same area that the model had no part in, ``"model: scattered"`` and ``"model:
         contiguous"`` for the model on such masks, and ``"outline"`` for a logistic regression
         that sees the outline of the model's mask alone.  ``"model: belief"`` and ``"judge:
-        belief"`` are probabilities of the true class.  ``"outside"`` tells whether most of
-        what the model shows is outside the object, and ``"kept"`` is the share of the area that
-        it shows.
+        belief"`` are probabilities of the true class.  ``"shown outside"`` is the share of
+        what the model shows that is outside the object, ``"outside"`` tells whether that is
+        more than half, and ``"kept"`` is the share of the area that it shows.  ``"model: worst
+        group"`` and ``"judge: worst group"`` have the images of ``worst_group`` alone.
     levels : ndarray of shape (n_levels,)
         Shares of the area in (0, 1], which are followed by NaN for the stop and 1 for the whole
         image.
@@ -110,6 +111,17 @@ class Audit(Display):
     @cached_property
     def _figures(self) -> dict[tuple[str, str | None], np.ndarray]:
         return {}
+
+    @property
+    def worst_group(self) -> Any:
+        """The group whose images the model reads worst from its own masks; None without one.
+
+        Its accuracy is a little too low: among groups that are equally hard, one comes last.
+        """
+        if self.groups is None or "model: worst group" not in self.values:
+            return None
+        has = ~np.isnan(self.values["model: worst group"]).all(axis=1)
+        return self.groups[has][0]
 
     @property
     def names(self) -> list[str]:
@@ -218,7 +230,11 @@ class Audit(Display):
         return {row: self._interval(self.values[row] - other.values[row]) for row in rows}
 
     def _interval(self, values: np.ndarray) -> np.ndarray:
-        return bootstrap_means(values, self.groups, N_DRAWS, random_state=0)
+        groups = self.groups
+        # Of a single group, its images are all that can be drawn.
+        if groups is not None and len(np.unique(groups[~np.isnan(values).all(axis=1)])) < 2:
+            groups = None
+        return bootstrap_means(values, groups, N_DRAWS, random_state=0)
 
     def to_frame(self) -> Any:
         """Return all figures as a pandas DataFrame.
@@ -245,8 +261,9 @@ class Audit(Display):
         Returns
         -------
         dict
-            ``verdict``, ``reasons``, ``n_images``, ``levels`` and ``rows``: the lists
-            ``value``, ``low`` and ``high`` by name, with None where there is no value.
+            ``verdict``, ``reasons``, ``n_images``, ``judge_converged``, ``tolerance``,
+            ``levels``, ``worst_group`` and ``rows``: the lists ``value``, ``low`` and ``high``
+            by name, with None where there is no value.
         """
         rows = {
             row: {
@@ -262,6 +279,7 @@ class Audit(Display):
             "judge_converged": self._converged,
             "tolerance": self.tolerance,
             "levels": self.names,
+            "worst_group": None if self.worst_group is None else str(self.worst_group),
             "rows": rows,
         }
 

@@ -69,6 +69,15 @@ def test_the_table_has_all_areas_with_intervals(page):
     assert [cell[:4] for cell in cells] == ["95% ", "85% ", "+10.", "–"]
 
 
+def test_how_much_is_outside_the_object(page):
+    outside = right(0.2, 0.25, 0.8)
+    html = page(found_by((0.89, 0.95, 0.98), **{"shown outside": outside}))
+    assert "25% of the area lies outside the objects; regions at random would have 80%" in html
+    outside[:, 1] = np.nan
+    html = page(found_by((0.89, 0.95, 0.98), **{"shown outside": outside}))
+    assert "outside the objects" not in html
+
+
 def test_without_an_audit_there_is_none(page):
     html = page(None)
     assert "audit-title" not in html and "<dt>audit</dt>" not in html

@@ -30,6 +30,25 @@ FAULTS = [
     ),
     *planted(
         "model_selection/_audit.py",
+        "test_audit.py::test_the_worst_group_is_the_one_that_is_read_worst_of_those_that_are_large",
+        {
+            "np.where(enough, accuracy, np.inf)": "accuracy",
+            "np.bincount(own, right) / counts": "np.bincount(own, right)",
+            "enough.sum() < 2": "enough.sum() < 1",
+        },
+    ),
+    *planted(
+        "model_selection/_audit_result.py",
+        "test_audit.py::test_intervals_of_one_group_draw_its_images",
+        {"            groups = None\n": "            pass\n"},
+    ),
+    *planted(
+        "model_selection/_audit.py",
+        "test_audit.py::test_what_is_shown_outside_the_object",
+        {"& (area > 0)": ""},
+    ),
+    *planted(
+        "model_selection/_audit.py",
         "test_audit.py::test_a_mask_that_encodes_is_convicted",
         {"judged, belief = read(judge, shown)": "judged, belief = read(explainer, shown)"},
     ),

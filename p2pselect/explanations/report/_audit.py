@@ -30,6 +30,8 @@ _ROWS = {
     "judge: scattered": "the judge, scattered random regions",
     "judge: central": "the judge, regions in the middle",
     "outline": "the outline of the regions alone",
+    "model: worst group": "the model, worst group of images",
+    "judge: worst group": "the judge, worst group of images",
 }
 _LEVELS = {"stop": "its own regions", "whole": "whole image"}
 
@@ -58,7 +60,7 @@ def audit_section(audit: Any) -> str:
 people do who have agreed on a code. A second classifier, the <strong>judge</strong>, has
 learned from random parts of images and knows no code; it was shown what the model shows of
 {found["n_images"]:,} images that neither has learned from. {_MEANING[found["verdict"]]}</p>
-<p class="lead">{reasons}</p>
+<p class="lead">{reasons}{_shortcut(found["rows"])}</p>
 <div class="scroll"><table class="audit">
 <caption>Right answers when at most this share of each image is shown, and below them the 95 %
 intervals, which say how much they could differ on other images.</caption>
@@ -66,6 +68,20 @@ intervals, which say how much they could differ on other images.</caption>
 <tbody>{body}</tbody>
 </table></div>
 </section>"""
+
+
+def _shortcut(rows: dict[str, dict[str, list[Any]]]) -> str:
+    """How much of its own regions is outside the object, beside what chance would show."""
+    if "shown outside" not in rows:
+        return ""
+    *_, own, whole = rows["shown outside"]["value"]
+    # A method without regions of its own, or images without objects.
+    if own is None or whole is None:
+        return ""
+    return (
+        f" Of the regions that the model shows, {percent(own)} of the area lies outside the "
+        f"objects; regions at random would have {percent(whole)} outside."
+    )
 
 
 def _row(name: str, levels: list[str], row: dict[str, list[Any]], signed: bool) -> str:

@@ -1,6 +1,7 @@
 """A saved model: a folder of ``model.safetensors``, the weights, and ``config.json``, the rest.
 
-This module writes and checks the two files and knows no class.  Reading never unpickles, never
+Beside them is a ``README.md``, for people, which is written and never read.  This module writes
+the files, checks the two that count, and knows no class.  Reading never unpickles, never
 imports a name that a file gives, and never leaves the folder.  Values in the config come back
 equal in value and in type; what JSON has no word for is an object of one key, a tag:
 ``{"tuple": [1, 2]}``, ``{"dict": [[0, 1.5]]}``, ``{"numpy": ["<f4", 0.5]}``.
@@ -13,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from numbers import Real
 from pathlib import Path
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from p2pselect.regions._transformer import SuperpixelTransformer
 
 FORMAT = 4
-WEIGHTS, CONFIG = "model.safetensors", "config.json"
+WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 #: A config is settings and class labels: anything larger is not one of ours.
 MAX_CONFIG_BYTES = 64 * 2**20
 
@@ -39,8 +40,16 @@ MAX_CONFIG_BYTES = 64 * 2**20
 # -- the folder ------------------------------------------------------------------------------
 
 
-def write_model(path: Path, config: dict[str, Any], state: dict[str, torch.Tensor]) -> None:
-    """Write a model, all of it or nothing; a saved model at this place is replaced."""
+def write_model(
+    path: Path,
+    config: dict[str, Any],
+    state: dict[str, torch.Tensor],
+    card: Callable[[bytes | None], bytes],
+) -> None:
+    """Write a model, all of it or nothing; a saved model at this place is replaced.
+
+    ``card`` makes the model card, given the one that is there, if any.
+    """
     from safetensors.torch import save_file
 
     with atomic_folder(path, CONFIG, "a saved model") as new:
@@ -49,6 +58,8 @@ def write_model(path: Path, config: dict[str, Any], state: dict[str, torch.Tenso
         config = {"format": FORMAT, **config, "weights_sha256": sha256(new / WEIGHTS)}
         config["config_sha256"] = config_digest(config)
         write_json(new / CONFIG, config)
+        old = path / CARD
+        (new / CARD).write_bytes(card(old.read_bytes() if old.is_file() else None))
 
 
 def read_config(path: Path) -> dict[str, Any]:

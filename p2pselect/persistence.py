@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from p2pselect._model_folder import CONFIG, TRANSFORMER, decode, read_config, readable
+from p2pselect._model_card import facts
+from p2pselect._model_folder import CONFIG, read_config, readable
 from p2pselect.exceptions import ModelFileError, brief
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def load(path: str | os.PathLike[str]) -> SelectiveImageClassifier:
 
 
 def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Describe a saved model without building its networks.
+    """Describe a saved model without building its networks: the facts of its model card.
 
     Parameters
     ----------
@@ -74,10 +75,14 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``class``, ``classes`` (str), ``image_size`` (int, or height and width), ``resize``,
-        ``channels`` (how many the networks see), ``value_range`` (None, or the pairs of values
-        that become 0 and 1), ``normalization``, ``regions``, ``certainty_threshold``, and
-        ``parameters``, the number of parameters of each network.
+        ``class``, ``classes`` (str), ``images`` (how many of each class were ``trained`` on and
+        ``held_out`` by the last training), ``image_size`` (int, or height and width),
+        ``resize``, ``channels`` (how many the networks see), ``value_range`` (None, or the
+        pairs of values that become 0 and 1), ``normalization``, ``regions``, ``tau``,
+        ``certainty_threshold``, ``parameters`` (how many each network has), ``held_out`` (None,
+        or the scores of the held-out images), ``calibration`` (None, or what ``calibrate`` was
+        asked for), ``audit`` (None, or what ``save`` was given), and the ``date`` and
+        ``versions`` of when it was saved.
 
     Raises
     ------
@@ -91,25 +96,4 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     path = Path(path)
     with readable(path):
-        config = read_config(path)
-        params, fitted = config["params"], config["fitted"]
-        size = decode(params["image_size"])
-        if isinstance(size, tuple | list):
-            height, width = map(int, size)
-            size = (height, width) if height != width else height
-        regions = params["regions"]
-        if isinstance(regions, dict) and set(regions) == {TRANSFORMER}:
-            named = sorted(regions[TRANSFORMER].items())
-            regions = f"{TRANSFORMER}({', '.join(f'{k}={brief(decode(v))}' for k, v in named)})"
-        return {
-            "class": config["class"],
-            "classes": [str(label) for label in config["classes"]["values"]],
-            "image_size": size if isinstance(size, tuple) else int(size),
-            "resize": str(decode(params["resize"])),
-            "channels": int(decode(fitted["n_channels_seen_"])),
-            "value_range": decode(fitted["value_range_"]),
-            "normalization": "measured" if fitted["normalization_"] else "pretrained",
-            "regions": regions,
-            "certainty_threshold": float(decode(params["certainty_threshold"])),
-            "parameters": config["parameters"],
-        }
+        return facts(read_config(path))

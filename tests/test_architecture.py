@@ -19,8 +19,8 @@ FACE = "p2pselect"
 ROOMS = """
     exceptions _show_versions _optional _doc_links _docstrings _settings distributed
     atomic_write _keyed_file _labels images _explanation_arrays regions _model_folder
-    datasets nn training metrics explanations selection onnx_export estimators methods
-    model_selection presets persistence testing reproduction p2pselect cli __main__
+    _model_card datasets nn training metrics explanations selection onnx_export estimators
+    methods model_selection presets persistence testing reproduction p2pselect cli __main__
 """.split()
 
 #: Arrays in, arrays or pictures out: these work on a machine without the networks' libraries.

@@ -1,4 +1,4 @@
-"""Describe a saved model.
+"""Describe a saved model, in the words of its model card.
 
 examples:
   p2pselect info leaves.model
@@ -20,10 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect info`` says."""
     check_outputs(options, files=["--json"])
+    from p2pselect._model_card import in_words
     from p2pselect.persistence import describe
 
     facts = describe(options.model)
-    for name, value in facts.items():
-        print(f"{name:20s} {value}")
+    print(in_words(facts), end="")
     if options.json:
         write_json(options.json, facts, indent=2)

@@ -376,7 +376,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
 
     # -- saved models --------------------------------------------------------------------
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | os.PathLike[str], *, audit: Any = None) -> None:
         """Write the fitted estimator to a folder, all of it or nothing.
 
         Every setting comes back as it was, except for what belongs to this machine: paths (of
@@ -388,13 +388,17 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         ----------
         path : str or path-like
             A new folder, or one that holds a saved model, which is replaced in one step.  A
-            folder that holds anything else is never touched.
+            folder that holds anything else is never touched.  In the model card, ``README.md``,
+            everything that you have written is kept: ``save`` replaces what is between its two
+            comments, and leaves a card without them as it is.
+        audit : Audit, optional
+            What :func:`~p2pselect.audit` has found about this model, for the card.
 
         Raises
         ------
         InputError
-            If a setting is a function, which a file cannot hold, or ``path`` is something
-            else; nothing was written.
+            If a setting is a function, which a file cannot hold, ``path`` is something else, or
+            ``audit`` is not an audit; nothing was written.
         sklearn.exceptions.NotFittedError
             If the estimator is not fitted.
 
@@ -412,7 +416,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         >>> bool((again.predict(scenes.images) == clf.predict(scenes.images)).all())
         True
         """
-        save_model(self, Path(path))
+        save_model(self, Path(path), audit)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:

@@ -61,6 +61,7 @@ class TrainableImageClassifier(CallbackSupportMixin, CalibratedImageClassifier):
     _measures_predictions: ClassVar[bool] = True
     #: Fitted attributes that a saved model holds besides the networks and the classes.
     _fitted: ClassVar[tuple[str, ...]] = (
+        "class_counts_",
         "image_shape_in_",
         "n_channels_in_",
         "n_channels_seen_",
@@ -288,6 +289,7 @@ class TrainableImageClassifier(CallbackSupportMixin, CalibratedImageClassifier):
                 with Randomness(self._seed, self.device_).in_place():
                     self._adopt(self._build_model(len(classes)))
             self.validation_rows_ = division.rows
+            self.class_counts_ = division.counts(classes)
             data = training_data(self, division, class_weight)
         if isinstance(images, ImageSequence) and images.is_float and not continues:
             warn_of_little_use(images)

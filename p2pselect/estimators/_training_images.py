@@ -61,6 +61,15 @@ class Division:
             return cls(given)
         return cls(given.part(rows[0]), given.part(rows[1]), rows[1])
 
+    def counts(self, classes: np.ndarray) -> dict[str, list[int]]:
+        """Images of each class in either part, 0 without held-out ones."""
+        found = {}
+        for name, part in (("trained", self.train), ("held_out", self.held_out)):
+            labels = [] if part is None else encode_labels(part.labels, classes)
+            count = np.bincount(np.asarray(labels, int), minlength=len(classes))
+            found[name] = count.tolist()
+        return found
+
 
 def read_labeled(
     estimator: Any,

@@ -108,6 +108,9 @@ class P2PClassifier(SelectiveImageClassifier):
         The loss and its terms in every epoch.
     validation_rows_ : ndarray of int
         Which of the images that ``fit`` was given were held out; empty where none were.
+    class_counts_ : dict of str to list of int
+        Images of each class that the last training used, and those that were held out of it:
+        ``trained`` and ``held_out``.
     interrupted_ : bool
         Whether Ctrl-C ended the last training; what was learned until then is kept.
     regions_ : SuperpixelTransformer

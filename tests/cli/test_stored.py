@@ -65,7 +65,7 @@ def test_a_model_reads_new_files_as_those_of_its_training(
     assert main(["evaluate", "cells.model", str(folder)]) == 0
     assert "n_images                 12" in capsys.readouterr().out
     assert main(["info", "cells.model"]) == 0
-    assert "channels             2" in capsys.readouterr().out
+    assert "with 2 channels" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

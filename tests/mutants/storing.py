@@ -35,6 +35,17 @@ FAULTS = [
         },
     ),
     *planted(
+        "_model_card.py",
+        "persistence/test_model_card.py",
+        {
+            "return before + own + after if begin and end else old": "return own",
+            "if begin and end else old": "if begin else old",
+            "row = min(of_phase, key": "row = max(of_phase, key",
+            'of_phase = [r for r in rows if r.get("phase") == row.get("phase") and': "of_phase = [r for r in rows if",
+            "_images(found, name),\n": "_images(found, str),\n",
+        },
+    ),
+    *planted(
         "atomic_write.py",
         "persistence/test_persistence.py test_atomic_write.py",
         {

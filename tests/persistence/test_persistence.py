@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from p2pselect import P2PClassifier
-from p2pselect._model_folder import CONFIG, FORMAT, WEIGHTS, config_digest
+from p2pselect._model_folder import CARD, CONFIG, FORMAT, WEIGHTS, config_digest
 from p2pselect.exceptions import InputError, ModelFileError
 from p2pselect.methods import BlackboxClassifier
 from p2pselect.persistence import describe, load
@@ -33,8 +33,8 @@ def _rewrite(folder, **changes):
     (folder / CONFIG).write_text(json.dumps(config))
 
 
-def test_exact_and_only_two_files(clf, saved, X):
-    assert sorted(p.name for p in saved.iterdir()) == [CONFIG, WEIGHTS]
+def test_exact_and_only_three_files(clf, saved, X):
+    assert sorted(p.name for p in saved.iterdir()) == [CARD, CONFIG, WEIGHTS]
     again = P2PClassifier.load(saved)
     np.testing.assert_array_equal(again.predict_proba(X), clf.predict_proba(X))
     assert again.classes_.tolist() == ["<b>a</b>", "ü"]

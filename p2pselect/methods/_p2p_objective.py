@@ -142,7 +142,7 @@ class P2PObjective:
             if is_random is not None:
                 random = draw_masks(step, scores.areas, self.tau_min)
                 masks = torch.where(is_random[:, None], random, masks)
-            logits.append(step.model.classify(step.images, step.regions, masks))
+            logits.append(step.model.classify(step.images, step.regions, masks, is_random))
         # Of the mean logits, as in the paper: their noise has no part in the penalty.
         p_bar = expected_kept_fraction(mean.sigmoid(), scores.areas)
         weight = options.sparsity_weight * sparsity_schedule(step.progress)

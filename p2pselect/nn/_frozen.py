@@ -31,9 +31,16 @@ class PartlyFrozen(nn.Module):
             # Layers without weights, such as dropout, are part of what stays as it is.
             learning = {module for head in heads_of(self.network) for module in head.modules()}
             return [module for module in self.network.modules() if module not in learning]
-        backbone = getattr(self.network, "backbone", self.network)
-        layers = [m for m in backbone.modules() if list(m.parameters(recurse=False))]
+        layers = self._layers()
         return layers[: int(self.frozen_share * len(layers))]
+
+    def first_learning_layer(self) -> nn.Module:
+        """The layer behind the frozen ones, where not all are frozen."""
+        return self._layers()[len(self.frozen_layers())]
+
+    def _layers(self) -> list[nn.Module]:
+        backbone = getattr(self.network, "backbone", self.network)
+        return [m for m in backbone.modules() if list(m.parameters(recurse=False))]
 
 
 def frozen_parameters(model: nn.Module) -> set[str]:

@@ -15,6 +15,7 @@ from p2pselect.exceptions import P2PSelectWarning
 from p2pselect.nn._dilation import without_dilation
 from p2pselect.nn._frozen import PartlyFrozen
 from p2pselect.nn._frozen_features import FrozenPart
+from p2pselect.nn._frozen_prefix import find_joint, join_rows
 from p2pselect.nn._kept_features import KeptFeatures
 
 #: Number type inside the networks, by name of the setting; None leaves it alone.
@@ -49,6 +50,7 @@ class ImageNetwork(PartlyFrozen):
         self.image_size = image_size
         self.precision = "32"  # one of PRECISIONS
         self._frozen_part: FrozenPart | None = None  # in a training that keeps its features
+        self._found_joint: tuple[nn.Module, nn.Module | None] | None = None
         # Not saved: they come with the network when it is built again.
         self.normalize_by(repeated(mean, n_channels), repeated(std, n_channels))
 
@@ -63,12 +65,30 @@ class ImageNetwork(PartlyFrozen):
         return len(self.mean)
 
     # Not in forward, which may be compiled.
-    def __call__(self, images: Tensor) -> Any:
+    def __call__(self, images: Tensor, fixed: Tensor | None = None) -> Any:
+        """Map images; ``fixed``, bool of shape (n,), are those no gradient is asked for."""
+        if fixed is not None and fixed.any():
+            if fixed.all():
+                images = images.detach()
+            elif (joint := self._joint(images)) is not None:
+                return join_rows(super().__call__, joint, images, fixed)
         if self._frozen_part is not None:
             features = self._frozen_part.features_of(images)
             if features is not None:
                 return self._in_precision(self._frozen_part.head, features)
         return super().__call__(images)
+
+    def _joint(self, images: Tensor) -> nn.Module | None:
+        """Where images that need gradients meet those that do not, behind frozen layers."""
+        compiled: Any = self._compiled_call_impl
+        if compiled or not images.requires_grad or not 0 < self.frozen_share < 1:
+            return None
+        learning = self.first_learning_layer()
+        if self._found_joint is None or self._found_joint[0] is not learning:
+            noise = torch.rand(3, *images.shape[1:], generator=torch.Generator().manual_seed(0))
+            found = find_joint(self.network, self, learning, noise.to(images.device))
+            self._found_joint = (learning, found)
+        return self._found_joint[1]
 
     def forward(self, images: Tensor) -> Any:
         """Map images (n, c, h, w) in [0, 1] to whatever the network returns."""

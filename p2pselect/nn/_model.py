@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from p2pselect.nn._image_network import ImageNetwork
 from p2pselect.nn._masking import apply_mask, region_areas, region_mean, to_pixels
 
 
@@ -100,7 +101,13 @@ class SelectiveModel(nn.Module):
         areas = region_areas(regions)
         return RegionScores(region_mean(self.selector(images), regions, areas), areas)
 
-    def classify(self, images: Tensor, regions: Tensor, region_masks: Tensor) -> Tensor:
+    def classify(
+        self,
+        images: Tensor,
+        regions: Tensor,
+        region_masks: Tensor,
+        fixed: Tensor | None = None,
+    ) -> Tensor:
         """Classify images that are seen through masks.
 
         Parameters
@@ -111,13 +118,19 @@ class SelectiveModel(nn.Module):
             Label maps.
         region_masks : Tensor of shape (n, d)
             In [0, 1]; 1 = kept.
+        fixed : Tensor of shape (n,), bool, optional
+            Images whose masks nobody can change.  What they would say about their masks need
+            not be computed, which saves time where first layers are frozen.
 
         Returns
         -------
         Tensor of shape (n, n_classes)
             Logits.
         """
-        return self.classifier(apply_mask(images, to_pixels(region_masks, regions)))
+        shown = apply_mask(images, to_pixels(region_masks, regions))
+        if fixed is not None and isinstance(self.classifier, ImageNetwork):
+            return self.classifier(shown, fixed)
+        return self.classifier(shown)
 
     def forward(self, images: Tensor) -> Tensor:
         """Classify images as they are; no selection takes place.

@@ -227,6 +227,23 @@ def test_the_classifier_can_learn_from_random_masks_alone():
     assert learned == {name for name, _ in own.module.named_parameters()}
 
 
+def test_frozen_layers_do_not_change_what_the_others_learn():
+    own = trainee(random_share=0.5, frozen_share={"classifier": 0.5})
+    loss, twin = expected(own, 0.9, random_share=0.5)
+    own.step(JOINT, 0.9)  # where selected and random masks meet is found out once
+    rows = {True: 0, False: 0}
+    own.module.classifier.network[1].register_forward_hook(
+        lambda _, args, out: rows.update({out.requires_grad: len(out)})
+    )
+    step = own.step(JOINT, 0.9)
+    learned = assert_same(step, {"selector": loss, "classifier.network.3": loss}, twin)
+    assert "classifier.network.1.weight" not in step.gradients
+    assert {name.split(".")[0] for name in learned} == {"selector", "classifier"}
+    is_random = draws(4, 12, own.module.selector.embedding_dim, 1, True, 0.5)[3]
+    assert 0 < sum(is_random) < 4
+    assert rows == {False: int(sum(is_random)), True: 4 - int(sum(is_random))}
+
+
 def test_every_image_is_classified_once(monkeypatch):
     own = trainee(random_share=0.5)
     seen = []

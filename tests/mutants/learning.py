@@ -279,8 +279,8 @@ FAULTS = [
         "nn/_model.py",
         SEEN,
         {
-            "self.classifier(apply_mask(images, to_pixels(region_masks, regions)))": "self.classifier(images)",
-            "to_pixels(region_masks, regions)))": "to_pixels(region_masks.clamp(min=1e-6), regions)))",
+            "shown = apply_mask(images, to_pixels(region_masks, regions))": "shown = images",
+            "to_pixels(region_masks, regions))": "to_pixels(region_masks.clamp(min=1e-6), regions))",
         },
     ),
     *planted(

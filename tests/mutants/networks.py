@@ -50,4 +50,26 @@ FAULTS = [
         "nn/test_families.py::test_a_file_without_some_of_a_transformer_is_refused",
         {'wrappers = {"FeatureGetterNet": "model.", ': "wrappers = {"},
     ),
+    *planted(
+        "nn/_frozen_prefix.py",
+        "nn/test_frozen_prefix.py",
+        {
+            "torch.cat([without, given])[order]": "torch.cat([without, given])",
+            "            module.training = flag": "            pass",
+        },
+    ),
+    *planted(
+        "nn/_image_network.py",
+        "nn/test_frozen_prefix.py",
+        {
+            "            if fixed.all():": "            if False:",
+            " or not 0 < self.frozen_share < 1:": ":",
+            "join_rows(super().__call__, joint, images, fixed)": "super().__call__(images)",
+        },
+    ),
+    *planted(
+        "methods/_p2p_objective.py",
+        "methods/test_p2p_composed.py::test_frozen_layers_do_not_change_what_the_others_learn",
+        {"step.regions, masks, is_random))": "step.regions, masks, ~is_random))"},
+    ),
 ]

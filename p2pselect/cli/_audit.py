@@ -6,16 +6,19 @@ See https://p2pselect.readthedocs.io/en/stable/how-to/audit.html
 examples:
   p2pselect audit leaves.model leaves/train leaves/test --html audit.html
   p2pselect audit leaves.model leaves/train leaves/test --masks-dir leaves/masks
+  p2pselect audit leaves.model --table leaves/labels.csv
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from p2pselect.atomic_write import write_json
 from p2pselect.cli._arguments import add_shared, check_outputs
+from p2pselect.cli._tables import add_table, rows_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,28 +45,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_shared(parser, "--seed", default=0, help="seed of the judge (default: 0)")
     add_shared(parser, "--on-error", "--max-pixels")
+    add_table(parser, "train", "test")
 
 
 def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect audit`` says."""
     check_outputs(options, files=["--json", "--figure", "--html"])
-    from p2pselect import audit, datasets
+    table = rows_of(options, "train", "test")
+    places = [
+        getattr(options, split) if table is None else replace(table, split=split)
+        for split in ("train", "test")
+    ]
+    from p2pselect import audit
     from p2pselect.cli._explain import short_names
-    from p2pselect.cli._files import labeled_for, load_model
+    from p2pselect.cli._files import labeled_for, load_model, object_masks
     from p2pselect.methods import JudgeClassifier
 
     model = load_model(options.model, None)
-    images, _, labels = labeled_for(model, options.train, options.on_error)
-    test_images, _, test_labels = labeled_for(model, options.test, options.on_error)
-    masks = None
-    if options.masks_dir is not None:
-        masks = datasets.load_mask_folder(
-            options.masks_dir,
-            test_images,
-            model.image_size,
-            resize=model.resize,
-            missing="skip",
-        )
+    (learned, labels), (new, test_labels) = (
+        labeled_for(model, place, options.on_error) for place in places
+    )
+    images, test_images = learned.images, new.images
+    masks = object_masks(model, new, options.masks_dir)
     epochs = {} if options.epochs is None else {"max_epochs": options.epochs}
     judge = JudgeClassifier.like(model, random_state=options.seed, verbose=1, **epochs)
     found = audit(model, images, labels, test_images, test_labels, masks=masks, judge=judge)
@@ -74,6 +77,7 @@ def run(options: argparse.Namespace) -> None:
         display: Any = found.plot()
         display.figure_.savefig(options.figure, dpi=150, bbox_inches="tight")
     if options.html:
+        assert test_images.files is not None
         model.explain(test_images).to_html(
             options.html,
             y=test_labels,

@@ -3,6 +3,7 @@
 examples:
   p2pselect evaluate leaves.model leaves/test
   p2pselect evaluate leaves.model leaves/images --masks-dir leaves/masks
+  p2pselect evaluate leaves.model --table leaves/labels.csv
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from p2pselect.atomic_write import write_json
 from p2pselect.cli._arguments import add_shared, check_outputs
+from p2pselect.cli._tables import add_table, rows_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,24 +23,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``p2pselect evaluate``."""
     add_shared(parser, "model", "folder", "--masks-dir", "--json", "--certainty")
     add_shared(parser, "--on-error", "--max-pixels")
+    add_table(parser, "folder", usual="test")
 
 
 def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect evaluate`` says."""
     check_outputs(options, files=["--json"])
+    place = rows_of(options, "folder", usual="test") or options.folder
     import numpy as np
 
-    from p2pselect import datasets, metrics
-    from p2pselect.cli._files import labeled_for, load_model
+    from p2pselect import metrics
+    from p2pselect.cli._files import labeled_for, load_model, object_masks
     from p2pselect.metrics._stops import answer_figures
 
     model = load_model(options.model, options.certainty)
-    images, labels, truth = labeled_for(model, options.folder, options.on_error)
-    masks = None
-    if options.masks_dir is not None:
-        masks = datasets.load_mask_folder(
-            options.masks_dir, images, model.image_size, resize=model.resize, missing="skip"
-        )
+    found, truth = labeled_for(model, place, options.on_error)
+    images, labels = found.images, found.labels
+    masks = object_masks(model, found, options.masks_dir)
     exp = model.explain(images)
     correct = exp.predicted == np.array(truth)
     insertion = metrics.insertion_fidelity_curve(exp, model.predict_proba_masked)

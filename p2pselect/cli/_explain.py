@@ -5,6 +5,7 @@ examples:
   p2pselect explain leaves.model photos/ --overlays overlays/ --masks masks/
   p2pselect explain leaves.model photos/ --coco kept.json
   p2pselect explain leaves.model leaves/test --html test.html --certainty .9
+  p2pselect explain leaves.model --table leaves/labels.csv --html test.html
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from p2pselect.atomic_write import atomic_open, write_json
 from p2pselect.cli._answers import answers_in_words
 from p2pselect.cli._arguments import add_shared, check_outputs
 from p2pselect.cli._outputs import check_apart, output_files, write_png
+from p2pselect.cli._tables import add_table, rows_of
 from p2pselect.exceptions import InputError
 
 if TYPE_CHECKING:
@@ -65,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_shared(parser, "--json", help="write the numbers of each image")
     add_shared(parser, "--certainty", "--on-error", "--max-pixels")
+    add_table(parser, "images", usual="test")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -78,22 +81,23 @@ def run(options: argparse.Namespace) -> None:
     if options.history and not options.html:
         raise InputError("--history is drawn on the page: --html FILE says where to write it")
     check_outputs(options, files=[*single], folders=[*folders])
+    places = rows_of(options, "images", usual="test") or options.images
     if options.png:
         need("matplotlib", "--png", "p2pselect[plots]")
     from p2pselect.cli._files import find_images, load_model
 
     history = None if options.history is None else read_history(options.history)
     model = load_model(options.model, options.certainty)
-    images, files = find_images(options.images, options.on_error, **model._meaning(fitted=True))
+    images, files, stated = find_images(places, options.on_error, **model._meaning(fitted=True))
     written = {
-        option: output_files(folder, files, options.images)
+        option: output_files(folder, files, options.images or files)
         for option, folder in folders.items()
         if folder
     }
     read = files if options.history is None else [*files, str(options.history)]
     check_apart({option: [file] for option, file in single.items() if file} | written, read)
     exp = model.explain(images)
-    labels = labels_of(files, exp.classes)
+    labels = labels_of(files, exp.classes, stated)
     if options.html:
         exp.to_html(options.html, y=labels, names=short_names(files), history=history)
         print(f"{options.html} ({options.html.stat().st_size / 1e6:.1f} MB)")
@@ -129,12 +133,17 @@ def short_names(files: Sequence[str]) -> list[str]:
     return [os.path.relpath(path, shared) for path in whole]
 
 
-def labels_of(files: Sequence[str], classes: np.ndarray) -> np.ndarray | None:
-    """The true labels (n,), if every image is in a folder that is named like a class."""
+def labels_of(
+    files: Sequence[str], classes: np.ndarray, stated: np.ndarray | None = None
+) -> np.ndarray | None:
+    """The true labels (n,), if what is stated about every image, or its folder, is a class."""
     place = {unicodedata.normalize("NFC", str(name)): i for i, name in enumerate(classes)}
-    # Absolute paths, because "1.jpg" may have been named from within its folder.
-    folders = [Path(os.path.abspath(file)).parent.name for file in files]  # noqa: PTH100
-    names = [unicodedata.normalize("NFC", name) for name in folders]
+    if stated is None:
+        # Absolute paths, because "1.jpg" may have been named from within its folder.
+        known = [Path(os.path.abspath(file)).parent.name for file in files]  # noqa: PTH100
+    else:
+        known = stated.tolist()
+    names = [unicodedata.normalize("NFC", name) for name in known]
     return classes[[place[name] for name in names]] if place.keys() >= {*names} else None
 
 

@@ -4,24 +4,62 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from p2pselect.cli._tables import Rows
 from p2pselect.exceptions import ImageReadError, InputError
 from p2pselect.images import ImageSequence, as_images
 from p2pselect.images._folders import endings_of, list_folder, warn_left_out
 from p2pselect.images._meaning import Meaning
 
+if TYPE_CHECKING:
+    from p2pselect.datasets import MaskSequence
 
-def find_images(
-    places: Sequence[str], on_error: Any, **meaning: Any
-) -> tuple[ImageSequence, list[str]]:
-    """The images at these places, and their paths: files, and everything below folders.
+
+@dataclass(frozen=True)
+class Labeled:
+    """Images with their labels (n,), and with what a table may say about them besides."""
+
+    images: ImageSequence
+    labels: np.ndarray
+    groups: np.ndarray | None = None
+    masks: MaskSequence | None = None
+
+
+class Found(NamedTuple):
+    """Images, their paths, and the labels (n,) that a table states for all of them, if any."""
+
+    images: ImageSequence
+    files: list[str]
+    labels: np.ndarray | None = None
+
+
+def find_images(places: Sequence[str] | Rows, on_error: Any, **meaning: Any) -> Found:
+    """The images at these places: files, and everything below folders; or in rows of a table.
 
     ``meaning`` is what ``as_images`` is told about them.
     """
+    with hint_at_skipping():
+        if isinstance(places, Rows):
+            rows = places.load(with_labels=False, on_error=on_error, **meaning)
+            images, labels = rows.images, rows.labels
+        else:
+            images = as_images(_files_at(places, **meaning), on_error=on_error, **meaning)
+            labels = None
+        if on_error == "raise":
+            images.check_readable(progress=True)
+        else:
+            readable = _readable(images)
+            images, labels = images[readable], None if labels is None else labels[readable]
+    assert images.files is not None
+    return Found(images, images.files.tolist(), labels)
+
+
+def _files_at(places: Sequence[str], **meaning: Any) -> list[str]:
     files: list[str] = []
     said, first = Meaning(**meaning), (meaning.get("channel_files") or [""])[0]
     for place in places:
@@ -35,64 +73,87 @@ def find_images(
             raise InputError(f"{place} holds no images{but}")
         warn_left_out(listing)
         files += [path for path in listing.paths() if first in Path(path).name]
-    with hint_at_skipping():
-        images = as_images(files, on_error=on_error, **meaning)
-        if on_error == "raise":
-            images.check_readable(progress=True)
-        else:
-            images = images[_readable(images)]
-    assert images.files is not None
-    return images, images.files.tolist()
+    return files
 
 
-def labeled_images(folder: Path, **meaning: Any) -> tuple[ImageSequence, np.ndarray]:
-    """The images of a folder with a subfolder per class, and their labels.
+def labeled_images(
+    place: Path | Rows,
+    on_error: str,
+    *,
+    size: Any = None,
+    resize: str = "stretch",
+    **meaning: Any,
+) -> Labeled:
+    """The images of a folder with a subfolder per class, or of rows, and their labels.
 
-    ``meaning`` is what ``as_images`` is told about them.
+    Rows name missing images unless ``on_error`` is ``"skip"``.  ``size`` and ``resize`` are for
+    the masks of a table, and ``meaning`` is what ``as_images`` is told about the images.
     """
     from p2pselect import datasets
 
+    if isinstance(place, Rows):
+        place.table.require("label")
+        with hint_at_skipping():
+            return Labeled(**place.load(size=size, resize=resize, on_error=on_error, **meaning))
     images, labels = datasets.load_image_folder(
-        folder,
+        place,
         extensions=endings_of(Meaning(**meaning).is_of_stored),
         channel_files=meaning.get("channel_files"),
     )
-    return as_images(images, on_error="skip", **meaning), labels
+    return Labeled(as_images(images, on_error="skip", **meaning), labels)
 
 
 def labeled_for(
-    model: Any, folder: Path, on_error: str, *, other_classes: bool = False
-) -> tuple[ImageSequence, np.ndarray, list[Any]]:
-    """Images as a model reads them, the names of their folders, and their labels.
+    model: Any, place: Path | Rows, on_error: str, *, other_classes: bool = False
+) -> tuple[Labeled, list[Any]]:
+    """Images as a model reads them, and the true ones of its classes, which may be numbers.
 
-    All of the images can be read.  A label is the class of the model that the folder is named
-    after, which may be a number; with ``other_classes``, folders may also have other names.
+    All of the images can be read.  With ``other_classes``, folders and rows may also have
+    labels that the model does not know.
     """
-    images, names = labeled_images(folder, **model._meaning(fitted=True))
+    found = labeled_images(
+        place,
+        on_error,
+        size=model.image_size,
+        resize=model.resize,
+        **model._meaning(fitted=True),
+    )
     known = {str(label): label for label in model.classes_.tolist()}
-    unknown = sorted(set(names.tolist()) - set(known))
+    unknown = sorted(set(found.labels.tolist()) - set(known))
     if unknown and not other_classes:
         raise InputError(
-            f"{folder} has classes that the model does not know: {unknown[:5]}; "
+            f"{place} has classes that the model does not know: {unknown[:5]}; "
             f"it knows {[*known][:10]}"
         )
     if on_error == "skip":
-        images, names = drop_unreadable(images, names)
+        found = drop_unreadable(found)
     else:
         with hint_at_skipping():
-            images.check_readable(progress=True)
-    return images, names, [known.get(name, name) for name in names.tolist()]
+            found.images.check_readable(progress=True)
+    return found, [known.get(name, name) for name in found.labels.tolist()]
 
 
-def drop_unreadable(
-    images: ImageSequence, labels: np.ndarray
-) -> tuple[ImageSequence, np.ndarray]:
-    """Leave out damaged images and their labels, unless a whole class would be lost."""
-    readable = _readable(images)
-    lost = sorted(set(labels.tolist()) - set(labels[readable].tolist()))
+def object_masks(model: Any, found: Labeled, folder: Path | None) -> np.ndarray | None:
+    """Object masks (n, h, w) in the size of the model: of a folder, else those of the table."""
+    from p2pselect import datasets
+
+    if folder is None:
+        return None if found.masks is None else np.asarray(found.masks)
+    return datasets.load_mask_folder(
+        folder, found.images, model.image_size, resize=model.resize, missing="skip"
+    )
+
+
+def drop_unreadable(found: Labeled) -> Labeled:
+    """Leave out damaged images and what belongs to them, unless a whole class would be lost."""
+    readable = _readable(found.images)
+    lost = sorted(set(found.labels.tolist()) - set(found.labels[readable].tolist()))
     if lost:
         raise InputError(f"every image of these classes is damaged: {', '.join(lost)}")
-    return images[readable], labels[readable]
+    kept: dict[str, Any] = {
+        name: None if part is None else part[readable] for name, part in vars(found).items()
+    }
+    return Labeled(**kept)
 
 
 @contextmanager

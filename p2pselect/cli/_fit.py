@@ -7,6 +7,7 @@ model shows what it based its answers on.
 examples:
   p2pselect fit leaves
   p2pselect fit leaves/train --validation leaves/val --out leaves.model
+  p2pselect fit --table leaves/labels.csv
   p2pselect fit leaves --backbone vit_small_patch14_dinov2 --frozen
   p2pselect fit leaves --weights weights/ --device cpu --seed 0
 """
@@ -30,6 +31,7 @@ from p2pselect.cli._arguments import (
     value_range,
     whole,
 )
+from p2pselect.cli._tables import Rows, add_table, rows_of
 from p2pselect.exceptions import InputError
 
 #: Folders with such a name say nothing about what is in them.
@@ -38,9 +40,10 @@ _SPLITS = {"train", "training", "images", "photos", "data"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``p2pselect fit``."""
-    # All of them in one line each would hide DIR, the only one that everybody needs.
-    parser.usage = "%(prog)s DIR [options]"
+    # All of them in one line each would hide what everybody needs.
+    parser.usage = "%(prog)s (DIR | --table CSV) [options]"
     add_shared(parser, "folder")
+    add_table(parser, "folder", usual="train")
     _add_places(parser.add_argument_group("what is written"))
     _add_networks(parser.add_argument_group("networks"))
     _add_images(parser.add_argument_group("images"))
@@ -179,7 +182,8 @@ def _add_training(group: Any) -> None:
         default="auto",
         metavar="SHARE|DIR|none",
         help="what is held out to measure the model on: a share of the images, or another "
-        "folder with the same classes (default: a tenth, if that is at least 50 images)",
+        "folder with the same classes (default: the validation rows of a table; otherwise a "
+        "tenth, if that is at least 50 images)",
     )
     group.add_argument(
         "--lr",
@@ -204,21 +208,32 @@ def _add_training(group: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect fit`` says."""
+    place = rows_of(options, "folder", usual="train") or options.folder
     out, html = _check_places(options)
     from p2pselect import P2PClassifier
-    from p2pselect.cli._files import drop_unreadable, hint_at_skipping, labeled_images
+    from p2pselect.cli._files import Labeled, drop_unreadable, hint_at_skipping, labeled_images
     from p2pselect.cli._trained import describe_model
 
     given = _given(options)
     prefix = "images__"
     meaning = {k.removeprefix(prefix): given[k] for k in given if k.startswith(prefix)}
-    images, labels = labeled_images(options.folder, **meaning)
+
+    def read(where: Path | Rows) -> Labeled:
+        found = labeled_images(where, options.on_error, **meaning)
+        return drop_unreadable(found) if options.on_error == "skip" else found
+
+    found = read(place)
+    images, labels = found.images, found.labels
+    apart: Path | Rows | None = None
     if isinstance(options.validation, Path):
+        apart = options.validation
+    elif options.validation == "auto" and isinstance(place, Rows):
+        apart = place.of_split("validation")
+    if apart is not None:
         if images.value_range is not None:
             meaning["value_range"] = images.value_range
-        given["validation"] = labeled_images(options.validation, **meaning)
-    if options.on_error == "skip":
-        images, labels = drop_unreadable(images, labels)
+        held_out = read(apart)
+        given["validation"] = held_out.images, held_out.labels
     counts = Counter(labels.tolist())
     named = ", ".join(f"{label} {count}" for label, count in sorted(counts.items()))
     print(f"{len(labels)} images, {len(counts)} classes: {named[:200]}")
@@ -226,7 +241,7 @@ def run(options: argparse.Namespace) -> None:
         **_chosen(images, labels, options.preset, given), verbose=1
     )
     with hint_at_skipping():
-        clf.fit(images, labels)
+        clf.fit(images, labels, groups=found.groups)
     learned = len(clf.history_)
     if clf.interrupted_ and not learned:
         raise KeyboardInterrupt("interrupted within the first epoch: nothing is saved")
@@ -298,7 +313,7 @@ def _chosen(images: Any, labels: Any, preset: str, given: dict[str, Any]) -> dic
 
 def _check_places(options: argparse.Namespace) -> tuple[Path, Path]:
     """Where the model and the page will be, which nothing prevents from being written."""
-    out = options.out or _default_out(options.folder)
+    out = options.out or _default_out(options.folder or options.table.parent)
     html = options.html or out.with_name(f"{out.name.removesuffix('.model')}.html")
     if isinstance(options.validation, Path) and not options.validation.is_dir():
         raise InputError(

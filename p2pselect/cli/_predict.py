@@ -4,6 +4,7 @@ examples:
   p2pselect predict leaves.model photos/ > predictions.csv
   p2pselect predict leaves.model one.jpg two.png --format json
   p2pselect predict leaves.model photos/ --certainty .99 --reject "not answered"
+  p2pselect predict leaves.model --table leaves/labels.csv > predictions.csv
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from p2pselect.cli._answers import answers_in_words
 from p2pselect.cli._arguments import add_shared, check_outputs
 from p2pselect.cli._explain import labels_of
 from p2pselect.cli._outputs import check_apart
+from p2pselect.cli._tables import add_table, rows_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,19 +43,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "most probable class)",
     )
     add_shared(parser, "--certainty", "--on-error", "--max-pixels")
+    add_table(parser, "images", usual="test")
 
 
 def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect predict`` says."""
     check_outputs(options, files=["--out"])
+    places = rows_of(options, "images", usual="test") or options.images
     from p2pselect.cli._files import find_images, load_model
 
     model = load_model(options.model, options.certainty)
-    images, files = find_images(options.images, options.on_error, **model._meaning(fitted=True))
+    found = find_images(places, options.on_error, **model._meaning(fitted=True))
     if options.out:
-        check_apart({"--out": [options.out]}, files)
-    rows = list(_rows(model, images, files))
-    said = _said(rows, labels_of(files, model.classes_))
+        check_apart({"--out": [options.out]}, found.files)
+    rows = list(_rows(model, found.images, found.files))
+    said = _said(rows, labels_of(found.files, model.classes_, found.labels))
     if options.reject is not None:
         rows = [
             row if row["answered"] else {**row, "prediction": options.reject} for row in rows

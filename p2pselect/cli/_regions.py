@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> None:
     from p2pselect.cli._files import find_images
     from p2pselect.images._geometry import NO_REGION, Grid
 
-    images, files = find_images(options.images, options.on_error)
+    images, files, _ = find_images(options.images, options.on_error)
     transformer = SuperpixelTransformer(
         engine=options.engine, n_segments=options.segments, compactness=options.compactness
     )

@@ -6,6 +6,7 @@ examples:
   p2pselect tune leaves.model leaves/valid --figure certainty.png
   p2pselect tune leaves.model leaves/valid --calibrate
   p2pselect tune leaves.model leaves/valid --calibrate --max-error 0.05
+  p2pselect tune leaves.model --table leaves/labels.csv
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from p2pselect.atomic_write import write_json
 from p2pselect.cli._arguments import add_shared, check_outputs, positive_share
+from p2pselect.cli._tables import add_table, rows_of
 from p2pselect.exceptions import InputError
 
 if TYPE_CHECKING:
@@ -69,11 +71,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "learned, at the price of at most this share of images like these",
     )
     add_shared(parser, "--figure", "--json", "--on-error", "--max-pixels")
+    add_table(parser, "folder", usual="validation")
 
 
 def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect tune`` says."""
     check_outputs(options, files=["--json", "--figure"])
+    place = rows_of(options, "folder", usual="validation") or options.folder
     how = {"--max-error": options.max_error, "--set-error": options.set_error}
     how["--max-unfamiliar"] = options.max_unfamiliar
     for name, value in how.items():
@@ -89,7 +93,8 @@ def run(options: argparse.Namespace) -> None:
     from p2pselect.metrics import threshold_curve
 
     model = load_model(options.model, None)
-    images, _, truth = labeled_for(model, options.folder, options.on_error, other_classes=True)
+    found, truth = labeled_for(model, place, options.on_error, other_classes=True)
+    images = found.images
     exp = model.explain(images, whole_path=True)
     fallback = model.get_params().get("search__fallback", "everything")
     curve = threshold_curve(exp, truth, _SHOWN, fallback=fallback)

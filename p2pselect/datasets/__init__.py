@@ -1,4 +1,4 @@
-"""Data sets: folders of images and masks, tar files, the sets of the paper, made scenes."""
+"""Data sets: folders and tables of images, masks, tar files, sets of the paper, made scenes."""
 
 from p2pselect.datasets._bam import load_bam
 from p2pselect.datasets._cifar10 import load_cifar10
@@ -6,6 +6,7 @@ from p2pselect.datasets._coco10 import COCO10_CLASSES, load_coco10, max_min_clas
 from p2pselect.datasets._digit_scenes import make_digit_scenes
 from p2pselect.datasets._emoji_scenes import load_emoji_scenes
 from p2pselect.datasets._image_folder import load_image_folder
+from p2pselect.datasets._image_table import load_image_table
 from p2pselect.datasets._imagenet import load_imagenet
 from p2pselect.datasets._imagenet9 import load_imagenet9
 from p2pselect.datasets._mask_folder import load_mask_folder
@@ -23,6 +24,7 @@ __all__ = [
     "load_coco10",
     "load_emoji_scenes",
     "load_image_folder",
+    "load_image_table",
     "load_imagenet",
     "load_imagenet9",
     "load_mask_folder",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from pathlib import Path
 from typing import Literal
@@ -10,6 +9,7 @@ from typing import Literal
 import numpy as np
 from sklearn.utils import Bunch
 
+from p2pselect.datasets._csv_rows import read_csv
 from p2pselect.datasets._layout import check_split
 from p2pselect.datasets._mask_folder import read_masks
 from p2pselect.exceptions import InputError, brief
@@ -89,9 +89,8 @@ def _read_table(path: Path) -> list[dict[str, str]]:
         raise InputError(
             f"{path} does not exist; expected a table with the columns {', '.join(_COLUMNS)}"
         )
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
-        if missing:
-            raise InputError(f"{path} lacks the columns {', '.join(missing)}")
-        return list(reader)
+    header, rows, _ = read_csv(str(path))
+    missing = [name for name in _COLUMNS if name not in header]
+    if missing:
+        raise InputError(f"{path} lacks the columns {', '.join(missing)}")
+    return [dict(zip(header, row, strict=True)) for row in rows]

@@ -204,11 +204,10 @@ def read_masks(
     pictures: list[MaskPicture] = []
     stretched: list[str] = []
     for row, path in present:
-        picture: MaskPicture = decode_image(path, str(path), convert=read_mask_picture)
-        own = (picture.values.shape[0], picture.values.shape[1])
+        picture, own = read_picture(path)
         if image_sizes is not None:
-            _check_upright(own, image_sizes[row], path)
-            if not _same_aspect(own, image_sizes[row]):
+            check_upright(own, image_sizes[row], path)
+            if not same_aspect(own, image_sizes[row]):
                 stretched.append(f"{path} is {own}, its image {image_sizes[row]}")
         shape = shape or own
         if grid is None and own != shape:
@@ -235,10 +234,19 @@ def read_masks(
     return masks
 
 
-def _check_upright(mask: tuple[int, int], image: tuple[int, ...], path: Path) -> None:
+def read_picture(path: str | os.PathLike[str]) -> tuple[MaskPicture, tuple[int, int]]:
+    """A mask before it is decided what its values mean, and its height and width."""
+    picture: MaskPicture = decode_image(path, str(path), convert=read_mask_picture)
+    return picture, (picture.values.shape[0], picture.values.shape[1])
+
+
+def check_upright(
+    mask: tuple[int, int], image: tuple[int, ...], path: str | os.PathLike[str]
+) -> None:
+    """Refuse a mask with the height and width of its image swapped."""
     height, width = image
     # For nearly square images both aspects fit; only exactly swapped sides tell then.
-    turned = _same_aspect(mask, (width, height)) and not _same_aspect(mask, image)
+    turned = same_aspect(mask, (width, height)) and not same_aspect(mask, image)
     if turned or mask == (width, height) != (height, width):
         raise InputError(
             f"{path} has its height and width swapped: it is {mask}, the image {tuple(image)}. "
@@ -246,7 +254,7 @@ def _check_upright(mask: tuple[int, int], image: tuple[int, ...], path: Path) ->
         )
 
 
-def _same_aspect(first: tuple[int, int], second: tuple[int, ...]) -> bool:
+def same_aspect(first: tuple[int, int], second: tuple[int, ...]) -> bool:
     """Whether two (height, width) have the same ratio, give or take a tenth."""
     one, other = first[0] * second[1], first[1] * second[0]
     return abs(one - other) <= 0.1 * max(one, other)

@@ -128,26 +128,34 @@ def _void(what: str) -> str:
     )
 
 
+def has_white(picture: MaskPicture) -> bool:
+    """Whether a picture tells that the gray ones of its set are black and white."""
+    return picture.coding != "labels" and _top(picture) >= WHITE
+
+
+def _top(picture: MaskPicture) -> int:
+    return int(np.flatnonzero(picture.counts).max(initial=0))
+
+
 def find_objects(
-    pictures: list[MaskPicture], names: list[str]
+    pictures: list[MaskPicture], names: list[str], white: bool | None = None
 ) -> tuple[list[np.ndarray], list[str]]:
     """Decide how a set of masks is coded, and where the objects are.
 
     If any picture contains white (128 or brighter), the gray ones are black-and-white pictures
     whose object is 128 or brighter.  Otherwise they are label maps whose object is not 0.
+    ``white`` says which, where these pictures are only some of the set.
 
     Returns the masks, bool (h, w) each, and remarks on what may have been meant differently.
     Raises an InputError if a picture has white and a few dark values, which could be noise or
     labels.
     """
-    tops = [int(np.flatnonzero(picture.counts).max(initial=0)) for picture in pictures]
-    white = any(
-        top >= WHITE and picture.coding != "labels"
-        for picture, top in zip(pictures, tops, strict=True)
-    )
+    if white is None:
+        white = any(map(has_white, pictures))
     masks: list[np.ndarray] = []
     remarks: dict[str, list[str]] = {}
-    for picture, top, name in zip(pictures, tops, names, strict=True):
+    for picture, name in zip(pictures, names, strict=True):
+        top = _top(picture)
         as_labels = picture.coding == "labels" or (picture.coding == "either" and not white)
         masks.append(picture.values > 0 if as_labels else picture.values >= WHITE)
         used = np.flatnonzero(picture.counts[1:]) + 1

@@ -148,7 +148,7 @@ def test_help_of_fit_is_grouped_and_its_usage_short(capsys):
     with pytest.raises(SystemExit):
         main(["fit", "--help"])
     said = capsys.readouterr().out
-    assert said.startswith("usage: p2pselect fit DIR [options]\n")
+    assert said.startswith("usage: p2pselect fit (DIR | --table CSV) [options]\n")
     groups = ["what is written", "networks", "images", "training"]
     places = [said.index(f"\n{group}:\n") for group in groups]
     assert places == sorted(places)

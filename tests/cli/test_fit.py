@@ -55,7 +55,7 @@ def settings(monkeypatch):
     """What `fit` would train with; nothing is trained."""
     seen = {}
 
-    def fit(self, images, labels):
+    def fit(self, images, labels, groups):
         seen.update(self.get_params())
         raise InputError("enough")
 

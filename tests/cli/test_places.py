@@ -95,7 +95,7 @@ def test_fit_replaces_a_model_only_when_told_to(here, monkeypatch, capsys):
     assert tree(here) == before
     with monkeypatch.context() as patched:
 
-        def fail(*args):
+        def fail(*args, **named):
             raise InputError("broken")
 
         # The old model stays where it is until the new one is whole.

@@ -461,4 +461,30 @@ FAULTS = [
             'first, _, ending = name.name.partition(".")': 'first, _, ending = name.name.rpartition(".")',
         },
     ),
+    *planted(
+        "datasets/_image_table.py",
+        "datasets/test_image_table.py",
+        {
+            'lines.setdefault(os.path.normpath(self._place("path", row)), line) != line': "False",
+            "if split is None and self.splits:": "if False:",
+            "if group and first != split:": "if False:",
+            "if own == wanted]": "if own == split]",
+            "{self._lines[rows[0]]}": "{rows[0]}",
+            "not os.path.isfile(file)": "False",
+        },
+    ),
+    *planted(
+        "datasets/_mask_files.py",
+        "datasets/test_image_table.py",
+        {
+            "[file], self._has_white)": "[file])",
+            "if kind not in self._said:": "if True:",
+            "self.grid.place((height, width))": "self.grid.place(own[::-1])",
+        },
+    ),
+    *planted(
+        "datasets/_csv_rows.py",
+        "datasets/test_image_table.py",
+        {"utf-8-sig": "utf-8", "if len(row) != len(header):": "if False:"},
+    ),
 ]

@@ -7,21 +7,10 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from p2pselect._answering import familiarity, unanswered_reasons
 from p2pselect.exceptions import InputError, brief
 from p2pselect.images import ImageSequence
 from p2pselect.images._geometry import Grid, Placement, bounded
-
-#: Share of an image's pixels whose scores say how familiar it is.
-FAMILIAR_SHARE = 0.1
-
-
-def familiarity(logits: np.ndarray, areas: np.ndarray) -> np.ndarray:
-    """Mean logit (n,) over the best tenth of an image; regions (n, d) come in ranking order."""
-    within = np.minimum(areas.cumsum(axis=1), FAMILIAR_SHARE * areas.sum(axis=1, keepdims=True))
-    parts = np.diff(within, axis=1, prepend=0)
-    # Padding has a logit of minus infinity, and no area.
-    sums = (np.where(parts > 0, logits, 0) * parts).sum(axis=1)
-    return np.asarray(sums / parts.sum(axis=1), np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +37,8 @@ class ExplanationArrays:
     path_proba: np.ndarray | None = None
     stop_certainty: float | None = None
     prediction_sets: np.ndarray | None = None
+    answered_classes: np.ndarray | None = None
+    lowest_familiarity: float | None = None
     original_sizes: np.ndarray | None = None
     resize: str = "pad"
     originals: ImageSequence | None = None
@@ -55,8 +46,8 @@ class ExplanationArrays:
 
     #: Everything else has the images as its first axis.
     _SHARED: ClassVar = (
-        "classes", "certainty_threshold", "path_tau", "stop_certainty", "resize",
-        "display_channels",
+        "classes", "certainty_threshold", "path_tau", "stop_certainty", "answered_classes",
+        "lowest_familiarity", "resize", "display_channels",
     )  # fmt: skip
 
     def __len__(self) -> int:
@@ -201,6 +192,31 @@ class ExplanationArrays:
     def certainty(self) -> np.ndarray:
         """Largest class probability of every image, float array of shape (n,)."""
         return self.proba.max(axis=1)
+
+    @property
+    def enough(self) -> float:
+        """The classifier's own certainty at which the search stops; more than 1: nowhere."""
+        stop = self.stop_certainty
+        return float(self.certainty_threshold if stop is None else stop)
+
+    @property
+    def highest_certainty(self) -> np.ndarray:
+        """The classifier's own certainty, the highest of all masks tried, float array (n,)."""
+        if self.path_proba is None:
+            return self.certainty
+        # After the stop there are NaN, which fmax passes over.
+        return np.asarray(np.fmax.reduce(self.path_proba.max(axis=2), axis=1))
+
+    @property
+    def unanswered_reasons(self) -> list[list[str]]:
+        """Why every image is not answered, n lists of words; empty if it is answered.
+
+        ``"unfamiliar"``: it looks unlike what the model learned from, ``familiarity`` is below
+        ``lowest_familiarity``.  ``"uncertain"``: ``highest_certainty`` is below ``enough``.
+        ``"class"``: the classifier is certain, but its answers of the predicted class were not
+        shown to be right often enough.
+        """
+        return unanswered_reasons(self)
 
     @property
     def familiarity(self) -> np.ndarray:

@@ -173,7 +173,7 @@ def _rows(
     labels: np.ndarray | None,
     written: dict[str, list[Path]],
 ) -> list[dict[str, Any]]:
-    predicted, kept = exp.predicted, exp.kept_fraction
+    predicted, kept, reasons = exp.predicted, exp.kept_fraction, exp.unanswered_reasons
     return [
         {
             "image": file,
@@ -181,6 +181,7 @@ def _rows(
             **({} if labels is None else {"label": str(labels[i])}),
             "certainty": float(exp.certainty[i]),
             "answered": bool(exp.answered[i]),
+            "unanswered_reasons": reasons[i],
             "tau": float(exp.tau[i]),
             "kept_fraction": float(kept[i]),
             **{_ROWS[option]: str(paths[i]) for option, paths in written.items()},

@@ -81,12 +81,14 @@ def _rows(model: Any, images: ImageSequence, files: Sequence[str]) -> Iterator[d
         exp = model.explain(images[start : start + step])
         # Computed for all images of the batches whenever it is asked for.
         predicted, certainty, kept = exp.proba.argmax(axis=1), exp.certainty, exp.kept_fraction
+        reasons = exp.unanswered_reasons
         for i in range(len(exp)):
             yield {
                 "image": files[start + i],
                 "prediction": names[predicted[i]],
                 "certainty": round(float(certainty[i]), 6),
                 "answered": bool(exp.answered[i]),
+                "unanswered_reasons": reasons[i],
                 "kept_fraction": round(float(kept[i]), 6),
                 **{
                     f"p({name})": round(float(value), 6)

@@ -78,6 +78,10 @@ class Explanation(ExplanationArrays):
     prediction_sets : ndarray of shape (n, n_classes), bool, optional
         If ``calibrate`` was asked for them (``set_error``), and there is no ``max_kept``: the
         classes that are not ruled out.  The predicted class is always among them.
+    answered_classes : ndarray of shape (n_classes,), bool, optional
+        If ``calibrate`` was to bound the error of every class: those whose answers keep it.
+    lowest_familiarity : float, optional
+        If ``calibrate`` was given ``max_unfamiliar``: the ``familiarity`` that is needed.
     original_sizes : ndarray of shape (n, 2), int, optional
         Height and width in pixels of the images as they were given; by default those of the
         model's grid.
@@ -163,9 +167,9 @@ class Explanation(ExplanationArrays):
         Returns
         -------
         pandas.DataFrame
-            With the columns ``image``, ``prediction``, ``certainty``, ``answered``, ``tau``,
-            ``kept_fraction``, ``n_regions``, ``n_selected_regions``, and ``p(label)`` for every
-            class.
+            With the columns ``image``, ``prediction``, ``certainty``, ``answered``,
+            ``unanswered_reasons`` (joined by ``|``), ``tau``, ``kept_fraction``, ``n_regions``,
+            ``n_selected_regions``, and ``p(label)`` for every class.
 
         Raises
         ------

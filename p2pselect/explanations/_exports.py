@@ -33,6 +33,7 @@ def columns(explanation: ExplanationArrays, names: Sequence[str] | None) -> dict
         "prediction": explanation.predicted,
         "certainty": explanation.certainty,
         "answered": explanation.answered,
+        "unanswered_reasons": ["|".join(why) for why in explanation.unanswered_reasons],
         "tau": explanation.tau,
         "kept_fraction": explanation.kept_fraction,
         "n_regions": explanation.n_regions,

@@ -24,11 +24,13 @@ _OPTIONAL = (
     "path_proba",
     "stop_certainty",
     "prediction_sets",
+    "answered_classes",
+    "lowest_familiarity",
     "original_sizes",
     "display_channels",
 )
 #: Arrays without axes, which are numbers.
-_NUMBERS = ("certainty_threshold", "stop_certainty")
+_NUMBERS = ("certainty_threshold", "stop_certainty", "lowest_familiarity")
 #: Axes of every array in a file (those with one letter are equally long) and kinds of values.
 #: The order counts: an array that does not fit those before it is the one to be named.
 _AXES = {
@@ -49,6 +51,8 @@ _AXES = {
     "path_proba": ("ntm", "f"),
     "stop_certainty": ("", "iuf"),
     "prediction_sets": ("nm", "b"),
+    "answered_classes": ("m", "b"),
+    "lowest_familiarity": ("", "iuf"),
     "original_sizes": ("n2", "iu"),
     "resize": ("", "U"),
     "display_channels": ("s", "iu"),

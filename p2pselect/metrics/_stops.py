@@ -129,7 +129,7 @@ def threshold_curve(
         raise InputError("thresholds must be numbers in (0, 1], at least one")
     if explanation.path_proba is None or not len(explanation):
         raise InputError("a curve over thresholds needs images with a path: tau='dynamic'")
-    stop = explanation.stop_certainty or explanation.certainty_threshold
+    stop = explanation.enough
     if np.isnan(explanation.path_proba).any() and thresholds.max() > stop:
         raise InputError(
             f"the paths end at a certainty of {stop:g}: explain with whole_path=True to learn "

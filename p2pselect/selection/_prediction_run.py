@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from p2pselect import distributed
-from p2pselect._explanation_arrays import familiarity
+from p2pselect._answering import familiarity
 from p2pselect.exceptions import InputError
 from p2pselect.explanations._explanation import Explanation
 from p2pselect.images import ImageSequence
@@ -183,6 +183,8 @@ class PredictionRun:
             certainty_threshold=self.certainty_threshold,
             stop_certainty=None if self.report is None else self.report.threshold,
             prediction_sets=self._prediction_sets(result),
+            answered_classes=None if self.report is None else self.report.answered_classes,
+            lowest_familiarity=None if self.report is None else self.report.lowest_familiarity,
             region_embeddings=embeddings if embeddings.shape[1] else None,
             soft_region_masks=self._stacked("soft", padding=0.0) if self.is_soft else None,
             path_tau=self.tau_grid,

@@ -75,6 +75,30 @@ def test_wrong_predictions_come_first_and_then_what_is_not_answered(open_report,
     assert unknown.text("#sort option:checked") == "not answered first"
 
 
+def test_the_page_says_why_images_are_not_answered(open_report, made):
+    exp = made.explanation
+    low = float(np.sort(exp.familiarity)[4])
+    unfamiliar = exp.familiarity < low
+    uncertain = ~exp.answered
+    assert unfamiliar.sum() == 4 and uncertain.any()
+    exp = replace(exp, answered=~(unfamiliar | uncertain), lowest_familiarity=low)
+    report = open_report(exp, made.y)
+    for reason, expected in [("unfamiliar", unfamiliar), ("uncertain", uncertain)]:
+        report.set("#by-answered", reason)
+        assert sorted(report.shown()) == np.flatnonzero(expected).tolist()
+    report.set("#by-answered", "")
+    odd = int(np.flatnonzero(unfamiliar & ~uncertain)[0])
+    words = f"unlike what it learned from (familiarity {exp.familiarity[odd]:.3g}"
+    assert words in report.js("return report.images[arguments[0]].card.textContent", odd)
+    report.open(odd)
+    assert f"not answered, {words}" in report.text("#verdict")
+    report.open(int(np.flatnonzero(exp.answered)[0]))
+    assert "answered (" in report.text("#verdict")
+    # With one reason for all of them there is nothing to choose.
+    alone = open_report(made.explanation)
+    assert alone.js("return byId('by-answered').length") == 3
+
+
 def test_everything_works_with_the_keyboard(report):
     from selenium.webdriver import Keys
 

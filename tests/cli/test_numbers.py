@@ -123,6 +123,10 @@ def test_predict(model, folder, form, at_once, tmp_path, monkeypatch, capsys):
     answered = [row["answered"] for row in rows]
     expected = exp.answered.tolist()
     assert answered == (expected if form == "json" else [str(value) for value in expected])
+    reasons = [row["unanswered_reasons"] for row in rows]
+    why = exp.unanswered_reasons
+    assert ["uncertain"] in why
+    assert reasons == (why if form == "json" else ["|".join(one) for one in why])
     out, error = capsys.readouterr()
     assert error == said_of(*explained(model, folder)[:2]) and not out
 
@@ -171,6 +175,7 @@ def test_explain(model, folder, tmp_path, capsys):
     for i, row in enumerate(rows):
         assert row["prediction"] == exp.predicted[i]
         assert row["answered"] == (i % 3 == 0)
+        assert row["unanswered_reasons"] == exp.unanswered_reasons[i]
         assert row["certainty"] == pytest.approx(exp.certainty[i])
         assert row["kept_fraction"] == pytest.approx(exp.kept_fraction[i])
         kept = np.asarray(Image.open(row["mask"])) > 0

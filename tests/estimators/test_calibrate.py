@@ -161,6 +161,7 @@ def test_silent_classes_are_not_answered(clf, X, y, paths):
         named = exp.path_proba[:, 0].argmax(axis=1)
         assert exp.answered.tolist() == (named == 1).tolist()
         assert 5 <= exp.answered.sum() <= 35
+        assert exp.unanswered_reasons == [[] if n == 1 else ["class"] for n in named]
     np.testing.assert_array_equal(model.predict(X, reject=-1) == -1, ~exp.answered)
     assert model.explain(X, certainty_threshold=1e-6).answered.all()  # no bound was asked for
 
@@ -189,6 +190,9 @@ def test_what_is_unfamiliar_is_not_answered(calibrated, X, truth, tmp_path):
     familiar = ~np.isin(np.arange(40), low[:-1])
     np.testing.assert_array_equal(exp.answered, np.array(certain) & familiar)
     assert exp.answered.sum() < np.sum(certain)
+    for i, reasons in enumerate(exp.unanswered_reasons):
+        expected = {"unfamiliar": not familiar[i], "uncertain": not certain[i]}
+        assert reasons == [name for name, holds in expected.items() if holds]
     rest = calibrated.calibration_
     assert len(rest) + len(rest.sets.certainty) == 30
     np.testing.assert_array_equal(exp.familiarity, before.familiarity)

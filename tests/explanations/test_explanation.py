@@ -1,6 +1,7 @@
 """Explanation: its arrays, slices, files."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -60,9 +61,29 @@ def test_derived_arrays(exp):
     assert exp.covariance(0).shape == (2, 2)
 
 
-def test_soft_masks_dim(exp):
-    from dataclasses import replace
+def test_reasons_of_images_that_are_not_answered(exp):
+    path = np.array([[[0.6, 0.4], [0.9, 0.1]], [[0.2, 0.85], [np.nan] * 2], [[0.7, 0.3]] * 2])
+    exp = replace(exp, path_proba=path.astype(np.float32))
+    assert exp.enough == 0.8
+    assert exp.highest_certainty.tolist() == pytest.approx([0.9, 0.85, 0.7])
+    assert exp.unanswered_reasons == [[], [], ["uncertain"]]
+    none = replace(exp, answered=np.zeros(3, bool))
+    assert exp.familiarity.tolist() == pytest.approx([1, 0.5, 3])
+    far = replace(none, lowest_familiarity=0.75)
+    assert far.unanswered_reasons == [["uncertain"], ["unfamiliar"], ["uncertain"]]
+    assert far[1].unanswered_reasons == [["unfamiliar"]]
+    both = replace(far, lowest_familiarity=5.0).unanswered_reasons
+    assert both == [["unfamiliar"], ["unfamiliar"], ["unfamiliar", "uncertain"]]
+    unsafe = replace(none, answered_classes=np.array([False, True]))
+    assert unsafe.unanswered_reasons == [["class"], ["uncertain"], ["uncertain"]]
+    calibrated = replace(unsafe, stop_certainty=0.95)
+    assert calibrated.unanswered_reasons == [["uncertain"]] * 3
+    bare = replace(calibrated, path_proba=None)
+    assert bare.highest_certainty.tolist() == bare.certainty.tolist()
+    assert exp[[]].unanswered_reasons == []
 
+
+def test_soft_masks_dim(exp):
     soft = replace(exp, soft_region_masks=np.full((3, 3), 0.5, np.float32))
     assert soft.masked_images.dtype == np.float32
     np.testing.assert_allclose(soft.masked_images, 200 / 255 / 2, rtol=1e-6)
@@ -116,6 +137,8 @@ def test_a_file_has_the_name_that_was_given(exp, tmp_path, name):
 
 
 def test_save_and_load(exp, tmp_path):
+    bounds = {"answered_classes": np.array([True, False]), "lowest_familiarity": -0.5}
+    exp = replace(exp, stop_certainty=0.9, **bounds)
     exp.save(tmp_path / "e.npz")
     again = Explanation.load(tmp_path / "e.npz")
     for name, value in vars(exp).items():
@@ -187,15 +210,11 @@ def test_a_failed_save_leaves_the_old_file(exp, tmp_path, monkeypatch):
 
 
 def test_save_refuses_labels_that_need_pickle(exp, tmp_path):
-    from dataclasses import replace
-
     with pytest.raises(InputError, match="class labels"):
         replace(exp, classes=np.array([None, 1], dtype=object)).save(tmp_path / "e.npz")
 
 
 def test_no_embeddings_no_covariance(exp):
-    from dataclasses import replace
-
     with pytest.raises(InputError, match="no region embeddings"):
         replace(exp, region_embeddings=None).covariance(0)
 

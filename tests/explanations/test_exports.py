@@ -107,6 +107,7 @@ def test_a_frame_has_a_row_for_each_image(exp):
     for name in ("certainty", "answered", "tau", "kept_fraction", "n_regions"):
         np.testing.assert_array_equal(frame[name], getattr(exp, name))
     assert frame["prediction"].tolist() == exp.predicted.tolist()
+    assert frame["unanswered_reasons"].tolist() == ["|".join(r) for r in exp.unanswered_reasons]
     for k, label in enumerate(exp.classes):
         np.testing.assert_array_equal(frame[f"p({label})"], exp.proba[:, k])
     assert exp[[]].to_frame().shape == (0, frame.shape[1])

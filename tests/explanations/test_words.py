@@ -1,5 +1,8 @@
 """Numbers and labels as people read them."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +13,7 @@ from p2pselect.explanations.figures._words import (
     label,
     percent,
     sparsity_words,
+    unanswered_words,
 )
 
 
@@ -67,3 +71,56 @@ def test_words_tell_answered_from_not_answered(made):
         assert f"{exp.region_masks[i].sum()} of {exp.n_regions[i]} regions" in sparsity_words(
             exp, i
         )
+
+
+def unanswered(made, highest=0.62, **changed):
+    """One image that is not answered, whose classifier was that certain at most."""
+    exp = made.explanation[0]
+    path = np.full_like(exp.path_proba, np.nan)
+    path[0, :3] = 0.1
+    path[0, 1, 4] = highest
+    given = {"answered": np.array([False]), "path_proba": path, **changed}
+    return replace(exp, **given)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({}, "never certain enough (at most 62%, asked for 95%)"),
+        (
+            {"highest": 0.9496, "certainty_threshold": 0.9501},
+            "never certain enough (at most 94.9600%, asked for 95.0100%)",
+        ),
+        (
+            {"stop_certainty": 0.97},
+            "never certain enough (at most 62%, 97% is needed to be right 95% of the time)",
+        ),
+        (
+            {"stop_certainty": 1.5},
+            "never certain enough (no certainty was shown to be right 95% of the time)",
+        ),
+        (
+            {"highest": 0.96, "answered_classes": np.zeros(10, bool)},
+            "answers of this class are not known to be right often enough",
+        ),
+    ],
+)
+def test_words_say_why_an_image_is_not_answered(made, changed, words):
+    exp = unanswered(made, **changed)
+    assert unanswered_words(exp, 0) == words
+    assert certainty_words(exp, 0) == f"not answered: {words}"
+    assert unanswered_words(replace(exp, answered=np.array([True])), 0) == ""
+
+
+def test_words_say_what_is_unfamiliar_and_what_is_possible(made):
+    exp = unanswered(made, highest=0.96)
+    found = exp.familiarity[0]
+    far = replace(exp, lowest_familiarity=float(found) + 1)
+    expected = f"unlike what it learned from (familiarity {found:.3g}, at least {found + 1:.3g}"
+    assert unanswered_words(far, 0).startswith(expected)
+    sets = np.zeros((1, 10), bool)
+    sets[0, [2, 7]] = True
+    words = unanswered_words(replace(unanswered(made), prediction_sets=sets), 0)
+    assert words.endswith(f"; it could be {exp.classes[2]} or {exp.classes[7]}")
+    sets[0, 7] = False
+    assert "could" not in unanswered_words(replace(exp, prediction_sets=sets), 0)

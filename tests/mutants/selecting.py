@@ -193,10 +193,18 @@ FAULTS = [
         },
     ),
     *planted(
-        "_explanation_arrays.py",
+        "selection/_prediction_run.py",
+        "estimators/test_calibrate.py::test_what_is_unfamiliar_is_not_answered",
+        {"None if self.report is None else self.report.lowest_familiarity": "None"},
+    ),
+    *planted(
+        "_answering.py",
         "explanations/test_explanation.py",
         {
             "FAMILIAR_SHARE * areas.sum": "areas.sum",
+            "exp.familiarity < exp.lowest_familiarity": "exp.familiarity > exp.lowest_familiarity",
+            "unsafe & ~uncertain": "unsafe",
+            "(exp.highest_certainty < exp.enough) | ": "",
         },
     ),
     *planted(

@@ -191,7 +191,7 @@ FAULTS = [
         "explanations/figures/_image_displays.py",
         "explanations/test_displays.py",
         {
-            "one.stop_certainty or one.certainty_threshold": "one.certainty_threshold",
+            "one.enough": "one.certainty_threshold",
         },
     ),
     *planted(

@@ -88,7 +88,7 @@ class EvidenceCurveDisplay(ExplanationDisplay):
             tau=one.path_tau[known],
             proba=one.path_proba[0][known][:, top],
             labels=distinct_labels(one.classes[top].tolist(), 18),
-            stop_certainty=float(one.stop_certainty or one.certainty_threshold),
+            stop_certainty=one.enough,
             answered=bool(one.answered[0]),
         )
         return display.plot(ax)

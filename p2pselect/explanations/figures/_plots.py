@@ -298,8 +298,8 @@ def _draw_pair(ax: Axes, left: np.ndarray, right: np.ndarray) -> None:
 def _write_caption(ax: Axes, explanation: ExplanationArrays, image: int, true: Any) -> None:
     predicted = explanation.predicted[image]
     words = f"{percent(explanation.certainty[image])} sure"
-    if not explanation.answered[image]:
-        words += ", not answered"
+    if reasons := explanation[image].unanswered_reasons[0]:
+        words += ", unfamiliar" * ("unfamiliar" in reasons) + ", not answered"
     words += f"  ·  saw {percent(explanation.kept_fraction[image])}"
     headline, color = label(predicted, 18), None
     if true is not None and predicted == true:

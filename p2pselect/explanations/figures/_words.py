@@ -67,10 +67,48 @@ def distinct_labels(values: Sequence[Any], length: int = 28) -> list[str]:
 
 
 def certainty_words(explanation: ExplanationArrays, image: int) -> str:
-    """For example ``answered (98%, asked for 95%)``."""
-    reached = "answered" if explanation.answered[image] else "not answered"
+    """For example ``answered (98%, asked for 95%)``; or why not."""
+    if not explanation.answered[image]:
+        return f"not answered: {unanswered_words(explanation, image)}"
     asked = percent(explanation.certainty_threshold)
-    return f"{reached} ({percent(explanation.certainty[image])}, asked for {asked})"
+    return f"answered ({percent(explanation.certainty[image])}, asked for {asked})"
+
+
+def unanswered_words(explanation: ExplanationArrays, image: int) -> str:
+    """Why an image is not answered, for people who know no tau; empty if it is answered."""
+    one = explanation[image]
+    said = [_WHY[reason](one) for reason in one.unanswered_reasons[0]]
+    sets = one.prediction_sets
+    if said and sets is not None and sets.sum() > 1:
+        said.append(f"it could be {' or '.join(distinct_labels(one.classes[sets[0]]))}")
+    return "; ".join(said)
+
+
+def _why_uncertain(one: ExplanationArrays) -> str:
+    asked = percent(one.certainty_threshold)
+    if one.enough > 1:
+        return f"never certain enough (no certainty was shown to be right {asked} of the time)"
+    reached, enough = percent(one.highest_certainty[0]), percent(one.enough)
+    if reached == enough:  # rounded; and yet it was not enough
+        reached, enough = f"{one.highest_certainty[0]:.4%}", f"{one.enough:.4%}"
+    needed = f"asked for {enough}"
+    if one.stop_certainty is not None:
+        needed = f"{enough} is needed to be right {asked} of the time"
+    return f"never certain enough (at most {reached}, {needed})"
+
+
+def _why_unfamiliar(one: ExplanationArrays) -> str:
+    found, needed = one.familiarity[0], one.lowest_familiarity
+    return (
+        f"unlike what it learned from (familiarity {found:.3g}, at least {needed:.3g} needed)"
+    )
+
+
+def _why_class(one: ExplanationArrays) -> str:
+    return "answers of this class are not known to be right often enough"
+
+
+_WHY = {"unfamiliar": _why_unfamiliar, "uncertain": _why_uncertain, "class": _why_class}
 
 
 def answer_facts(

@@ -63,7 +63,9 @@ def _pair(one: ExplanationArrays, picture: Photograph, side: int, alone: bool) -
     """The image and what the classifier saw of it, with a caption."""
     answer = f"<strong>{escape(label(one.predicted[0]))}</strong>"
     if alone:
-        words = f"{answer}, {certainty_words(one, 0)}<br>{escape(sparsity_words(one, 0))}"
+        words = (
+            f"{answer}, {escape(certainty_words(one, 0))}<br>{escape(sparsity_words(one, 0))}"
+        )
         if picture.is_sharp:
             words += f"<br>{sharpness_words(picture.content.size)}"
     else:

@@ -214,7 +214,7 @@ def _data(
     return {
         "threshold": float(explanation.certainty_threshold),
         # What the classifier said at the steps of a search has this scale.
-        "enough": min(float(explanation.stop_certainty or explanation.certainty_threshold), 1),
+        "enough": min(explanation.enough, 1),
         "labels": [str(value) for value in labels],
         "classes": len(explanation.classes),
         "hasTruth": truth is not None,

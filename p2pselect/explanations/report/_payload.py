@@ -11,6 +11,7 @@ from PIL import Image
 
 from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect.explanations.figures._photographs import Photograph, brightness
+from p2pselect.explanations.figures._words import unanswered_words
 
 SHOWN_CLASSES = 8
 SHOWN_STEPS = 20
@@ -85,6 +86,8 @@ def image_payload(one: ExplanationArrays, picture: Photograph) -> dict[str, Any]
         "predicted": int(top[0]),
         "certainty": round(float(one.certainty[0]), 4),
         "answered": bool(one.answered[0]),
+        "reasons": one.unanswered_reasons[0],
+        "why": unanswered_words(one, 0),
         "tau": round(float(one.tau[0]), 4),
         "kept": round(float(one.kept_fraction[0]), 6),
         "regions": len(order),

@@ -45,8 +45,9 @@ function isCoarse(item) {
 function describe(item) {
   const said = answer(item);
   byId("detail-title").textContent = item.name;
-  byId("verdict").textContent = `${said.text}: ${item.answered ? "answered" : "not answered"} ` +
-    `(${percent(item.certainty)}, asked for ${percent(report.threshold)})`;
+  byId("verdict").textContent = item.answered
+    ? `${said.text}: answered (${percent(item.certainty)}, asked for ${percent(report.threshold)})`
+    : `${said.text}: not answered, ${item.why}`;
   byId("verdict").className = said.className;
   byId("original").setAttribute("aria-label",
     `${item.name}. The arrow keys walk through its ${item.regions} regions.`);

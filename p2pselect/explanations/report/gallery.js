@@ -57,15 +57,26 @@ function makeCard(item) {
   line.append(element("span", said.className, said.text),
     element("span", "", percent(item.certainty)));
   const shares = element("span", "small");
-  if (!item.answered) shares.append(element("span", "badge", "not answered"), " ");
   shares.append(`saw ${percent(item.kept)} of the pixels`);
-  card.append(pair, line, shares);
+  card.append(pair, line);
+  if (!item.answered) {
+    const why = element("span", "small");
+    why.append(element("span", "badge", "not answered"), ` ${item.why}`);
+    card.append(why);
+  }
+  card.append(shares);
   if (report.named) card.append(element("span", "small", item.name));
   card.addEventListener("click", () => openDetail(item));
 
   item.card = element("li");
   item.card.append(card);
 }
+
+const REASONS = {
+  unfamiliar: "unlike what it learned from",
+  uncertain: "not certain enough",
+  class: "answers of its class not known to be right",
+};
 
 const ORDERS = {
   given: () => 0,
@@ -86,7 +97,8 @@ function passes(item) {
   return (
     (wanted === "" || Number(wanted) === item.predicted || Number(wanted) === item.truth) &&
     (outcome === "" || (outcome === "right") === isRight(item)) &&
-    (answered === "" || (answered === "yes") === item.answered) &&
+    (answered === "" || answered === "yes" && item.answered ||
+      answered === "no" && !item.answered || item.reasons.includes(answered)) &&
     // Rounded up, so that "at most 100%" leaves nothing out.
     item.kept <= Number(byId("by-kept").value) / 100 + 1e-9
   );
@@ -118,6 +130,13 @@ function startGallery() {
     option.value = i;
     byId("by-class").append(option);
   });
+  // Reasons are told apart where there are several.
+  const reasons = new Set(items.flatMap((item) => item.reasons));
+  for (const reason of reasons.size > 1 ? reasons : []) {
+    const option = element("option", "", `not answered: ${REASONS[reason]}`);
+    option.value = reason;
+    byId("by-answered").append(option);
+  }
   for (const part of document.querySelectorAll(".needs-truth")) part.hidden = !report.hasTruth;
   if (!report.hasTruth) byId("doubt").textContent = "not answered first";
   const filters = byId("filters");

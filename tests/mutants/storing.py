@@ -35,6 +35,17 @@ FAULTS = [
         },
     ),
     *planted(
+        "persistence.py",
+        "persistence/test_hub.py",
+        {
+            "            allow_patterns=_FILES,\n": "",
+            "local_dir=new, allow_patterns=_FILES": "local_dir=new",
+            "                shutil.rmtree(extra)": "                pass",
+            "            with readable(new):\n                read_config(new)": "            pass",
+            'said = " ".join(str(error).split())': "said = str(error)",
+        },
+    ),
+    *planted(
         "_model_card.py",
         "persistence/test_model_card.py",
         {

@@ -65,7 +65,7 @@ class Division:
         """Images of each class in either part, 0 without held-out ones."""
         found = {}
         for name, part in (("trained", self.train), ("held_out", self.held_out)):
-            labels = [] if part is None else encode_labels(part.labels, classes)
+            labels: Any = [] if part is None else encode_labels(part.labels, classes)
             count = np.bincount(np.asarray(labels, int), minlength=len(classes))
             found[name] = count.tolist()
         return found

@@ -3,6 +3,7 @@
 Figures are drawn with matplotlib, which is imported when the first one is drawn.
 """
 
+from p2pselect.explanations._comparison import Comparison, compare
 from p2pselect.explanations._example import example_explanation
 from p2pselect.explanations._explanation import Explanation
 from p2pselect.explanations._summary import explanation_summary
@@ -30,6 +31,7 @@ from p2pselect.explanations.report._notebook import repr_html
 from p2pselect.explanations.report._page import write_html
 
 __all__ = [
+    "Comparison",
     "ConfusionExamplesDisplay",
     "EvidenceCurveDisplay",
     "Explanation",
@@ -39,6 +41,7 @@ __all__ = [
     "ReliabilityDisplay",
     "RiskCoverageDisplay",
     "ThresholdDisplay",
+    "compare",
     "example_explanation",
     "explanation_summary",
     "plot_embedding",

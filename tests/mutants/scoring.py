@@ -4,6 +4,16 @@ from mutants.fault import planted
 
 FAULTS = [
     *planted(
+        "explanations/_comparison.py",
+        "explanations/test_comparison.py",
+        {
+            '"only first is right": a & ~b': '"only first is right": a & b',
+            'f"{name}: difference": second - first': 'f"{name}: difference": first - second',
+            "axis=1), self.groups, _N_DRAWS": "axis=1), None, _N_DRAWS",
+            "    if differs.any():": "    if False:",
+        },
+    ),
+    *planted(
         "metrics/_encoding.py",
         "metrics/test_encoding.py",
         {

@@ -54,6 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="assigned to the trials in turn",
     )
     run.add_argument(
+        "--audit-epochs",
+        type=whole(1),
+        metavar="N",
+        help="also audit every method, with judges of at most N epochs (default: no audits)",
+    )
+    run.add_argument(
         "--retry-failed", action="store_true", help="run trials again that failed before"
     )
     report = commands.add_parser("report", help="write a page with tables and figures")
@@ -68,6 +74,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect reproduce`` says."""
     check_outputs(options, files=["--csv"], folders=["--out"])
+    from dataclasses import replace
+
     from p2pselect import reproduction
 
     if options.action == "report":
@@ -76,7 +84,7 @@ def run(options: argparse.Namespace) -> None:
         print(reproduction.write_report(store, options.out or options.folder / "report"))
     else:
         store = reproduction.run_suite(
-            reproduction.SUITES[options.scale],
+            replace(reproduction.SUITES[options.scale], audit_epochs=options.audit_epochs or 0),
             options.out,
             root=options.data,
             datasets=options.datasets,

@@ -166,8 +166,8 @@ def audit(
     levels = np.array([*shares, np.nan, 1.0])
     if groups is not None:
         # Whole images, where there is no stop.
-        own = values["model"][:, -2 if exp.soft_region_masks is None else -1]
-        worst = worst_group(groups, own)
+        level = -2 if exp.soft_region_masks is None else -1
+        worst = worst_group(groups, values["model"][:, level])
         for reader in ("model", "judge") if worst.any() else ():
             values[f"{reader}: worst group"] = np.where(worst[:, None], values[reader], np.nan)
     return Audit(values, levels, truth, groups, judge, tolerance)
@@ -177,12 +177,17 @@ def check_ranking(exp: ExplanationArrays, explainer: Any, asked_by: str) -> None
     """Refuse to compare orders of regions where there are none."""
     if not len(exp):
         raise InputError(f"{asked_by} needs at least one image")
-    scores = np.where(np.isinf(exp.selection_logits), np.nan, exp.selection_logits)
-    if not (np.nanmax(scores, axis=1) > np.nanmin(scores, axis=1)).any():
+    if not ranks_regions(exp):
         raise InputError(
             f"{asked_by} needs a model that ranks the regions of an image; all are equal "
             f"to this {type(explainer).__name__}"
         )
+
+
+def ranks_regions(exp: ExplanationArrays) -> bool:
+    """Whether the regions of any image differ in their scores."""
+    scores = np.where(np.isinf(exp.selection_logits), np.nan, exp.selection_logits)
+    return bool((np.nanmax(scores, axis=1) > np.nanmin(scores, axis=1)).any())
 
 
 def _shares(areas: Any, exp: ExplanationArrays) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 A claim is a difference that has to be above 0.  The 95 % interval of its mean over the seeds
 decides, paired by seed: the claim holds if all of it is above 0, fails if all of it is below,
-and is open if it contains 0.
+and is open if it contains 0.  That masks do not encode is decided by the audits of all seeds.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import t as student_t
 
-from p2pselect.reproduction._measure import FIXED, MATCHED, view_of
+from p2pselect.reproduction._auditing import GAP
+from p2pselect.reproduction._measure import FIXED, MATCHED, curve_point, view_of
 from p2pselect.reproduction._scores import Results, label
 from p2pselect.reproduction._suite import DEFAULT
 
@@ -194,6 +195,31 @@ def _watershed(results: Results, dataset: str) -> _Found:
     return verdict, f"{numbers}; {_interval_words(differences)}"
 
 
+def _does_not_encode(results: Results, dataset: str) -> _Found:
+    """Whether the audits of all seeds find the evidence in the pixels."""
+    encodes, pixels = (
+        results.by_seed(dataset, "p2p", DEFAULT, f"audit_{verdict}")
+        for verdict in ("encodes", "pixels")
+    )
+    if not encodes:
+        return None
+    # The interval of the gap is in each audit, which also tells gaps from faults of the judge.
+    # One seed that encodes is enough to refute the claim about all.
+    any_encodes, all_pixels = any(encodes.values()), all(pixels.values())
+    verdict = FAILS if any_encodes else HOLDS if all_pixels else OPEN
+    gaps = (
+        f"{_interval_words([*results.by_seed(dataset, 'p2p', DEFAULT, name).values()])} "
+        f"at {area:.0%} of the area"
+        for area in (0.1, 0.3)
+        for name in [curve_point(GAP[0], area)]
+    )
+    n = len(encodes)
+    return verdict, (
+        f"{sum(pixels.values()):.0f} of {n} seeds acquitted, {sum(encodes.values()):.0f} "
+        f"convicted; model minus judge {', '.join(gaps)}"
+    )
+
+
 _CLAIMS: tuple[tuple[str, Callable[[Results, str], _Found]], ...] = (
     ("P2P is at most 2 points less accurate than the black box", _as_accurate),
     ("P2P keeps at most 40 % of the pixels", _sparse),
@@ -201,6 +227,7 @@ _CLAIMS: tuple[tuple[str, Callable[[Results, str], _Found]], ...] = (
         "with the same kept area, P2P localizes best of all methods",
         _best("localization", MATCHED, binary_only=False),
     ),
+    ("the mask of P2P does not encode the label", _does_not_encode),
     ("accuracy rises with the certainty threshold", _with_delta("accuracy", 1)),
     ("the kept fraction rises with the certainty threshold", _with_delta("kept_fraction", 1)),
     ("localization falls with the certainty threshold", _with_delta("localization", -1)),

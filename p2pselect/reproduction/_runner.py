@@ -19,6 +19,7 @@ from p2pselect import datasets as datasets_room
 from p2pselect import persistence
 from p2pselect._show_versions import package_versions
 from p2pselect.exceptions import InputError, P2PSelectError, P2PSelectWarning
+from p2pselect.reproduction._auditing import audit_scores
 from p2pselect.reproduction._measure import measure
 from p2pselect.reproduction._memory import PeakMemory
 from p2pselect.reproduction._run_store import (
@@ -211,6 +212,15 @@ def _result_of(
             certainty_thresholds=suite.certainty_thresholds,
             n_curve_images=suite.n_curve_images,
         )
+        if suite.audit_epochs and trial.setting == DEFAULT:
+            measured.scores[DEFAULT] |= audit_scores(
+                clf,
+                train,
+                test,
+                measured.examples,
+                n_epochs=suite.audit_epochs,
+                seed=trial.seed,
+            )
     if trial.setting == DEFAULT:
         # Only black boxes are used again, by the methods that learn from one.
         if trial.method == "blackbox":

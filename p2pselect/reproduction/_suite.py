@@ -203,6 +203,9 @@ class Suite:
     n_curve_images : int, default=200
         Number of random test images for insertion, deletion and the other scores that need
         many predictions.
+    audit_epochs : int, default=0
+        Most epochs of the judge that audits every method in its default setting, as
+        :func:`p2pselect.audit` does; 0 for no audits.
 
     Examples
     --------
@@ -220,6 +223,7 @@ class Suite:
     n_ablation_seeds: int = 3
     certainty_thresholds: tuple[float, ...] = (0.8, 0.9, 0.95, 0.99)
     n_curve_images: int = 200
+    audit_epochs: int = 0
 
     def trials(
         self,
@@ -302,6 +306,7 @@ def fixed_settings(suite: Suite) -> dict[str, Any]:
         "name": suite.name,
         "certainty_thresholds": list(suite.certainty_thresholds),
         "n_curve_images": suite.n_curve_images,
+        "audit_epochs": suite.audit_epochs,
     }
     for dataset, plan in suite.plans.items():
         plain[f"plan of {dataset}"] = _plain(asdict(plan))

@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
+from p2pselect.reproduction._auditing import GAP
 from p2pselect.reproduction._measure import (
     FIXED,
     MATCHED,
     STRONG_TAU,
     at_tau,
+    curve_point,
     threshold_of,
     view_of,
 )
@@ -88,7 +90,7 @@ def tables(results: Results) -> list[Table]:
     made = [
         build(results, dataset)
         for dataset in results.datasets
-        for build in (methods_table, threshold_table, fixed_table, ablation_table)
+        for build in (methods_table, audit_table, threshold_table, fixed_table, ablation_table)
     ]
     return [table.without_empty() for table in made if table.lines]
 
@@ -138,6 +140,37 @@ def methods_table(results: Results, dataset: str) -> Table:
         if any(entries):
             entries += _paper_entries(dataset, row, "default", _IN_PAPER)
             table.lines.append(Line(words, entries, competes=False))
+    return table
+
+
+def audit_table(results: Results, dataset: str) -> Table:
+    """What the methods read in their masks beyond a judge that knows no code."""
+    asked = [
+        (f"{words} at {area:.0%}", curve_point(metric, area))
+        for area in (0.1, 0.3)
+        for words, metric in zip(
+            ("model", "judge", "gap", "gap from", "gap to"),
+            ("audit_model", "audit_judge", *GAP),
+            strict=True,
+        )
+    ]
+    asked += [("encodes", "audit_encodes"), ("in the pixels", "audit_pixels")]
+    table = Table(
+        f"audit.{dataset}",
+        f"Audits on {dataset}",
+        [Column(title) for title, _ in asked],
+        note="Accuracy of each method and of its judge, which has learned from random masks, "
+        "when a tenth and three tenths of the area are shown, and their difference with the "
+        "95 % interval over the test images; shares of the seeds for which the audit finds "
+        "that the mask encodes the label, and that the evidence is in the pixels. It cannot "
+        "tell for the others.",
+    )
+    for method in results.methods(dataset):
+        entries: _Entries = [
+            results.entry(dataset, method, "default", metric) for _, metric in asked
+        ]
+        if any(entries):
+            table.lines.append(Line(label(method), entries))
     return table
 
 

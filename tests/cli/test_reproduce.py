@@ -48,6 +48,9 @@ def test_run_continue_and_report(small, tmp_path, capsys):
     )
     assert f"next: p2pselect reproduce report {out}" in said
     assert {row.seed for row in reproduction.read_scores(tmp_path / "all.csv")} == {0, 1}
+    # A run with audits is another run.
+    assert main([*arguments, "--audit-epochs", "3"]) == 1
+    assert "audit_epochs" in capsys.readouterr().err
     assert main(["reproduce", "report", str(out), "--csv", str(tmp_path / "again.csv")]) == 0
     assert capsys.readouterr().out.strip() == str(out / "report" / "index.html")
     assert (tmp_path / "again.csv").read_text() == (tmp_path / "all.csv").read_text()

@@ -214,3 +214,22 @@ def test_killed_in_the_middle_and_continued(tmp_path):
     after = {p.name: p.stat().st_mtime_ns for p in trials.glob("tiny*.json")}
     assert len(after) == 8
     assert {name: after[name] for name in finished} == finished, "trials were done twice"
+
+
+@pytest.mark.filterwarnings("ignore:.*learned nothing")
+def test_audits_are_scores_of_methods_that_rank_regions(make_suite, table, tmp_path):
+    suite = make_suite(P2P, BLACKBOX, audit_epochs=1)
+    store = run_suite(suite, tmp_path, dataset_table=table)
+    scores = store.read(Trial("tiny", "p2p", "default", 0)).scores["default"]
+    for area in ("0.10", "0.20", "0.30", "0.50"):
+        gap = scores[f"audit_model@{area}"] - scores[f"audit_judge@{area}"]
+        assert scores[f"audit_gap@{area}"] == pytest.approx(gap)
+        assert scores[f"audit_gap_low@{area}"] <= gap + 1e-9
+        assert scores[f"audit_gap_high@{area}"] >= gap - 1e-9
+    # A judge of one epoch had not stopped learning.
+    assert scores["audit_encodes"] == 0
+    of_blackbox = store.read(Trial("tiny", "blackbox", "default", 0))
+    assert not of_blackbox.failed
+    assert not any(name.startswith("audit") for name in of_blackbox.scores["default"])
+    with pytest.raises(InputError, match="audit_epochs"):
+        run_suite(make_suite(P2P, BLACKBOX, audit_epochs=2), tmp_path, dataset_table=table)

@@ -14,6 +14,7 @@ from p2pselect.reproduction._tables import (
     Line,
     Table,
     ablation_table,
+    audit_table,
     fixed_table,
     methods_table,
     tables,
@@ -376,3 +377,43 @@ def test_what_is_claimed_of_the_parts_of_p2p(setting, view, metric, words):
 def test_claims_as_text():
     text = claims.to_markdown([claims.Claim("d", "it works", "open", "1.0")])
     assert text.splitlines()[-1] == "| d | it works | open | 1.0 |"
+
+
+def audited(method, encodes, pixels):
+    """Three seeds, whose gap is .2 at a tenth of the area."""
+    gaps = {"audit_gap@0.10": (0.1, 0.2, 0.3), "audit_gap@0.30": (0.0, 0.0, 0.0)}
+    gaps |= {"audit_model@0.10": (0.8,), "audit_gap_low@0.10": (0.05, 0.15, 0.25)}
+    verdicts = {"audit_encodes": encodes, "audit_pixels": pixels}
+    return rows_of("d", method, "default", **gaps, **verdicts)
+
+
+@pytest.mark.parametrize(
+    ("encodes", "pixels", "verdict"),
+    [
+        ((0, 0, 0), (1, 1, 1), "holds"),
+        ((0, 0, 0), (1, 0, 1), "open"),
+        ((0, 1, 0), (1, 0, 1), "fails"),
+        ((0, 0, 0), (0, 0, 0), "open"),
+    ],
+)
+def test_masks_do_not_encode_if_no_audit_of_any_seed_says_so(encodes, pixels, verdict):
+    found = held(audited("p2p", encodes, pixels))["the mask of P2P does not encode the label"]
+    assert found.verdict == verdict
+    assert found.numbers == (
+        f"{sum(pixels)} of 3 seeds acquitted, {sum(encodes)} convicted; model minus judge "
+        "+20.0 [-4.8, +44.8] at 10% of the area, +0.0 [+0.0, +0.0] at 30% of the area"
+    )
+
+
+def test_audits_have_a_table_if_there_were_any():
+    rows = [*audited("p2p", (0, 0, 0), (1, 1, 0)), *audited("realx", (1, 0, 0), (0, 1, 1))]
+    table = audit_table(Results([*ROWS, *rows]), "d")
+    assert [line.label for line in table.lines] == ["REAL-X", "P2P"]
+    columns = {column.title: i for i, column in enumerate(table.columns)}
+    of_p2p = table.lines[1].entries
+    assert of_p2p[columns["gap at 10%"]].mean == pytest.approx(0.2)
+    assert of_p2p[columns["gap from at 10%"]].mean == pytest.approx(0.15)
+    assert of_p2p[columns["in the pixels"]].mean == pytest.approx(2 / 3)
+    assert table.lines[0].entries[columns["encodes"]].mean == pytest.approx(1 / 3)
+    assert not audit_table(Results(ROWS), "d").lines
+    assert "the mask of P2P does not encode the label" not in held(ROWS)

@@ -60,7 +60,8 @@ def facts(config: dict[str, Any]) -> dict[str, Any]:
         regions = f"{TRANSFORMER}({', '.join(f'{k}={brief(decode(v))}' for k, v in named)})"
     classes = [str(label) for label in config["classes"]["values"]]
     counts = fitted.get("class_counts_", {})
-    tau = decode(params["tau"])
+    # Methods without it show whole images.
+    tau = decode(params["tau"]) if "tau" in params else 1.0
     return {
         "class": config["class"],
         "classes": classes,

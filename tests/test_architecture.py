@@ -20,7 +20,7 @@ ROOMS = """
     exceptions _show_versions _optional _doc_links _docstrings _settings distributed
     atomic_write _keyed_file _labels images _answering _explanation_arrays regions _model_folder
     _model_card datasets nn training metrics explanations selection onnx_export estimators
-    methods model_selection presets persistence testing reproduction p2pselect cli __main__
+    methods model_selection presets persistence testing app reproduction p2pselect cli __main__
 """.split()
 
 #: Arrays in, arrays or pictures out: these work on a machine without the networks' libraries.

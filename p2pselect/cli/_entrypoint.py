@@ -12,6 +12,7 @@ from typing import Any
 
 from p2pselect import __version__
 from p2pselect.cli import (
+    _app,
     _audit,
     _demo,
     _evaluate,
@@ -34,6 +35,7 @@ COMMANDS = {
     "audit": _audit,
     "predict": _predict,
     "explain": _explain,
+    "app": _app,
     "regions": _regions,
     "reproduce": _reproduce,
     "info": _info,

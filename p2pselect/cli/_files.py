@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,19 +61,21 @@ def find_images(places: Sequence[str] | Rows, on_error: Any, **meaning: Any) -> 
 
 def _files_at(places: Sequence[str], **meaning: Any) -> list[str]:
     files: list[str] = []
-    said, first = Meaning(**meaning), (meaning.get("channel_files") or [""])[0]
     for place in places:
-        if not Path(place).is_dir():
-            files.append(place)
-            continue
-        listing = list_folder(place, endings_of(said.is_of_stored))
-        if not listing.files:
-            left_out = listing.left_out()
-            but = f", but {left_out}" if left_out else ""
-            raise InputError(f"{place} holds no images{but}")
-        warn_left_out(listing)
-        files += [path for path in listing.paths() if first in Path(path).name]
+        files += listed(place, meaning) if Path(place).is_dir() else [place]
     return files
+
+
+def listed(folder: str | Path, meaning: Mapping[str, Any]) -> list[str]:
+    """The paths of the images below a folder, of which each stands for all of its channels."""
+    listing = list_folder(folder, endings_of(Meaning(**meaning).is_of_stored))
+    if not listing.files:
+        left_out = listing.left_out()
+        but = f", but {left_out}" if left_out else ""
+        raise InputError(f"{folder} holds no images{but}")
+    warn_left_out(listing)
+    first = (meaning.get("channel_files") or [""])[0]
+    return [path for path in listing.paths() if first in Path(path).name]
 
 
 def labeled_images(

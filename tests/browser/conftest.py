@@ -52,20 +52,17 @@ return found;
 """
 
 
-class Report:
-    """A report that is open in the browser."""
+class Page:
+    """A page that is open in the browser."""
 
-    def __init__(self, browser, exp, path, *args, **options):
-        self.browser, self.exp = browser, exp
+    def __init__(self, browser, address):
+        self.browser = browser
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
         self.resize(1280, 900)
         for kind in ("browser", "performance"):
             browser.get_log(kind)
-        write_html(exp, path, *args, **options)
-        browser.get(path.as_uri())
+        browser.get(address)
         self.wait("document.documentElement.dataset.ready === 'yes'")
-        # Of the other orders, one has a test of its own.
-        self.set("#sort", "given")
 
     def js(self, code, *args):
         return self.browser.execute_script(code, *args)
@@ -87,6 +84,28 @@ class Report:
         event = "arguments[0].dispatchEvent(new Event('input', {bubbles: true}))"
         self.js(f"arguments[0].value = arguments[1]; {event}", self.find(field), str(value))
 
+    def text(self, selector):
+        return self.js("return arguments[0].textContent", self.find(selector))
+
+    def shown(self):
+        return self.js("return shown.map((item) => report.images.indexOf(item))")
+
+    def press(self, *keys):
+        from selenium.webdriver import ActionChains
+
+        ActionChains(self.browser).send_keys(*keys).perform()
+
+
+class Report(Page):
+    """A report that is open in the browser."""
+
+    def __init__(self, browser, exp, path, *args, **options):
+        self.exp = exp
+        write_html(exp, path, *args, **options)
+        super().__init__(browser, path.as_uri())
+        # Of the other orders, one has a test of its own.
+        self.set("#sort", "given")
+
     def open(self, image):
         self.js("openDetail(report.images[arguments[0]])", image)
         self.wait(f"picture && current === report.images[{image}]")
@@ -95,9 +114,6 @@ class Report:
     def step(self, tau):
         """Position of the slider for the open image at one ``tau``."""
         return self.js("return current.steps.tau.indexOf(arguments[0])", float(tau))
-
-    def text(self, selector):
-        return self.js("return arguments[0].textContent", self.find(selector))
 
     def pixels(self, *layers, size=None):
         """Colors of a canvas, or of images that lie over one another."""
@@ -115,18 +131,10 @@ class Report:
         """Number of pixels in the color that outlines related regions."""
         return self.js(BLUE, canvas)
 
-    def shown(self):
-        return self.js("return shown.map((item) => report.images.indexOf(item))")
-
     def wait_for_order(self, images):
         """The page sorts after the event that asked for it has ended."""
         order = "shown.map((item) => report.images.indexOf(item))"
         self.wait(f"String({order}) === {','.join(map(str, images))!r}")
-
-    def press(self, *keys):
-        from selenium.webdriver import ActionChains
-
-        ActionChains(self.browser).send_keys(*keys).perform()
 
 
 @pytest.fixture(scope="session")
@@ -155,6 +163,34 @@ def browser(tmp_path_factory) -> Iterator[Any]:
     chromium.quit()
 
 
+def requested(browser):
+    """The addresses that the browser has asked for since its log was read."""
+    events = [
+        json.loads(entry["message"])["message"] for entry in browser.get_log("performance")
+    ]
+    return [
+        event["params"]["request"]["url"]
+        for event in events
+        if event["method"] == "Network.requestWillBeSent"
+    ]
+
+
+@pytest.fixture()
+def open_app(browser):
+    """Open an app; at the end it must be all that was asked, and no script have failed."""
+    opened = []
+
+    def opens(address):
+        opened.append(address)
+        return Page(browser, address)
+
+    yield opens
+    failures = [entry["message"] for entry in browser.get_log("browser")]
+    # What the app refuses is in this log, too.
+    assert [words for words in failures if "status of 422" not in words] == []
+    assert all(url.startswith((opened[0], "data:")) for url in requested(browser))
+
+
 @pytest.fixture()
 def open_report(browser, tmp_path):
     """Open a report; at the end the console must be silent and nothing requested."""
@@ -162,14 +198,7 @@ def open_report(browser, tmp_path):
         browser, exp, tmp_path / "report.html", *args, **options
     )
     assert [entry["message"] for entry in browser.get_log("browser")] == []
-    events = [
-        json.loads(entry["message"])["message"] for entry in browser.get_log("performance")
-    ]
-    urls = [
-        event["params"]["request"]["url"]
-        for event in events
-        if event["method"] == "Network.requestWillBeSent"
-    ]
+    urls = requested(browser)
     assert urls and all(url.startswith(("file://", "data:")) for url in urls)
     assert sum(url.startswith("file://") for url in urls) == 1
 

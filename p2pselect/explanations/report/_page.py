@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 import math
 import os
-import re
 from collections.abc import Mapping, Sequence
 from html import escape
-from importlib import resources
 from typing import Any
 
 import numpy as np
@@ -27,6 +22,7 @@ from p2pselect.explanations.report._audit import audit_section, audit_verdict
 from p2pselect.explanations.report._curves import learning_curves
 from p2pselect.explanations.report._payload import image_payload, image_uri
 from p2pselect.explanations.report._reliability import reliability_section
+from p2pselect.explanations.report._template import fact_list, whole_page
 
 _LEAD = (
     "Each pair shows an image and, beside it, <strong>all that the classifier saw of it"
@@ -42,7 +38,6 @@ _LEAD_OF_PHOTOGRAPHS = (
     " The photographs are drawn sharper than the classifier saw them, which was at "
     "{}\u00a0×\u00a0{} pixels; open one to see it at that resolution."
 )
-_SCRIPTS = ("picture.js", "gallery.js", "detail.js")
 _MOST_CLASSES = 50
 _MOST_SHARP = 500
 _SHOWN_CROP = 64
@@ -138,22 +133,16 @@ def write_html(
         # As many pixels in all as _MOST_SHARP images of the usual size have.
         max_side = round(LONGEST * min(1.0, (_MOST_SHARP / len(chosen)) ** 0.5))
     data = {**_data(explanation, truth, names, chosen, max_side), "sample": sample}
-    script = "".join(_resource(name) for name in _SCRIPTS)
-    style = _resource("page.css")
-    page = _fill(
-        _resource("page.html"),
-        POLICY=_policy(script, style),
-        TITLE=escape(title),
-        STYLE=style,
-        SCRIPT=script,
-        LEAD=_lead(explanation, any(item["sharp"] for item in data["images"])),
+    page = whole_page(
+        title,
+        data,
+        LEAD=lead(explanation, any(item["sharp"] for item in data["images"])),
         FACTS=_facts(explanation, truth, verdict),
         AUDIT="" if audit is None else audit_section(audit),
         CURVES="" if history is None else learning_curves(history),
         SUMMARY=class_table(explanation, truth, object_masks),
         RELIABILITY=reliability_section(explanation, truth),
         FOOT=_footer(sample),
-        DATA=_script_json(data),
     )
     # File names may contain bytes that are not text; those are shown as "?".
     with atomic_open(path, errors="replace") as file:
@@ -211,24 +200,34 @@ def _data(
             item["truth"] = codes[i]
         images.append(item)
     warn_of_lost(lost)
+    own = {"named": names is not None, "images": images}
+    return {**of_all_images(explanation, labels, truth is not None), **own}
+
+
+def of_all_images(
+    explanation: ExplanationArrays, labels: Sequence[Any], has_truth: bool
+) -> dict[str, Any]:
+    """What the script of a page needs to know beside its images."""
+    asked = float(explanation.certainty_threshold)
     return {
-        "threshold": float(explanation.certainty_threshold),
+        "threshold": asked,
         # What the classifier said at the steps of a search has this scale.
         "enough": min(explanation.enough, 1),
         "labels": [str(value) for value in labels],
         "classes": len(explanation.classes),
-        "hasTruth": truth is not None,
-        "named": names is not None,
-        "images": images,
+        "hasTruth": has_truth,
     }
 
 
-def _lead(explanation: ExplanationArrays, has_photographs: bool) -> str:
-    lead = _LEAD if explanation.soft_region_masks is None else _LEAD_OF_SOFT_MASKS
+def lead(explanation: ExplanationArrays, has_photographs: bool) -> str:
+    """What the pictures of a page are, in words."""
+    words = _LEAD if explanation.soft_region_masks is None else _LEAD_OF_SOFT_MASKS
     height, width = explanation.regions.shape[1:]
     if has_photographs:
-        lead += _LEAD_OF_PHOTOGRAPHS.format(width, height)
-    return lead + f" Pictures show {explanation.shown_as}." if explanation.shown_as else lead
+        words += _LEAD_OF_PHOTOGRAPHS.format(width, height)
+    if explanation.shown_as:
+        words += f" Pictures show {explanation.shown_as}."
+    return words
 
 
 def _facts(
@@ -239,7 +238,7 @@ def _facts(
         facts.append(("images of which nothing is shown", f"{(~some).sum():,}"))
     if verdict is not None:
         facts.append(("audit", verdict))
-    return "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
+    return fact_list(facts)
 
 
 def _footer(sample: str) -> str:
@@ -318,32 +317,3 @@ def _kind(kind: dict[str, Any]) -> str:
         for crop in kind["crops"]
     )
     return f'<span class="cluster">{crops}<br>{words}</span>'
-
-
-def _resource(name: str) -> str:
-    return (resources.files("p2pselect.explanations.report") / name).read_text(encoding="utf-8")
-
-
-def _policy(script: str, style: str) -> str:
-    """Allow exactly the script and the style of this file, and pictures that are in it."""
-    code, look = (
-        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-        for text in (script, style)
-    )
-    return (
-        # Neither base-uri nor form-action falls back to default-src.
-        f"default-src 'none'; img-src data:; script-src 'sha256-{code}'; "
-        f"style-src 'sha256-{look}'; base-uri 'none'; form-action 'none'"
-    )
-
-
-def _script_json(data: Any) -> str:
-    """JSON that cannot end the script element that holds it."""
-    # NaN would be no JSON, and no browser could read the page's data.
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def _fill(template: str, **parts: str) -> str:
-    # In one pass, so that a placeholder inside inserted text stays text.
-    return re.sub(r"<!--([A-Z]+)-->", lambda found: parts[found[1]], template)

@@ -25,14 +25,24 @@ _MOST_IN_A_BYTE = 255
 
 
 def image_uri(picture: np.ndarray, small_exact: bool = True) -> str:
-    """A picture (h, w, 3), uint8, as a data URI.
+    """A picture (h, w, 3), uint8, as a data URI, encoded as :func:`image_file` says."""
+    return _uri(*image_file(picture, small_exact))
+
+
+def image_file(picture: np.ndarray, small_exact: bool = True) -> tuple[str, bytes]:
+    """The format and the content of a file of a picture (h, w, 3), uint8.
 
     JPEG, but with `small_exact` PNG for small pictures, which are enlarged so much that JPEG's
     blocks would be seen.
     """
     if small_exact and picture.shape[0] * picture.shape[1] <= _LOSSLESS_PIXELS:
-        return _uri(Image.fromarray(picture), "png", optimize=True)
-    return _uri(Image.fromarray(picture), "jpeg", quality=_QUALITY, optimize=True)
+        return _encoded(Image.fromarray(picture), "png", optimize=True)
+    return _encoded(Image.fromarray(picture), "jpeg", quality=_QUALITY, optimize=True)
+
+
+def mask_uri(mask: np.ndarray) -> str:
+    """A PNG of one bit for every pixel of a mask (h, w)."""
+    return _uri(*_encoded(Image.fromarray(mask), "png", optimize=True))
 
 
 def shade_uri(bright: np.ndarray) -> str:
@@ -48,13 +58,34 @@ def shade_uri(bright: np.ndarray) -> str:
     else:
         shade, bits, opacities = Image.fromarray(cover), 8, bytes(range(256))
     shade.putpalette(bytes(3 * len(opacities)))
-    return _uri(shade, "png", bits=bits, transparency=opacities, optimize=True)
+    return _uri(*_encoded(shade, "png", bits=bits, transparency=opacities, optimize=True))
 
 
-def _uri(picture: Image.Image, kind: str, **options: Any) -> str:
+def _encoded(picture: Image.Image, kind: str, **options: Any) -> tuple[str, bytes]:
     buffer = io.BytesIO()
     picture.save(buffer, kind, **options)
-    return f"data:image/{kind};base64,{_base64(buffer.getvalue())}"
+    return kind, buffer.getvalue()
+
+
+def _uri(kind: str, content: bytes) -> str:
+    return f"data:image/{kind};base64,{_base64(content)}"
+
+
+def card_payload(one: ExplanationArrays, picture: Photograph) -> dict[str, Any]:
+    """What a card shows of one image, without the picture itself."""
+    return {
+        "shade": shade_uri(brightness(one, picture)),
+        "size": picture.pixels.shape[:2],
+        "sharp": picture.is_sharp,
+        "predicted": int(one.proba[0].argmax()),
+        "certainty": round(float(one.certainty[0]), 4),
+        "answered": bool(one.answered[0]),
+        "reasons": one.unanswered_reasons[0],
+        "why": unanswered_words(one, 0),
+        "kept": round(float(one.kept_fraction[0]), 6),
+        "regions": int(one.n_regions[0]),
+        "keptRegions": int(one.visible_region_masks[0].sum()),
+    }
 
 
 def image_payload(one: ExplanationArrays, picture: Photograph) -> dict[str, Any]:
@@ -77,21 +108,11 @@ def image_payload(one: ExplanationArrays, picture: Photograph) -> dict[str, Any]
     probs = _group_means(one.selection_probs[0][order], group, n_groups)
     # Numbers are rounded, since digits that nobody sees would only make the page larger.
     payload = {
+        **card_payload(one, picture),
         "src": image_uri(picture.pixels),
-        "shade": shade_uri(brightness(one, picture)),
-        "size": picture.pixels.shape[:2],
         "grid": picture.cells.shape,
         "box": picture.box,
-        "sharp": picture.is_sharp,
-        "predicted": int(top[0]),
-        "certainty": round(float(one.certainty[0]), 4),
-        "answered": bool(one.answered[0]),
-        "reasons": one.unanswered_reasons[0],
-        "why": unanswered_words(one, 0),
         "tau": round(float(one.tau[0]), 4),
-        "kept": round(float(one.kept_fraction[0]), 6),
-        "regions": len(order),
-        "keptRegions": int(one.visible_region_masks[0].sum()),
         "map": _runs(place[picture.cells], n_groups),
         "wide": n_groups > _MOST_IN_A_BYTE,
         "probs": np.round(probs, 3).tolist(),

@@ -4,12 +4,17 @@
 const dialog = byId("detail");
 const views = [byId("original"), byId("seen")];
 let current = null;
+let wanted = null;
 let picture = null;
 let region = null;
 let timer = null;
 
 async function openDetail(item) {
   pause();
+  wanted = item;
+  // In the app, what a card does not need is asked for when it is opened.
+  if (item.load && !(await item.load())) return;
+  if (item !== wanted) return;
   current = item;
   region = null;
   // Small pictures are enlarged by whole pixels.

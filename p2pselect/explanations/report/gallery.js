@@ -12,12 +12,14 @@ function element(name, className, text) {
   return made;
 }
 
+const isKnown = (item) => item.truth !== undefined;
 const isRight = (item) => item.truth === item.predicted;
+const isWrong = (item) => isKnown(item) && !isRight(item);
 
 /** The answer in words and whether it was right, as far as that is known. */
 function answer(item) {
   const said = report.labels[item.predicted];
-  if (!report.hasTruth) return { text: said, className: "" };
+  if (!isKnown(item)) return { text: said, className: "" };
   if (isRight(item)) return { text: `✓ ${said}`, className: "right" };
   return { text: `✗ ${said} (is ${report.labels[item.truth]})`, className: "wrong" };
 }
@@ -81,8 +83,7 @@ const REASONS = {
 const ORDERS = {
   given: () => 0,
   // Without labels nothing is known to be wrong, and what is not answered comes first.
-  doubt: (a, b) =>
-    (report.hasTruth ? isRight(a) - isRight(b) : 0) || a.answered - b.answered,
+  doubt: (a, b) => isWrong(b) - isWrong(a) || a.answered - b.answered,
   certainty: (a, b) => a.certainty - b.certainty,
   "-certainty": (a, b) => b.certainty - a.certainty,
   kept: (a, b) => a.kept - b.kept,
@@ -96,7 +97,7 @@ function passes(item) {
   const answered = byId("by-answered").value;
   return (
     (wanted === "" || Number(wanted) === item.predicted || Number(wanted) === item.truth) &&
-    (outcome === "" || (outcome === "right") === isRight(item)) &&
+    (outcome === "" || (outcome === "right" ? isRight : isWrong)(item)) &&
     (answered === "" || answered === "yes" && item.answered ||
       answered === "no" && !item.answered || item.reasons.includes(answered)) &&
     // Rounded up, so that "at most 100%" leaves nothing out.
@@ -105,38 +106,49 @@ function passes(item) {
 }
 
 function update() {
-  shown = items.filter(passes).sort(ORDERS[byId("sort").value]);
+  const order = ORDERS[byId("sort").value];
+  // In the app, photographs that were dropped come first, the newest at the top.
+  shown = items.filter(passes)
+    .sort((a, b) => (b.dropped ?? 0) - (a.dropped ?? 0) || order(a, b));
   byId("gallery").replaceChildren(...shown.map((item) => item.card));
   byId("kept-value").textContent = percent(Number(byId("by-kept").value) / 100);
   byId("nothing").hidden = shown.length > 0;
-  const right = shown.filter(isRight).length;
+  const known = shown.filter(isKnown);
+  const wrong = known.filter(isWrong).length;
   // A sample that has all wrong answers says nothing about their share.
   const share = report.sample
-    ? `${shown.length - right} of them wrong` : `${percent(right / shown.length)} right`;
-  const known = report.hasTruth && shown.length ? `, ${share}` : "";
+    ? `, ${wrong} of them wrong` : `, ${percent((known.length - wrong) / known.length)} right`;
   const open = shown.filter((item) => !item.answered).length;
   const unanswered = open ? `, ${open} not answered` : "";
   const sample = report.sample
     ? `; the page has ${report.sample}` : "";
-  byId("count").textContent = `${shown.length} of ${items.length} images${known}${unanswered}${sample}`;
+  byId("count").textContent = `${shown.length} of ${items.length} images${known.length ? share : ""}${unanswered}${sample}`;
+}
+
+/** Let a field offer more than its first options. */
+function offer(field, nFixed, more) {
+  const chosen = field.value;
+  field.length = nFixed;
+  for (const [value, name] of more) {
+    const option = element("option", "", name);
+    option.value = value;
+    field.append(option);
+  }
+  field.value = chosen;
+}
+
+/** Offer the classes that occur, and the reasons of what is not answered if there are several. */
+function offerFilters() {
+  const used = new Set(items.flatMap((item) => [item.predicted, item.truth]));
+  offer(byId("by-class"), 1, [...report.labels.entries()].filter(([i]) => used.has(i)));
+  const reasons = [...new Set(items.flatMap((item) => item.reasons))];
+  offer(byId("by-answered"), 3, (reasons.length > 1 ? reasons : [])
+    .map((reason) => [reason, `not answered: ${REASONS[reason]}`]));
 }
 
 function startGallery() {
   items.forEach(makeCard);
-  const used = new Set(items.flatMap((item) => [item.predicted, item.truth]));
-  report.labels.forEach((name, i) => {
-    if (!used.has(i)) return;
-    const option = element("option", "", name);
-    option.value = i;
-    byId("by-class").append(option);
-  });
-  // Reasons are told apart where there are several.
-  const reasons = new Set(items.flatMap((item) => item.reasons));
-  for (const reason of reasons.size > 1 ? reasons : []) {
-    const option = element("option", "", `not answered: ${REASONS[reason]}`);
-    option.value = reason;
-    byId("by-answered").append(option);
-  }
+  offerFilters();
   for (const part of document.querySelectorAll(".needs-truth")) part.hidden = !report.hasTruth;
   if (!report.hasTruth) byId("doubt").textContent = "not answered first";
   const filters = byId("filters");

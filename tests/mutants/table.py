@@ -8,6 +8,7 @@ from mutants import (
     reading,
     scoring,
     selecting,
+    serving,
     storing,
     training,
 )
@@ -20,6 +21,7 @@ FAULTS = [
     *selecting.FAULTS,
     *scoring.FAULTS,
     *reading.FAULTS,
+    *serving.FAULTS,
     *storing.FAULTS,
     *training.FAULTS,
 ]

@@ -1,0 +1,44 @@
+"""Faults of the app: who may ask, what is refused, and what becomes of several requests."""
+
+from mutants.fault import planted
+
+FAULTS = [
+    *planted(
+        "app/_worker.py",
+        "app/test_batches.py",
+        {
+            "for one in batch if len(batch) > 1 else []:": "for one in []:",
+            "return _taken(self._urgent, self._batch_size)": "return _taken(self._urgent, 1)",
+            "min(_UNHURRIED, self._batch_size)": "self._batch_size",
+            "if not self._urgent:": "if self._others:",
+            "while self._urgent or not self._stopped:": "while not self._stopped:",
+            "if future.set_running_or_notify_cancel()": "",
+        },
+    ),
+    *planted(
+        "app/_guard.py",
+        "app/test_guard.py",
+        {
+            "return host.lower() in self._names": "return True",
+            "if origin is not None and": "if False and",
+            "MutableHeaders(scope=message).update(_HEADERS)": "pass",
+        },
+    ),
+    *planted(
+        "app/_uploads.py",
+        "app/test_programs.py",
+        {
+            "if size > max_bytes:": "if False:",
+            "file.unlink(missing_ok=True)": "pass",
+        },
+    ),
+    *planted(
+        "app/_service.py",
+        "app/test_programs.py app/test_folder.py",
+        {
+            '.removeprefix(f"{file}: ").replace(str(file), "the image")': "",
+            "len(text) < 10 and int(text) < limit": "int(text) <= limit",
+            "            self._worker.stop()": "            pass",
+        },
+    ),
+]

@@ -80,11 +80,17 @@ FAULTS = [
         },
     ),
     *planted(
+        "explanations/report/_template.py",
+        "explanations/test_html.py",
+        {
+            '"TITLE": escape(title)': '"TITLE": title',
+            '.replace("<", "\\\\u003c")': "",
+        },
+    ),
+    *planted(
         "explanations/report/_page.py",
         "explanations/test_html.py",
         {
-            "TITLE=escape(title)": "TITLE=title",
-            '.replace("<", "\\\\u003c")': "",
             'item["truth"] = codes[i]': 'item["truth"] = 0',
             "room = max(max_images, int(is_wrong.sum()))": "room = max_images",
             "(is_wrong, ~is_wrong & ~answered, ~is_wrong & answered)": "(is_wrong, ~is_wrong & answered, ~is_wrong & ~answered)",

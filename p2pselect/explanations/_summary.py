@@ -70,6 +70,7 @@ def explanation_summary(
         ``n_images`` : number of images for which it was predicted;
         ``right`` : share of them that are of this class (NaN without `y`);
         ``answered`` : share of them that are answered: the certainty was reached;
+        ``answered_right`` : share of those that are answered that are of this class;
         ``answered_kept_fraction`` : mean share of the pixels that the classifier could see of
         those that are answered (NaN without any);
         ``kept_fraction`` : the same of all of them;
@@ -92,7 +93,7 @@ def explanation_summary(
     >>> example = example_explanation(n_images=4)
     >>> rows = explanation_summary(example.explanation, example.y, example.object_masks)
     >>> sorted(rows[0])[:4]
-    ['answered', 'answered_kept_fraction', 'class', 'empty']
+    ['answered', 'answered_kept_fraction', 'answered_right', 'class']
     """
     if as_frame:
         need("pandas", "as_frame=True", "pandas")
@@ -112,13 +113,15 @@ def explanation_summary(
     rows = []
     for c, name in enumerate(explanation.classes.tolist()):
         chosen = predicted == c
+        sure = chosen & explanation.answered
         located = kept_inside[chosen & ~np.isnan(kept_inside)]
         row = {
             "class": name,
             "n_images": int(chosen.sum()),
             "right": _mean(truth[chosen] == name) if truth is not None else np.nan,
             "answered": _mean(explanation.answered[chosen]),
-            "answered_kept_fraction": _mean(kept_fraction[chosen & explanation.answered]),
+            "answered_right": _mean(truth[sure] == name) if truth is not None else np.nan,
+            "answered_kept_fraction": _mean(kept_fraction[sure]),
             "kept_fraction": _mean(kept_fraction[chosen]),
             "empty": int((~explanation.region_masks[chosen].any(axis=1)).sum()),
             "outside": _mean(1 - located),

@@ -39,6 +39,18 @@ def test_filters(report, made):
         report.wait(f"shown.length === {len(exp)}")
 
 
+def test_files_are_called_by_their_names_and_the_title_has_the_path(open_report, made):
+    names = ["a/b/one.png", "a\\two.png", "three.png"]
+    report = open_report(made.explanation[:3], names=names)
+    for i, name in enumerate(names):
+        card = report.js("return report.images[arguments[0]].card", i)
+        last = card.find_elements("css selector", ".small")[-1]
+        shown = last.get_attribute("textContent"), last.get_attribute("title")
+        assert shown == (["one.png", "two.png", "three.png"][i], name)
+    report.open(0)
+    assert report.text("#detail-title") == "a/b/one.png"
+
+
 def test_sorting(report):
     exp = report.exp
     for order, values in [

@@ -40,6 +40,8 @@ def test_figures_are_means_over_the_predictions_of_a_class(made, rows):
         these = chosen & exp.answered
         kept_of_these = exp.kept_fraction[these].mean() if these.any() else np.nan
         assert row["answered_kept_fraction"] == pytest.approx(kept_of_these, nan_ok=True)
+        right = np.mean(made.y[these] == row["class"]) if these.any() else np.nan
+        assert row["answered_right"] == pytest.approx(right, nan_ok=True)
         outside = []
         for i in np.flatnonzero(chosen):
             kept = exp.pixel_masks[i]

@@ -223,7 +223,8 @@ FAULTS = [
             "ratio(hit, kept.sum(": "ratio(hit, masks.sum(",
             "np.argsort(-total, kind": "np.argsort(total, kind",
             "_mean(1 - located)": "_mean(located)",
-            "kept_fraction[chosen & explanation.answered]": "kept_fraction[chosen]",
+            "_mean(kept_fraction[sure])": "_mean(kept_fraction[chosen])",
+            "_mean(truth[sure] == name)": "_mean(truth[chosen] == name)",
         },
     ),
     *planted(

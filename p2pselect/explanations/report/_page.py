@@ -266,6 +266,7 @@ def class_table(
         ("n_images", "images"),
         ("right", "right"),
         ("answered", "answered"),
+        ("answered_right", "right, if answered"),
         ("answered_kept_fraction", "shown, if answered"),
         ("kept_fraction", "shown"),
         ("outside", "outside the object"),

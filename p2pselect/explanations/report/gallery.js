@@ -13,6 +13,9 @@ function element(name, className, text) {
 }
 
 const isKnown = (item) => item.truth !== undefined;
+/** The name of a file; its path is in a title, and where the image is alone. */
+const shortName = (item) => item.name.split(/[\\/]/).pop();
+
 const isRight = (item) => item.truth === item.predicted;
 const isWrong = (item) => isKnown(item) && !isRight(item);
 
@@ -67,7 +70,11 @@ function makeCard(item) {
     card.append(why);
   }
   card.append(shares);
-  if (report.named) card.append(element("span", "small", item.name));
+  if (report.named) {
+    const name = element("span", "small", shortName(item));
+    name.title = item.name;
+    card.append(name);
+  }
   card.addEventListener("click", () => openDetail(item));
 
   item.card = element("li");

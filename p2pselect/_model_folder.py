@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 FORMAT = 4
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+#: All that the folder of a model has.
+FILES = (CONFIG, WEIGHTS, CARD)
 #: A config is settings and class labels: anything larger is not one of ours.
 MAX_CONFIG_BYTES = 64 * 2**20
 
@@ -52,7 +54,7 @@ def write_model(
     """
     from safetensors.torch import save_file
 
-    with atomic_folder(path, CONFIG, "a saved model") as new:
+    with atomic_folder(path, FILES, "a saved model") as new:
         # safetensors refuses tensors that are not contiguous.
         save_file({k: v.cpu().contiguous() for k, v in state.items()}, new / WEIGHTS)
         config = {"format": FORMAT, **config, "weights_sha256": sha256(new / WEIGHTS)}

@@ -11,13 +11,13 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import IO, Any
 
-from p2pselect.exceptions import InputError, brief_path
+from p2pselect.exceptions import InputError, brief, brief_path
 
 # Linux: the flag of renameat2(2), and "relative to the working directory".
 _RENAME_EXCHANGE, _AT_FDCWD = 2, -100
@@ -48,14 +48,22 @@ def check_writable_folder(path: str | os.PathLike[str], name: str = "path") -> P
     return path
 
 
-def check_replaceable(path: Path, marker: str, kind: str, name: str = "path") -> None:
+def check_replaceable(path: Path, files: Sequence[str], kind: str, name: str = "path") -> None:
     """Make sure that a folder of some kind can be written, in place of another of that kind.
 
-    ``marker`` is a file that every such folder has, and ``kind`` what messages call it.  What
-    exists without that file, an empty folder excepted, is something else and never touched.
+    ``files`` are all that such a folder can have, the one that each of them has comes first,
+    and ``kind`` is what messages call it.  Anything else that is there, an empty folder
+    excepted, is never touched.
     """
-    if path.exists() and not is_empty_folder(path) and not (path / marker).is_file():
-        raise InputError(f"{name}: {path} exists and is not {kind}: it is not overwritten")
+    if path.exists() and not is_empty_folder(path):
+        if not (path / files[0]).is_file():
+            raise InputError(f"{name}: {path} exists and is not {kind}: it is not overwritten")
+        others = sorted(each.name for each in path.iterdir() if each.name not in files)
+        if others:
+            raise InputError(
+                f"{name}: {path} is {kind} with other files in its folder, which would be "
+                f"lost: it is not overwritten, see {brief(others)}"
+            )
     _check_parent(_target(path).parent, path, name)
 
 
@@ -147,12 +155,14 @@ def _finite(content: Any) -> Any:
 
 
 @contextmanager
-def atomic_folder(path: str | os.PathLike[str], marker: str, kind: str) -> Iterator[Path]:
+def atomic_folder(
+    path: str | os.PathLike[str], files: Sequence[str], kind: str
+) -> Iterator[Path]:
     """Make a new folder that takes the place of ``path`` when the block has ended well.
 
     What is there is replaced if :func:`check_replaceable` allows it.
     """
-    check_replaceable(Path(path), marker, kind)
+    check_replaceable(Path(path), files, kind)
     path = _target(Path(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".p2pselect-") as made:

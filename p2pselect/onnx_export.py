@@ -16,7 +16,9 @@ from p2pselect.atomic_write import atomic_folder, write_json
 
 __all__ = ["export_onnx"]
 
-SETTINGS = "settings.json"
+SETTINGS, SELECTOR, CLASSIFIER = "settings.json", "selector.onnx", "classifier.onnx"
+#: All that an export has; weights of more than 2 GB have a file of their own.
+FILES = (SETTINGS, *(name + end for name in (SELECTOR, CLASSIFIER) for end in ("", ".data")))
 
 
 def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
@@ -94,9 +96,9 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
         "set_proba": None if report is None else report.set_proba,
         "lowest_familiarity": None if report is None else report.lowest_familiarity,
     }
-    with atomic_folder(Path(path), SETTINGS, "an export") as new:
-        _write(estimator, "selector", "maps", new / "selector.onnx")
-        _write(estimator, "classifier", "logits", new / "classifier.onnx")
+    with atomic_folder(Path(path), FILES, "an export") as new:
+        _write(estimator, "selector", "maps", new / SELECTOR)
+        _write(estimator, "classifier", "logits", new / CLASSIFIER)
         write_json(new / SETTINGS, settings)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from p2pselect._model_card import facts
-from p2pselect._model_folder import CARD, CONFIG, WEIGHTS, read_config, readable
+from p2pselect._model_folder import CONFIG, FILES, read_config, readable
 from p2pselect.atomic_write import atomic_folder
 from p2pselect.exceptions import ModelFileError, brief
 
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from p2pselect.estimators._base import SelectiveImageClassifier
 
 __all__ = ["describe", "load", "pull_from_hub", "push_to_hub"]
-
-#: Nothing else leaves the folder of a model, or comes into it.
-_FILES = [CARD, CONFIG, WEIGHTS]
 
 
 def load(path: str | os.PathLike[str]) -> SelectiveImageClassifier:
@@ -160,7 +157,7 @@ def push_to_hub(
         hub.upload_folder(
             repo_id=repo_id,
             folder_path=path,
-            allow_patterns=_FILES,
+            allow_patterns=list(FILES),
             revision=revision,
             commit_message="Upload a model of p2pselect",
         )
@@ -201,16 +198,16 @@ def pull_from_hub(
     >>> clf = load(pull_from_hub("ana/leaves", "leaves.model"))  # doctest: +SKIP
     """
     path = Path(path)
-    with atomic_folder(path, CONFIG, "a saved model") as new:
+    with atomic_folder(path, FILES, "a saved model") as new:
         with _hub_errors(repo_id, "downloaded from"):
             import huggingface_hub as hub
 
             # As files of its own: in the hub's cache they are links, which `load` refuses.
             hub.snapshot_download(
-                repo_id, revision=revision, local_dir=new, allow_patterns=_FILES
+                repo_id, revision=revision, local_dir=new, allow_patterns=list(FILES)
             )
         for extra in new.iterdir():  # what the hub remembers of its downloads
-            if extra.name not in _FILES:
+            if extra.name not in FILES:
                 shutil.rmtree(extra)
         try:
             with readable(new):

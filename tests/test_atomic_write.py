@@ -25,7 +25,7 @@ MARKER = "marker"
 
 
 def write_folder(path, content="new"):
-    with atomic_folder(path, MARKER, "a thing") as new:
+    with atomic_folder(path, [MARKER, "more"], "a thing") as new:
         (new / MARKER).write_text(content)
 
 
@@ -100,7 +100,7 @@ def test_a_folder_is_replaced_whole(tmp_path, monkeypatch, exchanges):
     write_folder(place, "second")
     assert [(p.name, p.read_text()) for p in place.iterdir()] == [(MARKER, "second")]
     assert list(place.parent.iterdir()) == [place]
-    with pytest.raises(KeyboardInterrupt), atomic_folder(place, MARKER, "a thing") as new:
+    with pytest.raises(KeyboardInterrupt), atomic_folder(place, [MARKER], "a thing") as new:
         (new / MARKER).write_text("third")
         raise KeyboardInterrupt
     assert (place / MARKER).read_text() == "second"

@@ -19,6 +19,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from p2pselect._model_folder import FILES
 from p2pselect.atomic_write import check_replaceable, is_empty_folder, write_json
 from p2pselect.cli._arguments import (
     add_shared,
@@ -320,7 +321,7 @@ def _check_places(options: argparse.Namespace) -> tuple[Path, Path]:
             f"--validation: there is no folder {options.validation}; expected a share such as "
             "0.2, a folder, auto or none"
         )
-    check_replaceable(out, "config.json", "a saved model", "--out")
+    check_replaceable(out, FILES, "a saved model", "--out")
     if out.exists() and not is_empty_folder(out) and not options.overwrite:
         raise InputError(
             f"--out: {out} already holds a model; --overwrite replaces it once the new one is "

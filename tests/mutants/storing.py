@@ -38,8 +38,8 @@ FAULTS = [
         "persistence.py",
         "persistence/test_hub.py",
         {
-            "            allow_patterns=_FILES,\n": "",
-            "local_dir=new, allow_patterns=_FILES": "local_dir=new",
+            "            allow_patterns=list(FILES),\n": "",
+            "local_dir=new, allow_patterns=list(FILES)": "local_dir=new",
             "                shutil.rmtree(extra)": "                pass",
             "            with readable(new):\n                read_config(new)": "            pass",
             'said = " ".join(str(error).split())': "said = str(error)",
@@ -60,7 +60,8 @@ FAULTS = [
         "atomic_write.py",
         "persistence/test_persistence.py test_atomic_write.py",
         {
-            "is_empty_folder(path) and not (path / marker).is_file()": "is_empty_folder(path) and False",
+            "        if not (path / files[0]).is_file():": "        if False:",
+            "        if others:": "        if False:",
             "beside.unlink(missing_ok=True)": "pass",
             'beside = path.with_name(f".{token_hex(8)}.part")': "beside = path",
             "return content if math.isfinite(content) else None": "return content",

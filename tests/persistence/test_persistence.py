@@ -51,6 +51,14 @@ def test_saving_again_replaces_a_model_and_nothing_else(clf, saved, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["letters", "model"]
 
 
+def test_what_people_put_beside_a_model_is_not_lost(clf, saved):
+    (saved / ".git").mkdir()
+    (saved / "notes.txt").write_text("Ana's leaves")
+    with pytest.raises(InputError, match=r"would be lost.*'.git', 'notes.txt'"):
+        clf.save(saved)
+    assert len([*saved.iterdir()]) == 5 and (saved / "notes.txt").read_text() == "Ana's leaves"
+
+
 def test_what_a_model_says_about_itself_loads_nothing_heavy(clf, saved):
     program = (
         "import sys\nfrom p2pselect.persistence import describe\n"

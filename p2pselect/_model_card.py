@@ -59,7 +59,7 @@ def facts(config: dict[str, Any]) -> dict[str, Any]:
         named = sorted(regions[TRANSFORMER].items())
         regions = f"{TRANSFORMER}({', '.join(f'{k}={brief(decode(v))}' for k, v in named)})"
     classes = [str(label) for label in config["classes"]["values"]]
-    counts = fitted.get("class_counts_", {})
+    counts = fitted["class_counts_"]
     # Methods without it show whole images.
     tau = decode(params["tau"]) if "tau" in params else 1.0
     return {
@@ -77,8 +77,8 @@ def facts(config: dict[str, Any]) -> dict[str, Any]:
         "parameters": config["parameters"],
         "held_out": _held_out(config),
         "calibration": _calibration(decode(config["calibration"])),
-        "audit": config.get("audit"),
-        **config.get("circumstances", {}),
+        "audit": config["audit"],
+        **config["circumstances"],
     }
 
 
@@ -144,8 +144,6 @@ def in_words(found: dict[str, Any], name: Callable[[str], str] = str) -> str:
 
 def _images(found: dict[str, Any], name: Callable[[str], str]) -> str:
     classes, parts = found["classes"], found["images"]
-    if not parts:
-        return f"{len(classes)} classes: {', '.join(map(name, classes[:_MOST_ROWS]))}.\n"
     trained, held_out = parts["trained"], parts["held_out"]
     said = (
         f"The last training used {_number(sum(trained.values()))} images of "
@@ -242,8 +240,6 @@ def _limits(found: dict[str, Any]) -> str:
 
 def _made(found: dict[str, Any], name: Callable[[str], str]) -> str:
     use = "Read it with `p2pselect.load`, or on the command line with `p2pselect predict`."
-    if "versions" not in found:
-        return _listed(use)
     versions = ", ".join(f"{package} {name(v)}" for package, v in found["versions"].items())
     return _listed(f"Saved on {found['date']} with {versions}.", use)
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from p2pselect.regions._transformer import SuperpixelTransformer
 
-FORMAT = 4
+FORMAT = 5
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 #: All that the folder of a model has.
 FILES = (CONFIG, WEIGHTS, CARD)

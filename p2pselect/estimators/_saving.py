@@ -102,6 +102,7 @@ def load_model(cls: Any, path: Path, config: dict[str, Any]) -> Any:
         if name in config["fitted"]:
             setattr(estimator, name, decode(config["fitted"][name]))
     _check_channels(estimator)
+    _check_counts(estimator.class_counts_, len(estimator.classes_))
     if stored := decode(config["calibration"]):
         estimator.calibration_ = from_lists(stored, len(estimator.classes_))
     later = {name: kept[name] for name in _FOR_THE_NEXT_FIT if name in kept}
@@ -169,6 +170,18 @@ def _check_channels(estimator: Any) -> None:
     # Means, and standard deviations, by which pixels are divided.
     if array.shape != (2, n_channels) or not (np.isfinite(array).all() and array[1].min() > 0):
         raise InputError(f"normalization_ is {brief(constants)}")
+
+
+def _check_counts(counts: Any, n_classes: int) -> None:
+    """Refuse numbers of images that a model card could not tell."""
+    parts = isinstance(counts, dict) and set(counts) == {"trained", "held_out"}
+    if not parts or not all(
+        isinstance(part, list)
+        and len(part) == n_classes
+        and all(type(n) is int and n >= 0 for n in part)
+        for part in counts.values()
+    ):
+        raise InputError(f"class_counts_ is {brief(counts)}")
 
 
 def _check_shapes(path: Path, estimator: Any) -> None:

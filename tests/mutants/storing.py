@@ -446,12 +446,14 @@ FAULTS = [
     ),
     *planted(
         "estimators/_saving.py",
-        "persistence/test_strangers.py::test_channels_that_no_training_has_seen",
+        "persistence/test_strangers.py::test_what_no_training_has_seen",
         {
             "not 1 <= n_channels <= MAX_CHANNELS": "False",
             "and array[1].min() > 0": "",
             "    check_value_range(found)\n": "",
             "isinstance(found, str) or len(found) not in (1, n_channels)": "False",
+            "        and len(part) == n_classes\n": "",
+            "        and all(type(n) is int and n >= 0 for n in part)\n": "",
         },
     ),
     *planted(

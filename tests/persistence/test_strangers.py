@@ -129,9 +129,13 @@ def test_absurd_settings(saved, params):
         ("value_range_", "percentiles"),
         ("value_range_", [[0.0, 1.0]] * 2),
         ("value_range_", [[1.0, 0.0]]),
+        ("class_counts_", {"trained": [12, 12]}),
+        ("class_counts_", {"trained": [24], "held_out": [0]}),
+        ("class_counts_", {"trained": [12, -12], "held_out": [0, 0]}),
+        ("class_counts_", {"trained": [12, "12"], "held_out": [0, 0]}),
     ],
 )
-def test_channels_that_no_training_has_seen(saved, name, value):
+def test_what_no_training_has_seen(saved, name, value):
     config = json.loads((saved / CONFIG).read_text())
     config["fitted"][name] = value
     config["config_sha256"] = config_digest(config)

@@ -60,6 +60,8 @@ def as_images(
           of encoded images (``bytes`` or binary files), of Pillow images, or of arrays or
           tensors (h, w), (h, w, c) of unequal size, but with the same number of channels and
           all uint8 or all floats;
+        * one path of a file, one encoded image or one Pillow image, as a set of one; an array
+          of one image is ``array[None]``;
         * a map-style ``torch.utils.data.Dataset`` of images, or of tuples (image, ...),
           without random transforms;
         * flat rows (n, features) with ``image_shape``;
@@ -161,8 +163,10 @@ def _recognize_kind(X: Any, meaning: Meaning) -> ImageSequence:
         if meaning.value_range == "percentiles":
             raise InputError('value_range="percentiles" needs arrays or files, not a Dataset')
         return ImageSequence(DatasetImages(X, partial(_pixels, meaning=meaning)))
-    _refuse_one_image(X)
-    values = _as_array(X)
+    _refuse_folders_and_loaders(X)
+    # Of arrays, nothing tells one image in color from a stack of gray ones.
+    is_one = _kind(X) in ("a path", "an encoded image", "a PIL image")
+    values = _as_array([X] if is_one else X)
     if values.dtype.kind == "S":
         raise InputError(
             f"X is an array of dtype {values.dtype}, which drops zeros at the end of encoded "
@@ -234,16 +238,13 @@ def _check_meaning(images: ImageSequence, meaning: Meaning) -> None:
         )
 
 
-def _refuse_one_image(X: Any) -> None:
-    if isinstance(X, str | os.PathLike):
+def _refuse_folders_and_loaders(X: Any) -> None:
+    if isinstance(X, str | os.PathLike) and os.path.isdir(X):  # noqa: PTH112
         raise InputError(
-            f"X is one path, {brief_path(X)}: pass a list of paths; "
-            "p2pselect.datasets.load_image_folder reads a folder with a subfolder per class"
+            f"X is a folder, {brief_path(X)}: pass the paths of its images, such as "
+            'sorted(Path(X).glob("*.jpg")); p2pselect.datasets.load_image_folder reads a '
+            "folder with a subfolder per class"
         )
-    if isinstance(X, Image.Image):
-        raise InputError("X is one PIL image: pass a list, [image]")
-    if _is_encoded(X):
-        raise InputError("X is one encoded image: pass a list, [X]")
     if is_data_loader(X):
         raise InputError(
             "X is a DataLoader, which gives batches: pass its data set, X.dataset, "

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -193,8 +194,7 @@ BAD = {
     "floats of 16 bits": (U8 + 4095.0, {}, "say the range of the values"),
     "0..255 floats": (U8 + 255.0, {}, r"from 255 to 255, expected \[0, 1\] \(pass X / 255"),
     "normalized": (U8 - 2.1, {}, "from -2.1 to -2.1.*normalization"),
-    "one path": ("cat.jpg", {}, "X is one path, 'cat.jpg'"),
-    "one encoded image": (b"\xff\xd8" * 9, {}, "one encoded image: pass a list"),
+    "a folder": (Path.cwd(), {}, r"X is a folder, .*glob\("),
     "array of bytes": (np.array([b"cat.jpg"]), {}, "dtype .S7.*list of bytes"),
     "loader": (DataLoader(TensorDataset(torch.zeros(4, 8, 8, 3))), {}, r"X\.dataset"),
     "columns": (
@@ -204,7 +204,6 @@ BAD = {
     ),
     "rows": ([{"image": 1, "label": 2}], {}, "dict of .*'image', 'label'.*one column"),
     "encoded rows": ([{"bytes": b"1", "path": None}], {}, r"\[item\['bytes'\] for item in X\]"),
-    "one PIL image": (Image.new("RGB", (4, 4)), {}, r"\[image\]"),
     "None": (None, {}, "X is a NoneType"),
     "dict": ({"a": U8}, {}, "X is a dict"),
     "mixed": ([U8[0], "a.png"], {}, "item 1 is a path"),
@@ -256,6 +255,17 @@ def test_not_finite_beyond_the_first_chunk(monkeypatch):
     X[7] = 3
     with pytest.raises(InputError, match="from 0 to 3"):
         as_images(X)
+
+
+def test_one_image_that_is_not_an_array_is_a_set_of_one(paths):
+    expected = as_images([paths[0]])
+    encoded = Path(paths[0]).read_bytes()
+    for one in (paths[0], str(paths[0]), encoded, BytesIO(encoded), Image.open(paths[0])):
+        images = as_images(one)
+        assert len(images) == 1
+        np.testing.assert_array_equal(images[0], expected[0])
+    with pytest.raises(ImageReadError, match=r"nowhere\.jpg"):
+        as_images("nowhere.jpg")
 
 
 def test_missing_files_are_counted(paths, tmp_path):

@@ -1,7 +1,7 @@
-"""Serve a local page: drop photographs on it, and see the answers and what they are based on.
+"""Serve a local page: drop photographs on it, and see what answers are based on.
 
-Browse the photographs of a folder, too, and let programs ask: POST /predict and /explain, with
-an image file as the body.
+Browse the photographs of a folder, too, and let programs ask: POST /predict and
+/explain, with an image file as the body.
 
 examples:
   p2pselect app leaves.model

@@ -19,7 +19,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from p2pselect._model_folder import FILES
 from p2pselect.atomic_write import check_replaceable, is_empty_folder, write_json
 from p2pselect.cli._arguments import (
     add_shared,
@@ -314,6 +313,9 @@ def _chosen(images: Any, labels: Any, preset: str, given: dict[str, Any]) -> dic
 
 def _check_places(options: argparse.Namespace) -> tuple[Path, Path]:
     """Where the model and the page will be, which nothing prevents from being written."""
+    # Imported here, so that --help loads nothing heavy.
+    from p2pselect._model_folder import FILES
+
     out = options.out or _default_out(options.folder or options.table.parent)
     html = options.html or out.with_name(f"{out.name.removesuffix('.model')}.html")
     if isinstance(options.validation, Path) and not options.validation.is_dir():

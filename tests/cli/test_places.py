@@ -145,7 +145,7 @@ def test_names_are_written_in_utf8_whatever_the_encoding(here, encoding, form):
     if form == "csv":
         header, *rows = done.stdout.splitlines()
         assert header.decode("utf-8") == (
-            "image,prediction,certainty,answered,kept_fraction,p(猫),p(犬)"
+            "image,prediction,certainty,answered,unanswered_reasons,kept_fraction,p(猫),p(犬)"
         )
         assert os.fsencode(f"images/猫/{name}") in [row.split(b",")[0] for row in rows]
     else:

@@ -84,5 +84,5 @@ def test_pictures_and_reports_say_how_many(made):
     own = exp.region_masks.any(axis=1)
     share = metrics.localization_score(exp.pixel_masks[own], made.object_masks[own])
     assert "nothing kept of 2 images" in foot and f"{share:.0%}".rstrip("%") in foot
-    assert "images of which nothing is shown</dt><dd>2<" in _facts(exp, None)
-    assert "nothing is shown" not in _facts(made.explanation, None)
+    assert "images of which nothing is shown</dt><dd>2<" in _facts(exp, None, None)
+    assert "nothing is shown" not in _facts(made.explanation, None, None)

@@ -215,8 +215,7 @@ def run(options: argparse.Namespace) -> None:
     from p2pselect.cli._trained import describe_model
 
     given = _given(options)
-    prefix = "images__"
-    meaning = {k.removeprefix(prefix): given[k] for k in given if k.startswith(prefix)}
+    meaning = {k.removeprefix("images__"): v for k, v in given.items() if "images__" in k}
 
     def read(where: Path | Rows) -> Labeled:
         found = labeled_images(where, options.on_error, **meaning)
@@ -313,7 +312,6 @@ def _chosen(images: Any, labels: Any, preset: str, given: dict[str, Any]) -> dic
 
 def _check_places(options: argparse.Namespace) -> tuple[Path, Path]:
     """Where the model and the page will be, which nothing prevents from being written."""
-    # Imported here, so that --help loads nothing heavy.
     from p2pselect._model_folder import FILES
 
     out = options.out or _default_out(options.folder or options.table.parent)

@@ -31,8 +31,9 @@ SMALL = Preset(
 #: For some hundred to some ten thousand photographs: pretrained timm networks, half of whose
 #: layers keep their weights, at 128 pixels, so that about 1,000 images take about ten minutes
 #: on a CPU.  The head of the classifier learns first, and most images are classified under
-#: random masks, which keeps the label out of the choice of regions.  Source: our own trials on
-#: the training splits of sets of 1,000 photographs.
+#: random masks, which keeps the label out of the choice of regions.  Images show 30 % on
+#: average, which leaves room for those that are harder than the ones held out.  Source: our own
+#: trials on the training splits of sets of 1,000 photographs.
 PHOTOS = Preset(
     selector="mobilenetv2_100",
     classifier="tf_efficientnet_lite0",
@@ -53,7 +54,7 @@ PHOTOS = Preset(
     selection="budget",
     certainty_threshold=0.99,
     search__calibration="held_out",
-    search__mean_kept=0.35,
+    search__mean_kept=0.3,
 )
 
 _PAPER: dict[str, Any] = {

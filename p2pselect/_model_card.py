@@ -193,7 +193,8 @@ def _scores(found: dict[str, Any], name: Callable[[str], str]) -> str:
         lines = [
             f"Of the held-out images, {scores['accuracy']:.1%} were classified correctly"
             + ("" if kept is None else f", from {kept:.1%} of their pixels on average")
-            + "."
+            # What it shows has changed since.
+            + (", before its certainty was calibrated." if calibration else ".")
             + (" They also chose the epoch." if scores["chose_the_epoch"] else "")
         ]
     lines.append(

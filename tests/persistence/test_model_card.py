@@ -74,6 +74,7 @@ def test_scores_and_calibration_are_those_of_the_model(measured, tmp_path):
     assert found["calibration"]["lowest_familiarity"] == lowest
     said = text_of(tmp_path / "m")
     assert f"{last['valid_acc']:.1%} were classified correctly, from" in said
+    assert "of their pixels on average, before its certainty was calibrated." in said
     assert (
         f"calibrated with {n_images} images; at most 30.0% of its prediction sets miss" in said
     )

@@ -18,7 +18,7 @@ class Worker:
     """Explains image files, one batch at a time.
 
     The first image of a batch waits ``patience`` seconds for others, up to ``batch_size``.
-    Images that nobody waits for are explained while there are no others.
+    Images that nobody waits for are explained while no request is waiting.
     """
 
     def __init__(

@@ -62,8 +62,8 @@ def compare(
     Raises
     ------
     InputError
-        If the two are not of the same images and classes, there are no images, or ``y`` or
-        ``groups`` do not fit them.
+        If the two explain different images or classes, or none, or if ``y`` or ``groups`` do
+        not fit them.
 
     Examples
     --------

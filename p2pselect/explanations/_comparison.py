@@ -258,7 +258,7 @@ def _check_same(first: ExplanationArrays, second: ExplanationArrays) -> None:
             f"got {len(first)} and {len(second)}"
         )
     if not len(first):
-        raise InputError("there are no images to compare two models on")
+        raise InputError("both explanations are empty: there is nothing to compare")
     if not np.array_equal(first.classes, second.classes):
         raise InputError("both models must have the same classes")
     sizes = [np.array([place.original for place in e._placements()]) for e in (first, second)]

@@ -231,8 +231,8 @@ def calibration_error_floor(certainty: np.ndarray, *, n_bins: int = 10) -> float
     -----
     The exact mean of the error where every prediction is right with a probability of its
     certainty, independently of the others: the number of right predictions of a bin has a
-    Poisson binomial distribution.  Where a bin has so many uncertain predictions that the
-    normal distribution comes within a thousandth of that mean, it takes its place.
+    Poisson binomial distribution.  For bins with enough uncertain predictions, the normal
+    distribution takes its place, which is within a thousandth of that mean there.
 
     Examples
     --------

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from p2pselect.nn._frozen import heads_of
+from p2pselect.nn._frozen_prefix import input_of
 from p2pselect.nn._kept_features import KeptFeatures
 
 #: Images that go through a network at once.  Always as many, because the last bits of a result
@@ -138,7 +139,8 @@ class FrozenPart:
             return
         self._state = state
         noise = torch.rand(1, *images.shape[1:], generator=torch.Generator().manual_seed(0))
-        given = self._before_head(noise.to(images.device), whole=True)
+        noise = noise.to(images.device)
+        given = self._before_head(noise) if self._head_is_last(noise) else None
         self._layout = None if given is None else Layout.of(given)
         if self._layout is None:
             return
@@ -161,42 +163,29 @@ class FrozenPart:
             packed += self._layout.pack(given)[: len(some)]
         return packed
 
-    def _before_head(self, images: Tensor, whole: bool = False) -> Any:
-        """What the head is given; ``whole``: None if its output is not the network's, too."""
-        calls: list[Any] = []
+    def _before_head(self, images: Tensor) -> Any:
+        """What the head is given; None where it is given more than one thing."""
+        with torch.no_grad():
+            return input_of(self.head, self.forward, images)
+
+    def _head_is_last(self, images: Tensor) -> bool:
+        """Whether what the head says is what the network says."""
         outputs: list[Any] = []
-
-        def note(_: nn.Module, args: Any) -> None:
-            calls.append(args)
-            if not whole:
-                raise _HeadReached
-
-        def note_output(_: nn.Module, args: Any, output: Any) -> None:
-            outputs.append(output)
-
-        handles = [self.head.register_forward_pre_hook(note)]
-        if whole:
-            modules = (self.head, self.network)
-            handles += [module.register_forward_hook(note_output) for module in modules]
+        handles = [
+            module.register_forward_hook(lambda *call: outputs.append(call[-1]))
+            for module in (self.head, self.network)
+        ]
         training = {module: module.training for module in self.head.modules()}
         try:
             self.head.eval()  # a trial must not touch its batch statistics
             with torch.no_grad():
                 self.forward(images)
-        except _HeadReached:
-            pass
         finally:
             for module, flag in training.items():
                 module.training = flag
             for handle in handles:
                 handle.remove()
-        if whole and (len(outputs) != 2 or outputs[0] is not outputs[1]):
-            return None
-        return calls[0][0] if len(calls) == 1 and len(calls[0]) == 1 else None
-
-
-class _HeadReached(Exception):
-    """The rest of a forward pass is not needed."""
+        return len(outputs) == 2 and outputs[0] is outputs[1]
 
 
 def _laid_out(values: Tensor) -> Tensor:

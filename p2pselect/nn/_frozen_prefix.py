@@ -32,7 +32,7 @@ def find_joint(
             expected = network(images)
             for module in reversed(around[1:]):
                 given = input_of(module, network, images)
-                if given is None:
+                if not isinstance(given, Tensor):
                     continue
                 if torch.equal(_said_instead(network, module, given, images), expected):
                     return module
@@ -65,7 +65,7 @@ def join_rows(
 
 
 def input_of(module: nn.Module, forward: Callable[[Tensor], Any], images: Tensor) -> Any:
-    """The one tensor that a module is given on the way; None where it is given more."""
+    """The one thing that a module is given on the way; None where it is given more."""
     calls: list[Any] = []
 
     def note(_: nn.Module, args: Any, options: Any) -> None:
@@ -80,7 +80,7 @@ def input_of(module: nn.Module, forward: Callable[[Tensor], Any], images: Tensor
     finally:
         handle.remove()
     alone = len(calls) == 1 and len(calls[0][0]) == 1 and not calls[0][1]
-    return calls[0][0][0] if alone and isinstance(calls[0][0][0], Tensor) else None
+    return calls[0][0][0] if alone else None
 
 
 @contextmanager

@@ -85,7 +85,7 @@ class Served:
         return status, json.loads(content)
 
     def cards(self, count):
-        """The cards of the folder, as soon as there are so many."""
+        """The cards of the folder, once this many have appeared."""
         end = time.monotonic() + 60
         while len(cards := self.get("/page/cards/0")[1]) < count:
             assert time.monotonic() < end, f"{len(cards)} of {count} cards after a minute"

@@ -254,7 +254,7 @@ def class_table(
     predicted = sorted((r for r in summary if r["n_images"]), key=lambda r: -r["n_images"])
     rows = predicted[:_MOST_CLASSES]
     left_out = [
-        f"{count:,} classes that are {what}"
+        f"{count:,} {'class that is' if count == 1 else 'classes that are'} {what}"
         for count, what in (
             (len(predicted) - len(rows), "predicted less often"),
             (len(summary) - len(predicted), "never predicted"),

@@ -13,7 +13,8 @@ seed:
 - prediction sets, calibrated on a random half: how often the true class is in them, and how
   many classes are;
 - a threshold from 50 to 150 images, as it is, and the median of those from four fifths of them;
-- what images show that are not answered: everything, or their most certain step.
+- what images show that are not answered: everything, or their most certain step;
+- what becomes of a calibration with emoji of known designs that is asked about new ones.
 
     OMP_NUM_THREADS=1 python benchmarks/certainty.py --run photographs-run \\
         --json benchmarks/results/certainty.json
@@ -41,6 +42,8 @@ ASKED = (0.8, 0.9, 0.95)
 MAX_ERROR, ALPHA = 0.05, 0.1
 CLASS_ERROR, SET_ERROR = 0.1, 0.1
 FALLBACK = "most_certain"
+#: Calibrated on images of one part, and asked about those of another.
+SHIFT = ("emoji_scenes/test_seen_designs", "emoji_scenes/test")
 FEW = (50, 100, 150)
 N_HALVES, N_DRAWS = 60, 400
 Paths = dict[str, np.ndarray]
@@ -215,6 +218,25 @@ def from_few(paths: Paths, rng: np.random.Generator, n_draws: int) -> dict[str, 
     return figures
 
 
+def shifted(known: Paths, new: Paths) -> Figures:
+    """Answers about images of another kind than those of the calibration."""
+    calibration = of_part(known, np.arange(len(known["right"])))
+    thresholds = {f"shift@{asked}": calibration.threshold(asked) for asked in ASKED}
+    try:
+        thresholds["shift@bound"] = calibration.bounded_threshold(MAX_ERROR, ALPHA)
+    except InputError:
+        thresholds["shift@bound"] = np.inf
+    every = of_part(new, np.arange(len(new["right"])))
+    figures: Figures = {}
+    for row, threshold in thresholds.items():
+        figures[row] = {}
+        for name, part in (("known", calibration), ("new", every)):
+            answered, right = part.answers(threshold)
+            figures[row][f"right, {name}"] = right / answered if answered else None
+            figures[row][f"answered, {name}"] = answered / len(part)
+    return figures
+
+
 def shown(paths: Paths) -> Figures:
     """Accuracy and kept area of all images, by what those show that are not answered."""
     every = np.arange(len(paths["right"]))
@@ -255,6 +277,15 @@ def mean_of(seeds: list[Figures]) -> Figures:
     return float(np.mean(known)) if known else None
 
 
+def flat(place: str, of_place: Figures) -> Figures:
+    """Figures of rows under one name each."""
+    return {
+        f"{place}:{row}_{name}": value
+        for row, columns in of_place.items()
+        for name, value in columns.items()
+    }
+
+
 def main() -> None:
     options_parser = parser(__doc__)
     options_parser.add_argument(
@@ -264,7 +295,8 @@ def main() -> None:
     options_parser.add_argument("--draws", type=int, default=N_DRAWS)
     options = options_parser.parse_args()
     found: Figures = {}
-    for place, of_seeds in read_paths(options.run).items():
+    recorded = read_paths(options.run)
+    for place, of_seeds in recorded.items():
         rng = np.random.default_rng(0)
         of_place = mean_of(
             [
@@ -279,17 +311,17 @@ def main() -> None:
                 for paths in of_seeds
             ]
         )
-        found |= {
-            f"{place}:{row}_{name}": value
-            for row, columns in of_place.items()
-            for name, value in columns.items()
-        }
+        found |= flat(place, of_place)
+    if set(SHIFT) <= set(recorded):
+        pairs = zip(*(recorded[place] for place in SHIFT), strict=True)
+        found |= flat(SHIFT[1], mean_of([shifted(*pair) for pair in pairs]))
     if not found:
         raise SystemExit(f"{options.run} holds no paths: run photographs.py first")
     few = [f"{size} images" for size in FEW]
     tables = [f"@{asked}" for asked in ASKED], ["bound"], ["by class"], ["sets"], few
-    for rows in (*tables, [*shown_rows()]):
-        places = [f"{place}:{row}" for place in read_paths(options.run) for row in rows]
+    shift = [*(f"shift@{asked}" for asked in ASKED), "shift@bound"]
+    for rows in (*tables, [*shown_rows()], shift):
+        places = [f"{place}:{row}" for place in recorded for row in rows]
         places = [place for place in places if any(k.startswith(f"{place}_") for k in found)]
         if places:
             print(markdown(table_of({"": found}, places)) + "\n")

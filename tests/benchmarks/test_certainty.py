@@ -24,6 +24,7 @@ def run(tmp_path_factory):
         record = {"cell": {"set": "leaves", "seed": seed}, "paths": {"test": own}}
         own["kept"] = kept.tolist()
         (tmp_path / f"p2p-{seed}.json").write_text(json.dumps(record))
+    right_of, wrong_of = right, right & (rng.random(right.shape) < 0.5)
     proba, truth = simulated_classes(800, rng)
     certainties, right = proba.max(axis=2), proba.argmax(axis=2) == truth[:, None]
     words = {"certainty": certainties.tolist(), "right": right.astype(int).tolist()}
@@ -31,6 +32,11 @@ def run(tmp_path_factory):
     words["truth"] = truth.tolist()
     record = {"cell": {"set": "signs", "seed": 0}, "paths": {"test": words}}
     (tmp_path / "signs-0.json").write_text(json.dumps(record))
+    # New designs: the same words, of which fewer are true.
+    known, new = ({**own, "right": part.astype(int).tolist()} for part in (right_of, wrong_of))
+    record = {"cell": {"set": "emoji_scenes", "seed": 0}}
+    record["paths"] = {"test_seen_designs": known, "test": new}
+    (tmp_path / "emoji-0.json").write_text(json.dumps(record))
     (tmp_path / "probe-0.json").write_text(json.dumps({"cell": {"set": "leaves", "seed": 0}}))
     arguments = ["certainty.py", "--run", str(tmp_path), "--halves", "8", "--draws", "20"]
     arguments += ["--json", str(tmp_path / "found.out")]
@@ -77,6 +83,18 @@ def test_few_images_give_the_share_on_average(run):
     shares = [figures[f"leaves/test:{n} images_right"] for n in certainty.FEW]
     assert all(abs(share - 0.9) < 0.07 for share in shares)
     assert figures["leaves/test:150 images_right, cross-fitted"] != shares[-1]
+
+
+def test_a_calibration_is_asked_about_images_of_another_kind(run):
+    figures, printed, _ = run
+    row = "emoji_scenes/test:shift@0.9_"
+    assert abs(figures[f"{row}right, known"] - 0.9) < 0.02
+    assert abs(figures[f"{row}right, new"] - 0.45) < 0.06
+    # Where the search stops does not depend on what is right.
+    assert figures[f"{row}answered, new"] == figures[f"{row}answered, known"] > 0.3
+    assert figures["emoji_scenes/test:shift@bound_right, known"] >= 0.95
+    assert figures["emoji_scenes/test:shift@bound_right, new"] < 0.6
+    assert "emoji scenes/test:shift@0.9" in printed
 
 
 def test_a_run_without_paths_is_refused(tmp_path, monkeypatch):

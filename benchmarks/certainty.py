@@ -31,10 +31,10 @@ from measuring import Figures, parser
 from provenance import about
 from recorded_tables import markdown, table_of
 
+from p2pselect._answering import stops
 from p2pselect.atomic_write import write_json
 from p2pselect.exceptions import InputError, P2PSelectWarning
 from p2pselect.metrics import expected_calibration_error
-from p2pselect.metrics._stops import stops
 from p2pselect.selection import StopCalibration
 from p2pselect.selection import _calibrating as calibrating
 

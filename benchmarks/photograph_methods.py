@@ -25,8 +25,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
 
 from p2pselect import Explanation, P2PClassifier, load, metrics, presets
+from p2pselect._answering import stops
 from p2pselect.methods import BlackboxClassifier
-from p2pselect.metrics._stops import stops
 from p2pselect.nn._backbones import create_timm
 
 Rows = dict[str, dict[str, list[float]]]

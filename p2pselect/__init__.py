@@ -5,8 +5,9 @@ alone, and a certainty threshold decides per image how much has to be shown.  Me
 Vandenhirtz & Vogt, "From Pixels to Perception", ICML 2025.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from p2pselect._lazy import lazy_names
 
 if TYPE_CHECKING:
     from p2pselect import datasets, explanations, methods, metrics, model_selection, presets
@@ -59,15 +60,5 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    # Lazy, so that `import p2pselect` does not pull in torch, timm, skorch or matplotlib.
-    if name not in _HOME:
-        raise AttributeError(f"module 'p2pselect' has no attribute {name!r}")
-    module = import_module(_HOME[name])
-    value = module if module.__name__.rpartition(".")[2] == name else getattr(module, name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(set(globals()) | set(_HOME))
+# Lazy, so that `import p2pselect` does not pull in torch, timm, skorch or matplotlib.
+__getattr__, __dir__ = lazy_names(globals(), _HOME)

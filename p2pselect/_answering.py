@@ -19,6 +19,29 @@ def familiarity(logits: np.ndarray, areas: np.ndarray) -> np.ndarray:
     return np.asarray(sums / parts.sum(axis=1), np.float32)
 
 
+def stops(
+    certainty: np.ndarray, threshold: float, fallback: str = "most_certain"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where the paths (n, t) stop: the level (n,), and whether they are certain there.
+
+    Paths that never reach the threshold end at their most certain level, or, with the fallback
+    "everything", at the last one.
+    """
+    enough = certainty >= threshold
+    answered: np.ndarray = np.asarray(enough.any(axis=1))
+    last = certainty.shape[1] - 1
+    rest = last if fallback == "everything" else certainty.argmax(axis=1)
+    return np.where(answered, enough.argmax(axis=1), rest), answered
+
+
+def named(labels: np.ndarray, answered: np.ndarray, reject: Any) -> np.ndarray:
+    """The labels (n,), with ``reject`` in the place of those that are not answered."""
+    kinds = {labels.dtype.kind, np.asarray(reject).dtype.kind}
+    if not (kinds <= {"U"} or kinds <= {*"iuf"}):  # NumPy would make words of numbers
+        labels = labels.astype(object)
+    return np.where(answered, labels, reject)
+
+
 def unanswered_reasons(exp: Any) -> list[list[str]]:
     """Why the images of an explanation are not answered; see the property of that name."""
     unfamiliar = unsafe = np.zeros(len(exp), bool)

@@ -17,7 +17,7 @@ FACE = "p2pselect"
 
 #: Low to high: a room imports from rooms to its left only.
 ROOMS = """
-    exceptions _show_versions _optional _doc_links _docstrings _settings distributed
+    exceptions _lazy _show_versions _optional _doc_links _docstrings _settings distributed
     atomic_write _keyed_file _labels images _answering _explanation_arrays regions _model_folder
     _model_card datasets nn training metrics explanations selection onnx_export estimators
     methods model_selection presets persistence testing app reproduction p2pselect cli __main__

@@ -14,6 +14,7 @@ from sklearn.base import ClassifierMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from p2pselect._answering import named
 from p2pselect._labels import as_true_labels
 from p2pselect._model_folder import read_config, readable
 from p2pselect.estimators._changes import refuse_changes, remembered
@@ -177,10 +178,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         labels = self.classes_[run.proba(result).argmax(axis=1)]
         if reject is None:
             return labels
-        kinds = {labels.dtype.kind, np.asarray(reject).dtype.kind}
-        if not (kinds <= {"U"} or kinds <= {*"iuf"}):  # NumPy would make words of numbers
-            labels = labels.astype(object)
-        return np.where(run.answered(result), labels, reject)
+        return named(labels, run.answered(result), reject)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Measure the accuracy: the share of images whose class is predicted correctly.

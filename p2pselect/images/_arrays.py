@@ -7,8 +7,8 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_array
 
+from p2pselect._optional import need
 from p2pselect.exceptions import InputError, brief
 from p2pselect.images._meaning import Meaning, as_pairs, find_range
 from p2pselect.images._pixels import CHANNELS, check_channels, check_dtype, check_values
@@ -42,6 +42,10 @@ def unflattened(rows: np.ndarray, image_shape: Sequence[int] | None) -> np.ndarr
     shape = tuple(image_shape)
     if len(shape) not in (2, 3) or not all(isinstance(side, Integral) for side in shape):
         raise InputError(f"image_shape must be (h, w) or (h, w, c) in pixels, got {shape}")
+    # Not above, because those who run an exported model need not have scikit-learn.
+    need("sklearn", "images in flat rows", "scikit-learn")
+    from sklearn.utils import check_array
+
     try:
         # Whether values are finite is checked later, by a message that names the image.
         rows = check_array(rows, ensure_all_finite=False)

@@ -152,6 +152,12 @@ class Grid:
         return np.array(contents)
 
 
+def without_padding(images: np.ndarray, regions: np.ndarray) -> np.ndarray:
+    """New images (b, h, w, c) themselves, black where a pixel belongs to no region."""
+    images[regions < 0] = 0
+    return images
+
+
 @lru_cache(maxsize=4096)
 def _place(height: int, width: int, grid: Grid) -> Placement:
     rows, columns = grid.size

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from tqdm.auto import tqdm
 
 from p2pselect.exceptions import ImageReadError, InputError
 from p2pselect.images._decode import from_pillow, shown_path, upright_size
@@ -264,6 +263,8 @@ def find_damage(
         except (ImageReadError, InputError) as error:
             return error
         return None
+
+    from tqdm.auto import tqdm
 
     damage: dict[int, Exception] = {}
     bar = tqdm(

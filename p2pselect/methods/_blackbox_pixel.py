@@ -85,9 +85,11 @@ class LatticeObjective:
         ranking = logits.argsort(dim=1, descending=True)
         sorted_areas = scores.areas.gather(1, ranking)
         # This cut only looks at areas.  As in prediction, at least one region is shown.
-        counts = budget_cut(logits, sorted_areas, torch.zeros(1), share).clamp(min=1)
+        areas = sorted_areas.cpu().numpy()
+        counts = torch.from_numpy(budget_cut(areas, areas, np.zeros(1), share)).clamp(min=1)
         ranks = ranking.argsort(dim=1)
-        shown = apply_mask(step.images, to_pixels(ranks < counts, step.regions))
+        kept = ranks < counts.to(ranks.device)
+        shown = apply_mask(step.images, to_pixels(kept, step.regions))
         return {"cross_entropy": step.cross_entropy(step.model(shown))}
 
 

@@ -239,10 +239,11 @@ class P2PClassifier(SelectiveImageClassifier):
             "selection='budget', which cuts the ranking of the regions at any tau"
         )
 
-    def _tau_offsets(self, tau_grid: np.ndarray) -> Tensor:
+    def _tau_offsets(self, tau_grid: np.ndarray) -> np.ndarray:
         grid = torch.tensor(tau_grid, dtype=torch.float32, device=self.device_)
-        # Embeddings have no part in predictions.
-        return self.module_.selector.tau_offset(grid)[:, 0]
+        with torch.inference_mode():
+            # Embeddings have no part in predictions.
+            return self.module_.selector.tau_offset(grid)[:, 0].cpu().numpy()
 
     def _selection_rule(self) -> SelectionRule:
         cut = "budget" if self.selection == "budget" else "probability"

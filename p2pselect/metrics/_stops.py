@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from p2pselect._answering import stops
 from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect._labels import as_true_labels
 from p2pselect.exceptions import InputError
@@ -48,21 +49,6 @@ class ThresholdCurve(NamedTuple):
     accuracy: np.ndarray
     answered_kept_fraction: np.ndarray
     kept_fraction: np.ndarray
-
-
-def stops(
-    certainty: np.ndarray, threshold: float, fallback: str = "most_certain"
-) -> tuple[np.ndarray, np.ndarray]:
-    """Where the paths (n, t) stop: the level (n,), and whether they are certain there.
-
-    Paths that never reach the threshold end at their most certain level, or, with the fallback
-    "everything", at the last one.
-    """
-    enough = certainty >= threshold
-    answered: np.ndarray = np.asarray(enough.any(axis=1))
-    last = certainty.shape[1] - 1
-    rest = last if fallback == "everything" else certainty.argmax(axis=1)
-    return np.where(answered, enough.argmax(axis=1), rest), answered
 
 
 def answer_figures(

@@ -1,5 +1,8 @@
 """Region proposal: images to label maps."""
 
+from typing import TYPE_CHECKING
+
+from p2pselect._lazy import lazy_names
 from p2pselect.regions._container import ImagesWithRegions
 from p2pselect.regions._engines import RegionEngine, masks_to_labels
 from p2pselect.regions._labels import (
@@ -10,7 +13,9 @@ from p2pselect.regions._labels import (
     region_areas,
     relabel,
 )
-from p2pselect.regions._transformer import SuperpixelTransformer
+
+if TYPE_CHECKING:
+    from p2pselect.regions._transformer import SuperpixelTransformer
 
 __all__ = [
     "ImagesWithRegions",
@@ -24,3 +29,8 @@ __all__ = [
     "region_areas",
     "relabel",
 ]
+
+# Lazy, because the transformer needs scikit-learn, and running an exported model does not.
+__getattr__, __dir__ = lazy_names(
+    globals(), {"SuperpixelTransformer": "p2pselect.regions._transformer"}
+)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from numbers import Integral, Real
 from typing import Any, Literal, Self
@@ -17,20 +16,11 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from p2pselect._settings import Settings, setting
 from p2pselect.exceptions import InputError
 from p2pselect.images import ImageSequence, as_images
-from p2pselect.images._geometry import NO_REGION, Rectangle
 from p2pselect.images._pixels import to_rgb
-from p2pselect.regions._cache import CacheInfo, cache_key, open_cache
+from p2pselect.regions._cache import CacheInfo, open_cache
 from p2pselect.regions._container import ImagesWithRegions
-from p2pselect.regions._engine_pixels import choose_channels, shrink, shrink_factor
-from p2pselect.regions._engines import (
-    REVISION,
-    EngineSettings,
-    RegionEngine,
-    check_engine,
-    divide,
-)
-from p2pselect.regions._labels import relabel
-from p2pselect.regions._slic import max_regions, min_size
+from p2pselect.regions._engines import EngineSettings, RegionEngine, check_engine, divide
+from p2pselect.regions._proposal import RegionProposal
 
 
 class SuperpixelTransformer(TransformerMixin, Settings):
@@ -198,7 +188,7 @@ class SuperpixelTransformer(TransformerMixin, Settings):
             If no engine has that name.
         """
         images = self._check(X)
-        maps = self._propose_all(images)
+        maps = self._proposal().each(images)
         regions = np.stack(maps) if len({labels.shape for labels in maps}) == 1 else maps
         return ImagesWithRegions(images, regions) if self.output != "labels" else regions
 
@@ -220,26 +210,7 @@ class SuperpixelTransformer(TransformerMixin, Settings):
             raise InputError(
                 f"image must have shape (h, w, c), got {image.shape}; volumes are not supported"
             )
-        return self._propose_seen(to_rgb(image) if image.shape[2] == 4 else image)
-
-    def _propose_seen(self, image: np.ndarray) -> np.ndarray:
-        """Label map of an image (h, w, c) as networks see it, so that none is opacity."""
-        if self.on_channels is not None:
-            image = choose_channels(image, self.on_channels)
-        if image.dtype != np.uint8:
-            image = np.rint(image * 255).astype(np.uint8)
-        if image.shape[2] == 1:
-            image = to_rgb(image)
-        image = np.require(image, requirements=["C", "W"])  # the one type that is compiled
-        if self.cache_dir is None:
-            return self._divide(image)
-        stored = open_cache(os.fspath(self.cache_dir))
-        key = cache_key(image, self._maker())
-        labels = stored.get(key)
-        if labels is None:
-            labels = self._divide(image)
-            stored.put(key, labels)
-        return labels
+        return self._proposal().one(to_rgb(image) if image.shape[2] == 4 else image)
 
     def propose_batch(
         self, images: np.ndarray, contents: np.ndarray | None = None
@@ -260,14 +231,7 @@ class SuperpixelTransformer(TransformerMixin, Settings):
         ndarray of shape (b, h, w), int32
             Labels as :meth:`transform` gives them, and -1 for padding.
         """
-        if contents is None:
-            return np.stack(self._propose_all(images))
-        parts = [Rectangle(*part) for part in np.asarray(contents).tolist()]
-        inside = [part.of(image) for part, image in zip(parts, images, strict=True)]
-        labels = np.full(images.shape[:3], NO_REGION, np.int32)
-        for part, out, own in zip(parts, labels, self._propose_all(inside), strict=True):
-            part.of(out)[...] = own
-        return labels
+        return self._proposal().batch(images, contents)
 
     @property
     def cache_info_(self) -> CacheInfo:
@@ -281,54 +245,21 @@ class SuperpixelTransformer(TransformerMixin, Settings):
         check_engine(self.engine)
         return as_images(X, channels=self.channels)
 
-    def _propose_all(
-        self, images: ImageSequence | np.ndarray | list[np.ndarray]
-    ) -> list[np.ndarray]:
-        def one(i: int) -> np.ndarray:
-            image = images[i]
-            if isinstance(images, ImageSequence):
-                image = images._as_seen(image)
-            return self._propose_seen(image)
-
-        threads = min(effective_n_jobs(self.n_jobs), len(images))
-        if threads <= 1:
-            return [one(i) for i in range(len(images))]
-        with ThreadPoolExecutor(threads) as pool:
-            return list(pool.map(one, range(len(images))))
-
-    def _divide(self, image: np.ndarray) -> np.ndarray:
-        h, w = image.shape[:2]
-        factor = shrink_factor(h, w, self.resolution)
-        small = shrink(image, factor) if factor > 1 else image
-        labels = divide(small, self.engine, self._engine_settings())
-        if self.engine != "slic":
-            labels = relabel(labels)
-        if factor > 1:
-            # Every label becomes a block of pixels, so regions stay connected and in order.
-            labels = labels.repeat(factor, axis=0)[:h].repeat(factor, axis=1)[:, :w]
-            if self.engine == "slic" and (h % factor or w % factor):
-                # Blocks that the edge cuts may have left a region below the minimum size.
-                smallest = min_size(h, w, self.n_segments, self.min_size_factor)
-                labels = relabel(labels, smallest, max_regions(self.n_segments))
-        return labels
+    def _proposal(self) -> RegionProposal:
+        """What these settings do to images."""
+        return RegionProposal(
+            self.engine,
+            self._engine_settings(),
+            self.resolution,
+            self.on_channels,
+            self.cache_dir,
+            effective_n_jobs(self.n_jobs),
+        )
 
     def _engine_settings(self) -> EngineSettings:
         return EngineSettings(
             self.n_segments, self.compactness, self.n_iter, self.min_size_factor
         )
-
-    def _maker(self) -> str:
-        """All that the labels of an image depend on, as a text."""
-        name = self.engine
-        if not isinstance(name, str):
-            key = getattr(self.engine, "cache_key", None)
-            if not isinstance(key, str):
-                raise InputError(
-                    "cache_dir: results of a callable engine can be kept only if it has an "
-                    "attribute cache_key, a text to be changed whenever its results change"
-                )
-            name = f"callable {key}"
-        return f"{name}|{REVISION}|{tuple(self._engine_settings())}|{self.resolution}"
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

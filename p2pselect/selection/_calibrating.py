@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from p2pselect._answering import stops
 from p2pselect.exceptions import InputError, P2PSelectWarning
-from p2pselect.metrics._stops import stops
 from p2pselect.selection._error_bounds import best_for_classes, refusal, unanswered_classes
 from p2pselect.selection._prediction_sets import SetCalibration
 from p2pselect.selection._stop_calibration import StopCalibration

@@ -4,6 +4,8 @@ The order of an image's regions does not depend on tau, so every mask of the sea
 first ``k`` regions of the ranking".  The search walks over the distinct values of ``k``,
 smallest tau first, until the classifier is certain.  Where it never is, the search ends with
 one of the masks that it has tried: the largest, or the most certain one.
+
+Images and ranks may be arrays of any library, on any device: nothing here looks into them.
 """
 
 from __future__ import annotations
@@ -13,10 +15,8 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from p2pselect.metrics._stops import stops
+from p2pselect._answering import stops
 
 
 def make_tau_grid(tau_min: float, tau_step: float) -> np.ndarray:
@@ -37,10 +37,10 @@ def make_tau_grid(tau_min: float, tau_step: float) -> np.ndarray:
 class Chunk:
     """Images that enter the search together."""
 
-    images: Tensor  # (b, ...), as `classify` takes them
+    images: Any  # (b, ...), as `classify` takes them
     # (b, h, w): position of every pixel's region in its image's ranking.  The mask of the first
     # k regions keeps the pixels whose rank is below k.
-    pixel_ranks: Tensor
+    pixel_ranks: Any
     counts: np.ndarray  # (b, t): regions kept at every tau; never falls along a row
 
 
@@ -96,11 +96,12 @@ def next_level(counts: np.ndarray, level: np.ndarray) -> np.ndarray:
 def search_certainty(
     chunks: Iterable[Chunk],
     n_images: int,
-    classify: Callable[[Tensor, Tensor], Tensor],
+    classify: Callable[[Any, Any, np.ndarray], np.ndarray],
     certainty_threshold: float,
     batch_size: int,
     keep_path: bool = False,
     fallback: str = "everything",
+    join: Callable[[list[Any]], Any] = np.concatenate,
 ) -> SearchResult:
     r"""Find :math:`\min\{\tau \mid \max_c p(y_c \mid x_m) \ge \delta\}` per image (eq. 4).
 
@@ -109,20 +110,18 @@ def search_certainty(
     so that these stay full until the end.
 
     Chunks come in the order of the images, with at most ``batch_size`` images each.
-    ``classify`` maps their images and bool pixel masks (b, h, w) to probabilities
-    (b, n_classes); ``keep_path`` keeps those of every level that was visited.  An image that
-    never becomes certain ends with the mask at tau = 1, or, if ``fallback`` is
-    ``"most_certain"``, with the mask that came closest, the smallest among equals.
+    ``classify`` maps their images, the ranks of their pixels (b, h, w) and the number of ranks
+    that are kept (b,) to probabilities (b, n_classes), float32; ``keep_path`` keeps those of
+    every level that was visited.  An image that never becomes certain ends with the mask at
+    tau = 1, or, if ``fallback`` is ``"most_certain"``, with the mask that came closest, the
+    smallest among equals.  ``join`` makes one array of several images or ranks.
     """
-    queue = _Queue(chunks, batch_size)
+    queue = _Queue(chunks, batch_size, join)
     result: SearchResult | None = None
     n_calls = n_evaluated = 0
     while batch := queue.next_batch():
         kept = np.take_along_axis(batch.counts, batch.level[:, None], axis=1)[:, 0]
-        k = torch.from_numpy(kept).to(batch.pixel_ranks.device)
-        masks = batch.pixel_ranks < k[:, None, None]
-        # In 32 bits, because NumPy has no bfloat16.
-        proba = classify(batch.images, masks).float().cpu().numpy()
+        proba = classify(batch.images, batch.pixel_ranks, kept)
         n_calls, n_evaluated = n_calls + 1, n_evaluated + len(batch)
         n_levels = batch.counts.shape[1]
         if result is None:
@@ -178,24 +177,21 @@ class _Waiting(Chunk):
         return len(self.row)
 
     def __getitem__(self, which: slice | np.ndarray) -> _Waiting:
-        on_device: Any = which
-        if isinstance(which, np.ndarray):
-            on_device = torch.from_numpy(which).to(self.images.device)
         return _Waiting(
-            self.images[on_device],
-            self.pixel_ranks[on_device],
+            self.images[which],
+            self.pixel_ranks[which],
             self.counts[which],
             self.row[which],
             self.level[which],
         )
 
     @classmethod
-    def joined(cls, parts: Sequence[_Waiting]) -> _Waiting:
+    def joined(cls, parts: Sequence[_Waiting], join: Callable[[list[Any]], Any]) -> _Waiting:
         if len(parts) == 1:  # most of the time, and images are large
             return parts[0]
         return cls(
-            torch.cat([part.images for part in parts]),
-            torch.cat([part.pixel_ranks for part in parts]),
+            join([part.images for part in parts]),
+            join([part.pixel_ranks for part in parts]),
             *(
                 np.concatenate([getattr(part, name) for part in parts])
                 for name in ("counts", "row", "level")
@@ -206,9 +202,12 @@ class _Waiting(Chunk):
 class _Queue:
     """Makes full batches of new chunks and returned images, holding at most two at a time."""
 
-    def __init__(self, chunks: Iterable[Chunk], batch_size: int):
+    def __init__(
+        self, chunks: Iterable[Chunk], batch_size: int, join: Callable[[list[Any]], Any]
+    ):
         self.chunks = iter(chunks)
         self.batch_size = batch_size
+        self.join = join
         self.n_read = 0
         self.parts: list[_Waiting] = []
 
@@ -231,7 +230,7 @@ class _Queue:
                 self.parts.insert(0, part[missing:])
             taken.append(part[:missing])
             missing -= len(taken[-1])
-        return _Waiting.joined(taken) if taken else None
+        return _Waiting.joined(taken, self.join) if taken else None
 
     def put_back(self, batch: _Waiting) -> None:
         """Let images wait for another turn."""

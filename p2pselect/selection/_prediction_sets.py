@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from p2pselect.metrics._stops import stops
+from p2pselect._answering import stops
 
 
 @dataclass(frozen=True)

@@ -4,45 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from p2pselect.images._geometry import Grid
-from p2pselect.nn._model import RegionScores
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from p2pselect.nn import RegionScores
 
 #: Maps (sorted_logits, sorted_areas, tau_offsets, tau_grid) to the number of regions that are
 #: kept at every tau; see the parameter ``cut`` of :class:`SelectionRule`.
-RegionCut = Callable[[Tensor, Tensor, Tensor, np.ndarray], Tensor]
+RegionCut = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
-def budget_cut(logits: Tensor, areas: Tensor, offsets: Tensor, tau_grid: np.ndarray) -> Tensor:
+def budget_cut(
+    logits: np.ndarray, areas: np.ndarray, offsets: np.ndarray, tau_grid: np.ndarray
+) -> np.ndarray:
     """Keep the most probable regions whose total area fits within tau (constraint of eq. 2).
 
     Adding an offset to all logits would not change their order.
     """
-    used = areas.cumsum(dim=1)
+    used = areas.cumsum(axis=1)
     real = areas > 0
     # Images differ in the number of pixels that are not padding.
-    pixels = used[:, -1:].double()
+    pixels = used[:, -1:].astype(float)
     # Whole pixels; the small term undoes rounding, as in 0.29 * 100 = 28.999999999999996.
-    budgets = [torch.floor(tau * pixels + 1e-6) for tau in tau_grid]
-    return torch.stack([((used <= b) & real).sum(dim=1) for b in budgets], dim=1)
+    budgets = [np.floor(tau * pixels + 1e-6) for tau in tau_grid]
+    return np.stack([((used <= b) & real).sum(axis=1) for b in budgets], axis=1)
 
 
 def probability_cut(
-    logits: Tensor, areas: Tensor, offsets: Tensor, tau_grid: np.ndarray
-) -> Tensor:
+    logits: np.ndarray, areas: np.ndarray, offsets: np.ndarray, tau_grid: np.ndarray
+) -> np.ndarray:
     """Keep the regions whose selection probability exceeds one half (paper, section 4)."""
-    return torch.stack([(logits + offset > 0).sum(dim=1) for offset in offsets], dim=1)
+    return np.stack([(logits + offset > 0).sum(axis=1) for offset in offsets], axis=1)
 
 
 def everything_cut(
-    logits: Tensor, areas: Tensor, offsets: Tensor, tau_grid: np.ndarray
-) -> Tensor:
+    logits: np.ndarray, areas: np.ndarray, offsets: np.ndarray, tau_grid: np.ndarray
+) -> np.ndarray:
     """Keep all regions at every tau: for methods that remove nothing."""
-    return (areas > 0).sum(dim=1, keepdim=True).expand(-1, len(tau_grid))
+    return np.tile((areas > 0).sum(axis=1, keepdims=True), len(tau_grid))
 
 
 CUTS: dict[str, RegionCut] = {
@@ -80,14 +86,13 @@ class ScoreCut:
         return cls(grid, scores[order][np.clip(last, 0, None)].astype(float).tolist())
 
     def __call__(
-        self, logits: Tensor, areas: Tensor, offsets: Tensor, tau_grid: np.ndarray
-    ) -> Tensor:
+        self, logits: np.ndarray, areas: np.ndarray, offsets: np.ndarray, tau_grid: np.ndarray
+    ) -> np.ndarray:
         """Number of regions kept at every tau, (n, t)."""
-        cuts = torch.tensor(np.interp(tau_grid, self.grid, self.cuts))
-        cuts[torch.from_numpy(tau_grid >= 1)] = -torch.inf
+        cuts = np.where(tau_grid >= 1, -np.inf, np.interp(tau_grid, self.grid, self.cuts))
         # In double precision, so that regions exactly at the cut are kept.
-        below = torch.nextafter(cuts, torch.full_like(cuts, -torch.inf))
-        return probability_cut(logits.double(), areas, -below.to(logits.device), tau_grid)
+        below = np.nextafter(cuts, -np.inf)
+        return probability_cut(logits.astype(float), areas, -below, tau_grid)
 
 
 @dataclass(frozen=True)
@@ -113,18 +118,18 @@ class SelectionRule:
         Side in pixels of the square grid that images are resized to, or its height and width.
     batch_size : int
         Images per batch.
-    device : torch.device
-        Where tensors go.
+    device : torch.device or None
+        Where tensors go; None for networks that are not torch's.
     cut : {"budget", "probability", "everything"} or callable, default="budget"
         How many regions every tau keeps.  ``"budget"``: the most probable ones whose total
         area fits within tau (constraint of eq. 2); ``"probability"``: those of a probability
         above one half (paper, section 4); ``"everything"``: all of them.  A callable maps
-        logits (n, d), areas (n, d), offsets (t,) and a grid of tau (t,) to the number of
-        regions that every tau keeps, (n, t), which must not fall along a row.  Logits and areas
-        are in ranking order, best region first; padding comes last, with the logit ``-inf`` and
-        the area 0.  Offsets are what every tau adds to the logits.
+        arrays of logits (n, d), areas (n, d), offsets (t,) and a grid of tau (t,) to the number
+        of regions that every tau keeps, (n, t), which must not fall along a row.  Logits and
+        areas are in ranking order, best region first; padding comes last, with the logit
+        ``-inf`` and the area 0.  Offsets are what every tau adds to the logits.
     tau_offsets : callable, optional
-        Maps a grid of tau (t,) to what each adds to the selection logits, a tensor (t,); by
+        Maps a grid of tau (t,) to what each adds to the selection logits, an array (t,); by
         default nothing.
     allow_empty : bool, default=False
         Whether an image may keep no region at all; otherwise the best one is always kept.
@@ -138,7 +143,9 @@ class SelectionRule:
 
     Examples
     --------
+    >>> import torch
     >>> from dataclasses import replace
+    >>> from p2pselect.nn import RegionScores
     >>> rule = SelectionRule(
     ...     score=lambda images, regions: RegionScores(torch.zeros(1, 1, 1), torch.ones(1, 1)),
     ...     classify=lambda images: images.mean(dim=(2, 3)).softmax(dim=1),
@@ -156,9 +163,9 @@ class SelectionRule:
     propose: Callable[[np.ndarray, np.ndarray | None], np.ndarray]
     image_size: int | tuple[int, int]
     batch_size: int
-    device: torch.device
+    device: torch.device | None
     cut: str | RegionCut = "budget"
-    tau_offsets: Callable[[np.ndarray], Tensor] | None = None
+    tau_offsets: Callable[[np.ndarray], np.ndarray] | None = None
     allow_empty: bool = False
     resize: str = "pad"
     fallback: str = "everything"
@@ -169,7 +176,7 @@ class SelectionRule:
         """The grid that images are brought to."""
         return Grid.of(self.image_size, self.resize)
 
-    def offsets(self, tau_grid: np.ndarray) -> Tensor:
+    def offsets(self, tau_grid: np.ndarray) -> np.ndarray:
         """What every tau of a grid adds to the selection logits.
 
         Parameters
@@ -179,10 +186,9 @@ class SelectionRule:
 
         Returns
         -------
-        Tensor of shape (t,)
-            On the device of the method.
+        ndarray of shape (t,), float32
+            One for every tau.
         """
         if self.tau_offsets is None:
-            return torch.zeros(len(tau_grid), device=self.device)
-        with torch.inference_mode():
-            return self.tau_offsets(tau_grid).to(self.device)
+            return np.zeros(len(tau_grid), np.float32)
+        return self.tau_offsets(tau_grid)

@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
 
+from p2pselect._answering import stops
 from p2pselect.exceptions import InputError
-from p2pselect.metrics._stops import stops
 from p2pselect.selection._error_bounds import proven, refusal
 from p2pselect.selection._prediction_sets import SetCalibration
-from p2pselect.selection._stop_report import StopReport, fit_curve
+from p2pselect.selection._stop_report import StopReport, logit
 
 #: A share of right answers that fewer images say something about is noise.
 FEWEST_ANSWERED = 15
@@ -260,3 +261,18 @@ class StopCalibration:
             set_proba=None if self.sets is None else self.sets.lowest(threshold, fallback),
             lowest_familiarity=self.lowest_familiarity,
         )
+
+
+def fit_curve(certainty: np.ndarray, correct: np.ndarray) -> tuple[float, float]:
+    """Slope and intercept of a logistic curve through right and wrong answers."""
+    z = logit(certainty)
+    spread = float(z.std())
+    if correct.all() or not correct.any() or spread < 1e-6:
+        # One right and one wrong answer more: nobody is certain after a few images.
+        return 0.0, float(logit((correct.sum() + 1) / (len(correct) + 2)))
+    model = LogisticRegression(C=1.0).fit(((z - z.mean()) / spread)[:, None], correct)
+    # More certainty never means fewer right answers; a falling curve is noise.
+    slope = max(0.0, float(model.coef_[0, 0]) / spread)
+    if slope == 0:
+        return 0.0, float(logit((correct.sum() + 1) / (len(correct) + 2)))
+    return slope, float(model.intercept_[0]) - slope * float(z.mean())

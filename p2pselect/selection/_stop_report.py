@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from scipy.special import expit
-from scipy.special import logit as exact_logit
-from sklearn.linear_model import LogisticRegression
 
 from p2pselect.selection._prediction_sets import sets_from
 
@@ -33,10 +31,11 @@ class StopReport:
 
     def __call__(self, certainty: np.ndarray) -> np.ndarray:
         """Probabilities of being right for certainties (n,)."""
-        z = _logit(certainty)
+        z = logit(certainty)
         enough = np.asarray(certainty) >= self.threshold
         curve = np.where(enough[:, None], self.answered, self.unanswered)
-        return expit(curve[:, 0] * z + curve[:, 1])
+        # The logistic function, without an overflow on either side.
+        return (1 + np.tanh((curve[:, 0] * z + curve[:, 1]) / 2)) / 2
 
     def may_answer(self, proba: np.ndarray, familiarity: np.ndarray | None) -> np.ndarray:
         """Whether images (n,) are familiar, and their most probable class one that is answered.
@@ -85,20 +84,7 @@ def with_certainty(proba: np.ndarray, certainty: np.ndarray) -> np.ndarray:
     return (scaled / scaled.sum(axis=1, keepdims=True)).astype(proba.dtype)
 
 
-def _logit(certainty: np.ndarray) -> np.ndarray:
-    return exact_logit(np.clip(np.asarray(certainty, float), _MARGIN, 1 - _MARGIN))
-
-
-def fit_curve(certainty: np.ndarray, correct: np.ndarray) -> tuple[float, float]:
-    """Slope and intercept of a logistic curve through right and wrong answers."""
-    z = _logit(certainty)
-    spread = float(z.std())
-    if correct.all() or not correct.any() or spread < 1e-6:
-        # One right and one wrong answer more: nobody is certain after a few images.
-        return 0.0, float(exact_logit((correct.sum() + 1) / (len(correct) + 2)))
-    model = LogisticRegression(C=1.0).fit(((z - z.mean()) / spread)[:, None], correct)
-    # More certainty never means fewer right answers; a falling curve is noise.
-    slope = max(0.0, float(model.coef_[0, 0]) / spread)
-    if slope == 0:
-        return 0.0, float(exact_logit((correct.sum() + 1) / (len(correct) + 2)))
-    return slope, float(model.intercept_[0]) - slope * float(z.mean())
+def logit(certainty: Any) -> np.ndarray:
+    """Log-odds of certainties, of which those closest to 0 and 1 are moved a little."""
+    inner = np.clip(np.asarray(certainty, float), _MARGIN, 1 - _MARGIN)
+    return np.log(inner / (1 - inner))

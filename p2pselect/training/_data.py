@@ -13,7 +13,7 @@ from torch.utils.data import Dataset, get_worker_info
 
 from p2pselect.distributed import Group
 from p2pselect.images import ImageSequence
-from p2pselect.images._geometry import Grid
+from p2pselect.images._geometry import Grid, without_padding
 from p2pselect.training._augmentation import (
     PAPER_VIEWS,
     Augmentation,
@@ -236,12 +236,6 @@ class TrainingData(Dataset):
         return as_batch(
             images, regions, self.target[index], self.weight[index], numbers, len(rows)
         )
-
-
-def without_padding(images: np.ndarray, regions: np.ndarray) -> np.ndarray:
-    """New images (b, h, w, c) themselves, black where a pixel belongs to no region."""
-    images[regions < 0] = 0
-    return images
 
 
 def as_float_images(images: Tensor) -> Tensor:

@@ -105,9 +105,9 @@ class ColorClassifier(SelectiveImageClassifier, without=("selector",)):
 
     def _few(self, logits, areas, offsets, tau_grid):
         """As many of the best regions as fit into tau, up to max_regions."""
-        budget = torch.as_tensor(tau_grid, device=areas.device) * areas[0].sum()
-        fitting = (areas.cumsum(dim=1)[:, :, None] <= budget + 1e-6) & (areas > 0)[:, :, None]
-        return fitting.sum(dim=1).clamp(max=self.max_regions)
+        budget = tau_grid * areas[0].sum()
+        fitting = (areas.cumsum(axis=1)[:, :, None] <= budget + 1e-6) & (areas > 0)[:, :, None]
+        return fitting.sum(axis=1).clip(max=self.max_regions)
 
 
 SETTINGS = presets.settings_for(

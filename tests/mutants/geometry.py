@@ -29,10 +29,10 @@ FAULTS = [
     *planted(
         "selection/_selection_rule.py",
         "estimators/test_geometry.py::test_budgets_are_shares_of_the_pixels_in_regions",
-        {"pixels = used[:, -1:].double()": "pixels = used.max().double()"},
+        {"pixels = used[:, -1:].astype(float)": "pixels = used.max().astype(float)"},
     ),
     *planted(
-        "training/_data.py",
+        "images/_geometry.py",
         "estimators/test_geometry.py::test_views_of_training_are_black_where_no_region_is",
         {"images[regions < 0] = 0": "pass"},
     ),

@@ -254,7 +254,7 @@ FAULTS = [
         "selection/_prediction_run.py",
         SEEN_OF_METHODS,
         {
-            "images = apply_mask(as_float_images(chunk.images), to_pixels(shown, regions))": "images = as_float_images(images)",
+            "return apply_mask(as_float_images(images), to_pixels(shown, regions))": "return as_float_images(images)",
             "to_pixels(shown, regions))\n": "to_pixels(shown.clamp(min=1e-6), regions))\n",
             "images = apply_mask(as_float_images(images), pixel_masks)": "images = as_float_images(images)",
         },

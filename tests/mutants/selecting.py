@@ -67,7 +67,7 @@ FAULTS = [
         {"-(-max(h, w) // resolution)": "max(h, w) // resolution"},
     ),
     *planted(
-        "regions/_transformer.py",
+        "regions/_proposal.py",
         "regions/test_transformer.py",
         {
             "np.rint(image * 255)": "np.rint(image)",
@@ -75,7 +75,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "regions/_transformer.py",
+        "regions/_proposal.py",
         "regions/test_engines.py",
         {'if self.engine != "slic":\n            labels = relabel(labels)': ""},
     ),
@@ -106,28 +106,32 @@ FAULTS = [
             'if fallback == "most_certain":': 'if fallback == "everything":',
             "result.reached[batch.row] = reached": "result.reached[rows] = reached[found] | last[found]",
             "seen &= ~reached[:, None]": "seen &= True",
-            "batch.pixel_ranks < k[:, None, None]": "batch.pixel_ranks <= k[:, None, None]",
             "self.parts.insert(0, part[missing:])": "pass",
             "self.n_read += len(row)": "self.n_read += 0",
         },
     ),
     *planted(
-        "selection/_prediction_run.py",
+        "selection/_search_run.py",
         "estimators/test_p2p.py::test_empty_masks_where_they_are_allowed",
         {
-            "counts = counts.clamp(min=1)": "pass",
+            "counts = counts.clip(min=1)": "pass",
         },
     ),
     *planted(
-        "selection/_prediction_run.py",
+        "selection/_search_run.py",
         "estimators/test_p2p.py::test_a_budget_of_pixels_is_answered_as_certainly_as_it_can_be",
         {
-            "counts = torch.minimum(counts, most)": "pass",
+            "counts = np.minimum(counts, most)": "pass",
             'self.rule.fallback if self.max_kept is None else "most_certain"': "self.rule.fallback",
         },
     ),
     *planted(
         "selection/_prediction_run.py",
+        "estimators/test_p2p.py::test_faithful_by_construction",
+        {"pixel_masks = pixel_ranks < torch": "pixel_masks = pixel_ranks <= torch"},
+    ),
+    *planted(
+        "selection/_search_run.py",
         "estimators/test_p2p.py::test_faithful_by_construction",
         {
             "ranks < result.count[:, None]": "ranks <= result.count[:, None]",
@@ -193,7 +197,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "selection/_prediction_run.py",
+        "selection/_search_run.py",
         "estimators/test_calibrate.py::test_what_is_unfamiliar_is_not_answered",
         {"None if self.report is None else self.report.lowest_familiarity": "None"},
     ),
@@ -222,7 +226,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "selection/_prediction_run.py",
+        "selection/_search_run.py",
         "estimators/test_calibrate.py",
         {
             "self.certainty_threshold if self.report is None": "self.certainty_threshold if True",
@@ -233,7 +237,7 @@ FAULTS = [
         "estimators/test_calibrate.py",
         {
             "return proba if report is None else": "return proba if True else",
-            "np.where(run.answered(result), labels, reject)": "labels",
+            "named(labels, run.answered(result), reject)": "labels",
         },
     ),
     *planted(
@@ -245,10 +249,14 @@ FAULTS = [
         },
     ),
     *planted(
+        "_answering.py",
+        "metrics/test_stops.py",
+        {'last if fallback == "everything"': 'last if fallback != "everything"'},
+    ),
+    *planted(
         "metrics/_stops.py",
         "metrics/test_stops.py",
         {
-            'last if fallback == "everything"': 'last if fallback != "everything"',
             "kept[answered].mean()) if some": "kept.mean()) if some",
             "right[answered].mean()) if some": "right.mean()) if some",
         },

@@ -5,8 +5,8 @@ import warnings
 import numpy as np
 import pytest
 
+from p2pselect._answering import stops
 from p2pselect.exceptions import InputError, P2PSelectWarning
-from p2pselect.metrics._stops import stops
 from p2pselect.selection._calibrating import Asked, Paths, calibrated
 from p2pselect.selection._error_bounds import (
     best_for_classes,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from p2pselect.metrics._stops import stops
+from p2pselect._answering import stops
 from p2pselect.selection._calibrating import Asked, Paths, calibrated
 from p2pselect.selection._prediction_sets import SetCalibration, sets_from
 from tests.oracles.stop_calibration import conformal_set, simulated_classes

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles.certainty_search import search_one
+from scipy.special import softmax
 
 from p2pselect.selection._certainty_search import (
     Chunk,
@@ -32,26 +32,26 @@ def _chunks(images, regions, logits, offsets, selection, allow_empty, batch_size
     """What the estimator hands to the search, from plain arrays."""
     for start in range(0, len(images), batch_size):
         rows = slice(start, start + batch_size)
-        labels = torch.tensor(regions[rows])
-        d = logits.shape[1]
-        areas = torch.stack([torch.bincount(r.flatten(), minlength=d) for r in labels]).float()
-        scores = torch.tensor(logits[rows]).masked_fill(areas == 0, -torch.inf)
-        ordered, ranking = scores.sort(dim=1, descending=True, stable=True)
+        labels, d = regions[rows], logits.shape[1]
+        areas = np.stack([np.bincount(r.ravel(), minlength=d) for r in labels]).astype("f4")
+        scores = np.where(areas == 0, -np.inf, logits[rows])
+        ranking = np.argsort(-scores, axis=1, kind="stable")
+        ordered, sizes = (np.take_along_axis(v, ranking, axis=1) for v in (scores, areas))
         cut = probability_cut if selection == "threshold" else budget_cut
-        counts = cut(ordered, areas.gather(1, ranking), torch.tensor(offsets), GRID)
+        counts = cut(ordered, sizes, offsets, GRID)
         if not allow_empty:
-            counts = counts.clamp(min=1)
-        ranks = torch.argsort(ranking, dim=1)
-        pixel_ranks = ranks.gather(1, labels.flatten(1)).view(labels.shape)
-        yield Chunk(torch.tensor(images[rows]), pixel_ranks, counts.numpy())
+            counts = counts.clip(min=1)
+        ranks = np.argsort(ranking, axis=1)
+        pixel_ranks = np.stack([rank[r] for rank, r in zip(ranks, labels, strict=True)])
+        yield Chunk(images[rows], pixel_ranks, counts)
 
 
 def _network(rng, side, n_classes, sharpness):
-    weight = torch.tensor(rng.normal(size=(n_classes, 3 * side * side)) * sharpness)
+    weight = rng.normal(size=(n_classes, 3 * side * side)) * sharpness
 
-    def classify(images, masks):
-        shown = images * masks[:, None]
-        return (shown.flatten(1).double() @ weight.T).softmax(dim=1).float()
+    def classify(images, pixel_ranks, kept):
+        shown = images * (pixel_ranks < kept[:, None, None])[:, None]
+        return softmax(shown.reshape(len(shown), -1) @ weight.T, axis=1).astype(np.float32)
 
     return classify
 
@@ -101,8 +101,8 @@ def test_same_decisions_as_the_naive_loop(
         seen = {}
 
         def one(mask, i=i, seen=seen):
-            pixels = torch.tensor(mask[regions[i]])[None]
-            proba = classify(torch.tensor(images[i : i + 1]), pixels)[0].numpy()
+            removed = ~mask[regions[i]][None]
+            proba = classify(images[i : i + 1], removed, np.array([1]))[0]
             seen[mask.tobytes()] = proba
             return proba
 
@@ -143,9 +143,9 @@ def test_batches_stay_full_until_the_end():
     sizes = []
     classify = _network(rng, side, 3, 2.0)
 
-    def counting(images, masks):
+    def counting(images, *which):
         sizes.append(len(images))
-        return classify(images, masks)
+        return classify(images, *which)
 
     chunks = _chunks(images, regions, logits, offsets, "threshold", False, batch_size)
     result = search_certainty(chunks, n, counting, 0.9, batch_size)
@@ -156,7 +156,7 @@ def test_batches_stay_full_until_the_end():
 
 
 def test_no_images():
-    result = search_certainty([], 0, lambda images, masks: masks, 0.9, 4)
+    result = search_certainty([], 0, None, 0.9, 4)
     assert len(result.proba) == 0 and result.n_calls == 0
 
 
@@ -169,20 +169,17 @@ def test_the_grid_ends_at_one(low, step):
 
 def test_budget_never_exceeds_tau():
     rng = np.random.default_rng(0)
-    areas = torch.tensor(rng.integers(1, 9, (20, 7))).float()
-    areas = areas / areas.sum(1, keepdim=True) * 0 + areas  # rows differ in total area
-    areas[:, -1] += 100 - areas.sum(1)
-    counts = budget_cut(areas, areas, torch.zeros(len(GRID)), GRID)
-    used = np.take_along_axis(
-        np.pad(areas.cumsum(1).numpy(), ((0, 0), (1, 0))), counts.numpy(), axis=1
-    )
+    areas = rng.integers(1, 9, (20, 7)).astype(np.float32)
+    areas[:, -1] += 100 - areas.sum(axis=1)
+    counts = budget_cut(areas, areas, np.zeros(len(GRID)), GRID)
+    used = np.take_along_axis(np.pad(areas.cumsum(axis=1), ((0, 0), (1, 0))), counts, axis=1)
     assert (used <= GRID * 100 + 1e-6).all()
     assert (counts[:, -1] == 7).all()
 
 
 def test_a_budget_leaves_padding_out():
-    areas = torch.tensor([[4.0, 3.0, 3.0], [6.0, 4.0, 0.0]])
-    counts = budget_cut(areas, areas, torch.zeros(4), np.array([0.3, 0.4, 0.7, 1.0]))
+    areas = np.array([[4.0, 3.0, 3.0], [6.0, 4.0, 0.0]])
+    counts = budget_cut(areas, areas, np.zeros(4), np.array([0.3, 0.4, 0.7, 1.0]))
     assert counts.tolist() == [[0, 1, 2, 3], [0, 0, 1, 2]]
 
 
@@ -194,19 +191,18 @@ def _result(level, count, reached, path):
 @pytest.mark.parametrize(("fallback", "level"), [("most_certain", 1), ("everything", 3)])
 def test_what_an_image_shows_that_never_becomes_certain(fallback, level):
     # Image 0 is certain at once; 1 never is, and its second and third mask are equally so.
-    path = torch.tensor([[[0.95, 0.05]] * 4, [[0.6, 0.4], [0.2, 0.8], [0.8, 0.2], [0.3, 0.7]]])
+    path = np.array([[[0.95, 0.05]] * 4, [[0.6, 0.4], [0.2, 0.8], [0.8, 0.2], [0.3, 0.7]]])
     counts = np.array([[1, 2, 3, 3], [2, 4, 5, 6]])
-    chunk = Chunk(torch.arange(2), torch.arange(6).expand(2, 1, 6), counts)
+    chunk = Chunk(np.arange(2), np.tile(np.arange(6), (2, 1, 1)), counts)
 
-    def classify(images, masks):
-        kept = masks.flatten(1).sum(1)
+    def classify(images, pixel_ranks, kept):
         levels = [int(np.argmax(counts[i] == k)) for i, k in zip(images, kept, strict=True)]
         return path[images, levels]
 
     found = search_certainty([chunk], 2, classify, 0.9, 2, fallback=fallback)
     assert found.level.tolist() == [0, level] and found.reached.tolist() == [True, False]
     assert found.count.tolist() == [1, counts[1, level]]
-    np.testing.assert_array_equal(found.proba, path[[0, 1], [0, level]].numpy())
+    np.testing.assert_array_equal(found.proba, path[[0, 1], [0, level]].astype(np.float32))
 
 
 def test_results_are_joined_in_their_order():

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from p2pselect._answering import stops
 from p2pselect.exceptions import InputError
 from p2pselect.metrics import expected_calibration_error
-from p2pselect.metrics._stops import stops
 from p2pselect.selection._stop_calibration import StopCalibration
 from tests.oracles.stop_calibration import largest_error, share_right, simulated_paths, stop
 

@@ -35,11 +35,11 @@ def stops(
 
 
 def named(labels: np.ndarray, answered: np.ndarray, reject: Any) -> np.ndarray:
-    """The labels (n,), with ``reject`` in the place of those that are not answered."""
+    """Labels (n,) or (n, n_labels), and ``reject`` in place of those that are not answered."""
     kinds = {labels.dtype.kind, np.asarray(reject).dtype.kind}
     if not (kinds <= {"U"} or kinds <= {*"iuf"}):  # NumPy would make words of numbers
         labels = labels.astype(object)
-    return np.where(answered, labels, reject)
+    return np.where(answered if labels.ndim == 1 else answered[:, None], labels, reject)
 
 
 def unanswered_reasons(exp: Any) -> list[list[str]]:
@@ -48,7 +48,7 @@ def unanswered_reasons(exp: Any) -> list[list[str]]:
     if exp.lowest_familiarity is not None:
         unfamiliar = exp.familiarity < exp.lowest_familiarity
     if exp.answered_classes is not None:
-        unsafe = ~exp.answered_classes[exp.proba.argmax(axis=1)]
+        unsafe = ~exp.answered_classes[exp._kind.answers(exp.proba)]
     # An explanation without a path may not know how certain the classifier has been.
     uncertain = (exp.highest_certainty < exp.enough) | ~(unfamiliar | unsafe)
     found = {"unfamiliar": unfamiliar, "uncertain": uncertain, "class": unsafe & ~uncertain}

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from p2pselect._answer_kinds import LABEL_SET, ONE_CLASS, AnswerKind, LabelSet
 from p2pselect._answering import familiarity, unanswered_reasons
 from p2pselect.exceptions import InputError, brief
 from p2pselect.images import ImageSequence
@@ -43,11 +44,13 @@ class ExplanationArrays:
     resize: str = "pad"
     originals: ImageSequence | None = None
     display_channels: tuple[int, ...] | None = None
+    multilabel: bool = False
+    target: Any = None
 
     #: Everything else has the images as its first axis.
     _SHARED: ClassVar = (
         "classes", "certainty_threshold", "path_tau", "stop_certainty", "answered_classes",
-        "lowest_familiarity", "resize", "display_channels",
+        "lowest_familiarity", "resize", "display_channels", "multilabel", "target",
     )  # fmt: skip
 
     def __len__(self) -> int:
@@ -184,14 +187,38 @@ class ExplanationArrays:
         return np.take_along_axis(kept, self.path_counts, axis=1) / kept[:, -1:]
 
     @property
+    def _kind(self) -> AnswerKind:
+        """What the answers are."""
+        if not self.multilabel:
+            return ONE_CLASS
+        if self.target is None:
+            return LABEL_SET
+        return LabelSet(self.classes.tolist().index(self.target))
+
+    @property
     def predicted(self) -> np.ndarray:
-        """Predicted label of every image, array of shape (n,)."""
-        return self.classes[self.proba.argmax(axis=1)]
+        """Predicted label of every image, array of shape (n,).
+
+        If images have several labels, 0 and 1 of shape (n, n_labels).
+        """
+        return self._kind.labels(self._kind.answers(self.proba), self.classes)
+
+    @property
+    def predicted_names(self) -> np.ndarray:
+        """What is predicted, for people to read: ``predicted``, or all labels of an image.
+
+        These are texts such as ``"miner, rust"``, and ``"none"`` for an image without labels.
+        """
+        return self._kind.names(self.predicted, self.classes)
 
     @property
     def certainty(self) -> np.ndarray:
-        """Largest class probability of every image, float array of shape (n,)."""
-        return self.proba.max(axis=1)
+        """Largest class probability of every image, float array of shape (n,).
+
+        If images have several labels: the certainty ``max(p, 1 - p)`` of the least certain
+        label, or that of the ``target``.
+        """
+        return self._kind.certainty(self.proba)
 
     @property
     def enough(self) -> float:
@@ -205,7 +232,7 @@ class ExplanationArrays:
         if self.path_proba is None:
             return self.certainty
         # After the stop there are NaN, which fmax passes over.
-        return np.asarray(np.fmax.reduce(self.path_proba.max(axis=2), axis=1))
+        return np.asarray(np.fmax.reduce(self._kind.certainty(self.path_proba), axis=1))
 
     @property
     def unanswered_reasons(self) -> list[list[str]]:

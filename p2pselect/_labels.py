@@ -13,6 +13,9 @@ from sklearn.utils.validation import column_or_1d
 
 from p2pselect.exceptions import InputError, brief
 
+#: Whether a label is there; a set, because missing values of pandas have no truth.
+_BITS = frozenset((0, 1))
+
 
 def as_labels(y: Any, name: str = "y") -> np.ndarray:
     """Bring labels into one array (n,) of dtype bool, int, uint, float or str.
@@ -55,6 +58,60 @@ def as_labels(y: Any, name: str = "y") -> np.ndarray:
         )
     # Not the values themselves: members of a string enumeration print their name.
     return np.array([str.__str__(value) for value in values] if is_text.any() else values)
+
+
+def as_indicator(y: Any, name: str = "y") -> tuple[np.ndarray, np.ndarray | None] | None:
+    """Bring an indicator matrix into an array (n, n_labels) of 0 and 1, int64.
+
+    Also returns the names of the columns of a data frame, and None where there are none.  What
+    is not a matrix of at least two columns is not one of labels either: the result is None.
+
+    Raises
+    ------
+    InputError
+        If a matrix holds anything but 0 and 1, or if there is a list of labels for each image.
+
+    Examples
+    --------
+    >>> as_indicator([[0, 1], [1, 1]])[0].shape
+    (2, 2)
+    """
+    columns = getattr(y, "columns", None)
+    if hasattr(y, "toarray"):  # a sparse matrix
+        y = y.toarray()
+    elif hasattr(y, "detach"):
+        y = y.detach().cpu().numpy()
+    elif hasattr(y, "to_numpy"):
+        y = y.to_numpy()
+    elif isinstance(y, list | tuple):
+        rows = [isinstance(row, list | tuple | set) or np.ndim(row) == 1 for row in y]
+        lengths = {len(row) for row in y} if rows and all(rows) else {1}
+        if lengths == {1}:
+            return None
+        if len(lengths) > 1 or any(isinstance(value, str) for value in y[0]):
+            raise InputError(
+                f"{name} has a list of labels for each image: turn it into a matrix of 0 and 1 "
+                "by sklearn.preprocessing.MultiLabelBinarizer().fit_transform"
+            )
+        y = [[_plain(value) for value in row] for row in y]
+    array = np.asarray(y)
+    if array.ndim != 2 or array.shape[1] < 2:
+        return None
+    # Value by value, because missing ones of pandas cannot be compared.
+    fault = np.array([[_plain(v) not in _BITS for v in row] for row in array.tolist()])
+    if fault.any():
+        row, column = np.argwhere(fault)[0].tolist()
+        raise InputError(
+            f"{name} must have one label per image, or a matrix of 0 and 1 with a column for "
+            f"each label; got shape {array.shape}, and {name}[{row}, {column}] is "
+            f"{brief(_plain(array[row, column]))}"
+        )
+    if columns is None or not all(isinstance(column, str) for column in columns):
+        return array.astype(np.int64), None
+    named = np.array([*columns])
+    if len(set(named.tolist())) < len(named):
+        raise InputError(f"{name} has several columns of one name: {_first_few(named)}")
+    return array.astype(np.int64), named
 
 
 def find_classes(labels: np.ndarray, name: str = "y") -> np.ndarray:

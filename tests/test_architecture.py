@@ -18,20 +18,22 @@ FACE = "p2pselect"
 #: Low to high: a room imports from rooms to its left only.
 ROOMS = """
     exceptions _lazy _show_versions _optional _doc_links _docstrings _settings distributed
-    atomic_write _keyed_file _labels images _answering _explanation_arrays regions _model_folder
-    _model_card datasets nn training metrics explanations selection onnx_export estimators
-    methods model_selection presets persistence testing app reproduction p2pselect cli __main__
+    atomic_write _keyed_file _labels _answer_kinds _targets images _answering
+    _explanation_arrays regions _model_folder _model_card datasets nn training metrics
+    explanations selection onnx_export estimators methods model_selection presets persistence
+    testing app reproduction p2pselect cli __main__
 """.split()
 
 #: Arrays in, arrays or pictures out: these work on a machine without the networks' libraries.
 WITHOUT_NETWORKS = (
-    "exceptions _optional _doc_links _docstrings _answering _explanation_arrays images "
-    "explanations regions datasets metrics model_selection presets"
+    "exceptions _optional _doc_links _docstrings _answer_kinds _answering _explanation_arrays "
+    "images explanations regions datasets metrics model_selection presets"
 ).split()
 HEAVY = ("torch", "torchvision", "timm", "matplotlib", "skorch")
 MAX_LINES = 350
 #: Longer files, each with the reason why two would be harder to read.
 LONGER: dict[str, str] = {
+    "p2pselect._explanation_arrays": "the arrays and all that follows from them, documented",
     "p2pselect.images._sequence": "one class, most of it documentation",
     "p2pselect.estimators._base": "what all methods do once they are fitted, documented",
     "p2pselect.methods._diet": "two methods that share masks and losses",

@@ -14,9 +14,10 @@ from sklearn.base import ClassifierMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from p2pselect._answer_kinds import LabelSet
 from p2pselect._answering import named
-from p2pselect._labels import as_true_labels
 from p2pselect._model_folder import read_config, readable
+from p2pselect._targets import true_targets
 from p2pselect.estimators._changes import refuse_changes, remembered
 from p2pselect.estimators._fitting import TrainableImageClassifier
 from p2pselect.estimators._inputs import (
@@ -26,7 +27,7 @@ from p2pselect.estimators._inputs import (
     shared_inputs,
 )
 from p2pselect.estimators._saving import load_model, save_model
-from p2pselect.exceptions import InputError
+from p2pselect.exceptions import InputError, brief
 from p2pselect.explanations._explanation import Explanation
 from p2pselect.images import as_images
 from p2pselect.images._meaning import check_display_channels
@@ -34,7 +35,6 @@ from p2pselect.nn._model import RegionScores
 from p2pselect.selection import SelectionRule
 from p2pselect.selection._certainty_search import make_tau_grid
 from p2pselect.selection._prediction_run import PredictionRun
-from p2pselect.selection._stop_report import with_certainty
 from p2pselect.training._data import as_float_images
 from p2pselect.training._isolation import Randomness, resolve_device, usual_surroundings
 
@@ -73,6 +73,9 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         Called before the networks are built (or go on learning), and when they have learned.
     ``_needs_rows_for()``
         Names what needs training images in any order, which a stream cannot give.
+    ``_several_labels``
+        A class attribute, False by default: True where labels have no part in the objective
+        but by ``step.cross_entropy``, so that images may have several labels.
 
     Parameters
     ----------
@@ -110,9 +113,10 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
 
     def _selection_rule(self) -> SelectionRule:
         """How the fitted estimator, with its parameters as they are now, selects regions."""
+        kind = self._kind
         return SelectionRule(
             score=self._score_regions,
-            classify=lambda images: self.module_(images).softmax(dim=1),
+            classify=lambda images: kind.probabilities(self.module_(images)),
             propose=self.regions_.propose_batch,
             image_size=self.image_size,
             resize=self.resize,
@@ -121,6 +125,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
             allow_empty=self._search_options.allow_empty,
             fallback=self._search_options.fallback,
             method=type(self).__name__,
+            kind=kind,
         )
 
     def _check_tau(self, tau: float | str) -> None:
@@ -140,7 +145,8 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         Returns
         -------
         ndarray of shape (n, n_classes), float32
-            Class probabilities.  Rows sum to 1; columns follow ``classes_``.
+            Class probabilities.  Rows sum to 1; columns follow ``classes_``.  If images have
+            several labels, the probability of each of them.
 
         Raises
         ------
@@ -169,13 +175,14 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
 
         Returns
         -------
-        ndarray of shape (n,)
+        ndarray of shape (n,) or (n, n_labels)
             Labels, of the type that ``fit`` was given; of type object where ``reject`` is of
-            another one.
+            another one.  If images have several labels: 1 for every label that is more
+            probable than not, and 0 for the others.
         """
         run = self._run(X, regions)
         result = run.search()
-        labels = self.classes_[run.proba(result).argmax(axis=1)]
+        labels = self._kind.labels(self._kind.answers(run.proba(result)), self.classes_)
         if reject is None:
             return labels
         return named(labels, run.answered(result), reject)
@@ -183,10 +190,12 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Measure the accuracy: the share of images whose class is predicted correctly.
 
+        If images have several labels, all of them have to be right.
+
         Parameters
         ----------
         %(X)s
-        y : array-like of shape (n,)
+        y : array-like of shape (n,) or (n, n_labels)
             True labels.  A label that was not in training counts as a wrong answer.
         sample_weight : array-like of shape (n,), optional
             Weights of the images.
@@ -203,7 +212,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
             in another spelling.
         """
         check_is_fitted(self, "net_")
-        return super().score(X, as_true_labels(y, self.classes_), sample_weight)
+        return super().score(X, true_targets(y, self.classes_, self._kind), sample_weight)
 
     @usual_surroundings()
     def transform(self, X: Any, *, regions: Any = None) -> np.ndarray:
@@ -232,6 +241,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         tau: float | str | None = None,
         max_kept: float | None = None,
         whole_path: bool = False,
+        target: Any = None,
         regions: Any = None,
     ) -> Explanation:
         """Select regions, predict from them, and return what was shown.
@@ -252,6 +262,10 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         whole_path : bool, default=False
             Also try the masks that come after the stop, so that ``path_proba`` tells what any
             other certainty would have given.
+        target : label, optional
+            If images have several labels, one of ``classes_``: show what suffices to decide
+            whether an image has this one, instead of deciding all of them.  The certainty
+            of a calibrated model is then the classifier's own, too.
         %(regions)s
 
         Returns
@@ -271,6 +285,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
             certainty_threshold=certainty_threshold,
             tau=tau,
             max_kept=max_kept,
+            target=target,
         )
         shown = self._image_options.display_channels
         check_display_channels(shown, self.n_channels_seen_)
@@ -302,10 +317,12 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
             batch, _ = images._on_grid(rows, self._grid)
             shown = as_float_images(torch.from_numpy(batch).to(self.device_))
             with torch.inference_mode():
-                out = self.module_(shown).softmax(dim=1)
+                out = self._kind.probabilities(self.module_(shown))
             proba[start : start + self.batch_size] = out.cpu().numpy()
         report = self._stop_report(self.tau, None)
-        return proba if report is None else with_certainty(proba, report(proba.max(axis=1)))
+        if report is None:
+            return proba
+        return self._kind.with_certainty(proba, report(self._kind.certainty(proba)))
 
     def _rule_in_training(self) -> SelectionRule:
         """The selection rule of an estimator that is not fitted to its end."""
@@ -343,6 +360,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         certainty_threshold: float | None = None,
         tau: float | str | None = None,
         max_kept: float | None = None,
+        target: Any = None,
     ) -> PredictionRun:
         check_is_fitted(self, "net_")
         refuse_changes(self)
@@ -355,13 +373,17 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
             self.certainty_threshold if certainty_threshold is None else certainty_threshold,
         )
         grid = self._tau_grid(tau)
-        report = self._stop_report(tau, certainty_threshold)
+        # Calibration is of all labels together.
+        report = None if target is not None else self._stop_report(tau, certainty_threshold)
         if report is not None and certainty_threshold is None:
             threshold = self.calibration_.asked(float(threshold))
         if max_kept is not None:
             max_kept = float(in_unit_interval("max_kept", max_kept))
+        rule = self._selection_rule()
+        if target is not None:
+            rule = replace(rule, kind=LabelSet(self._column_of(target)))
         return PredictionRun(
-            self._selection_rule(),
+            rule,
             images,
             given,
             grid,
@@ -371,6 +393,18 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
             report,
             is_shared=True,
         )
+
+    def _column_of(self, target: Any) -> int:
+        """The column of the label that an explanation is about."""
+        if not self.multilabel_:
+            raise InputError(
+                "target is one of several labels that an image can have; this "
+                f"{type(self).__name__} was fitted with one class per image"
+            )
+        names = self.classes_.tolist()
+        if target not in names:
+            raise InputError(f"target must be one of {brief(names)}, got {brief(target)}")
+        return int(names.index(target))
 
     # -- saved models --------------------------------------------------------------------
 
@@ -477,6 +511,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         tags.input_tags.three_d_array = True
         # transform gives bool masks, whatever the type of the images.
         tags.transformer_tags.preserves_dtype = []
+        tags.classifier_tags.multi_label = self._several_labels
         tags.non_deterministic = False
         return tags
 

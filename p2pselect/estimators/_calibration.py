@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
-from p2pselect._labels import as_true_labels
+from p2pselect._answer_kinds import LABEL_SET, ONE_CLASS, AnswerKind
+from p2pselect._targets import encode_targets, true_targets
 from p2pselect.estimators._changes import changes, remembered
 from p2pselect.estimators._inputs import in_unit_interval, shared_inputs
 from p2pselect.estimators._shared_settings import ConfiguredImageClassifier
@@ -31,6 +33,13 @@ class CalibratedImageClassifier(ConfiguredImageClassifier):
     @abstractmethod
     def _run(self, X: Any, regions: Any = None, *, keep: str = "nothing") -> PredictionRun:
         """Predictions of images, with the settings as they are now."""
+
+    multilabel_: bool
+
+    @property
+    def _kind(self) -> AnswerKind:
+        """What the fitted estimator answers."""
+        return LABEL_SET if self.multilabel_ else ONE_CLASS
 
     @usual_surroundings()
     def calibrate(
@@ -61,8 +70,10 @@ class CalibratedImageClassifier(ConfiguredImageClassifier):
         Parameters
         ----------
         %(X)s
-        y : array-like of shape (n,)
-            True labels.  A label that was not in training is never answered correctly.
+        y : array-like of shape (n,) or (n, n_labels)
+            True labels.  A label that was not in training is never answered correctly.  If
+            images have several labels, an answer is right if all of them are: a certainty is
+            the probability of that.
         max_error : float in (0, 1), optional
             Instead of ``certainty_threshold``: the largest share of wrong answers among those
             that are given.
@@ -130,8 +141,15 @@ class CalibratedImageClassifier(ConfiguredImageClassifier):
             raise InputError(
                 "per_class=True bounds errors: pass max_error, and a number as alpha"
             )
+        check_is_fitted(self, "net_")
+        kind = self._kind
+        if kind != ONE_CLASS and (per_class or set_error is not None):
+            name = "per_class" if per_class else "set_error"
+            raise InputError(
+                f"{name} is for models with one class per image, this one has several labels"
+            )
         run = self._run(X, regions, keep="kept")
-        truth = as_true_labels(y, self.classes_)
+        truth = true_targets(y, self.classes_, kind)
         if len(truth) != len(run.images):
             raise InputError(
                 f"X and y must have the same length: got {len(run.images)} images and "
@@ -140,9 +158,8 @@ class CalibratedImageClassifier(ConfiguredImageClassifier):
         rows = np.linspace(0, len(truth) - 1, min(len(truth), MAX_CALIBRATION)).astype(int)
         run.images = run.images[rows]
         run.regions = None if run.regions is None else run.regions[rows]
-        column = {label: i for i, label in enumerate(self.classes_.tolist())}
-        truth = np.array([column.get(label, -1) for label in truth[rows].tolist()])
-        paths = Paths(*run.paths(), truth)
+        truth = encode_targets(truth[rows], self.classes_)
+        paths = Paths(*run.paths(), truth, kind)
         settings = remembered(self, "prediction")
         # One calibration serves all of them; and any tau but its own is not calibrated.
         for name in ("certainty_threshold", "tau"):

@@ -12,8 +12,9 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from p2pselect import distributed
-from p2pselect._labels import as_labels, encode_known, encode_labels, find_classes
+from p2pselect._answer_kinds import ONE_CLASS
 from p2pselect._settings import Role
+from p2pselect._targets import find_targets
 from p2pselect.estimators._calibration import CalibratedImageClassifier
 from p2pselect.estimators._changes import (
     changes,
@@ -25,14 +26,14 @@ from p2pselect.estimators._inputs import check_channels, read_images, resolve_re
 from p2pselect.estimators._progress import CallbackSupportMixin, FitTask, with_callbacks
 from p2pselect.estimators._training_images import (
     Division,
-    check_class_weight,
-    check_sample_weight,
+    classes_of_part,
     divide,
     normalization_of,
     read_labeled,
     refuse_metadata,
     training_data,
 )
+from p2pselect.estimators._weights import weigh
 from p2pselect.exceptions import InputError, brief
 from p2pselect.images import ImageSequence
 from p2pselect.images._meaning import SAID, ValueRange, warn_of_little_use
@@ -59,10 +60,13 @@ class TrainableImageClassifier(CallbackSupportMixin, CalibratedImageClassifier):
     __metadata_request__fit: ClassVar[dict[str, Any]] = {"groups": True}
     #: Whether held-out images are predicted after every epoch, to be measured.
     _measures_predictions: ClassVar[bool] = True
+    #: Whether it can learn from images with several labels, as its loss is ``cross_entropy``.
+    _several_labels: ClassVar[bool] = False
     #: Fitted attributes that a saved model holds besides the networks and the classes.
     _fitted: ClassVar[tuple[str, ...]] = (
         "class_counts_",
         "image_shape_in_",
+        "multilabel_",
         "n_channels_in_",
         "n_channels_seen_",
         "n_features_in_",
@@ -115,8 +119,11 @@ class TrainableImageClassifier(CallbackSupportMixin, CalibratedImageClassifier):
             ``torch.utils.data.Dataset`` of pairs (image, label); an ``IterableDataset`` is read
             once for its labels, and then once per epoch, in its own order.  Gray images, RGB
             and RGBA may change between calls, because networks see three channels.
-        y : array-like of shape (n,)
-            Labels, at least two different ones; None where X has them.
+        y : array-like of shape (n,) or (n, n_labels)
+            Labels, at least two different ones; None where X has them.  A matrix of 0 and 1
+            says which of several labels every image has, as that of scikit-learn's
+            ``MultiLabelBinarizer`` does; the names of a data frame's columns become
+            ``classes_``.
         sample_weight : array-like of shape (n,), optional
             Weight of every image in the loss, not negative.
         regions : array-like of shape (n, h, w), optional
@@ -148,19 +155,16 @@ class TrainableImageClassifier(CallbackSupportMixin, CalibratedImageClassifier):
         continues = self.warm_start and hasattr(self, "net_")
         meaning = self._meaning(continues)
         given = read_labeled(self, X, y, meaning, sample_weight, regions, groups)
-        classes = find_classes(given.labels)
-        if continues and not np.array_equal(self.classes_, classes):
+        classes = find_targets(given.labels, given.columns)
+        if continues and not (
+            np.array_equal(self.classes_, classes) and self._kind == given.kind
+        ):
             raise InputError(
                 "warm_start=True continues with the classes "
                 f"{brief(self.classes_.tolist())}, got {brief(classes.tolist())}"
             )
         division = divide(self, given, classes, groups)
-        target = encode_labels(division.train.labels, classes)
-        class_weight = check_class_weight(self.class_weight, classes, target)
-        weight = division.train.weight * class_weight[target]
-        check_sample_weight(weight, len(target))
-        # Of mean 1 again, so that class weights do not change the scale of the loss.
-        class_weight = class_weight / weight.mean()
+        class_weight = weigh(self.class_weight, division.train, classes)
         parts = self._start(division, classes, class_weight, continues, "networks")
         # A training that continues stays in its last phase.
         schedules = [self.max_epochs] if continues else epochs_by_schedule(self._phases())
@@ -182,10 +186,11 @@ class TrainableImageClassifier(CallbackSupportMixin, CalibratedImageClassifier):
         ----------
         X : images
             As for :meth:`fit`.
-        y : array-like of shape (n,)
-            Labels; None where X has them.
+        y : array-like of shape (n,) or (n, n_labels)
+            Labels, as for :meth:`fit`; None where X has them.
         classes : array-like of shape (n_classes,), optional
-            All labels that will ever come; needed at the first call unless ``y`` has them.
+            All labels that will ever come; needed at the first call unless ``y`` has them.  Of
+            a matrix with several labels for each image, the names of its columns.
         sample_weight : array-like of shape (n,), optional
             Weight of every image in the loss, relative to the others of this call.
 
@@ -207,20 +212,10 @@ class TrainableImageClassifier(CallbackSupportMixin, CalibratedImageClassifier):
         if continues:
             refuse_changes(self)
         given = read_labeled(self, X, y, self._meaning(continues), sample_weight)
-        if classes is not None:
-            named = find_classes(as_labels(classes, "classes"), "classes")
-            if continues and not np.array_equal(self.classes_, named):
-                raise InputError(
-                    "classes must be those of the first call, "
-                    f"{brief(self.classes_.tolist())}, got {brief(named.tolist())}"
-                )
-        else:
-            named = self.classes_ if continues else find_classes(given.labels)
-        encode_known(given.labels, named)
+        first = (self._kind, self.classes_) if continues else None
+        named = classes_of_part(given, classes, first)
         division = divide(self, given, named, is_part=True)
-        class_weight = check_class_weight(self.class_weight, named, None)
-        # Of the classes, not of this call's images: a call of rare ones alone must count.
-        class_weight = class_weight / class_weight.mean()
+        class_weight = weigh(self.class_weight, division.train, named, is_part=True)
         parts = self._start(division, named, class_weight, continues, "networks", "input")
         self._train(*parts, [1])
         return self
@@ -268,6 +263,7 @@ class TrainableImageClassifier(CallbackSupportMixin, CalibratedImageClassifier):
                 refuse_changes(self, *fixed)
             else:
                 self.classes_ = classes
+                self.multilabel_ = division.train.kind != ONE_CLASS
                 self.image_shape_in_ = images.image_shape
                 self.n_channels_in_ = images.stored_channels
                 self.n_channels_seen_ = images.seen_channels
@@ -291,6 +287,10 @@ class TrainableImageClassifier(CallbackSupportMixin, CalibratedImageClassifier):
             self.validation_rows_ = division.rows
             self.class_counts_ = division.counts(classes)
             data = training_data(self, division, class_weight)
+            self.net_.label_weight = None
+            if self.multilabel_:
+                weights = torch.tensor(class_weight, dtype=torch.float32)
+                self.net_.label_weight = weights.to(self.device_)
         if isinstance(images, ImageSequence) and images.is_float and not continues:
             warn_of_little_use(images)
         return data

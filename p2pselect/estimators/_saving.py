@@ -97,10 +97,12 @@ def load_model(cls: Any, path: Path, config: dict[str, Any]) -> Any:
             raise ModelFileError(f"{name} has a number above {MAX_OPTION}")
     estimator.set_params(**kept)
     estimator._validate_params()
-    estimator.classes_ = _read_classes(config["classes"])
     for name in estimator._fitted:
         if name in config["fitted"]:
             setattr(estimator, name, decode(config["fitted"][name]))
+    if type(estimator.multilabel_) is not bool:
+        raise InputError(f"multilabel_ is {brief(estimator.multilabel_)}")
+    estimator.classes_ = _read_classes(config["classes"], estimator.multilabel_)
     _check_channels(estimator)
     _check_counts(estimator.class_counts_, len(estimator.classes_))
     if stored := decode(config["calibration"]):
@@ -143,14 +145,18 @@ def _is_path(pretrained: Any) -> bool:
     return isinstance(pretrained, (str, os.PathLike)) and pretrained != "auto"
 
 
-def _read_classes(stored: dict[str, Any]) -> np.ndarray:
+def _read_classes(stored: dict[str, Any], multilabel: bool) -> np.ndarray:
     labels = as_labels(stored["values"], "classes")
     dtype = np.dtype(stored["dtype"])
     if dtype.kind in "biuf" and labels.dtype.kind in "biuf":
         # JSON has numbers, but not their types.
         labels = labels.astype(dtype)
-    if not np.array_equal(find_classes(labels, "classes"), labels):
+    known = find_classes(labels, "classes")
+    # The labels of an image are in the order of the columns that were learned.
+    if not multilabel and not np.array_equal(known, labels):
         raise InputError("classes are not sorted")
+    if len(known) != len(labels):
+        raise InputError("classes are there twice")
     return labels
 
 

@@ -120,7 +120,11 @@ class ConfiguredImageClassifier(Settings):
         kind="str, callable or None",
     )
     class_weight: dict[Any, float] | str | None = setting(
-        "Weights of the classes in the loss.", dict, StrOptions({"balanced"}), default=None
+        'Weights of the classes in the loss.  If images have several labels, ``"balanced"`` '
+        "lets the presence of each label count as much as its absence.",
+        dict,
+        StrOptions({"balanced"}),
+        default=None,
     )
     validation: Any = setting(
         "Images that training is measured on and does not learn from.  Their losses go into "

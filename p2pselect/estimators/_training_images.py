@@ -5,15 +5,23 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass, field
 from math import prod
-from numbers import Real
 from typing import Any
 
 import numpy as np
-from sklearn.utils import compute_class_weight
 from torch.utils.data import IterableDataset
 
-from p2pselect._labels import as_labels, encode_known, encode_labels
+from p2pselect._answer_kinds import ONE_CLASS, AnswerKind
+from p2pselect._labels import as_labels, find_classes
+from p2pselect._targets import (
+    check_targets,
+    count_targets,
+    encode_targets,
+    find_targets,
+    kind_of,
+    read_labels,
+)
 from p2pselect.estimators._inputs import propose_all
+from p2pselect.estimators._weights import check_sample_weight
 from p2pselect.exceptions import (
     HOW_TO_ROUTE,
     InputError,
@@ -36,13 +44,20 @@ class Labeled:
 
     images: Any  # ImageSequence or StreamContents
     regions: np.ndarray | None  # (n, h, w), int32
-    labels: np.ndarray  # (n,)
+    labels: np.ndarray  # (n,), or (n, n_labels): 0 and 1
     weight: np.ndarray  # (n,), float32, of mean 1
+    columns: np.ndarray | None = None  # (n_labels,): names
+
+    @property
+    def kind(self) -> AnswerKind:
+        """What there is to learn."""
+        return kind_of(self.labels)
 
     def part(self, rows: np.ndarray) -> Labeled:
         """Those of some rows."""
         regions = None if self.regions is None else self.regions[rows]
-        return Labeled(self.images[rows], regions, self.labels[rows], self.weight[rows])
+        labels, weight = self.labels[rows], self.weight[rows]
+        return Labeled(self.images[rows], regions, labels, weight, self.columns)
 
 
 @dataclass(frozen=True)
@@ -63,12 +78,13 @@ class Division:
 
     def counts(self, classes: np.ndarray) -> dict[str, list[int]]:
         """Images of each class in either part, 0 without held-out ones."""
-        found = {}
-        for name, part in (("trained", self.train), ("held_out", self.held_out)):
-            labels: Any = [] if part is None else encode_labels(part.labels, classes)
-            count = np.bincount(np.asarray(labels, int), minlength=len(classes))
-            found[name] = count.tolist()
-        return found
+
+        def count(part: Labeled | None) -> list[int]:
+            if part is None:
+                return [0] * len(classes)
+            return list(count_targets(part.labels, classes).tolist())
+
+        return {"trained": count(self.train), "held_out": count(self.held_out)}
 
 
 def read_labeled(
@@ -89,13 +105,29 @@ def read_labeled(
         maps, y = None, images.labels
     else:
         images, maps = estimator._read(X, regions, meaning)
-    labels = as_labels(labels_of(X) if y is None and is_map_style(X) else y)
+    labels, columns = read_labels(labels_of(X) if y is None and is_map_style(X) else y)
+    if labels.ndim == 2:
+        _refuse_labels(estimator, images)
     if len(labels) != len(images):
         raise InputError(
             f"X and y must have the same length: got {len(images)} images and "
             f"{len(labels)} labels"
         )
-    return Labeled(images, maps, labels, check_sample_weight(sample_weight, len(images)))
+    weight = check_sample_weight(sample_weight, len(images))
+    return Labeled(images, maps, labels, weight, columns)
+
+
+def _refuse_labels(estimator: Any, images: Any) -> None:
+    """Refuse several labels for each image where they cannot be learned."""
+    if not estimator._several_labels:
+        raise InputError(
+            f"y has several labels for each image, which {type(estimator).__name__} cannot "
+            "learn: its loss is made for one class per image"
+        )
+    if isinstance(images, StreamContents):
+        raise InputError(
+            "X is an IterableDataset, but several labels per image need images in any order"
+        )
 
 
 def divide(
@@ -111,7 +143,8 @@ def divide(
         validation = None
     if given_apart(validation):
         meaning = estimator._meaning(False, given.images.value_range)
-        held_out = _read_validation(estimator, *_pair(validation), classes, meaning)
+        pair = _pair(validation)
+        held_out = _read_validation(estimator, *pair, given.kind, classes, meaning)
         division = Division(given, held_out)
     else:
         division = Division.by_rows(given, split_rows(validation, given.labels, groups))
@@ -135,7 +168,12 @@ def divide(
 
 
 def _read_validation(
-    estimator: Any, X: Any, y: Any, classes: np.ndarray, meaning: dict[str, Any]
+    estimator: Any,
+    X: Any,
+    y: Any,
+    kind: AnswerKind,
+    classes: np.ndarray,
+    meaning: dict[str, Any],
 ) -> Labeled:
     """Images that are held out, and no part of the training images."""
     if isinstance(X, IterableDataset):
@@ -144,7 +182,8 @@ def _read_validation(
         held_out = read_labeled(estimator, X, y, meaning)
     except P2PSelectError as error:
         raise type(error)(f"validation: {error}") from error
-    encode_known(held_out.labels, classes, "the y of validation")
+    labels, columns = held_out.labels, held_out.columns
+    check_targets(labels, columns, classes, kind, "the y of validation")
     return held_out
 
 
@@ -203,8 +242,11 @@ def _data_in_rows(
     small_enough = len(images) * prod(estimator._grid.size) * 4 <= REGION_MEMORY
     if regions is None and small_enough and not views.need_originals:
         regions = propose_all(estimator.regions_, images, estimator._grid)
-    target = encode_labels(given.labels, estimator.classes_)
-    weight = (given.weight * class_weight[target]).astype(np.float32)
+    target = encode_targets(given.labels, estimator.classes_)
+    weight = given.weight
+    if class_weight.ndim == 1:  # otherwise it is that of labels, which the loss weighs
+        weight = weight * class_weight[target]
+    weight = weight.astype(np.float32)
     return TrainingData(images, target, views, regions, weight, estimator._seed)
 
 
@@ -245,51 +287,24 @@ def refuse_rows(need: str | None, **given: Any) -> None:
         )
 
 
-def check_sample_weight(sample_weight: Any, n_images: int) -> np.ndarray:
-    """Weights as float array of mean 1; ones where none are given."""
-    if sample_weight is None:
-        return np.ones(n_images, dtype=np.float32)
-    try:
-        weight = np.asarray(sample_weight, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"sample_weight must be numbers: {error}") from error
-    if weight.shape != (n_images,):
-        raise InputError(f"sample_weight must have shape ({n_images},), got {weight.shape}")
-    if not np.isfinite(weight).all() or (weight < 0).any() or weight.sum() == 0:
-        raise InputError("sample_weight must be finite, not negative and not all zero")
-    return (weight / weight.mean()).astype(np.float32)
-
-
-def check_class_weight(
-    class_weight: Any, classes: np.ndarray, target: np.ndarray | None
+def classes_of_part(
+    given: Labeled, classes: Any, first: tuple[AnswerKind, np.ndarray] | None
 ) -> np.ndarray:
-    """The weight of each class in the loss, (n_classes,); ``target`` counts the images.
+    """The classes of images that are a part of a training: as said, or those of ``first``.
 
-    ``target`` is None where these are only some of the training images, which ``"balanced"``
-    cannot count.  A class that a dict does not name has the weight 1.
+    That is what the first part was about; None if this is the first one.
     """
-    if class_weight is None:
-        return np.ones(len(classes))
-    if isinstance(class_weight, str):
-        if target is None:
+    kind, known = first or (given.kind, None)
+    if classes is None:
+        named = find_targets(given.labels, given.columns) if known is None else known
+    else:
+        named = as_labels(classes, "classes")
+        if kind == ONE_CLASS:
+            named = find_classes(named, "classes")
+        if known is not None and not np.array_equal(known, named):
             raise InputError(
-                f"class_weight={brief(class_weight)} needs all training images at once, and "
-                "partial_fit gets them in parts; pass a dict of class to weight"
+                f"classes must be those of the first call, {brief(known.tolist())}, got "
+                f"{brief(named.tolist())}"
             )
-        return compute_class_weight("balanced", classes=classes, y=classes[target])
-    # The None keeps numpy from turning keys that are tuples into a second dimension.
-    known = encode_labels(np.array([*class_weight, None], object)[:-1], classes)
-    # A key too many alone is a class that these images happen not to have.
-    if (known < 0).any() and len(set(known.tolist()) - {-1}) < len(classes):
-        unknown = [key for key, place in zip(class_weight, known, strict=True) if place < 0]
-        raise InputError(
-            f"class_weight has the key {brief(unknown[0])}, which is not one of the classes "
-            f"{brief(classes.tolist())}"
-        )
-    weight = np.ones(len(classes))
-    for place, value in zip(known, class_weight.values(), strict=True):
-        if not (isinstance(value, Real) and 0 <= float(value) < np.inf):
-            raise InputError(f"class_weight must hold numbers from 0 on, got {brief(value)}")
-        if place >= 0:
-            weight[place] = value
-    return weight
+    check_targets(given.labels, given.columns, named, kind)
+    return named

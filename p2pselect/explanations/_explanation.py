@@ -51,11 +51,12 @@ class Explanation(ExplanationArrays):
     tau : ndarray of shape (n,), float
         The largest fraction of an image's pixels that was allowed, in (0, 1].
     proba : ndarray of shape (n, n_classes), float32
-        Class probabilities predicted from the masked images.
+        Class probabilities predicted from the masked images; with several labels for each
+        image, the probability of each of them.
     classes : ndarray of shape (n_classes,)
         The labels that the columns of ``proba`` stand for.
     answered : ndarray of shape (n,), bool
-        Whether the largest class probability reached ``certainty_threshold`` and, if there is
+        Whether ``certainty`` reached ``certainty_threshold`` and, if there is
         a bound on the error of every class, the predicted class keeps it.  If ``calibrate`` was
         given ``max_unfamiliar``, the image is familiar, too.
     certainty_threshold : float
@@ -93,6 +94,10 @@ class Explanation(ExplanationArrays):
     display_channels : tuple of int, optional
         The channels of ``images`` that are shown as red, green and blue, or the one that is
         shown as gray; by default the first three, or the first of fewer.
+    multilabel : bool, default=False
+        Whether an image has any number of labels, rather than one class.
+    target : label, optional
+        The only label that had to be decided, one of ``classes``, if that was asked for.
 
     Examples
     --------

@@ -28,6 +28,8 @@ _OPTIONAL = (
     "lowest_familiarity",
     "original_sizes",
     "display_channels",
+    "multilabel",
+    "target",
 )
 #: Arrays without axes, which are numbers.
 _NUMBERS = ("certainty_threshold", "stop_certainty", "lowest_familiarity")
@@ -56,6 +58,8 @@ _AXES = {
     "original_sizes": ("n2", "iu"),
     "resize": ("", "U"),
     "display_channels": ("s", "iu"),
+    "multilabel": ("", "b"),
+    "target": ("", "biufU"),
 }
 
 
@@ -106,6 +110,7 @@ def read_arrays(path: str | PathLike[str]) -> dict[str, Any]:
     values |= {name: float(arrays[name]) for name in _NUMBERS if name in arrays}
     if "display_channels" in arrays:
         values["display_channels"] = tuple(arrays["display_channels"].tolist())
+    values |= {name: arrays[name].item() for name in ("multilabel", "target") if name in arrays}
     return values
 
 
@@ -145,6 +150,8 @@ def _misfit(arrays: dict[str, np.ndarray]) -> str | None:
         return f"resize is {brief(str(arrays['resize']))}, expected one of {RESIZES}"
     if fault := _not_displayable(arrays.get("display_channels"), lengths["c"]):
         return fault
+    if "target" in arrays and arrays["target"].item() not in arrays["classes"].tolist():
+        return f"target is {brief(arrays['target'].item())}, which is not one of the classes"
     sizes = arrays.get("original_sizes")
     if sizes is not None and (sizes < 1).any():
         return f"original_sizes has {sizes.min()}"

@@ -96,4 +96,4 @@ class DatasetImages(ImageSource):
 
 
 def _plain(label: Any) -> Any:
-    return label.item() if hasattr(label, "item") else label
+    return label.tolist() if hasattr(label, "tolist") else label

@@ -68,6 +68,7 @@ class BlackboxClassifier(SelectiveImageClassifier, without=("search", "selector"
     # Not a setting: a prediction is always made, and reported, at some tau.
     tau = 1.0
     _sees_whole_images: ClassVar[str | None] = "classifier"
+    _several_labels = True
 
     def _build_model(self, n_classes: int) -> nn.Module:
         return FullImageModel(self._build_classifier(n_classes))

@@ -117,7 +117,7 @@ class BlackboxGuidedClassifier(BaselineClassifier):
         given = self._given_blackbox
         if given is None:
             return
-        if not np.array_equal(given.classes_, self.classes_):
+        if not (given._kind == self._kind and np.array_equal(given.classes_, self.classes_)):
             raise InputError(
                 f"blackbox was fitted on the classes {brief(given.classes_.tolist())}, "
                 f"got y with {brief(self.classes_.tolist())}"

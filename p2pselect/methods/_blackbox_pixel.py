@@ -117,6 +117,7 @@ class BlackboxPixelClassifier(BaselineClassifier, without=("selector", "sparsity
     )
 
     _trains_for_tau = True
+    _several_labels = True
     _sees_whole_images = None
 
     def _build_model(self, n_classes: int) -> FullImageModel:

@@ -31,7 +31,6 @@ from dataclasses import dataclass
 from numbers import Real
 
 import torch
-import torch.nn.functional as F
 from sklearn.utils._param_validation import StrOptions
 from torch import Tensor
 
@@ -60,10 +59,10 @@ class COMETObjective:
             logits = step.model.classifier(rest)
         else:
             logits = step.model.classify(step.images, step.regions, mask)
-        predicted = F.cross_entropy(logits, step.target, reduction="none")
+        predicted = step.cross_entropy(logits, smoothed=False)
         # Not under no_grad: the detector is frozen, but the mask learns through it.
         unseen = step.model.blackbox(rest)
-        detected = F.cross_entropy(unseen, step.target, reduction="none")
+        detected = step.cross_entropy(unseen, smoothed=False)
         margin = torch.relu(step.mean(predicted) - step.mean(detected) + self.margin)
         largest = 1 - self.tau if self.inverted else self.tau
         area = torch.relu(expected_kept_fraction(mask, scores.areas) - largest)
@@ -112,6 +111,7 @@ class COMETClassifier(BlackboxGuidedClassifier):
     )
 
     _trains_for_tau = True
+    _several_labels = True
 
     def _joint_phase(self, inverted: bool) -> Phase:
         objective = COMETObjective(

@@ -124,6 +124,8 @@ class InfoMaskClassifier(BaselineClassifier):
     )
     sparsity: str = setting(default="penalty")
 
+    _several_labels = True
+
     def _build_model(self, n_classes: int) -> nn.Module:
         return SelectiveModel(self._build_scorer(2), self._build_classifier(n_classes))
 

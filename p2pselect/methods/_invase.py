@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from p2pselect._settings import NOT_NEGATIVE
@@ -52,12 +51,12 @@ class INVASEObjective:
         logits, present = scores.maps[:, 0], scores.areas > 0
         masks = sample_bernoulli(logits, step.rand_like(logits))
         out = step.model.classify(step.images, step.regions, masks)
-        critic = F.cross_entropy(out, step.target, reduction="none")
+        critic = step.cross_entropy(out, smoothed=False)
         terms = {"classifier/cross_entropy": step.cross_entropy(out)}
         reference = torch.zeros_like(critic)
         if self.use_baseline:
             out = step.model.baseline(step.images)
-            reference = F.cross_entropy(out, step.target, reduction="none")
+            reference = step.cross_entropy(out, smoothed=False)
             terms["baseline/cross_entropy"] = step.cross_entropy(out)
         kept = expected_kept_fraction(logits.sigmoid(), scores.areas)
         terms["selector/reward"] = -reinforce(logits, masks, reference - critic, present)
@@ -89,6 +88,8 @@ class INVASEClassifier(BaselineClassifier):
         default=True,
         role="networks",
     )
+
+    _several_labels = True
 
     def _build_model(self, n_classes: int) -> nn.Module:
         scorer, critic = self._build_scorer(1), self._build_classifier(n_classes)

@@ -79,6 +79,7 @@ class L2XClassifier(BaselineClassifier):
     )
 
     _trains_for_tau = True
+    _several_labels = True
 
     def _phases(self) -> Sequence[Phase]:
         objective = L2XObjective(float(self.tau), self.temperature)

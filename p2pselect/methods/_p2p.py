@@ -97,7 +97,10 @@ class P2PClassifier(SelectiveImageClassifier):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The labels, sorted.
+        The labels, sorted.  If images have several: the names of the columns of ``y``, or
+        their numbers.
+    multilabel_ : bool
+        Whether images have any number of labels, rather than one class.
     trained_tau_ : float or None
         The only tau that training was for; None if it was for all of them.
     module_ : p2pselect.nn.SelectiveModel
@@ -171,6 +174,7 @@ class P2PClassifier(SelectiveImageClassifier):
     )
 
     _documented_in = "p2pselect"
+    _several_labels = True
     _fitted = (*SelectiveImageClassifier._fitted, "trained_tau_")
 
     @property

@@ -23,7 +23,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from sklearn.utils._param_validation import StrOptions
 from torch import Tensor
 
@@ -66,7 +65,7 @@ class RealXObjective:
 
         def reward(masks: Tensor) -> Tensor:
             out = step.model.classify(step.images, step.regions, masks)
-            return -F.cross_entropy(out, step.target, reduction="none")
+            return -step.cross_entropy(out, smoothed=False)
 
         if self.estimator == "rebar":
             u, v = step.rand_like(logits), step.rand_like(logits)
@@ -109,6 +108,8 @@ class RealXClassifier(BaselineClassifier):
         POSITIVE,
         default=0.1,
     )
+
+    _several_labels = True
 
     def _phases(self) -> Sequence[Phase]:
         prior = PriorMaskObjective(self.mask_rate)

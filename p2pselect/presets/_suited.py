@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from p2pselect._labels import as_labels, find_classes
+from p2pselect._targets import find_targets, read_labels
 from p2pselect.exceptions import (
     ImageReadError,
     InputError,
@@ -136,7 +136,7 @@ def suited_to(
     images : images
         See :func:`p2pselect.images.as_images`.  At most 500 of them are looked at, and of
         files nothing but their size is read.
-    labels : array-like of shape (n,)
+    labels : array-like of shape (n,) or (n, n_labels)
         Their labels.
     preset : {"auto", "photos", "small"}, default="auto"
         ``"photos"`` and ``"small"`` are taken whatever the images are.
@@ -236,7 +236,7 @@ def look_at(images: Any, labels: Any, given: dict[str, Any]) -> Facts:
     images = as_images(
         images, **{k: given[f"images__{k}"] for k in SAID if f"images__{k}" in given}
     )
-    labels = as_labels(labels)
+    labels, columns = read_labels(labels, "labels")
     if len(images) != len(labels):
         raise InputError(
             f"images and labels must have the same length: got {len(images)} images and "
@@ -245,7 +245,7 @@ def look_at(images: Any, labels: Any, given: dict[str, Any]) -> Facts:
     height, width = sizes_of_some(images).T
     return Facts(
         n_images=len(images),
-        n_classes=len(find_classes(labels, "labels")),
+        n_classes=len(find_targets(labels, columns, "labels")),
         height=int(np.median(height)),
         width=int(np.median(width)),
         # Where half of the photographs are upright and half are not, this is a square.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from p2pselect._answer_kinds import AnswerKind
 from p2pselect._answering import stops
 from p2pselect.exceptions import InputError, P2PSelectWarning
 from p2pselect.selection._error_bounds import best_for_classes, refusal, unanswered_classes
@@ -21,28 +22,33 @@ class Paths:
     proba: np.ndarray  # (n, t, n_classes)
     kept: np.ndarray  # (n, t)
     familiarity: np.ndarray  # (n,)
-    truth: np.ndarray  # (n,): columns of proba; -1 for a label that is not a class
+    truth: np.ndarray  # (n,): columns of proba, -1 for a label that is no class; (n, n_labels)
+    kind: AnswerKind
 
     def __getitem__(self, rows: slice | np.ndarray) -> Paths:
-        return Paths(
-            self.proba[rows], self.kept[rows], self.familiarity[rows], self.truth[rows]
-        )
+        parts = (self.proba, self.kept, self.familiarity, self.truth)
+        return Paths(*(part[rows] for part in parts), self.kind)
 
     @property
     def certainty(self) -> np.ndarray:
-        """The largest probabilities (n, t)."""
-        return self.proba.max(axis=2)
+        """The certainties (n, t)."""
+        return self.kind.certainty(self.proba)
 
     @property
     def predicted(self) -> np.ndarray:
-        """The columns (n, t) of the largest probabilities."""
-        return self.proba.argmax(axis=2)
+        """The answers (n, t), or (n, t, n_labels)."""
+        return self.kind.answers(self.proba)
+
+    @property
+    def correct(self) -> np.ndarray:
+        """Whether they are right (n, t)."""
+        return self.kind.right(self.predicted, self.truth[:, None])
 
     @property
     def true_proba(self) -> np.ndarray:
         """The probabilities (n, t) of the true class."""
-        own = self.proba[np.arange(len(self.truth)), :, self.truth]
-        return np.where(self.truth[:, None] >= 0, own, 0)
+        truth = np.broadcast_to(self.truth[:, None], self.proba.shape[:2])
+        return self.kind.proba_of(self.proba, truth)
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,7 @@ def calibrated(
         sets = SetCalibration(others.certainty, others.true_proba, asked.set_error)
     found = StopCalibration(
         paths.certainty,
-        paths.predicted == paths.truth[:, None],
+        paths.correct,
         paths.kept,
         max_error=asked.max_error,
         alpha=None if asked.max_error is None else asked.alpha,

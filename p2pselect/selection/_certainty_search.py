@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from p2pselect._answer_kinds import ONE_CLASS, AnswerKind
 from p2pselect._answering import stops
 
 
@@ -70,7 +71,11 @@ def join_results(results: Sequence[SearchResult]) -> SearchResult:
 
 
 def stopped(
-    result: SearchResult, counts: np.ndarray, certainty_threshold: float, fallback: str
+    result: SearchResult,
+    counts: np.ndarray,
+    certainty_threshold: float,
+    fallback: str,
+    kind: AnswerKind,
 ) -> SearchResult:
     """Where a search would have stopped that went on to the end of every path.
 
@@ -78,7 +83,7 @@ def stopped(
     """
     path = result.path_proba
     assert path is not None
-    level, reached = stops(path.max(axis=2), certainty_threshold, fallback)
+    level, reached = stops(kind.certainty(path), certainty_threshold, fallback)
     rows = np.arange(len(level))
     return replace(
         result, level=level, count=counts[rows, level], proba=path[rows, level], reached=reached
@@ -102,12 +107,14 @@ def search_certainty(
     keep_path: bool = False,
     fallback: str = "everything",
     join: Callable[[list[Any]], Any] = np.concatenate,
+    kind: AnswerKind = ONE_CLASS,
 ) -> SearchResult:
     r"""Find :math:`\min\{\tau \mid \max_c p(y_c \mid x_m) \ge \delta\}` per image (eq. 4).
 
     Only the size of the largest probability counts, never the label, nor which class it is.
     Images leave when they are certain, and the next images fill up the classifier's batches,
-    so that these stay full until the end.
+    so that these stay full until the end.  Where images have several labels (another ``kind``),
+    the least certain one decides.
 
     Chunks come in the order of the images, with at most ``batch_size`` images each.
     ``classify`` maps their images, the ranks of their pixels (b, h, w) and the number of ranks
@@ -119,6 +126,7 @@ def search_certainty(
     queue = _Queue(chunks, batch_size, join)
     result: SearchResult | None = None
     n_calls = n_evaluated = 0
+    best = np.full(n_images, -1.0)  # the certainty of what was found so far
     while batch := queue.next_batch():
         kept = np.take_along_axis(batch.counts, batch.level[:, None], axis=1)[:, 0]
         proba = classify(batch.images, batch.pixel_ranks, kept)
@@ -127,7 +135,7 @@ def search_certainty(
         if result is None:
             result = _empty_result(n_images, proba.shape[1], n_levels, keep_path)
         following = next_level(batch.counts, batch.level)
-        certainty = proba.max(axis=1)
+        certainty = kind.certainty(proba)
         reached = certainty >= certainty_threshold
         last = following == n_levels
         if result.path_proba is not None:
@@ -139,7 +147,7 @@ def search_certainty(
             result.path_proba[batch.row[image], level] = proba[image]
         if fallback == "most_certain":
             # What is found first stays where another mask is as certain, but not smaller.
-            found, level = certainty > result.proba[batch.row].max(axis=1), batch.level
+            found, level = certainty > best[batch.row], batch.level
         else:
             # The mask at tau = 1 keeps the same regions as the last one that was new.
             found, level = reached | last, np.where(reached, batch.level, n_levels - 1)
@@ -147,6 +155,7 @@ def search_certainty(
         result.level[rows] = level[found]
         result.count[rows] = kept[found]
         result.proba[rows] = proba[found]
+        best[rows] = certainty[found]
         result.reached[batch.row] = reached
         queue.put_back(replace(batch, level=following)[np.flatnonzero(~(reached | last))])
     if result is None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from p2pselect._answer_kinds import LabelSet
 from p2pselect._answering import familiarity
 from p2pselect.images import ImageSequence
 from p2pselect.images._geometry import without_padding
@@ -23,7 +24,7 @@ from p2pselect.selection._certainty_search import (
     stopped,
 )
 from p2pselect.selection._selection_rule import CUTS, SelectionRule, budget_cut
-from p2pselect.selection._stop_report import StopReport, with_certainty
+from p2pselect.selection._stop_report import StopReport
 
 
 @dataclass(frozen=True)
@@ -112,13 +113,15 @@ class SearchRun(ABC):
             keep_path,
             self._fallback,
             self._join,
+            self.rule.kind,
         )
 
     def proba(self, result: SearchResult) -> np.ndarray:
         """Class probabilities (n, n_classes), with the certainty that the report gives them."""
         if self.report is None:
             return result.proba
-        return with_certainty(result.proba, self.report(result.proba.max(axis=1)))
+        kind = self.rule.kind
+        return kind.with_certainty(result.proba, self.report(kind.certainty(result.proba)))
 
     @property
     def _asks_familiarity(self) -> bool:
@@ -163,7 +166,7 @@ class SearchRun(ABC):
         result = self.search(keep_path=True, stop=np.inf if whole_path else None)
         counts = self._stacked("counts")
         if whole_path:
-            result = stopped(result, counts, self._stop, self._fallback)
+            result = stopped(result, counts, self._stop, self._fallback, self.rule.kind)
         logits = self._stacked("logits", padding=-np.inf)
         embeddings = self._stacked("embeddings", padding=0.0)
         offsets = self.offsets[result.level]
@@ -181,6 +184,8 @@ class SearchRun(ABC):
             "tau": self.tau_grid[result.level],
             "proba": self.proba(result),
             "classes": classes,
+            "multilabel": isinstance(self.rule.kind, LabelSet),
+            "target": self._target_of(classes),
             "answered": self.answered(result),
             "certainty_threshold": self.certainty_threshold,
             "stop_certainty": None if self.report is None else self.report.threshold,
@@ -198,6 +203,10 @@ class SearchRun(ABC):
             "resize": self.rule.resize,
             "originals": self.images,
         }
+
+    def _target_of(self, classes: np.ndarray) -> Any:
+        column = getattr(self.rule.kind, "target", None)
+        return None if column is None else classes[column].item()
 
     # -- batches ---------------------------------------------------------------------------
 

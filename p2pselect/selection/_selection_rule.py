@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from p2pselect._answer_kinds import ONE_CLASS, AnswerKind
 from p2pselect.images._geometry import Grid
 
 if TYPE_CHECKING:
@@ -140,6 +141,9 @@ class SelectionRule:
         tau = 1 keeps, or the mask among those tried of which it was most certain.
     method : str, default="method"
         Name of the method in error messages.
+    kind : object, default=OneClass()
+        How certain the probabilities are and what they say: ``_kind`` of the estimator, which
+        is another one where images have several labels.
 
     Examples
     --------
@@ -170,6 +174,7 @@ class SelectionRule:
     resize: str = "pad"
     fallback: str = "everything"
     method: str = "method"
+    kind: AnswerKind = ONE_CLASS
 
     @property
     def grid(self) -> Grid:

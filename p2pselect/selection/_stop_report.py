@@ -1,4 +1,4 @@
-"""What is reported at a stop: the probability of being right, and probabilities to match."""
+"""What is reported at a stop: the probability of being right."""
 
 from __future__ import annotations
 
@@ -57,31 +57,6 @@ class StopReport:
             return None
         enough = proba.max(axis=1) >= self.threshold
         return sets_from(proba, np.where(enough, *self.set_proba))
-
-
-def with_certainty(proba: np.ndarray, certainty: np.ndarray) -> np.ndarray:
-    """Class probabilities (n, c) whose largest one becomes ``certainty`` (n,).
-
-    All others keep their order and, in logarithms, the ratios of their distances: each row gets
-    a temperature of its own.  A certainty below that of all classes being equal is raised to
-    just above it, because the most probable class stays the most probable one.
-    """
-    n_classes = proba.shape[1]
-    if not len(proba) or n_classes == 1:
-        return proba
-    wanted = np.clip(certainty, 1 / n_classes + 1e-4, 1 - 1e-6)
-    # In double precision, and away from 0, where a logarithm has no end.
-    logits = np.log(np.clip(proba.astype(float), 1e-30, 1))
-    logits -= logits.max(axis=1, keepdims=True)
-    # The largest probability falls as the temperature rises: halve the interval of its log.
-    low, high = np.full(len(proba), -12.0), np.full(len(proba), 12.0)
-    for _ in range(60):
-        middle = (low + high) / 2
-        largest = 1 / np.exp(logits / np.exp(middle)[:, None]).sum(axis=1)
-        too_certain = largest > wanted
-        low, high = np.where(too_certain, middle, low), np.where(too_certain, high, middle)
-    scaled = np.exp(logits / np.exp(low)[:, None])
-    return (scaled / scaled.sum(axis=1, keepdims=True)).astype(proba.dtype)
 
 
 def logit(certainty: Any) -> np.ndarray:

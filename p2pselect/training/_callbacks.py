@@ -128,10 +128,15 @@ class Outcome(Callback):
         if len(net.history) * X.n_batches(net.batch_size) < _FIRST_STEPS:
             return
         last = net.history[-1]
-        by_class = X.class_weights()
-        scale = by_class.sum() / len(X)
-        shares = by_class / by_class.sum()
-        for name, of_guessing in guessing_losses(shares, net.label_smoothing).items():
+        by_class, smoothing = X.class_weights(), net.label_smoothing
+        if net.label_weight is None:
+            scale = by_class.sum() / len(X)
+            guessing = guessing_losses(by_class / by_class.sum(), smoothing)
+        else:
+            scale = X.weight.mean()
+            weight = net.label_weight.cpu().numpy()
+            guessing = guessing_labels_loss(by_class / X.weight.sum(), weight, smoothing)
+        for name, of_guessing in guessing.items():
             found = [
                 value
                 for key, value in last.items()
@@ -149,6 +154,22 @@ class Outcome(Callback):
                     P2PSelectWarning,
                     stacklevel=2,
                 )
+
+
+def guessing_labels_loss(
+    shares: np.ndarray, label_weight: np.ndarray, label_smoothing: float = 0.0
+) -> dict[str, float]:
+    """The loss, by name, of giving every image the shares (k,) of the labels; in nats.
+
+    ``label_weight`` (k, 2) weighs the absence and the presence of every label.
+
+    >>> round(guessing_labels_loss(np.array([0.5]), np.ones((1, 2)))["cross_entropy"], 3)
+    0.693
+    """
+    told = np.stack([1 - shares, shares], axis=1) * label_weight
+    told = (1 - label_smoothing) * told + label_smoothing * told.mean(axis=1, keepdims=True)
+    # What weighs w in all is guessed best by the shares of w: their entropy, w times.
+    return {"cross_entropy": float(entr(told).sum() - entr(told.sum(axis=1)).sum())}
 
 
 def guessing_losses(shares: np.ndarray, label_smoothing: float = 0.0) -> dict[str, float]:

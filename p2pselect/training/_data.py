@@ -149,9 +149,10 @@ def as_batch(
 
 
 class TrainingData(Dataset):
-    """Images, regions, targets and weights (n,) that are handed out as whole batches.
+    """Images, regions, targets and weights that are handed out as whole batches.
 
-    Without ``regions`` (n, h, w), they are proposed batch by batch.
+    Without ``regions`` (n, h, w), they are proposed batch by batch.  Targets are class numbers
+    (n,), or 0 and 1 for every label (n, n_labels); weights are those of the images (n,).
     """
 
     def __init__(
@@ -180,7 +181,9 @@ class TrainingData(Dataset):
         return len(self.images)
 
     def class_weights(self) -> np.ndarray:
-        """Sum of the weights of the images of every class."""
+        """Sum of the weights of the images of every class, or of those with every label."""
+        if self.target.ndim == 2:
+            return np.asarray(self.weight @ self.target)
         return np.bincount(self.target, weights=self.weight)
 
     def n_batches(self, size: int) -> int:

@@ -133,6 +133,7 @@ def _run_epochs(
     net.group, net.seed = processes, data.seed
     net.kept = KeptFeatures(settings._training_options.cache_dir)
     net.predictor = settings._predict_views
+    net.kind = settings._kind
     net.measures_predictions = settings._measures_predictions
     net.classes_ = np.arange(len(settings.classes_))
     parts = [data] if held_out is None else [data, held_out]

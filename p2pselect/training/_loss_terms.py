@@ -96,7 +96,10 @@ def covariance_penalty(embeddings: Tensor, areas: Tensor) -> Tensor:
 
 
 def monte_carlo_cross_entropy(
-    logits: Tensor, target: Tensor, label_smoothing: float = 0.0
+    logits: Tensor,
+    target: Tensor,
+    label_smoothing: float = 0.0,
+    label_weight: Tensor | None = None,
 ) -> Tensor:
     r"""Cross-entropy of the mean probability over sampled masks.
 
@@ -105,14 +108,20 @@ def monte_carlo_cross_entropy(
     make it :math:`-(1 - \epsilon) \log \bar p_y - \frac{\epsilon}{C} \sum_c \log \bar p_c`
     (Szegedy et al. 2016, section 7).
 
+    Where an image has any number of labels, every label is a question of its own with two
+    answers, of the logits 0 and :math:`z`, and so of the probabilities :math:`1 - \sigma(z)`
+    and :math:`\sigma(z)`: the result is the sum of the cross-entropies of all labels.
+
     Parameters
     ----------
     logits : Tensor of shape (s, n, n_classes)
         For ``s`` sampled masks.
-    target : Tensor of shape (n,), int64
-        Class numbers.
+    target : Tensor of shape (n,) or (n, n_classes), int64
+        Class numbers; or 1 for every label that an image has, and 0 for the others.
     label_smoothing : float, default=0.0
         :math:`\epsilon` in [0, 1).
+    label_weight : Tensor of shape (n_classes, 2), optional
+        Weight of the absence of every label, and of its presence.
 
     Returns
     -------
@@ -124,10 +133,19 @@ def monte_carlo_cross_entropy(
     >>> logits = torch.log(torch.tensor([[[0.9, 0.1]], [[0.1, 0.9]]]))
     >>> monte_carlo_cross_entropy(logits, torch.tensor([0]))
     tensor([0.6931])
+    >>> monte_carlo_cross_entropy(torch.zeros(1, 1, 2), torch.tensor([[0, 1]]))
+    tensor([1.3863])
     """
+    if target.ndim == 2:
+        logits = torch.stack([torch.zeros_like(logits), logits], dim=2)
     # Up to log S, which the softmax of the next line removes.
-    log_mean = F.log_softmax(logits, dim=-1).logsumexp(dim=0)
-    return F.cross_entropy(log_mean, target, reduction="none", label_smoothing=label_smoothing)
+    log_mean = F.log_softmax(logits, dim=2).logsumexp(dim=0)
+    terms = F.cross_entropy(log_mean, target, reduction="none", label_smoothing=label_smoothing)
+    if target.ndim == 1:
+        return terms
+    if label_weight is not None:
+        terms = terms * torch.where(target > 0, label_weight[:, 1], label_weight[:, 0])
+    return terms.sum(dim=1)
 
 
 def sparsity_schedule(progress: float) -> float:

@@ -12,6 +12,7 @@ from skorch import NeuralNet
 from skorch.callbacks import PassthroughScoring
 from torch import Tensor
 
+from p2pselect._answer_kinds import ONE_CLASS, AnswerKind
 from p2pselect.training._callbacks import scores_predictions
 from p2pselect.training._phases import phase_at, set_training
 from p2pselect.training._shares import Batch, split
@@ -27,6 +28,8 @@ class MeasuredNet(ClassifierMixin, NeuralNet):
     #: Maps images (b, h, w, c), their regions and the stride of the search to class
     #: probabilities (b, n_classes), and the fraction of each image that is kept (b,).
     predictor: Callable[[np.ndarray, np.ndarray, int], Any] | None = None
+    #: What predictions are.
+    kind: AnswerKind = ONE_CLASS
     #: Whether predictions for held-out images are made, to be measured.
     measures_predictions = True
 
@@ -51,7 +54,8 @@ class MeasuredNet(ClassifierMixin, NeuralNet):
         if self.predictor is not None and (is_measured or is_scored):
             proba, kept = self._predict(batch, 1 if is_scored else SEARCH_STRIDE)
             if is_measured:
-                right = (proba.argmax(dim=1) == batch[1]).float().mean()
+                answers = self.kind.answers(proba.numpy())
+                right = torch.tensor(self.kind.right(answers, batch[1].numpy())).float().mean()
                 terms |= {"acc": right.to(self.device), "kept": kept.mean().to(self.device)}
         loss, terms = part.add_up(losses, terms)
         set_training(self.module_, phase_at(self.phases, self.epoch)[0])
@@ -86,4 +90,4 @@ class MeasuredNet(ClassifierMixin, NeuralNet):
 
     def predict(self, X: Any) -> np.ndarray:
         """Class numbers, for scorers; skorch has cached the predictions of the epoch."""
-        return self.predict_proba(X).argmax(axis=1)
+        return self.kind.answers(self.predict_proba(X))

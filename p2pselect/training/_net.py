@@ -62,6 +62,8 @@ class SelectiveNet(MeasuredNet):
         self.kept = KeptFeatures()
         #: Callbacks of the training that is running, besides those of the user.
         self.watchers: list[tuple[str, Callback]] = []
+        #: What the labels of its images weigh, where they have several.
+        self.label_weight: Tensor | None = None
         #: The mean of the weights, which takes their place between two epochs.
         self.average: WeightAverage | None = None
         #: Whether the last training was interrupted before its end, and not by a callback.
@@ -112,6 +114,7 @@ class SelectiveNet(MeasuredNet):
             mean=part.mean,
             seed=seed,
             label_smoothing=smoothing,
+            label_weight=self.label_weight,
         )
 
     def run_single_epoch(self, iterator: Any, *args: Any, **kwargs: Any) -> None:

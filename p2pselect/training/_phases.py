@@ -28,8 +28,8 @@ class Step:
         In [0, 1].
     regions : Tensor of shape (n, h, w), int64
         Label maps.
-    target : Tensor of shape (n,), int64
-        Class numbers.
+    target : Tensor of shape (n,) or (n, n_classes), int64
+        Class numbers; or 1 for every label that an image has, and 0 for the others.
     index : Tensor of shape (n,), int64
         Rows of the training set.
     progress : float
@@ -43,6 +43,9 @@ class Step:
     label_smoothing : float, default=0.0
         Share of every target that is spread over all classes; 0 where held-out images are
         measured.
+    label_weight : Tensor of shape (n_classes, 2), optional
+        Where images have several labels: the weight of the absence of every label in the
+        cross-entropy, and of its presence.
 
     Examples
     --------
@@ -62,15 +65,20 @@ class Step:
     mean: Callable[[Tensor], Tensor] = Tensor.mean
     seed: int = 0
     label_smoothing: float = 0.0
+    label_weight: Tensor | None = None
     _draws: Iterator[int] = field(default_factory=count, init=False, repr=False, compare=False)
 
-    def cross_entropy(self, logits: Tensor) -> Tensor:
+    def cross_entropy(self, logits: Tensor, *, smoothed: bool = True) -> Tensor:
         """Cross-entropy of answers with the targets, whose labels are smoothed if they should.
+
+        Where images have several labels, it is the sum of those of all labels.
 
         Parameters
         ----------
         logits : Tensor of shape (n, n_classes) or (s, n, n_classes)
             For ``s`` sampled masks, it is that of their mean probability.
+        smoothed : bool, default=True
+            False for rewards and comparisons, whose labels are never smoothed.
 
         Returns
         -------
@@ -78,7 +86,8 @@ class Step:
             In nats.
         """
         samples = logits if logits.ndim == 3 else logits[None]
-        return monte_carlo_cross_entropy(samples, self.target, self.label_smoothing)
+        smoothing = self.label_smoothing if smoothed else 0.0
+        return monte_carlo_cross_entropy(samples, self.target, smoothing, self.label_weight)
 
     def rand_like(self, values: Tensor) -> Tensor:
         """Uniform random numbers in (0, 1) of the shape of some values.

@@ -233,6 +233,6 @@ def worker_number() -> int:
 
 
 def _plain(label: Any) -> Any:
-    if isinstance(label, Tensor | np.generic):
-        return label.item()
+    if isinstance(label, Tensor | np.generic | np.ndarray):
+        return label.tolist()
     return label

@@ -35,6 +35,7 @@ def split_rows(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows to train on, and rows to hold out, both rising.
 
+    ``labels`` are those of the images (n,), or 0 and 1 for each of their labels (n, n_labels).
     Images with the same entry of ``groups`` (n,) are never on both sides.
     """
     n = len(labels)
@@ -48,7 +49,7 @@ def split_rows(
     if validation == "auto":
         share = min(_SHARE, _MOST / n)
         train, held_out = _by_share(share, labels, groups)
-        enough = len(held_out) >= _FEWEST and _has_every(labels, train)
+        enough = len(held_out) >= _FEWEST and _lost(labels, train) is None
         return (train, held_out) if enough else nothing
     if hasattr(validation, "split"):
         train, held_out = _by_splitter(validation, labels, groups)
@@ -59,16 +60,34 @@ def split_rows(
         raise InputError(f"{name} holds out none of the {n} images")
     if np.intersect1d(train, held_out).size:
         raise InputError(f"{name} trains on images that it holds out")
-    if not _has_every(labels, train):
-        missing = np.setdiff1d(labels, labels[train])
-        raise InputError(
-            f"{name} leaves no image of class {brief(missing[0].item())} to train on"
-        )
+    if (lost := _lost(labels, train)) is not None:
+        raise InputError(f"{name} leaves no image {lost} to train on")
     return train, held_out
 
 
-def _has_every(labels: np.ndarray, rows: np.ndarray) -> bool:
-    return len(np.unique(labels[rows])) == len(np.unique(labels))
+def _lost(labels: np.ndarray, rows: np.ndarray) -> str | None:
+    """The first class, or label, that none of these rows has; None if they have them all."""
+    if labels.ndim == 2:
+        lost = np.flatnonzero(labels.any(axis=0) & ~labels[rows].any(axis=0))
+        return f"with the label in column {lost[0]}" if len(lost) else None
+    missing = np.setdiff1d(labels, labels[rows])
+    return f"of class {brief(missing[0].item())}" if len(missing) else None
+
+
+def strata(labels: np.ndarray, share: float) -> np.ndarray:
+    """What an equal share is held out of, a number (n,) for every image: its class.
+
+    If images have several labels, it is their set of labels; but a set that is too rare for one
+    of its images to be held out goes with the rarest of its labels.
+    """
+    if labels.ndim == 1:
+        return np.asarray(np.unique(labels, return_inverse=True)[1])
+    sets, own, count = np.unique(labels, axis=0, return_inverse=True, return_counts=True)
+    # A set without labels has no rarest one, and becomes a stratum in any case.
+    frequent = np.where(sets > 0, labels.sum(axis=0), len(labels) + 1)
+    rare = (np.round(share * count) < 1) & sets.any(axis=1)
+    stratum = np.where(rare, len(sets) + frequent.argmin(axis=1), np.arange(len(sets)))
+    return np.asarray(stratum[own.ravel()])
 
 
 def _by_share(share: float, labels: np.ndarray, groups: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -81,8 +100,9 @@ def _by_share(share: float, labels: np.ndarray, groups: Any) -> tuple[np.ndarray
         return _by_splitter(splitter, labels, groups)
     rng = np.random.default_rng(_SEED)
     held_out = np.zeros(n, bool)
-    for label in np.unique(labels):
-        rows = rng.permutation(np.flatnonzero(labels == label))
+    stratum = strata(labels, share)
+    for number in np.unique(stratum):
+        rows = rng.permutation(np.flatnonzero(stratum == number))
         held_out[rows[: min(round(share * len(rows)), len(rows) - 1)]] = True
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
 

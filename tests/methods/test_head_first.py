@@ -84,6 +84,25 @@ def test_a_training_that_goes_on_in_the_middle_of_a_phase_is_frozen_as_it_was(sc
             assert model.classifier.frozen_share == share
 
 
+def test_the_head_begins_as_a_logistic_regression_of_every_label(scenes):
+    y = np.stack([np.arange(24) % 2, np.zeros(24, int), np.arange(24) % 3 == 0], axis=1)
+    settings = {**SETTINGS, "max_epochs": 1, "objective__warmup_epochs": 1, "lr": 1e-9}
+    clf = P2PClassifier().set_params(**settings).fit(scenes.images, y)
+    plain = clone(clf).set_params(max_epochs=0).fit(scenes.images, y)
+    (head,), seen = heads_of(plain.module_.classifier.network), []
+    head.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].numpy()))
+    before = plain.predict_proba_masked(scenes.images)
+    found = clf.predict_proba_masked(scenes.images)
+    for label in (0, 2):
+        wanted = LogisticRegression(C=0.01, max_iter=2000).fit(
+            np.concatenate(seen[:2]), y[:, label]
+        )
+        own = wanted.predict_proba(np.concatenate(seen[:2]))[:, 1]
+        np.testing.assert_allclose(found[:, label], own, atol=1e-3)
+    # A label that never changes teaches nothing.
+    np.testing.assert_allclose(found[:, 1], before[:, 1], atol=1e-3)
+
+
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_the_head_begins_as_a_logistic_regression(scenes, n_classes):
     y = np.arange(24) % n_classes

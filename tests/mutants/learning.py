@@ -86,7 +86,7 @@ FAULTS = [
             "torch.log1p(eps - tau) - torch": "-torch",
             "covariance.abs().sum": "covariance.sum",
             "present.sum(dim=1).square()": "present.sum(dim=1)",
-            "F.log_softmax(logits, dim=-1).logsumexp(dim=0)": "F.log_softmax(logits, dim=-1).mean(dim=0)",
+            "F.log_softmax(logits, dim=2).logsumexp(dim=0)": "F.log_softmax(logits, dim=2).mean(dim=0)",
         },
     ),
     *planted(

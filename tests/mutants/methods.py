@@ -13,7 +13,7 @@ FAULTS = [
         "methods/_realx.py",
         METHODS,
         {
-            "return -F.cross_entropy(out,": "return F.cross_entropy(out,",
+            "return -step.cross_entropy(out,": "return step.cross_entropy(out,",
             '{"reward": -gained,': '{"reward": gained,',
             "scores.areas > 0, u, v, self.temperature)": "scores.areas > 0, u, v)",
             'prior, ("classifier",)': 'reward, ("classifier",)',

@@ -100,9 +100,9 @@ FAULTS = [
             "np.append(inner, 1.0)": "inner",
             "(counts != here) & (np.arange(t)": "(np.arange(t)",
             "certainty_threshold\n        last": "0.99 * certainty_threshold\n        last",
-            "certainty = proba.max(axis=1)": "certainty = proba[:, 0]",
+            "certainty = kind.certainty(proba)": "certainty = proba[:, 0]",
             "np.where(reached, batch.level, n_levels - 1)": "batch.level",
-            "certainty > result.proba[batch.row]": "certainty >= result.proba[batch.row]",
+            "certainty > best[batch.row]": "certainty >= best[batch.row]",
             'if fallback == "most_certain":': 'if fallback == "everything":',
             "result.reached[batch.row] = reached": "result.reached[rows] = reached[found] | last[found]",
             "seen &= ~reached[:, None]": "seen &= True",
@@ -141,7 +141,7 @@ FAULTS = [
         "estimators/_base.py",
         "estimators/test_p2p.py::test_faithful_by_construction",
         {
-            "run.proba(result).argmax(axis=1)": "run.proba(result).argmin(axis=1)",
+            "self._kind.answers(run.proba(result))": "self._kind.answers(-run.proba(result))",
         },
     ),
     *planted(
@@ -215,11 +215,11 @@ FAULTS = [
         "selection/_calibrating.py",
         "estimators/test_calibrate.py",
         {
-            "paths.predicted == paths.truth": "paths.predicted != paths.truth",
+            "self.kind.right(self.predicted": "~self.kind.right(self.predicted",
         },
     ),
     *planted(
-        "selection/_stop_report.py",
+        "_answer_kinds.py",
         "estimators/test_calibrate.py",
         {
             "np.where(too_certain, middle, low)": "low",
@@ -236,7 +236,7 @@ FAULTS = [
         "estimators/_base.py",
         "estimators/test_calibrate.py",
         {
-            "return proba if report is None else": "return proba if True else",
+            "if report is None:\n            return proba": "if True:\n            return proba",
             "named(labels, run.answered(result), reject)": "labels",
         },
     ),
@@ -401,17 +401,17 @@ FAULTS = [
         },
     ),
     *planted(
-        "estimators/_fitting.py",
+        "estimators/_weights.py",
         "estimators/test_partial_fit.py::test_class_weight",
         {
-            "class_weight = class_weight / class_weight.mean()": "class_weight = np.ones_like(class_weight)",
+            "return weight / weight.mean()": "return np.ones_like(weight)",
         },
     ),
     *planted(
         "estimators/_training_images.py",
         "estimators/test_partial_fit.py::test_weight_of_a_class_holds_where_no_other_is_seen",
         {
-            "weight = (given.weight * class_weight[target]).astype(np.float32)": "weight = check_sample_weight(given.weight * class_weight[target] + 1e-9, len(target))",
+            "weight = weight * class_weight[target]": "weight = check_sample_weight(weight * class_weight[target] + 1e-9, len(target))",
         },
     ),
     *planted(
@@ -434,7 +434,7 @@ FAULTS = [
         "estimators/_base.py",
         "estimators/test_partial_fit.py::test_score_compares_labels_by_value",
         {
-            "return super().score(X, as_true_labels(y, self.classes_), sample_weight)": "return super().score(X, y, sample_weight)",
+            "return super().score(X, true_targets(y, self.classes_, self._kind), sample_weight)": "return super().score(X, y, sample_weight)",
         },
     ),
     *planted(

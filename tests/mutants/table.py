@@ -2,6 +2,7 @@
 
 from mutants import (
     geometry,
+    labels,
     learning,
     methods,
     networks,
@@ -14,6 +15,7 @@ from mutants import (
 )
 
 FAULTS = [
+    *labels.FAULTS,
     *learning.FAULTS,
     *geometry.FAULTS,
     *methods.FAULTS,

@@ -195,7 +195,7 @@ FAULTS = [
             "_MOST / n)": "1.0)",
             "    if np.intersect1d(train, held_out).size:": "    if False:",
             "len(held_out) >= _FEWEST and ": "",
-            "rng.permutation(np.flatnonzero(labels == label))": "np.flatnonzero(labels == label)",
+            "rng.permutation(np.flatnonzero(stratum == number))": "np.flatnonzero(stratum == number)",
         },
     ),
     *planted(
@@ -209,7 +209,7 @@ FAULTS = [
         "estimators/_fitting.py",
         "training/test_validation.py::test_poisoned_labels_of_held_out_images_are_not_learned",
         {
-            "class_weight = check_class_weight(self.class_weight, classes, target)": "class_weight = check_class_weight(self.class_weight, classes, encode_labels(given.labels, classes))",
+            "weigh(self.class_weight, division.train, classes)": "weigh(self.class_weight, given, classes)",
         },
     ),
     *planted(

@@ -4,11 +4,21 @@ import numpy as np
 
 
 def search_one(
-    logits, areas, offsets, tau_grid, classify, threshold, selection, allow_empty, fallback
+    logits,
+    areas,
+    offsets,
+    tau_grid,
+    classify,
+    threshold,
+    selection,
+    allow_empty,
+    fallback,
+    certainty=max,
 ):
     """Walk up the grid until the classifier is certain.
 
     logits, areas: (d,) of one image, no padding.  classify: bool mask (d,) -> probabilities.
+    certainty: what they are worth.
     Returns tau, mask, probabilities, whether certain.
     """
     tried = []
@@ -26,13 +36,25 @@ def search_one(
         if not mask.any() and not allow_empty:
             mask[int(np.argmax(logits))] = True
         proba = classify(mask)
-        if max(proba) >= threshold:
+        if certainty(proba) >= threshold:
             return tau, mask, proba, True
         tried.append((tau, mask, proba, False))
     if fallback == "everything":
         return tried[-1]
     best = tried[0]
     for other in tried[1:]:
-        if max(other[2]) > max(best[2]):
+        if certainty(other[2]) > certainty(best[2]):
             best = other
     return best
+
+
+def of_all_labels(proba):
+    """How certain the label is that is the least certain."""
+    least = 1.0
+    for p in proba:
+        least = min(least, p if p > 0.5 else 1 - p)
+    return least
+
+
+def of_the_second_label(proba):
+    return max(proba[1], 1 - proba[1])

@@ -43,6 +43,17 @@ def cross_entropy(logits, target, smoothing=0.0):
     return loss
 
 
+def labels_cross_entropy(logits, target, smoothing=0.0, weight=None):
+    """Of several labels, with the mean over samples of sigmoid(logits (s, k)), one by one."""
+    loss = 0.0
+    for label, is_there in enumerate(target):
+        p = sum(1 / (1 + math.exp(-row[label])) for row in logits) / len(logits)
+        told = is_there * (1 - smoothing) + smoothing / 2
+        own = -(told * math.log(p) + (1 - told) * math.log(1 - p))
+        loss += own * (1 if weight is None else weight[label][is_there])
+    return loss
+
+
 def region_means(maps, regions):
     """Mean of each map (k, h, w) over each label of ``regions`` (h, w) -> (k, d)."""
     d = regions.max() + 1

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles.certainty_search import search_one
-from scipy.special import softmax
+from oracles.certainty_search import of_all_labels, of_the_second_label, search_one
+from scipy.special import expit, softmax
 
+from p2pselect._answer_kinds import ONE_CLASS, LabelSet
 from p2pselect.selection._certainty_search import (
     Chunk,
     SearchResult,
@@ -46,12 +47,21 @@ def _chunks(images, regions, logits, offsets, selection, allow_empty, batch_size
         yield Chunk(images[rows], pixel_ranks, counts)
 
 
-def _network(rng, side, n_classes, sharpness):
+#: Kinds of answers, what the naive loop takes as their certainty, and their probabilities.
+KINDS = {
+    "one class": (ONE_CLASS, max, lambda logits: softmax(logits, axis=1)),
+    "all labels": (LabelSet(), of_all_labels, expit),
+    "one label": (LabelSet(1), of_the_second_label, expit),
+}
+
+
+def _network(rng, side, n_classes, sharpness, kind="one class"):
     weight = rng.normal(size=(n_classes, 3 * side * side)) * sharpness
 
     def classify(images, pixel_ranks, kept):
         shown = images * (pixel_ranks < kept[:, None, None])[:, None]
-        return softmax(shown.reshape(len(shown), -1) @ weight.T, axis=1).astype(np.float32)
+        logits = shown.reshape(len(shown), -1) @ weight.T
+        return KINDS[kind][2](logits).astype(np.float32)
 
     return classify
 
@@ -69,6 +79,7 @@ def _network(rng, side, n_classes, sharpness):
     allow_empty=st.booleans(),
     fallback=st.sampled_from(["everything", "most_certain"]),
     keep_path=st.booleans(),
+    kind=st.sampled_from([*KINDS]),
 )
 def test_same_decisions_as_the_naive_loop(
     seed,
@@ -82,6 +93,7 @@ def test_same_decisions_as_the_naive_loop(
     allow_empty,
     fallback,
     keep_path,
+    kind,
 ):
     rng = np.random.default_rng(seed)
     side = 12
@@ -89,11 +101,10 @@ def test_same_decisions_as_the_naive_loop(
     regions = _random_images(rng, n, side, d)
     logits = rng.normal(size=(n, regions.max() + 1), scale=2).astype(np.float32).round(1)
     offsets = (slope * np.log(GRID.clip(max=0.995) / (1 - GRID.clip(max=0.995)))).astype("f4")
-    classify = _network(rng, side, 3, sharpness)
+    classify = _network(rng, side, 3, sharpness, kind)
     arguments = (images, regions, logits, offsets, selection, allow_empty, batch_size)
-    result = search_certainty(
-        _chunks(*arguments), n, classify, threshold, batch_size, keep_path, fallback
-    )
+    how = threshold, batch_size, keep_path, fallback
+    result = search_certainty(_chunks(*arguments), n, classify, *how, kind=KINDS[kind][0])
     counts = np.concatenate([c.counts for c in _chunks(*arguments)])
     n_distinct = 0
     for i in range(n):
@@ -116,6 +127,7 @@ def test_same_decisions_as_the_naive_loop(
             selection,
             allow_empty,
             fallback,
+            KINDS[kind][1],
         )
         n_distinct += len(seen)
         assert GRID[result.level[i]] == tau

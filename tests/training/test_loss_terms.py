@@ -63,6 +63,31 @@ def test_monte_carlo_cross_entropy(samples, smoothing):
     np.testing.assert_allclose(got, want, rtol=1e-6)
 
 
+@pytest.mark.parametrize("weight", [None, RNG.random((4, 2))])
+@pytest.mark.parametrize("samples", [1, 5])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.9])
+def test_cross_entropy_of_several_labels(samples, smoothing, weight):
+    logits = RNG.normal(size=(samples, 6, 4), scale=5)
+    target = RNG.integers(0, 2, (6, 4))
+    given = torch.tensor(logits), torch.tensor(target)
+    weights = None if weight is None else torch.tensor(weight)
+    got = terms.monte_carlo_cross_entropy(*given, smoothing, weights)
+    want = [
+        oracle.labels_cross_entropy(logits[:, i], target[i], smoothing, weight)
+        for i in range(6)
+    ]
+    np.testing.assert_allclose(got, want, rtol=1e-6)
+
+
+def test_one_label_is_a_question_of_two_classes():
+    logits, target = torch.randn(3, 5, 2), torch.tensor([0, 1, 1, 0, 1])
+    own = (logits[..., 1] - logits[..., 0])[..., None]
+    torch.testing.assert_close(
+        terms.monte_carlo_cross_entropy(own, target[:, None], 0.1),
+        terms.monte_carlo_cross_entropy(logits, target, 0.1),
+    )
+
+
 def test_a_confidently_wrong_prediction_keeps_its_gradient():
     logits = torch.tensor([[[40.0, 0.0]]], requires_grad=True)
     terms.monte_carlo_cross_entropy(logits, torch.tensor([1])).sum().backward()

@@ -5,12 +5,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from scipy.stats import entropy
 
 from p2pselect import P2PClassifier, presets
 from p2pselect.exceptions import P2PSelectWarning
 from p2pselect.methods import BcosClassifier
-from p2pselect.training._callbacks import Outcome, guessing_losses
+from p2pselect.training._callbacks import Outcome, guessing_labels_loss, guessing_losses
+from p2pselect.training._loss_terms import monte_carlo_cross_entropy
 
 SETTINGS = {
     **presets.SMALL,
@@ -66,6 +68,7 @@ def told(
         is_in_last_phase=last,
         batch_size=8,
         label_smoothing=smoothing,
+        label_weight=None,
     )
     data = type("Data", (), {"__len__": lambda self: n})()
     data.n_batches = lambda size: steps // 2
@@ -103,6 +106,29 @@ def test_smoothed_labels_cost_a_perfect_answer_something():
     guess = np.linspace(0.01, 0.99, 999)
     of_guessing = [-(labels @ targets @ np.log([p, 1 - p])) for p in guess]
     assert told(min(of_guessing), [9, 1], 10, smoothing=smoothing)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_guessing_labels_costs_the_least_of_constant_answers(smoothing):
+    rng = np.random.default_rng(0)
+    target, weight = (rng.random((50, 2)) < [0.1, 0.7]).astype(int), rng.random((2, 2)) + 0.5
+    found = guessing_labels_loss(target.mean(axis=0), weight, smoothing)["cross_entropy"]
+    least = 0.0
+    for label in range(2):
+        answers = np.log(np.linspace(0.001, 0.999, 999) / np.linspace(0.999, 0.001, 999))
+        given = torch.tensor(answers)[None, :, None]
+        of_kind = [
+            monte_carlo_cross_entropy(
+                given,
+                torch.full((999, 1), bit),
+                smoothing,
+                torch.tensor(weight[label : label + 1]),
+            ).numpy()
+            for bit in (0, 1)
+        ]
+        share = target[:, label].mean()
+        least += ((1 - share) * of_kind[0] + share * of_kind[1]).min()
+    assert found == pytest.approx(least, rel=1e-4)
 
 
 def test_guessing_losses_are_the_smallest_of_a_constant_answer():

@@ -77,6 +77,30 @@ def test_a_share_leaves_one_image_of_every_class():
     np.testing.assert_array_equal(held_out, split_rows(0.99, labels)[1])
 
 
+def test_several_labels_are_held_out_by_the_set_of_them():
+    sets = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 1], [1, 0, 1]])
+    counts = [200, 300, 100, 4, 3]
+    labels = np.repeat(sets, counts, axis=0)
+    train, held_out = split_rows("auto", labels)
+    found = [int((labels[held_out] == own).all(axis=1).sum()) for own in sets]
+    assert found[:3] == [20, 30, 10]
+    # Sets of four and three images have the rarest label in common, and hold out one together.
+    assert sum(found[3:]) == 1
+    assert sorted([*train, *held_out]) == list(range(607))
+    assert labels[train].any(axis=0).all()
+
+
+def test_no_label_is_left_out_of_training():
+    labels = np.zeros((40, 3), int)
+    labels[:30, 0], labels[20:, 1], labels[7, 2] = 1, 1, 1
+    for share in (0.1, 0.5, 0.9):
+        train, held_out = split_rows(share, labels)
+        assert labels[train].any(axis=0).all() and 7 in train and len(held_out)
+    first = PredefinedSplit(np.where(np.arange(40) == 7, 0, -1))
+    with pytest.raises(InputError, match="no image with the label in column 2"):
+        split_rows(first, labels)
+
+
 def test_the_first_split_of_a_splitter():
     labels = np.arange(20) % 2
     first = next(StratifiedKFold(4).split(labels, labels))

@@ -1,0 +1,89 @@
+"""What images are labeled with: one class each, or any number of labels.
+
+Labels are arrays (n,), or indicator matrices (n, n_labels) of 0 and 1.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from p2pselect._answer_kinds import LABEL_SET, ONE_CLASS, AnswerKind
+from p2pselect._labels import (
+    as_indicator,
+    as_labels,
+    as_true_labels,
+    encode_known,
+    encode_labels,
+    find_classes,
+)
+from p2pselect.exceptions import InputError, brief
+
+
+def read_labels(y: Any, name: str = "y") -> tuple[np.ndarray, np.ndarray | None]:
+    """Labels of either kind: (n,), or an indicator matrix (n, n_labels), int64.
+
+    Also returns the names of the columns of a data frame, if there are several.
+    """
+    return as_indicator(y, name) or (as_labels(y, name), None)
+
+
+def kind_of(labels: np.ndarray) -> AnswerKind:
+    """The kind of answers to learn from labels that :func:`read_labels` has read."""
+    return ONE_CLASS if labels.ndim == 1 else LABEL_SET
+
+
+def find_targets(labels: np.ndarray, columns: np.ndarray | None, name: str = "y") -> np.ndarray:
+    """The classes of the labels of a training, sorted; or the columns, by name or number."""
+    if labels.ndim == 1:
+        return find_classes(labels, name)
+    if (labels == labels[:1]).all():
+        raise InputError(f"{name} has the same labels in every row: nothing to tell apart")
+    return np.arange(labels.shape[1]) if columns is None else columns
+
+
+def encode_targets(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Labels as answers: the number of the class, -1 for one that is none; or 0 and 1."""
+    return encode_labels(labels, classes) if labels.ndim == 1 else labels
+
+
+def count_targets(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Images of every class, or with every label."""
+    if labels.ndim == 2:
+        return np.asarray(labels.sum(axis=0))
+    return np.bincount(encode_labels(labels, classes), minlength=len(classes))
+
+
+def true_targets(y: Any, classes: np.ndarray, kind: AnswerKind, name: str = "y") -> np.ndarray:
+    """True labels, in a form that can be compared with predictions; those of one class may be
+    labels that the classifier has never seen.
+    """
+    if kind == ONE_CLASS:
+        return as_true_labels(y, classes, name)
+    labels, columns = read_labels(y, name)
+    check_targets(labels, columns, classes, kind, name)
+    return labels
+
+
+def check_targets(
+    labels: np.ndarray,
+    columns: np.ndarray | None,
+    classes: np.ndarray,
+    kind: AnswerKind,
+    name: str = "y",
+) -> None:
+    """Raise if labels to learn from are of another kind, or not among the classes."""
+    if kind == ONE_CLASS:
+        encode_known(as_labels(labels, name), classes, name)
+        return
+    if labels.ndim == 1 or labels.shape[1] != len(classes):
+        raise InputError(
+            f"{name} must be an indicator matrix with a column for each of the {len(classes)} "
+            f"labels {brief(classes.tolist())}, got shape {labels.shape}"
+        )
+    if columns is not None and columns.tolist() != classes.tolist():
+        raise InputError(
+            f"{name} has the columns {brief(columns.tolist())}, but the classifier knows the "
+            f"labels {brief(classes.tolist())}, in this order"
+        )

@@ -1,0 +1,70 @@
+"""Faults of several labels for each image: loss, search, training, calibration."""
+
+from mutants.fault import planted
+
+FAULTS = [
+    *planted(
+        "training/_loss_terms.py",
+        "training/test_loss_terms.py",
+        {
+            "torch.stack([torch.zeros_like(logits), logits], dim=2)": "torch.stack([-logits, logits], dim=2)",
+            "torch.where(target > 0, label_weight[:, 1], label_weight[:, 0])": "label_weight[:, 1]",
+            "    return terms.sum(dim=1)": "    return terms.mean(dim=1)",
+        },
+    ),
+    *planted(
+        "_answer_kinds.py",
+        "selection/test_search.py::test_same_decisions_as_the_naive_loop",
+        {
+            "each.min(axis=-1) if": "each.max(axis=-1) if",
+            "each = np.maximum(proba, 1 - proba)": "each = proba",
+            "else each[..., self.target]": "else each.min(axis=-1)",
+        },
+    ),
+    *planted(
+        "_answer_kinds.py",
+        "test_answer_kinds.py",
+        {
+            "same.all(axis=-1) if": "same.any(axis=-1) if",
+            "np.where(answers > 0, proba, 1 - proba).prod": "proba.prod",
+            "np.where(proba > 0.5, size, -size)": "size",
+        },
+    ),
+    *planted(
+        "_targets.py",
+        "test_answer_kinds.py",
+        {"columns.tolist() != classes.tolist()": "False"},
+    ),
+    *planted(
+        "_labels.py",
+        "test_answer_kinds.py",
+        {"_plain(v) not in _BITS": "_plain(v) != _plain(v)"},
+    ),
+    *planted(
+        "training/_validation.py",
+        "training/test_validation.py",
+        {
+            "frequent.argmin(axis=1)": "frequent.argmax(axis=1) * 0 + np.arange(len(sets))",
+            "labels.any(axis=0) & ~labels[rows].any(axis=0)": "labels.any(axis=0) & False",
+        },
+    ),
+    *planted(
+        "training/_head.py",
+        "methods/test_head_first.py::test_the_head_begins_as_a_logistic_regression_of_every_label",
+        {"(target != target[0]).any(axis=0)": "target.any(axis=0)"},
+    ),
+    *planted(
+        "estimators/_weights.py",
+        "estimators/test_several_labels.py::test_balanced_weights_count_presence_as_much_as_absence",
+        {
+            "np.stack([1 - present, present], axis=1)": "np.stack([present, 1 - present], axis=1)"
+        },
+    ),
+    *planted(
+        "estimators/_base.py",
+        "estimators/test_several_labels.py::test_one_label_is_decided_where_the_search_for_it_stops",
+        {
+            "replace(rule, kind=LabelSet(self._column_of(target)))": "replace(rule, kind=LabelSet(0))"
+        },
+    ),
+]

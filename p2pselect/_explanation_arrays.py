@@ -9,6 +9,7 @@ import numpy as np
 
 from p2pselect._answer_kinds import LABEL_SET, ONE_CLASS, AnswerKind, LabelSet
 from p2pselect._answering import familiarity, unanswered_reasons
+from p2pselect._fill import Fill, filled_arrays
 from p2pselect.exceptions import InputError, brief
 from p2pselect.images import ImageSequence
 from p2pselect.images._geometry import Grid, Placement, bounded
@@ -46,11 +47,12 @@ class ExplanationArrays:
     display_channels: tuple[int, ...] | None = None
     multilabel: bool = False
     target: Any = None
+    fill: Fill = "black"
 
     #: Everything else has the images as its first axis.
     _SHARED: ClassVar = (
         "classes", "certainty_threshold", "path_tau", "stop_certainty", "answered_classes",
-        "lowest_familiarity", "resize", "display_channels", "multilabel", "target",
+        "lowest_familiarity", "resize", "display_channels", "multilabel", "target", "fill",
     )  # fmt: skip
 
     def __len__(self) -> int:
@@ -147,16 +149,42 @@ class ExplanationArrays:
 
     @property
     def masked_images(self) -> np.ndarray:
-        """What the classifier saw: ``images`` with the removed pixels black.
+        """What the classifier saw: ``images`` with ``fill`` in the place of removed pixels.
 
-        The dtype is that of ``images`` for binary masks, and float32 in [0, 1] for methods
-        that show a continuous mask.
+        The dtype is that of ``images`` for binary masks on black, and float32 in [0, 1]
+        otherwise.
         """
-        if self.soft_region_masks is None:
-            return self.images * self.pixel_masks[..., None].astype(self.images.dtype)
-        # Divided by a number of Python, uint8 would become float64.
-        white = np.float32(255 if self.images.dtype == np.uint8 else 1)
-        return self.images / white * self.to_pixels(self.soft_region_masks)[..., None]
+        return self.masked_by(self.shown)
+
+    @property
+    def shown(self) -> np.ndarray:
+        """How much of every pixel the classifier saw, (n, h, w): bool, or float32 in [0, 1]."""
+        return self.to_pixels(
+            self.region_masks if self.soft_region_masks is None else self.soft_region_masks
+        )
+
+    def masked_by(self, pixel_masks: np.ndarray) -> np.ndarray:
+        """Replace what other masks remove, as it was done for the classifier.
+
+        Parameters
+        ----------
+        pixel_masks : ndarray of shape (n, h, w)
+            True where a pixel is kept, or how much of it, in [0, 1].
+
+        Returns
+        -------
+        ndarray of shape (n, h, w, c)
+            Images with ``fill`` in the place of removed pixels: of the dtype of ``images`` for
+            masks of booleans on black, and float32 in [0, 1] otherwise.
+
+        Examples
+        --------
+        >>> from p2pselect.explanations import example_explanation
+        >>> exp = example_explanation(n_images=2).explanation
+        >>> bool((exp.masked_by(exp.pixel_masks) == exp.masked_images).all())
+        True
+        """
+        return filled_arrays(self.images, pixel_masks, self.fill)
 
     @property
     def heat_maps(self) -> np.ndarray:

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from p2pselect._optional import need
 from p2pselect.atomic_write import atomic_folder, write_json
+from p2pselect.exceptions import InputError, brief
 
 __all__ = ["export_onnx"]
 
@@ -53,7 +54,7 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     InputError
-        If ``path`` is something else.
+        If ``path`` is something else, or removed pixels are not black (``networks__fill``).
     MissingPackageError
         If onnx or onnxscript is not installed: ``pip install "p2pselect[onnx]"``.
     sklearn.exceptions.NotFittedError
@@ -66,6 +67,11 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
     check_is_fitted(estimator)
     for package in ("onnx", "onnxscript"):
         need(package, "export_onnx", "p2pselect[onnx]")
+    if estimator.fill_ != "black":
+        raise InputError(
+            "export_onnx writes models whose removed pixels are black; this one was fitted "
+            f"with networks__fill={brief(estimator._network_options.fill)}"
+        )
     estimator._check_tau(estimator.tau)
     grid = estimator._tau_grid(estimator.tau)
     rule = estimator._selection_rule()

@@ -244,9 +244,11 @@ def test_what_does_not_fit_is_refused(released, judge):
         classifier=classifier, image_size=32, pretrained=False, max_epochs=0, regions="grid"
     )
     other = JudgeClassifier.like(released, max_epochs=1).fit(X[:100], y[:100] + 5)
+    unlike = JudgeClassifier.like(released, max_epochs=0, networks__fill="blur").fit(X, y)
     for changes, message in (
         ({"clf": blackbox.fit(X, y)}, "ranks the regions"),
         ({"judge": other}, r"the judge knows the classes \[5, 6\]"),
+        ({"judge": unlike}, "the judge has learned from images with fill_='blur'"),
         ({"areas": [0.1, 1.0]}, r"areas must be numbers in \(0, 1\)"),
         ({"groups": [1, 2]}, "groups has 2 entries for 600"),
         ({"y_test": Y_TEST[:7]}, "y_test has 7 labels for 600"),

@@ -162,6 +162,13 @@ def test_images_that_stay_uncertain_fall_back_to_the_same_mask(clf, scenes, tmp_
     np.testing.assert_array_equal(masks, own.transform(X))
 
 
+def test_only_black_is_exported(clf, tmp_path):
+    other = copy.deepcopy(clf).set_params(networks__fill="blur", max_epochs=0)
+    with pytest.raises(InputError, match="removed pixels are black.*networks__fill='blur'"):
+        export_onnx(other.fit(datasets.make_digit_scenes(9).images, [0, 1, 2] * 3), tmp_path)
+    assert not any(tmp_path.iterdir())
+
+
 def test_an_export_is_replaced_and_nothing_else(clf, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("do not touch")

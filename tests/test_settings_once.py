@@ -17,6 +17,7 @@ from p2pselect.estimators import (
     ImageOptions,
     NetworkOptions,
     SearchOptions,
+    WholeImageNetworkOptions,
 )
 from p2pselect.methods import METHODS, P2PNetworkOptions, P2PObjectiveOptions
 from p2pselect.training import TrainingOptions
@@ -144,8 +145,8 @@ def test_roles():
 
 CLASSES = [
     *(method.cls for method in METHODS.values()), SuperpixelTransformer, TrainingOptions,
-    ImageOptions, NetworkOptions, ClassifierNetworkOptions, SearchOptions,
-    P2PNetworkOptions, P2PObjectiveOptions,
+    ImageOptions, NetworkOptions, ClassifierNetworkOptions, WholeImageNetworkOptions,
+    SearchOptions, P2PNetworkOptions, P2PObjectiveOptions,
 ]  # fmt: skip
 
 

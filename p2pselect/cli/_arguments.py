@@ -108,6 +108,18 @@ def value_range(text: str) -> tuple[float, float] | str:
     return low, high
 
 
+def fill(text: str) -> str | tuple[float, ...]:
+    """An argument type: black, mean, blur, noise, or numbers from 0 to 1."""
+    if text in ("black", "mean", "blur", "noise"):
+        return text
+    values = tuple(map(_number, text.split(",")))
+    if not all(0 <= value <= 1 for value in values):  # also where one of them is not a number
+        raise argparse.ArgumentTypeError(
+            f"must be black, mean, blur, noise, or numbers from 0 to 1, got {text}"
+        )
+    return values
+
+
 def pages(text: str) -> int | str:
     """An argument type: channels, or the number of a page."""
     if text != "channels" and not text.isdecimal():
@@ -178,6 +190,13 @@ _SHARED: dict[str, dict[str, Any]] = {
         "metavar": "P",
         "help": "show regions until the probability of a class is at least P (default: that "
         "of the model)",
+    },
+    "--fill": {
+        "type": fill,
+        "metavar": "black|mean|blur|noise|V,...",
+        "help": "what the classifier sees in the place of removed pixels: black, the mean "
+        "color of the images, a blur of the kept pixels, noise, or a number from 0 to 1 for "
+        "all channels or each (default: black)",
     },
     "--on-error": {
         "choices": ("raise", "skip"),

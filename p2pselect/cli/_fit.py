@@ -89,9 +89,7 @@ def _add_networks(group: Any) -> None:
     group.add_argument(
         "--backbone", metavar="NAME", help="timm model that both selects and classifies"
     )
-    group.add_argument(
-        "--selector", metavar="NAME", help="timm model that selects, or the paper's selector"
-    )
+    group.add_argument("--selector", metavar="NAME", help="timm model, or the paper's selector")
     group.add_argument("--classifier", metavar="NAME", help="timm model that classifies")
     group.add_argument(
         "--frozen",
@@ -164,7 +162,7 @@ def _add_images(group: Any) -> None:
         help="where every channel has a file of its own: the parts of the file names that tell "
         "them apart, in order, such as _dna,_actin",
     )
-    add_shared(group, "--on-error", "--max-pixels")
+    add_shared(group, "--fill", "--on-error", "--max-pixels")
     group.add_argument(
         "--workers",
         type=whole(0),
@@ -283,6 +281,7 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
         "training__checkpoint_dir": options.checkpoints,
         "augment": "flip" if options.flip else None,
         "networks__frozen_share": 1.0 if options.frozen else None,
+        "networks__fill": options.fill,
         "images__n_channels": options.channels,
         "images__value_range": options.value_range,
         "images__pages": options.pages,

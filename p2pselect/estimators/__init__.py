@@ -7,6 +7,7 @@ from p2pselect.estimators._options import (
     ImageOptions,
     NetworkOptions,
     SearchOptions,
+    WholeImageNetworkOptions,
 )
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "Options",
     "SearchOptions",
     "SelectiveImageClassifier",
+    "WholeImageNetworkOptions",
     "setting",
 ]

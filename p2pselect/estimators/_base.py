@@ -126,6 +126,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
             fallback=self._search_options.fallback,
             method=type(self).__name__,
             kind=kind,
+            fill=self.fill_,
         )
 
     def _check_tau(self, tau: float | str) -> None:
@@ -298,9 +299,9 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         Parameters
         ----------
         masked_images : ndarray of shape (n, h, w, c)
-            Images in which removed pixels are black, uint8 or float in [0, 1], as
-            ``Explanation.masked_images`` has them.  The classifier sees them as they are; no
-            selection takes place.
+            Images in which removed pixels are black, or what else ``networks__fill`` says,
+            uint8 or float in [0, 1], as ``Explanation.masked_images`` has them.  The classifier
+            sees them as they are; no selection takes place.
 
         Returns
         -------

@@ -28,6 +28,7 @@ from p2pselect.estimators._training_images import (
     Division,
     classes_of_part,
     divide,
+    fill_of,
     normalization_of,
     read_labeled,
     refuse_metadata,
@@ -65,6 +66,7 @@ class TrainableImageClassifier(CallbackSupportMixin, CalibratedImageClassifier):
     #: Fitted attributes that a saved model holds besides the networks and the classes.
     _fitted: ClassVar[tuple[str, ...]] = (
         "class_counts_",
+        "fill_",
         "image_shape_in_",
         "multilabel_",
         "n_channels_in_",
@@ -269,6 +271,7 @@ class TrainableImageClassifier(CallbackSupportMixin, CalibratedImageClassifier):
                 self.n_channels_seen_ = images.seen_channels
                 self.value_range_ = images.value_range
                 self.normalization_ = normalization_of(images, self)
+                self.fill_ = fill_of(images, self)
                 if (shape := self._image_options.image_shape) is not None:
                     # scikit-learn counts features where images come as flat rows.
                     self.n_features_in_ = int(np.prod(shape))

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from p2pselect._fill import FILLS
 from p2pselect._settings import Options, setting
 from p2pselect.images._meaning import RANGE_WORDS
 
@@ -146,6 +147,26 @@ class NetworkOptions(Options):
         default=0.0,
         role="networks",
     )
+    fill: Any = setting(
+        "What the classifier sees in the place of removed pixels, padding included.  It "
+        "follows from the kept pixels and the mask alone, so that nothing removed is ever "
+        "seen.\n\n"
+        '``"black"`` is the paper.  ``"mean"`` is the mean of each channel over at most 256 '
+        "training images, which ``fill_`` has.  A number in [0, 1] is the value of all "
+        'channels, a tuple has one for each.  ``"blur"`` is not the blurred image, whose low '
+        "frequencies would show what was removed: every pixel is the mean of the kept ones "
+        "around it (a Gaussian with a standard deviation of a sixteenth of the longer side), "
+        'and where there are none, that of all kept ones.  ``"noise"`` is uniform in [0, 1), '
+        "a value of its own for each pixel and channel; its seed is a hash of what is kept, so "
+        "that the same picture always gets the same noise.",
+        StrOptions({*FILLS}),
+        Interval(Real, 0, 1, closed="both"),
+        tuple,
+        list,
+        default="black",
+        role="networks",
+        kind='{"black", "mean", "blur", "noise"}, float or tuple of float in [0, 1]',
+    )
 
 
 class ClassifierNetworkOptions(
@@ -161,6 +182,20 @@ class ClassifierNetworkOptions(
     --------
     >>> ClassifierNetworkOptions(frozen_share=0.5)
     ClassifierNetworkOptions(frozen_share=0.5)
+    """
+
+
+class WholeImageNetworkOptions(ClassifierNetworkOptions, without=("fill",)):
+    """Details of the classifier of a method that removes nothing: its ``networks``.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Examples
+    --------
+    >>> WholeImageNetworkOptions(frozen_share=1.0)
+    WholeImageNetworkOptions(frozen_share=1.0)
     """
 
 

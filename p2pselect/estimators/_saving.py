@@ -16,6 +16,7 @@ import torch
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
+from p2pselect._fill import known_fill
 from p2pselect._labels import as_labels, find_classes
 from p2pselect._model_card import card, circumstances, facts
 from p2pselect._model_folder import (
@@ -167,6 +168,7 @@ def _check_channels(estimator: Any) -> None:
         raise InputError(f"n_channels_seen_ is {brief(n_channels)}")
     found = estimator.value_range_
     check_value_range(found)
+    estimator.fill_ = known_fill(estimator.fill_, n_channels)
     # Pairs: with a word, every set of images to predict would find a range of its own.
     if found is not None and (isinstance(found, str) or len(found) not in (1, n_channels)):
         raise InputError(f"value_range_ is {brief(found)}")

@@ -256,6 +256,7 @@ class ConfiguredImageClassifier(Settings):
         )
         self._normalize(classifier)
         classifier.frozen_share = self._frozen_share_of("classifier")
+        classifier.fill = self.fill_
         return classifier
 
     def _normalize(self, network: ImageNetwork) -> None:

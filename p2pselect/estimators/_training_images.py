@@ -11,6 +11,7 @@ import numpy as np
 from torch.utils.data import IterableDataset
 
 from p2pselect._answer_kinds import ONE_CLASS, AnswerKind
+from p2pselect._fill import Fill, constant
 from p2pselect._labels import as_labels, find_classes
 from p2pselect._targets import (
     check_targets,
@@ -196,6 +197,16 @@ def normalization_of(images: ImageSequence | StreamContents, estimator: Any) -> 
             'images__normalization="measured" needs images in any order, not a stream'
         )
     return measure_channels(images)
+
+
+def fill_of(images: ImageSequence | StreamContents, estimator: Any) -> Fill:
+    """What takes the place of removed pixels."""
+    fill = estimator._network_options.fill
+    if fill == "mean":
+        if isinstance(images, StreamContents):
+            raise InputError('networks__fill="mean" needs images in any order, not a stream')
+        return measure_channels(images)[0]
+    return fill if isinstance(fill, str) else constant(fill, images.seen_channels)
 
 
 def training_data(

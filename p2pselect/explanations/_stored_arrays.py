@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from p2pselect._explanation_arrays import ExplanationArrays
+from p2pselect._fill import known_fill
 from p2pselect.atomic_write import atomic_open, check_writable_file
 from p2pselect.exceptions import InputError, brief
 from p2pselect.images._geometry import NO_REGION, RESIZES
@@ -79,7 +80,8 @@ def write_arrays(explanation: ExplanationArrays, path: str | PathLike[str]) -> N
             )
         present["classes"] = present["classes"].astype(str)
     # As an array, because a .npz file holds nothing else.
-    header = np.frombuffer(json.dumps({"format": _FORMAT}).encode(), dtype=np.uint8)
+    described = {"format": _FORMAT, "fill": explanation.fill}
+    header = np.frombuffer(json.dumps(described).encode(), dtype=np.uint8)
     with atomic_open(path, "wb") as file:
         # To an open file: to a name, NumPy might append ".npz".
         np.savez_compressed(file, header=header, **present)
@@ -91,7 +93,8 @@ def read_arrays(path: str | PathLike[str]) -> dict[str, Any]:
         with np.load(path, allow_pickle=False) as stored:
             # numpy returns the bytes of a member that is not an array.
             arrays = {name: np.asarray(stored[name]) for name in stored.files}
-        version = json.loads(arrays.pop("header").tobytes())["format"]
+        described = json.loads(arrays.pop("header").tobytes())
+        version = described["format"]
     except FileNotFoundError:
         raise
     # zipfile, zlib, json and NumPy each have errors of their own for a damaged file.
@@ -106,7 +109,11 @@ def read_arrays(path: str | PathLike[str]) -> dict[str, Any]:
     fault = _misfit(arrays)
     if fault:
         raise InputError(f"{path} is not a saved explanation: {fault}")
-    values: dict[str, Any] = {**arrays, "resize": str(arrays["resize"])}
+    try:
+        fill = known_fill(described.get("fill"), arrays["images"].shape[-1])
+    except InputError as error:
+        raise InputError(f"{path} is not a saved explanation: {error}") from error
+    values: dict[str, Any] = {**arrays, "resize": str(arrays["resize"]), "fill": fill}
     values |= {name: float(arrays[name]) for name in _NUMBERS if name in arrays}
     if "display_channels" in arrays:
         values["display_channels"] = tuple(arrays["display_channels"].tolist())

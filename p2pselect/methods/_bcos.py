@@ -27,7 +27,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from p2pselect.estimators import ClassifierNetworkOptions, setting
+from p2pselect.estimators import WholeImageNetworkOptions, setting
 from p2pselect.exceptions import InputError, P2PSelectWarning, brief
 from p2pselect.methods._base import BaselineClassifier
 from p2pselect.methods._blackbox import FullImageModel
@@ -308,8 +308,8 @@ class BcosClassifier(BaselineClassifier, without=("selector",)):
     True
     """
 
-    networks: ClassifierNetworkOptions | None = setting(
-        None, ClassifierNetworkOptions, default=None
+    networks: WholeImageNetworkOptions | None = setting(
+        None, WholeImageNetworkOptions, default=None
     )
     _sees_whole_images = None  # in a form of which nothing is kept
 

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from p2pselect.estimators import (
-    ClassifierNetworkOptions,
     SelectiveImageClassifier,
+    WholeImageNetworkOptions,
     setting,
 )
 from p2pselect.nn import RegionScores, region_areas
@@ -62,8 +62,8 @@ class BlackboxClassifier(SelectiveImageClassifier, without=("search", "selector"
     True
     """
 
-    networks: ClassifierNetworkOptions | None = setting(
-        None, ClassifierNetworkOptions, default=None
+    networks: WholeImageNetworkOptions | None = setting(
+        None, WholeImageNetworkOptions, default=None
     )
     # Not a setting: a prediction is always made, and reported, at some tau.
     tau = 1.0

@@ -88,8 +88,9 @@ class LatticeObjective:
         areas = sorted_areas.cpu().numpy()
         counts = torch.from_numpy(budget_cut(areas, areas, np.zeros(1), share)).clamp(min=1)
         ranks = ranking.argsort(dim=1)
-        kept = ranks < counts.to(ranks.device)
-        shown = apply_mask(step.images, to_pixels(kept, step.regions))
+        masks = to_pixels(ranks < counts.to(ranks.device), step.regions)
+        fill = getattr(step.model.classifier, "fill", "black")
+        shown = apply_mask(step.images, masks, fill)
         return {"cross_entropy": step.cross_entropy(step.model(shown))}
 
 

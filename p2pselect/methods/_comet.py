@@ -19,9 +19,9 @@ from the start, and the area of m is held to 1 - tau.  With ``"after"`` the sele
 above, and then another classifier, which starts as the black box, learns from the inverse.
 :class:`COMET1Classifier` discusses what supports either reading.
 
-Deviations from the released code: removed pixels are black, not the mean color; the detector
-is in eval mode, so that its batch statistics do not drift; the classifier is not chosen by its
-validation accuracy.
+Deviations from the released code: removed pixels are black, not the mean color, unless
+``networks__fill="mean"``; the detector is in eval mode, so that its batch statistics do not
+drift; the classifier is not chosen by its validation accuracy.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ class COMETObjective:
     def __call__(self, step: Step) -> dict[str, Tensor]:
         scores = step.model.score(step.images, step.regions)
         mask = scores.maps[:, 0].sigmoid()
-        rest = apply_mask(step.images, to_pixels(1 - mask, step.regions))
+        hidden = to_pixels(1 - mask, step.regions)
+        rest = apply_mask(step.images, hidden, step.model.fill)
         if self.inverted:
             logits = step.model.classifier(rest)
         else:

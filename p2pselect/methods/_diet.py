@@ -10,9 +10,10 @@ and, after rounding the masks at a threshold that rises from .1 to .42,
 
 .. math:: \min_f\; \|g(x) - f(x)\|_1 + \|f(x) - f(x_M)\|_1
 
-over softmax outputs.  In training, removed pixels take one random color per image and step.
-For new images masks are found in the same way (w = 1, black), so that every prediction is an
-optimization; labels play no part in it.
+over softmax outputs.  In training, removed pixels take one random color per image and step,
+whatever ``networks__fill`` is.  For new images masks are found in the same way (w = 1, with
+that fill, black by default), so that every prediction is an optimization; labels play no part
+in it.
 
 Deviations from the released code, in which both loops may stop where they began: masks stop
 when they no longer move (not when the loss does), steps are large enough to get there, and
@@ -46,7 +47,7 @@ from p2pselect.methods._blackbox_guided import (
     l1_distance,
     teacher_logits,
 )
-from p2pselect.nn import RegionScores, region_areas, region_mean, to_pixels
+from p2pselect.nn import RegionScores, apply_mask, region_areas, region_mean, to_pixels
 from p2pselect.nn._image_network import repeated
 from p2pselect.training import Phase, Step, expected_kept_fraction
 
@@ -94,7 +95,7 @@ class MaskOptimizer:
     # When an image is done: its mask moves by less than .001 on average, after ten steps
     # ("mask"), or its loss is within half a percent of that two steps before ("loss").
     convergence: str
-    random: bool  # removed pixels take random colors instead of black
+    random: bool  # removed pixels take random colors instead of the classifier's fill
 
     def optimize(
         self, classifier: nn.Module, images: Tensor, regions: Tensor, cells: Tensor
@@ -102,16 +103,19 @@ class MaskOptimizer:
         """Improve ``cells`` (n, rows, columns); the classifier stays as it is."""
         areas = region_areas(regions)
         full = teacher_logits(classifier, images)
-        colors = torch.zeros(*images.shape[:2], 1, 1, device=images.device)
         busy = torch.ones(len(images), dtype=torch.bool, device=images.device)
         losses: list[Tensor] = []
         for number in range(self.max_steps):
-            # Never in prediction, which has to be the same every time.
-            if self.random:
-                colors = random_colors(torch.randn(images.shape[:2], device=images.device))
             cells = cells.detach().requires_grad_()
             masks = cells_to_regions(cells, regions, areas)
-            out = classifier(blend(images, to_pixels(masks, regions), colors))
+            seen = to_pixels(masks, regions)
+            # Never in prediction, which has to be the same every time.
+            if self.random:
+                noise = torch.randn(images.shape[:2], device=images.device)
+                shown = blend(images, seen, random_colors(noise))
+            else:
+                shown = apply_mask(images, seen, getattr(classifier, "fill", "black"))
+            out = classifier(shown)
             area = area_penalty(expected_kept_fraction(masks, areas), self.tau)
             loss = self.area_weight * area + l1_distance(full, out)
             (gradient,) = torch.autograd.grad(loss.sum(), cells)

@@ -17,7 +17,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from torch import nn
 
-from p2pselect.estimators import SelectiveImageClassifier, setting
+from p2pselect.estimators import (
+    ClassifierNetworkOptions,
+    SelectiveImageClassifier,
+    setting,
+)
 from p2pselect.methods._blackbox import BlackboxClassifier
 from p2pselect.methods._p2p import begin_with_head
 from p2pselect.methods._p2p_objective import RandomMaskObjective
@@ -46,6 +50,9 @@ class JudgeClassifier(BlackboxClassifier):
     False
     """
 
+    networks: ClassifierNetworkOptions | None = setting(
+        None, ClassifierNetworkOptions, default=None
+    )
     head_first: bool = setting(
         "Let the head of the classifier, if it is one linear layer, begin with the weights of "
         "a logistic regression on the features of whole images.  For pretrained networks.",
@@ -68,7 +75,7 @@ class JudgeClassifier(BlackboxClassifier):
         Parameters
         ----------
         clf : estimator of this package
-            It need not be fitted.
+            It need not be fitted; from one that is, the judge takes ``fill_``, too.
         **changes
             Other settings, by name.
 
@@ -89,6 +96,9 @@ class JudgeClassifier(BlackboxClassifier):
             "validation": 0.1,
             "warm_start": False,
         }
+        if hasattr(clf, "fill_"):
+            # A mean that the model has measured, and not one of the judge's images.
+            settings["networks__fill"] = clf.fill_
         return judge.set_params(**{**settings, **changes})
 
     @property

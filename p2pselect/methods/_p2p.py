@@ -127,6 +127,8 @@ class P2PClassifier(SelectiveImageClassifier):
     value_range_ : tuple of (low, high), or None
         Values that become 0 and 1, one pair for all channels or one for each; None where
         images are uint8, or floats in [0, 1].
+    fill_ : {"black", "blur", "noise"} or tuple of float
+        What takes the place of removed pixels; a mean, as it was measured.
     normalization_ : tuple of (mean, std), or None
         What was measured of every channel with ``images__normalization="measured"``.
 

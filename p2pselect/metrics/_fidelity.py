@@ -82,12 +82,12 @@ def insertion_fidelity_curve(
     random_state: int = 0,
     protocol: Protocol = "exact",
 ) -> FidelityCurve:
-    """Agreement while the kept regions are added to a black image, most important first.
+    """Agreement while the kept regions are added, most important first.
 
     A point of the curve is the share of images whose prediction equals the model's own
     prediction on its masked image, when at most a fraction t of the image's pixels has been
-    added.  A hard mask whose order agrees with its scores reaches 1 at its own area by
-    construction.
+    added to one that shows nothing, and is black unless the model has another ``fill``.  A hard
+    mask whose order agrees with its scores reaches 1 at its own area by construction.
 
     %(curve_parameters)s
     protocol : {"exact", "official"}, default="exact"
@@ -124,7 +124,7 @@ def deletion_fidelity_curve(
     random_state: int = 0,
     protocol: Protocol = "exact",
 ) -> FidelityCurve:
-    """Agreement while the kept regions are blackened, most important first.
+    """Agreement while the kept regions are removed as well, most important first.
 
     A point of the curve is the share of images that still have the model's own prediction
     on its masked image, when at most a fraction t of the image's pixels has been removed.
@@ -288,8 +288,8 @@ def _same_labels(
 
 def _complements(part: ExplanationArrays) -> np.ndarray:
     """What the masks take away from the full images."""
-    # Even uint8 cannot wrap around: no pixel of a masked image is brighter than the full one.
-    return _full_images(part) - part.masked_images
+    hidden = ~part.shown if part.soft_region_masks is None else 1 - part.shown
+    return part.masked_by(hidden * _everything(part))
 
 
 def _curve(
@@ -312,19 +312,20 @@ def _curve(
     for part in blocks(explanation):
         order = region_order(part, random_state)
         count = count_regions(part, order, fractions, protocol, insert)
-        images, matters = part.masked_images, part.visible_region_masks
+        masks, matters = part.shown, part.visible_region_masks
         # Also RISE's curves follow the class that is predicted from the masked image.
-        own = predict_labels(classifier, images)
+        own = predict_labels(classifier, part.masked_images)
         if full_images:
-            images, matters = _full_images(part), np.ones_like(part.region_masks)
-        # Removed regions are black in a masked image already: only visible ones change it, and
+            masks, matters = _everything(part), np.ones_like(part.region_masks)
+        # Removed regions are gone from a masked image already: only visible ones change it, and
         # only they are counted, so that equal images have equal counts and are predicted once.
         ordered = np.take_along_axis(matters, order, axis=1)
         n_before = np.pad(np.cumsum(ordered, axis=1), ((0, 0), (1, 0)))
         place = np.empty_like(order)
         np.put_along_axis(place, order, n_before[:, :-1], axis=1)
         shown = np.take_along_axis(n_before, count, axis=1)
-        proba = predict_counts(images, part.to_pixels(place), shown, insert, classifier)
+        positions = part.to_pixels(place)
+        proba = predict_counts(part, masks, positions, shown, insert, classifier)
         if full_images:
             values.append(np.take_along_axis(proba, own[:, None, None], axis=2)[..., 0])
         else:
@@ -336,8 +337,11 @@ def _curve(
     )
 
 
-def _full_images(explanation: ExplanationArrays) -> np.ndarray:
-    """The full images in the range and dtype of ``masked_images``."""
-    if explanation.soft_region_masks is None:
-        return explanation.images
-    return explanation.images / np.float32(255 if explanation.images.dtype == np.uint8 else 1)
+def _everything(part: ExplanationArrays) -> np.ndarray:
+    """Masks that keep all but the padding, of the dtype of ``shown``."""
+    return (part.regions >= 0).astype(part.shown.dtype)
+
+
+def _full_images(part: ExplanationArrays) -> np.ndarray:
+    """The full images, in the range and dtype of ``masked_images``."""
+    return part.masked_by(_everything(part))

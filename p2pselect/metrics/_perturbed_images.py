@@ -9,6 +9,7 @@ import numpy as np
 
 from p2pselect._docstrings import shared_docs
 from p2pselect._explanation_arrays import ExplanationArrays
+from p2pselect._fill import filled_arrays
 from p2pselect.exceptions import InputError, brief
 
 PredictProba = Callable[[np.ndarray], np.ndarray]
@@ -153,27 +154,29 @@ def count_regions(
 
 
 def predict_counts(
-    images: np.ndarray,
+    part: ExplanationArrays,
+    masks: np.ndarray,
     position: np.ndarray,
     counts: np.ndarray,
     keep_first: bool,
     classifier: CachedPredictProba,
 ) -> np.ndarray:
-    """Class probabilities (b, t, n_classes) with the first pixels shown, or removed.
+    """Class probabilities (b, t, n_classes) with the first pixels of masks shown, or removed.
 
-    `position` is the place of every pixel in the order of importance, int (b, h, w), which the
-    pixels of a region share; `counts` is how many places to show or remove, int (b, t).
+    `masks` (b, h, w) say what there is to show, as ``part.shown`` does.  `position` is the
+    place of every pixel in the order of importance, int (b, h, w), which the pixels of a region
+    share; `counts` is how many places to show or remove, int (b, t).
     """
     # Neighboring points of a curve often show equally many regions: predict those once.
     distinct = [np.unique(row, return_inverse=True) for row in counts]
-    owner = np.repeat(np.arange(len(images)), [len(values) for values, _ in distinct])
+    owner = np.repeat(np.arange(len(masks)), [len(values) for values, _ in distinct])
     count = np.concatenate([values for values, _ in distinct])
     parts = []
-    step = max(1, _BLOCK_BYTES // max(1, images[0].nbytes))
+    step = max(1, _BLOCK_BYTES // max(1, part.images[0].nbytes))
     for start in range(0, len(owner), step):
         i, k = owner[start : start + step], count[start : start + step, None, None]
         shown = position[i] < k if keep_first else position[i] >= k
-        parts.append(classifier(images[i] * shown[..., None].astype(images.dtype)))
+        parts.append(classifier(filled_arrays(part.images[i], masks[i] * shown, part.fill)))
     proba = np.concatenate(parts)
     first = np.cumsum([0, *(len(values) for values, _ in distinct[:-1])])
     return np.stack([proba[f + index] for f, (_, index) in zip(first, distinct, strict=True)])

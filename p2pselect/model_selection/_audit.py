@@ -153,6 +153,11 @@ def audit(
             f"the judge knows the classes {brief(judge.classes_.tolist())}, the model "
             f"{brief(exp.classes.tolist())}"
         )
+    if judge.fill_ != exp.fill:
+        raise InputError(
+            f"the judge has learned from images with fill_={brief(judge.fill_)}, the model "
+            f"from {brief(exp.fill)}: take JudgeClassifier.like(model), of the fitted model"
+        )
     orders = region_orders(exp, objects, random_state)
     parts, end = [], 0
     for part in blocks(exp):
@@ -219,8 +224,7 @@ def _read_part(
         """Whether answers are right, and the probability of the true class."""
         right, belief = [], []
         for masks in shown:
-            images = exp.images * masks[..., None].astype(exp.images.dtype)
-            proba = reader.predict_proba_masked(images)
+            proba = reader.predict_proba_masked(exp.masked_by(masks))
             right.append(exp.classes[proba.argmax(axis=1)] == truth)
             belief.append((proba * (exp.classes == truth[:, None])).sum(axis=1))
         return columns(right), columns(belief)

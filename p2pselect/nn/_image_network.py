@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from p2pselect._fill import Fill
 from p2pselect.exceptions import P2PSelectWarning
 from p2pselect.nn._dilation import without_dilation
 from p2pselect.nn._frozen import PartlyFrozen
@@ -32,6 +33,7 @@ class ImageNetwork(PartlyFrozen):
     replaced in a copy of ``network``.  ``mean`` and ``std`` are per channel, in units of the
     [0, 1] range, and repeated for more channels.  ``image_size`` is the side, or the
     height and width, in pixels at which the network sees the images; by default as they are.
+    ``fill`` is what takes the place of the pixels that were removed from them.
     """
 
     mean: Tensor
@@ -49,6 +51,7 @@ class ImageNetwork(PartlyFrozen):
         self.network = without_dilation(network)
         self.image_size = image_size
         self.precision = "32"  # one of PRECISIONS
+        self.fill: Fill = "black"
         self._frozen_part: FrozenPart | None = None  # in a training that keeps its features
         self._found_joint: tuple[nn.Module, nn.Module | None] | None = None
         # Not saved: they come with the network when it is built again.

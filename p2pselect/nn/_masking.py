@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from p2pselect._fill import Fill, filled
+
 
 def region_areas(regions: Tensor) -> Tensor:
     """Count the pixels of every region.
@@ -186,8 +188,8 @@ def to_pixels(values: Tensor, regions: Tensor, outside: float = 0.0) -> Tensor:
     return values.gather(1, regions.flatten(1) + 1).view(regions.shape)
 
 
-def apply_mask(images: Tensor, pixel_masks: Tensor, fill_value: float = 0.0) -> Tensor:
-    r"""Replace removed pixels, :math:`x_m = f + m (x - f)` (paper, section 3, with f = 0).
+def apply_mask(images: Tensor, pixel_masks: Tensor, fill: Fill = "black") -> Tensor:
+    r"""Replace removed pixels, :math:`x_m = m x + (1 - m) f` (paper, section 3, with f = 0).
 
     Parameters
     ----------
@@ -195,8 +197,10 @@ def apply_mask(images: Tensor, pixel_masks: Tensor, fill_value: float = 0.0) -> 
         In [0, 1], before any normalization: black is 0.
     pixel_masks : Tensor of shape (n, h, w)
         In [0, 1]; 1 = kept.
-    fill_value : float, default=0.0
-        Value of removed pixels, in [0, 1].
+    fill : {"black", "blur", "noise"} or tuple of float, default="black"
+        What takes the place of removed pixels: see ``fill`` of
+        :class:`~p2pselect.estimators.NetworkOptions`.  Numbers in [0, 1] are the value of all
+        channels, or of each.
 
     Returns
     -------
@@ -207,8 +211,7 @@ def apply_mask(images: Tensor, pixel_masks: Tensor, fill_value: float = 0.0) -> 
     --------
     >>> apply_mask(torch.ones(1, 1, 1, 3), torch.tensor([[[1.0, 0.0, 0.5]]])).flatten()
     tensor([1.0000, 0.0000, 0.5000])
+    >>> apply_mask(torch.ones(1, 1, 1, 2), torch.tensor([[[1.0, 0.0]]]), (0.25,)).flatten()
+    tensor([1.0000, 0.2500])
     """
-    masks = pixel_masks[:, None].to(images.dtype)
-    if fill_value == 0:
-        return images * masks
-    return fill_value + masks * (images - fill_value)
+    return filled(images, pixel_masks[:, None].to(images.dtype), fill)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from p2pselect._fill import Fill
 from p2pselect.nn._image_network import ImageNetwork
 from p2pselect.nn._masking import apply_mask, region_areas, region_mean, to_pixels
 
@@ -64,7 +65,8 @@ class SelectiveModel(nn.Module):
     selector : Module
         Maps images (n, c, h, w) in [0, 1] to pixel maps (n, 1 + k, h', w') of any resolution.
     classifier : Module
-        Maps masked images (n, c, h, w) to logits (n, n_classes).
+        Maps masked images (n, c, h, w) to logits (n, n_classes).  Its attribute ``fill``, if it
+        has one, is what takes the place of removed pixels, which are black otherwise.
 
     Examples
     --------
@@ -82,6 +84,11 @@ class SelectiveModel(nn.Module):
         super().__init__()
         self.selector = selector
         self.classifier = classifier
+
+    @property
+    def fill(self) -> Fill:
+        """What takes the place of removed pixels (str, or tuple of float)."""
+        return getattr(self.classifier, "fill", "black")
 
     def score(self, images: Tensor, regions: Tensor) -> RegionScores:
         """Score regions by the mean of the selector's maps over them.
@@ -127,7 +134,7 @@ class SelectiveModel(nn.Module):
         Tensor of shape (n, n_classes)
             Logits.
         """
-        shown = apply_mask(images, to_pixels(region_masks, regions))
+        shown = apply_mask(images, to_pixels(region_masks, regions), self.fill)
         if fixed is not None and isinstance(self.classifier, ImageNetwork):
             return self.classifier(shown, fixed)
         return self.classifier(shown)

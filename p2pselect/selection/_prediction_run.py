@@ -63,7 +63,7 @@ class PredictionRun(SearchRun):
     def _classify(self, images: Tensor, pixel_ranks: Tensor, kept: np.ndarray) -> np.ndarray:
         if not self.is_soft:
             pixel_masks = pixel_ranks < torch.from_numpy(kept).to(images.device)[:, None, None]
-            images = apply_mask(as_float_images(images), pixel_masks)
+            images = apply_mask(as_float_images(images), pixel_masks, self.rule.fill)
         # In 32 bits, because NumPy has no bfloat16.
         return self.rule.classify(images).float().cpu().numpy()
 
@@ -114,4 +114,5 @@ class PredictionRun(SearchRun):
                 f"of this {self.rule.method} is shown continuous ones, which hide next to "
                 "nothing"
             )
-        return apply_mask(as_float_images(images), to_pixels(shown, regions))
+        masks = to_pixels(shown, regions)
+        return apply_mask(as_float_images(images), masks, self.rule.fill)

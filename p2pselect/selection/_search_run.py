@@ -201,6 +201,7 @@ class SearchRun(ABC):
             "path_proba": result.path_proba,
             "original_sizes": self._stacked("sizes"),
             "resize": self.rule.resize,
+            "fill": self.rule.fill,
             "originals": self.images,
         }
 

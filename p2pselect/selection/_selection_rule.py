@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from p2pselect._answer_kinds import ONE_CLASS, AnswerKind
+from p2pselect._fill import Fill
 from p2pselect.images._geometry import Grid
 
 if TYPE_CHECKING:
@@ -144,6 +145,8 @@ class SelectionRule:
     kind : object, default=OneClass()
         How certain the probabilities are and what they say: ``_kind`` of the estimator, which
         is another one where images have several labels.
+    fill : {"black", "blur", "noise"} or tuple of float, default="black"
+        What the classifier sees in the place of removed pixels.
 
     Examples
     --------
@@ -175,6 +178,7 @@ class SelectionRule:
     fallback: str = "everything"
     method: str = "method"
     kind: AnswerKind = ONE_CLASS
+    fill: Fill = "black"
 
     @property
     def grid(self) -> Grid:

@@ -23,6 +23,7 @@ NUMBERS = [
     (FIT, "--image-size", ("0", "-32", "1e2", "16385", "64x", "64x0", "9x9x9", "x")),
     (FIT, "--patience", ("0", "1.5")),
     (FIT, "--lr", ("0", "-1", "nan", "inf", "x")),
+    (FIT, "--fill", ("white", "1.5", "-0.1", "0.1,x", "nan")),
     (FIT, "--validation", ("0", "1", "-0.5", "inf")),
     (FIT, "--segments", ("0", "-1")),
     (FIT, "--workers", ("-1", "2.0")),

@@ -177,12 +177,13 @@ def test_options_become_settings(leaves, weights, settings, capsys):
     arguments = ["--backbone", "resnet18", "--frozen", "--weights", "weights", "--seed", "3"]
     arguments += ["--lr", "0.01", "--class-weight", "balanced", "--device", "cpu"]
     arguments += "--patience 4 --validation none --segments 25 --flip --workers 1".split()
-    arguments += "--resize crop".split()
+    arguments += "--resize crop --fill 0.1,0.2,1".split()
     assert main(["fit", "leaves", *arguments, "--image-size", "64x96", "--epochs", "8"]) == 1
     expected = {
         "selector": "resnet18",
         "classifier": "resnet18",
         "networks__frozen_share": 1.0,
+        "networks__fill": (0.1, 0.2, 1.0),
         "random_state": 3,
         "lr": 0.01,
         "class_weight": "balanced",

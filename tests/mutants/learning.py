@@ -245,49 +245,82 @@ FAULTS = [
         "selection/_prediction_run.py",
         SEEN,
         {
-            "images = apply_mask(as_float_images(images), pixel_masks)": "images = as_float_images(images)",
-            "as_float_images(images), pixel_masks)": "as_float_images(images), pixel_masks.float().clamp(min=1e-6))",
-            "apply_mask(as_float_images(images), pixel_masks)\n": "apply_mask(as_float_images(images), pixel_masks) + 1e-6 * as_float_images(images).mean(dim=(2, 3), keepdim=True)\n",
+            "images = apply_mask(as_float_images(images), pixel_masks, self.rule.fill)": "images = as_float_images(images)",
+            "as_float_images(images), pixel_masks, ": "as_float_images(images), pixel_masks.float().clamp(min=1e-6), ",
+            "pixel_masks, self.rule.fill)\n": "pixel_masks, self.rule.fill) + 1e-6 * as_float_images(images).mean(dim=(2, 3), keepdim=True)\n",
         },
     ),
     *planted(
         "selection/_prediction_run.py",
         SEEN_OF_METHODS,
         {
-            "return apply_mask(as_float_images(images), to_pixels(shown, regions))": "return as_float_images(images)",
-            "to_pixels(shown, regions))\n": "to_pixels(shown.clamp(min=1e-6), regions))\n",
-            "images = apply_mask(as_float_images(images), pixel_masks)": "images = as_float_images(images)",
+            "return apply_mask(as_float_images(images), masks, self.rule.fill)": "return as_float_images(images)",
+            "masks = to_pixels(shown, regions)": "masks = to_pixels(shown.clamp(min=1e-6), regions)",
+            "images = apply_mask(as_float_images(images), pixel_masks, self.rule.fill)": "images = as_float_images(images)",
         },
     ),
     *planted(
         "selection/_prediction_run.py",
         CHECK,
         {
-            "images = apply_mask(as_float_images(images), pixel_masks)": "images = as_float_images(images)",
-            "as_float_images(images), pixel_masks)": "as_float_images(images), pixel_masks.float().clamp(min=1e-6))",
-            "to_pixels(shown, regions))\n": "to_pixels(shown.clamp(min=1e-6), regions))\n",
+            "images = apply_mask(as_float_images(images), pixel_masks, self.rule.fill)": "images = as_float_images(images)",
+            "as_float_images(images), pixel_masks, ": "as_float_images(images), pixel_masks.float().clamp(min=1e-6), ",
+            "masks = to_pixels(shown, regions)": "masks = to_pixels(shown.clamp(min=1e-6), regions)",
         },
     ),
     *planted(
-        "nn/_masking.py",
+        "_fill.py",
+        "test_fill.py",
+        {
+            # What others call blur: it shows the low frequencies of what was removed.
+            "rest = _blurred(shown, masks)": "rest = _blurred(images, masks * 0 + 1)",
+            "rest = _noise(shown)": "rest = _noise(images)",
+            "return shown + (1 - masks) * rest": "return rest + masks * (images - rest)",
+            "1 + np.arange(np.prod(": "np.arange(np.prod(",
+            "_FAR * mean) / (": "_FAR * 0) / (",
+            "_mixed((_mixed(key) + place) & _BITS)": "_mixed(place)",
+        },
+    ),
+    *planted(
+        "_fill.py",
         SEEN,
         {
-            "return images * masks\n": "return images * masks.clamp(min=1e-6)\n",
+            "shown = images * masks\n": "shown = images * masks.clamp(min=1e-6)\n",
         },
     ),
     *planted(
         "nn/_model.py",
         SEEN,
         {
-            "shown = apply_mask(images, to_pixels(region_masks, regions))": "shown = images",
-            "to_pixels(region_masks, regions))": "to_pixels(region_masks.clamp(min=1e-6), regions))",
+            "shown = apply_mask(images, to_pixels(region_masks, regions), self.fill)": "shown = images",
+            "to_pixels(region_masks, regions)": "to_pixels(region_masks.clamp(min=1e-6), regions)",
         },
+    ),
+    *planted(
+        "nn/_model.py",
+        "methods/test_fills.py::test_training_shows_what_prediction_shows",
+        {"regions), self.fill)": "regions))"},
+    ),
+    *planted(
+        "methods/_comet.py",
+        "methods/test_fills.py::test_the_rest_that_a_detector_sees_has_the_fill",
+        {"hidden, step.model.fill)": "hidden)"},
+    ),
+    *planted(
+        "methods/_judge.py",
+        "methods/test_fills.py::test_a_judge_has_the_fill_of_its_model",
+        {'settings["networks__fill"] = clf.fill_': "pass"},
+    ),
+    *planted(
+        "metrics/_perturbed_images.py",
+        "methods/test_fills.py::test_curves_and_complements_remove_as_the_model_does",
+        {"masks[i] * shown, part.fill)": 'masks[i] * shown, "black")'},
     ),
     *planted(
         "_explanation_arrays.py",
         SEEN,
         {
-            "return self.images * self.pixel_masks[..., None].astype(self.images.dtype)": "return self.images",
+            "return self.masked_by(self.shown)": "return self.images",
         },
     ),
     *planted(

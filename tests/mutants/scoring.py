@@ -160,13 +160,12 @@ FAULTS = [
             "insert=True, protocol": "insert=False, protocol",
             "self.values) / np.ptp(self.fractions)": "self.values)",
             "proba.argmax(axis=2) == own": "proba.argmin(axis=2) == own",
-            "part.masked_images, part.visible_region_masks": "part.masked_images, part.region_masks",
+            "masks, matters = part.shown, part.visible_region_masks": "masks, matters = part.shown, part.region_masks",
             "== predict_labels(classifier, others(part))": (
                 "== predict_labels(classifier, part.masked_images)"
             ),
-            "_full_images(part) - part.masked_images": "_full_images(part)",
+            "part.masked_by(hidden * _everything(part))": "_full_images(part)",
             "insert=False, full_images": "insert=True, full_images",
-            "explanation.images / np.float32(255 if": "explanation.images / np.float32(1 if",
             "proba, own[:, None, None], axis=2)": "proba, 0 * own[:, None, None], axis=2)",
         },
     ),
@@ -181,6 +180,7 @@ FAULTS = [
             "np.minimum(below + 1, d)": "np.minimum(below, d)",
             'row, most, side="right"': 'row, most, side="left"',
             "permutation = np.random.default_rng(random_state).permutation(d)": "permutation = np.arange(d)",
+            "masks[i] * shown": "shown",
             "position[i] < k if keep_first": "position[i] <= k if keep_first",
             "if k not in self._cache": "if True",
         },

@@ -273,12 +273,11 @@ FAULTS = [
         "explanations/test_explanation.py",
         {
             "number + 1 or None": "number + 1",
-            "self.pixel_masks[..., None].astype": "(1 - self.pixel_masks)[..., None].astype",
+            "return self.masked_by(self.shown)": "return self.masked_by(~self.pixel_masks)",
             "self.region_areas * self.selection_probs": "self.region_areas * self.region_masks",
             "embedding.T @ embedding": "embedding.T @ embedding / len(embedding)",
             "np.argsort(-self.selection_logits": "np.argsort(self.selection_logits",
             '"path_tau", "stop_certainty"': '"stop_certainty"',
-            "np.float32(255 if self.images": "np.float32(1 if self.images",
         },
     ),
     *planted(

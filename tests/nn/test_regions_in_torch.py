@@ -70,9 +70,9 @@ def test_masking_is_black_exactly_and_has_the_image_as_gradient():
     masks = torch.zeros(2, 4, 4, requires_grad=True)
     assert (apply_mask(images, masks) == 0).all()
     torch.testing.assert_close(apply_mask(images, torch.ones(2, 4, 4)), images)
-    apply_mask(images, masks, 0.25).sum().backward()
+    apply_mask(images, masks, (0.25,)).sum().backward()
     torch.testing.assert_close(masks.grad, (images - 0.25).sum(1))
-    shown = apply_mask(images, torch.zeros(2, 4, 4), 0.25)
+    shown = apply_mask(images, torch.zeros(2, 4, 4), (0.25,))
     assert (shown == 0.25).all()
 
 

@@ -110,7 +110,14 @@ def warn_of_lost(reasons: Iterable[str | None]) -> None:
 
 def seen(one: ExplanationArrays, picture: Photograph) -> np.ndarray:
     """What the classifier saw of one image, uint8 (H, W, 3), as sharp as the picture is."""
-    return (picture.pixels * brightness(one, picture)[..., None]).round().astype(np.uint8)
+    shown = brightness(one, picture)[..., None]
+    if one.fill == "black":
+        return (picture.pixels * shown).round().astype(np.uint8)
+    # What stands for removed pixels is only known at the resolution of the grid.
+    copy = to_rgb(picture.content.of(one.masked_images[0]), one.display_channels)
+    rest = np.zeros_like(picture.pixels)
+    picture.box.of(rest)[...] = resize_nearest(copy, picture.box.size)
+    return np.where(shown == 1, picture.pixels, rest)
 
 
 def overlay(one: ExplanationArrays) -> np.ndarray:

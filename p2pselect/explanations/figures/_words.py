@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from p2pselect._explanation_arrays import ExplanationArrays
+from p2pselect._fill import Fill
 from p2pselect.metrics._stops import answer_figures
 
 
@@ -125,6 +126,14 @@ def answer_facts(
         "kept_fraction": "pixels shown, of all",
     }
     return [(name, percent(found[key])) for key, name in names.items() if not isnan(found[key])]
+
+
+def fill_words(fill: Fill) -> str:
+    """What stands in the place of removed pixels."""
+    if isinstance(fill, str):
+        kinds = {"black": "black", "blur": "a blur of the kept pixels", "noise": "noise"}
+        return kinds[fill]
+    return f"a constant color ({', '.join(f'{v:.2f}' for v in fill)} of 1)"
 
 
 def sparsity_words(explanation: ExplanationArrays, image: int) -> str:

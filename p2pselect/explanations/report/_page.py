@@ -17,7 +17,7 @@ from p2pselect.exceptions import InputError
 from p2pselect.explanations._summary import explanation_summary
 from p2pselect.explanations.figures._display import check_true_labels, number_labels
 from p2pselect.explanations.figures._photographs import LONGEST, photograph, warn_of_lost
-from p2pselect.explanations.figures._words import answer_facts, percent
+from p2pselect.explanations.figures._words import answer_facts, fill_words, percent
 from p2pselect.explanations.report._audit import audit_section, audit_verdict
 from p2pselect.explanations.report._curves import learning_curves
 from p2pselect.explanations.report._payload import image_payload, image_uri
@@ -33,6 +33,10 @@ _LEAD_OF_SOFT_MASKS = (
     "Each pair shows an image and, beside it, <strong>what the classifier saw of it</strong>: "
     "this method shows every region at a brightness of its own, and only what is fully black "
     "cannot have influenced the answer."
+)
+_LEAD_OF_FILLS = (
+    " Removed pixels are black in these pictures; in their place, the classifier saw {}, which "
+    "follows from what is kept."
 )
 _LEAD_OF_PHOTOGRAPHS = (
     " The photographs are drawn sharper than the classifier saw them, which was at "
@@ -222,6 +226,8 @@ def of_all_images(
 def lead(explanation: ExplanationArrays, has_photographs: bool) -> str:
     """What the pictures of a page are, in words."""
     words = _LEAD if explanation.soft_region_masks is None else _LEAD_OF_SOFT_MASKS
+    if explanation.fill != "black":
+        words += _LEAD_OF_FILLS.format(fill_words(explanation.fill))
     height, width = explanation.regions.shape[1:]
     if has_photographs:
         words += _LEAD_OF_PHOTOGRAPHS.format(width, height)

@@ -255,8 +255,9 @@ def test_masks_without_routing_get_an_error_that_helps(clf, scenes):
     with sklearn.config_context(enable_metadata_routing=False):
         with pytest.raises(ValueError, match="metadata routing is switched off") as error:
             LOCALIZATION(clf, X, y)
-        with pytest.raises(ValueError, match="fit does not learn from masks") as unrouted:
-            cross_validate(clf, X, y, cv=2, params={"masks": M}, error_score="raise")
+        # Without routing, what is passed goes to fit alone.
+        with pytest.raises(ValueError, match="fit does not learn from valid") as unrouted:
+            cross_validate(clf, X, y, cv=2, params={"valid": M}, error_score="raise")
     for message in (str(error.value), str(unrouted.value)):
         assert 'params={"masks": M}' in message
 

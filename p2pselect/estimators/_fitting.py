@@ -41,7 +41,7 @@ from p2pselect.images._meaning import SAID, ValueRange, warn_of_little_use
 from p2pselect.nn._image_network import prepare_networks
 from p2pselect.training._callbacks import Outcome
 from p2pselect.training._data import TrainingData
-from p2pselect.training._fitting import new_net, train
+from p2pselect.training._fitting import new_net, take_over, train
 from p2pselect.training._isolation import (
     Randomness,
     draw_seed,
@@ -57,8 +57,10 @@ from p2pselect.training._validation import needs_rows
 class TrainableImageClassifier(CallbackSupportMixin, CalibratedImageClassifier):
     """How every method learns."""
 
-    #: ``fit`` asks for groups by itself: it needs no more than those that a splitter has.
-    __metadata_request__fit: ClassVar[dict[str, Any]] = {"groups": True}
+    #: ``fit`` asks for groups, which a splitter has, by itself; masks are for scorers.
+    __metadata_request__fit: ClassVar[dict[str, Any]] = {"groups": True, "masks": False}
+    #: Whether the objective has a term for :attr:`p2pselect.training.Step.masks`.
+    _learns_from_masks: ClassVar[bool] = False
     #: Whether held-out images are predicted after every epoch, to be measured.
     _measures_predictions: ClassVar[bool] = True
     #: Whether it can learn from images with several labels, as its loss is ``cross_entropy``.
@@ -72,6 +74,7 @@ class TrainableImageClassifier(CallbackSupportMixin, CalibratedImageClassifier):
         "n_channels_in_",
         "n_channels_seen_",
         "n_features_in_",
+        "n_masks_seen_",
         "normalization_",
         "value_range_",
     )
@@ -109,6 +112,7 @@ class TrainableImageClassifier(CallbackSupportMixin, CalibratedImageClassifier):
         sample_weight: Any = None,
         regions: Any = None,
         groups: Any = None,
+        masks: Any = None,
         **metadata: Any,
     ) -> Self:
         """Train on labeled images.
@@ -133,9 +137,15 @@ class TrainableImageClassifier(CallbackSupportMixin, CalibratedImageClassifier):
         groups : array-like of shape (n,), optional
             Which images belong together, such as those of one patient: `validation` holds out
             whole groups.  Under metadata routing, ``fit`` asks for them by itself.
+        masks : sequence of n, optional
+            For any of the images, where the evidence for the answer may be: an array (h, w) of
+            the size of the image, of a copy of it or of the model's grid, and None (or NaN) for
+            images of which nothing is known.  Bool, or 0 and 1, or 0 and 255: selecting what is
+            0 costs something (``mask_weight``; of P2P, ``objective__mask_weight``).  Where 2 is
+            the largest number, not selecting what is 2 does, too.  A mask that allows nothing
+            counts as missing.  Metadata routing needs ``set_fit_request(masks=True)``.
         **metadata
-            Refused: ``fit`` learns from nothing else.  Object masks, for example, are for
-            scoring.
+            Refused: ``fit`` learns from nothing else.
 
         Returns
         -------
@@ -145,7 +155,7 @@ class TrainableImageClassifier(CallbackSupportMixin, CalibratedImageClassifier):
         Raises
         ------
         InputError
-            If images, labels, weights or regions cannot be used, or there is metadata;
+            If images, labels, weights, regions or masks cannot be used, or there is metadata;
             nothing was trained.
         ImageReadError
             If images cannot be decoded, which is tried with all of them; nothing was trained.
@@ -156,7 +166,7 @@ class TrainableImageClassifier(CallbackSupportMixin, CalibratedImageClassifier):
         refuse_metadata(metadata)
         continues = self.warm_start and hasattr(self, "net_")
         meaning = self._meaning(continues)
-        given = read_labeled(self, X, y, meaning, sample_weight, regions, groups)
+        given = read_labeled(self, X, y, meaning, sample_weight, regions, groups, masks)
         classes = find_targets(given.labels, given.columns)
         if continues and not (
             np.array_equal(self.classes_, classes) and self._kind == given.kind
@@ -288,6 +298,9 @@ class TrainableImageClassifier(CallbackSupportMixin, CalibratedImageClassifier):
                 with Randomness(self._seed, self.device_).in_place():
                     self._adopt(self._build_model(len(classes)))
             self.validation_rows_ = division.rows
+            self.supervised_rows_ = division.taught
+            before = self.n_masks_seen_ if continues else 0
+            self.n_masks_seen_ = max(before, len(self.supervised_rows_))
             self.class_counts_ = division.counts(classes)
             data = training_data(self, division, class_weight)
             self.net_.label_weight = None
@@ -317,14 +330,7 @@ class TrainableImageClassifier(CallbackSupportMixin, CalibratedImageClassifier):
             return
         before = self.net_
         self._adopt(self.module_, before.history)
-        after = self.net_.optimizer_
-        had = before.optimizer_
-        if type(after) is type(had) and len(after.param_groups) == len(had.param_groups):
-            # What the optimizer has gathered stays; lr, weight decay and the like are new.
-            now = [{k: v for k, v in g.items() if k != "params"} for g in after.param_groups]
-            after.load_state_dict(had.state_dict())
-            for group, own in zip(after.param_groups, now, strict=True):
-                group.update(own)
+        take_over(self.net_.optimizer_, before.optimizer_)
 
     def _train(
         self,

@@ -21,6 +21,7 @@ from p2pselect._targets import (
     kind_of,
     read_labels,
 )
+from p2pselect.estimators._evidence_masks import check_learns_from, read_evidence
 from p2pselect.estimators._inputs import propose_all
 from p2pselect.estimators._weights import check_sample_weight
 from p2pselect.exceptions import (
@@ -35,6 +36,7 @@ from p2pselect.images._meaning import measure_channels
 from p2pselect.images._torch_datasets import is_map_style, labels_of
 from p2pselect.training._callbacks import check_callbacks
 from p2pselect.training._data import REGION_MEMORY, TrainingData, Views
+from p2pselect.training._evidence import EvidenceMaps
 from p2pselect.training._stream import StreamContents, TrainingStream
 from p2pselect.training._validation import given_apart, split_rows
 
@@ -48,6 +50,7 @@ class Labeled:
     labels: np.ndarray  # (n,), or (n, n_labels): 0 and 1
     weight: np.ndarray  # (n,), float32, of mean 1
     columns: np.ndarray | None = None  # (n_labels,): names
+    masks: EvidenceMaps | None = None
 
     @property
     def kind(self) -> AnswerKind:
@@ -58,7 +61,8 @@ class Labeled:
         """Those of some rows."""
         regions = None if self.regions is None else self.regions[rows]
         labels, weight = self.labels[rows], self.weight[rows]
-        return Labeled(self.images[rows], regions, labels, weight, self.columns)
+        masks = None if self.masks is None else self.masks.part(rows)
+        return Labeled(self.images[rows], regions, labels, weight, self.columns, masks)
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,14 @@ class Division:
         if not len(rows[1]):
             return cls(given)
         return cls(given.part(rows[0]), given.part(rows[1]), rows[1])
+
+    @property
+    def taught(self) -> np.ndarray:
+        """Of the images that were given, those to train on whose masks teach."""
+        if self.train.masks is None:
+            return np.empty(0, int)
+        n_given = len(self.train.labels) + len(self.rows)
+        return np.setdiff1d(np.arange(n_given), self.rows)[self.train.masks.rows]
 
     def counts(self, classes: np.ndarray) -> dict[str, list[int]]:
         """Images of each class in either part, 0 without held-out ones."""
@@ -96,16 +108,19 @@ def read_labeled(
     sample_weight: Any = None,
     regions: Any = None,
     groups: Any = None,
+    masks: Any = None,
 ) -> Labeled:
     """Everything that can be said about training images before their classes are known."""
+    check_learns_from(masks, estimator)
     images: ImageSequence | StreamContents
     if isinstance(X, IterableDataset):
         rows = {"y": y, "sample_weight": sample_weight, "regions": regions}
-        refuse_rows(estimator._needs_rows_for(), **rows, groups=groups)
+        refuse_rows(estimator._needs_rows_for(), **rows, groups=groups, masks=masks)
         images = StreamContents(X, meaning, estimator._training_options.num_workers)
-        maps, y = None, images.labels
+        maps, evidence, y = None, None, images.labels
     else:
         images, maps = estimator._read(X, regions, meaning)
+        evidence = read_evidence(masks, images, estimator._grid)
     labels, columns = read_labels(labels_of(X) if y is None and is_map_style(X) else y)
     if labels.ndim == 2:
         _refuse_labels(estimator, images)
@@ -115,7 +130,7 @@ def read_labeled(
             f"{len(labels)} labels"
         )
     weight = check_sample_weight(sample_weight, len(images))
-    return Labeled(images, maps, labels, weight, columns)
+    return Labeled(images, maps, labels, weight, columns, evidence)
 
 
 def _refuse_labels(estimator: Any, images: Any) -> None:
@@ -243,12 +258,14 @@ def training_data(
 def _data_in_rows(
     estimator: Any, given: Labeled, class_weight: np.ndarray, views: Views
 ) -> TrainingData:
-    images, regions = given.images, given.regions
+    images, regions, masks = given.images, given.regions, given.masks
     # All damaged files are named now, rather than the first one in the middle of training.
     images.check_readable(progress=estimator.verbose > 0)
     if callable(views.augment):
         # On two images, to find a fault before the regions of all images are proposed.
-        views(images[:2], None if regions is None else regions[:2], 0, 0, np.arange(2))
+        two = np.arange(min(2, len(images)))
+        said = None if masks is None else masks.batch(two)
+        views(images[two], None if regions is None else regions[two], 0, 0, two, said)
     # int32 labels; random crops of the originals need regions of their own every time.
     small_enough = len(images) * prod(estimator._grid.size) * 4 <= REGION_MEMORY
     if regions is None and small_enough and not views.need_originals:
@@ -258,7 +275,7 @@ def _data_in_rows(
     if class_weight.ndim == 1:  # otherwise it is that of labels, which the loss weighs
         weight = weight * class_weight[target]
     weight = weight.astype(np.float32)
-    return TrainingData(images, target, views, regions, weight, estimator._seed)
+    return TrainingData(images, target, views, regions, weight, estimator._seed, masks)
 
 
 def _pair(validation: tuple[Any, ...]) -> tuple[Any, Any]:
@@ -274,13 +291,13 @@ def refuse_metadata(metadata: dict[str, Any]) -> None:
     if not metadata:
         return
     names = ", ".join(metadata)
-    if {"masks", "valid"} & set(metadata):
+    if "valid" in metadata:
         raise InputError(
-            f"fit does not learn from {names}: object masks are for scoring, and reach a "
-            f"scorer only while metadata routing is switched on; write\n  {HOW_TO_ROUTE}"
+            f"fit does not learn from {names}: it is for scoring, and reaches a scorer only "
+            f"while metadata routing is switched on; write\n  {HOW_TO_ROUTE}"
         )
     raise InputError(
-        f"fit takes sample_weight, regions and groups beside X and y; got {names} too"
+        f"fit takes sample_weight, regions, groups and masks beside X and y; got {names} too"
     )
 
 

@@ -11,16 +11,38 @@ import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
+from p2pselect._settings import NOT_NEGATIVE
 from p2pselect.estimators import SelectiveImageClassifier, setting
 from p2pselect.nn import RegionScores, SelectiveModel
 from p2pselect.selection import SelectionRule
 from p2pselect.selection._prediction_run import PredictionRun
 from p2pselect.selection._selection_rule import ScoreCut
+from p2pselect.training import Step, evidence_penalty
 from p2pselect.training._data import TrainingData
 
 #: Values of tau at which ``sparsity="threshold"`` knows its cut: whoever asks for another tau
 #: later does not have the training images to measure it on.
 CUT_GRID = np.linspace(0.01, 1.0, 100)
+
+#: A setting of every method that learns from masks.
+MASK_WEIGHT = setting(
+    "Weight of :func:`~p2pselect.training.evidence_penalty` in images for which ``fit`` is "
+    "given ``masks``.  Not part of the published method.",
+    NOT_NEGATIVE,
+    default=10.0,
+)
+
+
+def mask_terms(
+    step: Step, logits: Tensor, weight: float, name: str = "masks"
+) -> dict[str, Tensor]:
+    """What selecting regions costs where ``fit`` was given masks; no term where it was not.
+
+    Logits (n, d) are those of the selection probabilities.
+    """
+    if step.masks is None:
+        return {}
+    return {name: weight * evidence_penalty(logits, step.regions, step.masks)}
 
 
 def area_penalty(kept: Tensor, tau: float | None) -> Tensor:

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from p2pselect._settings import NOT_NEGATIVE
 from p2pselect.estimators import setting
-from p2pselect.methods._base import BaselineClassifier, area_penalty
+from p2pselect.methods._base import MASK_WEIGHT, BaselineClassifier, area_penalty, mask_terms
 from p2pselect.methods._gradient_estimators import reinforce, sample_bernoulli
 from p2pselect.nn import SelectiveModel
 from p2pselect.training import Phase, Step, expected_kept_fraction
@@ -45,6 +45,7 @@ class INVASEObjective:
     area_weight: float
     tau: float | None
     use_baseline: bool
+    mask_weight: float = 10.0
 
     def __call__(self, step: Step) -> dict[str, Tensor]:
         scores = step.model.score(step.images, step.regions)
@@ -61,7 +62,7 @@ class INVASEObjective:
         kept = expected_kept_fraction(logits.sigmoid(), scores.areas)
         terms["selector/reward"] = -reinforce(logits, masks, reference - critic, present)
         terms["selector/area"] = self.area_weight * area_penalty(kept, self.tau)
-        return terms
+        return terms | mask_terms(step, logits, self.mask_weight, "selector/masks")
 
 
 class INVASEClassifier(BaselineClassifier):
@@ -82,6 +83,7 @@ class INVASEClassifier(BaselineClassifier):
     area_weight: float = setting(
         "Lambda, the weight of the mean selection probability.", NOT_NEGATIVE, default=0.1
     )
+    mask_weight: float = MASK_WEIGHT
     use_baseline: bool = setting(
         "Compare the critic's loss with that of a network that sees everything.",
         "boolean",
@@ -90,6 +92,7 @@ class INVASEClassifier(BaselineClassifier):
     )
 
     _several_labels = True
+    _learns_from_masks = True
 
     def _build_model(self, n_classes: int) -> nn.Module:
         scorer, critic = self._build_scorer(1), self._build_classifier(n_classes)
@@ -98,7 +101,9 @@ class INVASEClassifier(BaselineClassifier):
         return ActorCriticModel(scorer, critic, self._build_classifier(n_classes))
 
     def _phases(self) -> Sequence[Phase]:
-        objective = INVASEObjective(self.area_weight, self._hinge, self.use_baseline)
+        objective = INVASEObjective(
+            self.area_weight, self._hinge, self.use_baseline, self.mask_weight
+        )
         # Without a baseline its name has no module and is ignored.
         modules = ("selector", "classifier", "baseline")
         return [Phase("joint", self.max_epochs, objective, modules)]

@@ -111,6 +111,12 @@ class P2PClassifier(SelectiveImageClassifier):
         The loss and its terms in every epoch.
     validation_rows_ : ndarray of int
         Which of the images that ``fit`` was given were held out; empty where none were.
+    supervised_rows_ : ndarray of int
+        Which of the images that ``fit`` was given had masks that it learned from.  Where they
+        are, localization on these images says how well the masks were learned.
+    n_masks_seen_ : int
+        How many images had masks in the training that had most of them; 0 in a model that has
+        found by itself where the evidence is.
     class_counts_ : dict of str to list of int
         Images of each class that the last training used, and those that were held out of it:
         ``trained`` and ``held_out``.
@@ -177,6 +183,7 @@ class P2PClassifier(SelectiveImageClassifier):
 
     _documented_in = "p2pselect"
     _several_labels = True
+    _learns_from_masks = True
     _fitted = (*SelectiveImageClassifier._fitted, "trained_tau_")
 
     @property

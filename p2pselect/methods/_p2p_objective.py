@@ -11,6 +11,7 @@ from torch import Tensor
 
 from p2pselect._settings import AT_LEAST_ONE, NOT_NEGATIVE, POSITIVE
 from p2pselect.estimators import Options, setting
+from p2pselect.methods._base import MASK_WEIGHT, mask_terms
 from p2pselect.nn import random_region_masks, region_areas, relaxed_bernoulli, sample_logits
 from p2pselect.training import (
     Step,
@@ -45,6 +46,7 @@ class P2PObjectiveOptions(Options):
         NOT_NEGATIVE,
         default=0.01,
     )
+    mask_weight: float = MASK_WEIGHT
     temperature: float = setting(
         "Temperature of the relaxed Bernoulli masks at the start of training.",
         POSITIVE,
@@ -126,7 +128,8 @@ class P2PObjective:
         options = self.options
         scores = step.model.score(step.images, step.regions)
         tau = self._tau(step)
-        mean, embeddings = scores.at(step.model.selector.tau_offset(tau))
+        offset = step.model.selector.tau_offset(tau)
+        mean, embeddings = scores.at(offset)
         start, end = options.temperature, options.final_temperature
         temperature = geometric_schedule(start, end, step.progress)
         is_random = None
@@ -149,6 +152,8 @@ class P2PObjective:
         cross_entropy = step.cross_entropy(torch.stack(logits))
         terms = self._shared_out(cross_entropy, is_random)
         terms["sparsity"] = weight * sparsity_hinge(p_bar, tau)
+        # Masks say which regions are right, and nothing about how many a tau stands for.
+        terms |= mask_terms(step, scores.at(offset.detach())[0], options.mask_weight)
         if embeddings.shape[1]:
             penalty = covariance_penalty(embeddings, scores.areas)
             terms["covariance"] = options.covariance_weight * penalty

@@ -28,7 +28,7 @@ from torch import Tensor
 
 from p2pselect._settings import NOT_NEGATIVE, POSITIVE
 from p2pselect.estimators import setting
-from p2pselect.methods._base import BaselineClassifier, area_penalty
+from p2pselect.methods._base import MASK_WEIGHT, BaselineClassifier, area_penalty, mask_terms
 from p2pselect.methods._gradient_estimators import rebar
 from p2pselect.nn import region_areas, relaxed_bernoulli
 from p2pselect.training import Phase, Step, expected_kept_fraction
@@ -58,6 +58,7 @@ class RealXObjective:
     tau: float | None
     estimator: str
     temperature: float
+    mask_weight: float = 10.0
 
     def __call__(self, step: Step) -> dict[str, Tensor]:
         scores = step.model.score(step.images, step.regions)
@@ -74,7 +75,8 @@ class RealXObjective:
             uniform = step.rand_like(logits)
             gained = reward(relaxed_bernoulli(logits, uniform, self.temperature))
         kept = expected_kept_fraction(logits.sigmoid(), scores.areas)
-        return {"reward": -gained, "area": self.area_weight * area_penalty(kept, self.tau)}
+        terms = {"reward": -gained, "area": self.area_weight * area_penalty(kept, self.tau)}
+        return terms | mask_terms(step, logits, self.mask_weight)
 
 
 class RealXClassifier(BaselineClassifier):
@@ -103,6 +105,7 @@ class RealXClassifier(BaselineClassifier):
     area_weight: float = setting(
         "Lambda, on the mean selection probability.", NOT_NEGATIVE, default=5.0
     )
+    mask_weight: float = MASK_WEIGHT
     temperature: float = setting(
         'Temperature of the relaxed masks; the re-implementation with ``"gumbel"`` has 1.',
         POSITIVE,
@@ -110,10 +113,13 @@ class RealXClassifier(BaselineClassifier):
     )
 
     _several_labels = True
+    _learns_from_masks = True
 
     def _phases(self) -> Sequence[Phase]:
         prior = PriorMaskObjective(self.mask_rate)
-        reward = RealXObjective(self.area_weight, self._hinge, self.estimator, self.temperature)
+        reward = RealXObjective(
+            self.area_weight, self._hinge, self.estimator, self.temperature, self.mask_weight
+        )
         return [
             Phase("classifier", self.max_epochs, prior, ("classifier",)),
             Phase("selector", self.max_epochs, reward, ("selector",)),

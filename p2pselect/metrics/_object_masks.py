@@ -76,7 +76,7 @@ def check_object_masks(
     parts: list[np.ndarray] = []
     white: dict[int, int] = {}
     for number, mask in enumerate(masks):
-        part, top = _check_one(mask, f"{name}[{number}]")
+        part, top = check_one_mask(mask, f"{name}[{number}]")
         white.setdefault(top, number)
         if shape is not None:
             placement = None if placements is None else placements[number]
@@ -163,7 +163,7 @@ def count_masks(masks: Any, name: str) -> int:
     raise InputError(f"{name} must be an array of shape (n, h, w), got {brief(masks)}")
 
 
-def _check_one(mask: Any, name: str) -> tuple[np.ndarray, int]:
+def check_one_mask(mask: Any, name: str) -> tuple[np.ndarray, int]:
     """A mask (h, w), bool, and the number that stood for True; 0 if none did."""
     if isinstance(mask, dict | str | bytes):
         hint = " (pycocotools.mask.decode makes one)" if isinstance(mask, dict) else ""

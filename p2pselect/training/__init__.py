@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from p2pselect.training._loss_terms import (
         covariance_penalty,
+        evidence_penalty,
         expected_kept_fraction,
         geometric_schedule,
         monte_carlo_cross_entropy,
@@ -24,6 +25,7 @@ __all__ = [
     "Step",
     "TrainingOptions",
     "covariance_penalty",
+    "evidence_penalty",
     "expected_kept_fraction",
     "geometric_schedule",
     "monte_carlo_cross_entropy",

@@ -239,7 +239,7 @@ def augmented(
         raise InputError(
             f"augment={brief(augment)} fails ({type(error).__name__}: {error}); {_CONTRACT}"
         ) from error
-    if fault := _fault_of(views, images.shape):
+    if fault := _fault_of(views, images.shape, max(regions[0].size, int(regions.max()) + 1)):
         raise InputError(f"augment={brief(augment)} returns {fault}; {_CONTRACT}")
     return views
 
@@ -252,7 +252,7 @@ _CONTRACT = (
 )
 
 
-def _fault_of(views: Any, shape: tuple[int, ...]) -> str | None:
+def _fault_of(views: Any, shape: tuple[int, ...], n_labels: int) -> str | None:
     """What is wrong with augmented images (b, h, w, c) and regions, None where nothing is."""
     if not isinstance(views, (tuple, list)) or len(views) != 2:
         several = isinstance(views, (tuple, list))
@@ -272,7 +272,7 @@ def _fault_of(views: Any, shape: tuple[int, ...]) -> str | None:
             return f"images from {images.min():g} to {images.max():g}"
     if not np.issubdtype(regions.dtype, np.integer):
         return f"regions of dtype {regions.dtype}"
-    if regions.min() < NO_REGION or not 0 <= regions.max() < regions[0].size:
+    if regions.min() < NO_REGION or not 0 <= regions.max() < n_labels:
         return f"regions from {regions.min()} to {regions.max()}"
     return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,14 +12,16 @@ from torch import Tensor
 from torch.utils.data import Dataset, get_worker_info
 
 from p2pselect.distributed import Group
+from p2pselect.exceptions import InputError, brief
 from p2pselect.images import ImageSequence
-from p2pselect.images._geometry import Grid, without_padding
+from p2pselect.images._geometry import NO_REGION, Grid, without_padding
 from p2pselect.training._augmentation import (
     PAPER_VIEWS,
     Augmentation,
     paper_view,
     resolve_augmentation,
 )
+from p2pselect.training._evidence import EvidenceMaps, joined, separated
 from p2pselect.training._kept_views import KeptViews, in_one_range
 from p2pselect.training._shares import Batch, own_rows
 
@@ -74,8 +76,12 @@ class Views:
         seed: int,
         epoch: int,
         rows: np.ndarray,
+        masks: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Images (b, h, w, c) and label maps (b, h, w), proposed where none are given.
+
+        With ``masks`` (b, h, w), which say what is known about the evidence, the label maps are
+        joined with them.
 
         The view of an image depends on the seed, the epoch and its row, and not on the images
         beside it; one of ``n_views`` on its number and the image alone, so that it is the same
@@ -83,11 +89,13 @@ class Views:
         """
         places = [(seed, epoch, int(row)) for row in rows]
         if self.need_originals:
-            return self._paper_views(str(self.augment), images, regions, places)
+            return self._paper_views(str(self.augment), images, regions, places, masks)
         pixels, sizes = images._on_grid(slice(None), self.grid)
         labels = regions
         if labels is None:
             labels = self.propose(pixels, self.grid.contents(sizes))
+        if masks is not None:
+            labels = joined(labels, masks)
         if self._resolved is None:
             return without_padding(pixels, labels), labels
         views = [
@@ -95,9 +103,20 @@ class Views:
             for i, place in enumerate(places)
         ]
         seen, moved = zip(*views, strict=True)
+        if masks is not None and callable(self.augment):
+            self._check_moved(labels, moved)
         # Whatever was done to the image, its padding is black.
         regions = np.concatenate(moved)
         return without_padding(np.concatenate(in_one_range(seen)), regions), regions
+
+    def _check_moved(self, labels: np.ndarray, moved: Sequence[np.ndarray]) -> None:
+        """Refuse an ``augment`` of the user that masks cannot follow."""
+        for before, after in zip(labels, moved, strict=True):
+            if not np.isin(after, np.append(before, NO_REGION)).all():
+                raise InputError(
+                    f"augment={brief(self.augment)} returns regions of its own, which masks "
+                    "cannot follow: it must move the labels that it is given"
+                )
 
     def _random(self, image: np.ndarray, place: tuple[int, int, int]) -> np.random.Generator:
         """The random numbers that make a view of an image (h, w, c)."""
@@ -113,7 +132,11 @@ class Views:
         images: ImageSequence,
         given: np.ndarray | None,
         places: list[tuple[int, int, int]],
+        masks: np.ndarray | None,
     ) -> tuple[np.ndarray, np.ndarray]:
+        is_proposed = given is None
+        if masks is not None:
+            given = masks.astype(np.int32) if given is None else joined(given, masks)
         views: list[np.ndarray] = []
         regions: list[Any] = []
         for position, place in enumerate(places):
@@ -126,7 +149,10 @@ class Views:
             views.append(view)
             regions.append(labels)
         stacked = np.stack(views)
-        return stacked, self.propose(stacked, None) if given is None else np.stack(regions)
+        if not is_proposed:
+            return stacked, np.stack(regions)
+        proposed = self.propose(stacked, None)
+        return stacked, proposed if masks is None else joined(proposed, np.stack(regions))
 
 
 def as_batch(
@@ -136,6 +162,7 @@ def as_batch(
     weight: np.ndarray,
     index: np.ndarray,
     size: int,
+    masks: np.ndarray | None = None,
 ) -> Batch:
     """What the net takes: a part of a batch of ``size`` images."""
     inputs = {
@@ -145,6 +172,8 @@ def as_batch(
         "index": torch.from_numpy(index),
         "batch_size": torch.full((len(index),), size),
     }
+    if masks is not None:
+        inputs["masks"] = torch.from_numpy(masks)
     return inputs, torch.from_numpy(target)
 
 
@@ -153,6 +182,7 @@ class TrainingData(Dataset):
 
     Without ``regions`` (n, h, w), they are proposed batch by batch.  Targets are class numbers
     (n,), or 0 and 1 for every label (n, n_labels); weights are those of the images (n,).
+    ``masks`` are what is known about the evidence in some of the images.
     """
 
     def __init__(
@@ -163,6 +193,7 @@ class TrainingData(Dataset):
         regions: np.ndarray | None,
         weight: np.ndarray,
         seed: int,
+        masks: EvidenceMaps | None = None,
     ):
         self.images = images
         self.target = target
@@ -170,6 +201,7 @@ class TrainingData(Dataset):
         self.regions = regions
         self.weight = weight
         self.seed = seed
+        self.masks = masks
         self.epoch = 0
         #: Number of the first image; objectives know images by their numbers.
         self.first = 0
@@ -208,11 +240,15 @@ class TrainingData(Dataset):
         grid = self.views.grid
         seen = self.images._on_grid(rows, grid)[0] if files is None else np.asarray(files)
         regions = None if self.regions is None else self.regions[rows]
-        return self.target, self.weight, seen, regions
+        return self.target, self.weight, seen, regions, *self._said()
 
     def brief(self) -> tuple[Any, ...]:
         """Less than that, to be compared between processes."""
-        return fingerprint(self.images, self.regions), self.target, self.weight
+        own = fingerprint(self.images, self.regions)
+        return own, self.target, self.weight, *self._said()
+
+    def _said(self) -> tuple[Any, ...]:
+        return () if self.masks is None else (self.masks.places, self.masks.maps)
 
     def __getitem__(self, row: int) -> Batch:
         return self.__getitems__([row])
@@ -228,17 +264,19 @@ class TrainingData(Dataset):
         def make(positions: Any) -> tuple[np.ndarray, np.ndarray]:
             some = index[positions]
             given = None if self.regions is None else self.regions[some]
-            return self.views(self.images[some], given, self.seed, self.epoch, some)
+            said = None if self.masks is None else self.masks.batch(some)
+            return self.views(self.images[some], given, self.seed, self.epoch, some, said)
 
         if self.views.n_views is None or get_worker_info() is not None:
             images, regions = make(slice(None))
         else:
             number = self.epoch % self.views.n_views
             images, regions = self.kept.batch([(int(row), number) for row in index], make)
-        numbers = index + self.first
-        return as_batch(
-            images, regions, self.target[index], self.weight[index], numbers, len(rows)
-        )
+        masks = None
+        if self.masks is not None:
+            regions, masks = separated(regions)
+        target, weight, numbers = self.target[index], self.weight[index], index + self.first
+        return as_batch(images, regions, target, weight, numbers, len(rows), masks)
 
 
 def as_float_images(images: Tensor) -> Tensor:

@@ -64,6 +64,16 @@ def new_net(settings: Any, module: nn.Module, phases: Sequence[Phase]) -> Select
     return net.initialize()
 
 
+def take_over(after: torch.optim.Optimizer, before: torch.optim.Optimizer) -> None:
+    """Give an optimizer what one of its kind has gathered; lr and the like stay its own."""
+    if type(after) is not type(before) or len(after.param_groups) != len(before.param_groups):
+        return
+    now = [{k: v for k, v in g.items() if k != "params"} for g in after.param_groups]
+    after.load_state_dict(before.state_dict())
+    for group, own in zip(after.param_groups, now, strict=True):
+        group.update(own)
+
+
 def train(
     net: SelectiveNet,
     data: TrainingData | TrainingStream,

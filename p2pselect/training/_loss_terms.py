@@ -10,6 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from p2pselect.nn import region_areas
+from p2pselect.training._evidence import FORBIDDEN, WANTED
+
 
 def expected_kept_fraction(probs: Tensor, areas: Tensor) -> Tensor:
     r"""Expected fraction of the pixels that are kept (section 3).
@@ -146,6 +149,57 @@ def monte_carlo_cross_entropy(
     if label_weight is not None:
         terms = terms * torch.where(target > 0, label_weight[:, 1], label_weight[:, 0])
     return terms.sum(dim=1)
+
+
+def evidence_penalty(logits: Tensor, regions: Tensor, masks: Tensor) -> Tensor:
+    r"""What is selected against what people say about the evidence.
+
+    .. math:: -\log \Bigl(1 - \frac{\sum_j |R_j \cap F| p_j}{\sum_j |R_j| p_j}\Bigr)
+              - \frac 1 {|W|} \sum_j |R_j \cap W| \log p_j
+
+    The first term counts how much of what is kept is expected to be forbidden (F), whatever
+    the kept area is: it is no reason to keep less.  The second one counts the wanted pixels
+    (W) that are not kept.  "Right for the right reasons" (Ross, Hughes & Doshi-Velez, 2017)
+    penalizes the input gradients of a classifier where people say that they should be 0; here,
+    the classifier sees nothing but what is selected, so that the selection is penalized.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (n, d)
+        Of the selection probabilities p.
+    regions : Tensor of shape (n, h, w), int64
+        Label maps; -1 for pixels that belong to no region and do not count.
+    masks : Tensor of shape (n, h, w), uint8
+        0 for pixels that are forbidden, 2 for those that are wanted, 1 for all others.
+
+    Returns
+    -------
+    Tensor of shape (n,)
+        In nats; 0 for images of which no pixel is forbidden or wanted.  In a view of which
+        every pixel is forbidden, because it is cut from an image, nothing is.
+
+    Examples
+    --------
+    >>> regions = torch.tensor([[[0, 0, 1, 1]]])
+    >>> masks = torch.tensor([[[0, 0, 1, 1]]], dtype=torch.uint8)
+    >>> evidence_penalty(torch.tensor([[0.0, 0.0]]), regions, masks)
+    tensor([0.6931])
+    """
+
+    def pixels(of_interest: Tensor) -> Tensor:
+        counts = region_areas(regions.masked_fill(~of_interest, -1))
+        # The last regions of the batch may have no such pixel.
+        return F.pad(counts, (0, logits.shape[1] - counts.shape[1]))
+
+    areas, allowed, wanted = (
+        pixels(mask) for mask in (masks >= FORBIDDEN, masks != FORBIDDEN, masks == WANTED)
+    )
+    allowed = torch.where(allowed.any(dim=1, keepdim=True), allowed, areas)
+    log_probs = F.logsigmoid(logits)
+    # As a difference of logarithms, which stays finite where hardly anything is kept.
+    kept, right = ((log_probs + part.log()).logsumexp(dim=1) for part in (areas, allowed))
+    missing = -(wanted * log_probs).sum(dim=1) / wanted.sum(dim=1).clamp(min=1)
+    return kept - right + missing
 
 
 def sparsity_schedule(progress: float) -> float:

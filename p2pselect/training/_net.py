@@ -98,6 +98,7 @@ class SelectiveNet(MeasuredNet):
         """What the objective sees of a batch, by default at the present point of training."""
         inputs, target = part.batch
         device = torch.device(self.device)
+        masks = inputs.get("masks")
         seed, smoothing = self.seed, 0.0
         if progress is None:
             seed, smoothing = self.epoch_seed, self.label_smoothing
@@ -115,6 +116,7 @@ class SelectiveNet(MeasuredNet):
             seed=seed,
             label_smoothing=smoothing,
             label_weight=self.label_weight,
+            masks=None if masks is None else masks.to(device, non_blocking=True),
         )
 
     def run_single_epoch(self, iterator: Any, *args: Any, **kwargs: Any) -> None:

@@ -46,6 +46,9 @@ class Step:
     label_weight : Tensor of shape (n_classes, 2), optional
         Where images have several labels: the weight of the absence of every label in the
         cross-entropy, and of its presence.
+    masks : Tensor of shape (n, h, w), uint8, optional
+        What people say about the evidence, as :func:`evidence_penalty` takes it; None where
+        ``fit`` was given no masks.
 
     Examples
     --------
@@ -66,6 +69,7 @@ class Step:
     seed: int = 0
     label_smoothing: float = 0.0
     label_weight: Tensor | None = None
+    masks: Tensor | None = None
     _draws: Iterator[int] = field(default_factory=count, init=False, repr=False, compare=False)
 
     def cross_entropy(self, logits: Tensor, *, smoothed: bool = True) -> Tensor:

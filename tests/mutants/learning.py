@@ -11,6 +11,57 @@ CHECK = "testing/test_faithfulness.py"
 
 FAULTS = [
     *planted(
+        "training/_loss_terms.py",
+        "training/test_evidence.py",
+        {
+            "masks != FORBIDDEN": "masks == FORBIDDEN",
+            "return kept - right + missing": "return kept - right - missing",
+            "allowed = torch.where(allowed.any(dim=1, keepdim=True), allowed, areas)": "pass",
+            "return kept - right": "return areas.log().logsumexp(dim=1) - right",
+        },
+    ),
+    *planted(
+        "training/_data.py",
+        "training/test_evidence.py",
+        {
+            "self.masks.batch(some)": "self.masks.batch(some - 1)",
+            "joined(proposed, np.stack(regions))": "joined(proposed, masks)",
+            "if masks is not None and callable(self.augment)": "if False",
+        },
+    ),
+    *planted(
+        "methods/_p2p_objective.py",
+        "methods/test_masks_teach.py::test_masks_do_not_change_what_a_tau_stands_for",
+        {"scores.at(offset.detach())[0]": "mean"},
+    ),
+    *planted(
+        "methods/_p2p_objective.py",
+        "methods/test_masks_teach.py::test_masks_of_a_fifth_of_the_images_move_the_selection_off_a_shortcut",
+        {"terms |= mask_terms(": "mask_terms("},
+    ),
+    *planted(
+        "estimators/_evidence_masks.py",
+        "estimators/test_masks.py",
+        {
+            "placement.padded(said, ALLOWED)": "placement.padded(said, FORBIDDEN)",
+            "placement.onto_grid(said, ALLOWED)": "placement.onto_grid(said, FORBIDDEN)",
+            "if (inside == FORBIDDEN).all()": "if False",
+        },
+    ),
+    *planted(
+        "estimators/_training_images.py",
+        "estimators/test_masks.py::test_masks_follow_the_rows",
+        {"self.masks.part(rows)": "self.masks"},
+    ),
+    *planted(
+        "estimators/_fitting.py",
+        "estimators/test_masks.py",
+        {
+            '"groups": True, "masks": False': '"groups": True, "masks": True',
+            "before = self.n_masks_seen_ if continues else 0": "before = 0",
+        },
+    ),
+    *planted(
         "methods/_p2p_objective.py",
         P2P,
         {
@@ -34,7 +85,7 @@ FAULTS = [
             "range(options.n_samples_mc)": "range(1)",
             "sparsity_hinge(p_bar, tau)": "sparsity_hinge(p_bar, tau.flip(0))",
             "expected_kept_fraction(mean.sigmoid(), scores.areas)": "expected_kept_fraction(masks, scores.areas)",
-            "scores.at(step.model.selector.tau_offset(tau))": "scores.at(step.model.selector.tau_offset(tau).detach())",
+            "embeddings = scores.at(offset)": "embeddings = scores.at(offset.detach())",
         },
     ),
     *planted(

@@ -18,7 +18,7 @@ FAULTS = [
             "scores.areas > 0, u, v, self.temperature)": "scores.areas > 0, u, v)",
             'prior, ("classifier",)': 'reward, ("classifier",)',
             "rate = step.rand_like(rate)": "pass",
-            "reward = RealXObjective(self.area_weight, self._hinge,": "reward = RealXObjective(self.area_weight, None,",
+            "self.area_weight, self._hinge, self.estimator,": "self.area_weight, None, self.estimator,",
             "self.area_weight * area_penalty": "area_penalty",
         },
     ),

@@ -233,7 +233,7 @@ FAULTS = [
             "        return partial(augmented, augment)": "        return augment",
             '        with Randomness(seed, torch.device("cpu")).in_place():\n            views': "        if True:\n            views",
             "        if not (images.min() >= 0 and images.max() <= 1):": "        if images.min() < 0 or images.max() > 1:",
-            "or not 0 <= regions.max() < regions[0].size": "",
+            "or not 0 <= regions.max() < n_labels": "",
         },
     ),
     *planted(

@@ -64,3 +64,21 @@ def region_means(maps, regions):
         for k in range(len(maps)):
             out[k, j] = sum(maps[k, y, x] for y, x in where) / max(1, len(where))
     return out
+
+
+def evidence(logits, regions, mask):
+    """What is kept and forbidden, as a share of what is kept, and what is wanted, not kept."""
+    kept = kept_right = 0.0
+    wanted = []
+    for y in range(len(regions)):
+        for x in range(len(regions[0])):
+            if regions[y][x] < 0:
+                continue
+            p = 1 / (1 + math.exp(-logits[regions[y][x]]))
+            kept += p
+            if mask[y][x] > 0:
+                kept_right += p
+            if mask[y][x] == 2:
+                wanted.append(-math.log(p))
+    loss = -math.log(kept_right / kept) if kept_right else 0.0
+    return loss + (sum(wanted) / len(wanted) if wanted else 0.0)

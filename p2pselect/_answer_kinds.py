@@ -42,6 +42,14 @@ class OneClass:
         """Labels (n,) for people to read, one value for each image."""
         return labels
 
+    def codes(self, answers: np.ndarray) -> list[Any]:
+        """Answers (n,) for the scripts of a page: columns."""
+        return list(answers.tolist())
+
+    def ranking(self, proba: np.ndarray) -> np.ndarray:
+        """Columns of probabilities (c,) in the order in which people want to see them."""
+        return np.argsort(-proba, kind="stable")
+
     def has(self, answers: np.ndarray, column: int) -> np.ndarray:
         """Whether the answers name the class of a column."""
         return np.asarray(answers == column)
@@ -109,8 +117,25 @@ class LabelSet:
 
     def names(self, labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
         """An indicator matrix (n, n_labels) for people to read, one text for each image."""
-        words = [", ".join(map(str, classes[row > 0])) or NO_LABEL for row in labels]
-        return np.array(words, dtype=object)
+        columns = self.ranking(np.zeros(labels.shape[1]))
+        named = [classes[[column for column in columns if row[column]]] for row in labels]
+        return np.array([", ".join(map(str, own)) or NO_LABEL for own in named], dtype=object)
+
+    def codes(self, answers: np.ndarray) -> list[Any]:
+        """Answers (n, n_labels) for the scripts of a page: a 0 or 1 for every label.
+
+        With a target, all others are left open.
+        """
+        known = self.ranking(np.zeros(answers.shape[1]))
+        return [
+            "".join(str(bit) if column in known else "-" for column, bit in enumerate(row))
+            for row in answers.tolist()
+        ]
+
+    def ranking(self, proba: np.ndarray) -> np.ndarray:
+        """Columns of probabilities (c,) in the order in which people want to see them."""
+        order = np.argsort(-proba, kind="stable")
+        return order if self.target is None else np.array([self.target])
 
     def has(self, answers: np.ndarray, column: int) -> np.ndarray:
         """Whether the answers name the label of a column."""

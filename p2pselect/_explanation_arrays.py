@@ -239,6 +239,10 @@ class ExplanationArrays:
         """
         return self._kind.names(self.predicted, self.classes)
 
+    def _right(self, truth: np.ndarray) -> np.ndarray:
+        """Whether what is predicted of every image is the true label, or all labels, (n,)."""
+        return self._kind.right(self.predicted, truth)
+
     @property
     def certainty(self) -> np.ndarray:
         """Largest class probability of every image, float array of shape (n,).

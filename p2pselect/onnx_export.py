@@ -54,7 +54,8 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     InputError
-        If ``path`` is something else, or removed pixels are not black (``networks__fill``).
+        If ``path`` is something else, removed pixels are not black (``networks__fill``), or
+        images have several labels.
     MissingPackageError
         If onnx or onnxscript is not installed: ``pip install "p2pselect[onnx]"``.
     sklearn.exceptions.NotFittedError
@@ -65,6 +66,8 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
     >>> export_onnx(clf, "digits.onnx")  # doctest: +SKIP
     """
     check_is_fitted(estimator)
+    if estimator.multilabel_:
+        raise InputError("export_onnx: a model with several labels per image has no export yet")
     for package in ("onnx", "onnxscript"):
         need(package, "export_onnx", "p2pselect[onnx]")
     if estimator.fill_ != "black":

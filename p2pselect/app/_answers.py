@@ -13,7 +13,7 @@ def answer(one: Explanation) -> dict[str, Any]:
     """The answer to one image."""
     names = [str(label) for label in one.classes]
     said = {
-        "prediction": names[one.proba[0].argmax()],
+        "prediction": str(one.predicted_names[0]),
         "certainty": float(one.certainty[0]),
         "answered": bool(one.answered[0]),
         "unanswered_reasons": one.unanswered_reasons[0],

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from p2pselect._labels import as_true_labels
 from p2pselect._optional import need
+from p2pselect._targets import true_targets
 from p2pselect.exceptions import InputError, brief
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def create_app(
     if not 0 <= batch_wait < np.inf:
         raise InputError(f"batch_wait must be at least 0 seconds, got {brief(batch_wait)}")
     first = model.explain(_noise(model))
-    truth = None if y is None else as_true_labels(y, first.classes)
+    truth = None if y is None else true_targets(y, first.classes, first._kind)
     if truth is not None and len(truth) != len(paths):
         raise InputError(
             f"y must have one label per file: got {len(truth)} labels for {len(paths)} files"

@@ -182,13 +182,13 @@ class Comparison:
 
     @property
     def _agree(self) -> np.ndarray:
-        return np.asarray(self.first.predicted == self.second.predicted)
+        return self.first._right(self.second.predicted)
 
     @property
     def _right(self) -> tuple[np.ndarray, np.ndarray] | None:
         if self.y is None:
             return None
-        return self.first.predicted == self.y, self.second.predicted == self.y
+        return self.first._right(self.y), self.second._right(self.y)
 
     @shared_docs
     def to_frame(self, names: Sequence[str] | None = None) -> pd.DataFrame:
@@ -218,8 +218,8 @@ class Comparison:
 
         columns: dict[str, Any] = {"image": image_names(self.first, names)}
         if (right := self._right) is not None:
-            columns["true"] = self.y
-        columns |= {"first": self.first.predicted, "second": self.second.predicted}
+            columns["true"] = self.first._kind.names(self.y, self.first.classes)
+        columns |= {"first": self.first.predicted_names, "second": self.second.predicted_names}
         if right is not None:
             columns |= {"right: first": right[0], "right: second": right[1]}
         columns["agree"] = self._agree
@@ -259,7 +259,7 @@ def _check_same(first: ExplanationArrays, second: ExplanationArrays) -> None:
         )
     if not len(first):
         raise InputError("both explanations are empty: there is nothing to compare")
-    if not np.array_equal(first.classes, second.classes):
+    if first._kind != second._kind or not np.array_equal(first.classes, second.classes):
         raise InputError("both models must have the same classes")
     sizes = [np.array([place.original for place in e._placements()]) for e in (first, second)]
     differs = (sizes[0] != sizes[1]).any(axis=1)

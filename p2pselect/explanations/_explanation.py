@@ -202,7 +202,8 @@ class Explanation(ExplanationArrays):
         """Make a data set in COCO's format, which annotation tools and detectors read.
 
         Every connected piece of what is kept of an image is an annotation of the class that is
-        predicted, at the size of the photograph.
+        predicted, at the size of the photograph.  If images have several labels, it is one of
+        each label that is predicted.
 
         Parameters
         ----------
@@ -215,8 +216,8 @@ class Explanation(ExplanationArrays):
             An annotation has its ``bbox`` (x, y, width, height in pixels), its ``area`` in
             pixels and a ``segmentation``: a polygon along the edges of the pixels, or, for a
             piece with holes, which polygons cannot have in this format, uncompressed run
-            lengths.  Both are exact.  Further keys are ``score``, the certainty, and
-            ``answered``.
+            lengths.  Both are exact.  Further keys are ``score``, the probability of the
+            class, and ``answered``.
 
         Raises
         ------

@@ -30,7 +30,7 @@ def columns(explanation: ExplanationArrays, names: Sequence[str] | None) -> dict
     """The numbers of every image, by the name of the column."""
     return {
         "image": image_names(explanation, names),
-        "prediction": explanation.predicted,
+        "prediction": explanation.predicted_names,
         "certainty": explanation.certainty,
         "answered": explanation.answered,
         "unanswered_reasons": ["|".join(why) for why in explanation.unanswered_reasons],
@@ -45,17 +45,21 @@ def columns(explanation: ExplanationArrays, names: Sequence[str] | None) -> dict
 def coco(explanation: ExplanationArrays, names: Sequence[str] | None) -> dict[str, Any]:
     """COCO's format: an annotation for every connected piece of what is kept."""
     masks = explanation.masks_at_original_size()
-    predicted = explanation.proba.argmax(axis=1)
+    kind, proba = explanation._kind, explanation.proba
+    answers = kind.answers(proba)
     annotations: list[dict[str, Any]] = []
     for i, mask in enumerate(masks):
-        own = {
-            "image_id": i,
-            "category_id": int(predicted[i]),
-            "score": float(explanation.certainty[i]),
-            "answered": bool(explanation.answered[i]),
-        }
-        for piece in pieces(mask):
-            annotations.append({"id": len(annotations), **own, **piece})
+        found = [*pieces(mask)]
+        for k in range(len(explanation.classes)):
+            own = {
+                "image_id": i,
+                "category_id": k,
+                "score": float(proba[i, k]),
+                "answered": bool(explanation.answered[i]),
+            }
+            if kind.has(answers[i], k):
+                for piece in found:
+                    annotations.append({"id": len(annotations), **own, **piece})
     return {
         "info": {"description": "The parts of the images that the predictions are based on."},
         "images": [

@@ -12,6 +12,7 @@ from sklearn.cluster import KMeans
 from p2pselect._docstrings import shared_docs
 from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect._optional import need
+from p2pselect._targets import encode_targets
 from p2pselect.exceptions import InputError
 from p2pselect.explanations.figures._display import check_true_labels
 from p2pselect.explanations.figures._photographs import photograph, region_crop
@@ -108,19 +109,22 @@ def explanation_summary(
         kept = explanation.pixel_masks
         hit = (kept & masks).sum(axis=(1, 2))
         kept_inside = ratio(hit, kept.sum(axis=(1, 2)))
-    predicted = explanation.proba.argmax(axis=1)
+    kind = explanation._kind
+    answers = kind.answers(explanation.proba)
+    known = None if truth is None else encode_targets(truth, explanation.classes)
     kept_fraction = explanation.kept_fraction
     rows = []
     for c, name in enumerate(explanation.classes.tolist()):
-        chosen = predicted == c
+        chosen = kind.has(answers, c)
+        true = None if known is None else kind.has(known, c)
         sure = chosen & explanation.answered
         located = kept_inside[chosen & ~np.isnan(kept_inside)]
         row = {
             "class": name,
             "n_images": int(chosen.sum()),
-            "right": _mean(truth[chosen] == name) if truth is not None else np.nan,
+            "right": np.nan if true is None else _mean(true[chosen]),
             "answered": _mean(explanation.answered[chosen]),
-            "answered_right": _mean(truth[sure] == name) if truth is not None else np.nan,
+            "answered_right": np.nan if true is None else _mean(true[sure]),
             "answered_kept_fraction": _mean(kept_fraction[sure]),
             "kept_fraction": _mean(kept_fraction[chosen]),
             "empty": int((~explanation.region_masks[chosen].any(axis=1)).sum()),

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.pipeline import Pipeline
 
 from p2pselect._explanation_arrays import ExplanationArrays
-from p2pselect._labels import as_true_labels
+from p2pselect._targets import true_targets
 from p2pselect.exceptions import HOW_TO_ROUTE, InputError
 from p2pselect.metrics._object_masks import masks_on_grid
 from p2pselect.metrics._perturbed_images import CachedPredictProba
@@ -102,8 +102,8 @@ class ExplainedImages:
 
     @cached_property
     def y(self) -> np.ndarray:
-        """Labels, array of shape (n,)."""
-        return as_true_labels(self._given["y"], self.explanation.classes)
+        """Labels, array of shape (n,) or (n, n_labels)."""
+        return true_targets(self._given["y"], self.explanation.classes, self.explanation._kind)
 
     @cached_property
     def answers(self) -> BaseEstimator:

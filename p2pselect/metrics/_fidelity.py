@@ -25,7 +25,6 @@ from p2pselect.metrics._perturbed_images import (
     check_grid,
     count_regions,
     predict_counts,
-    predict_labels,
     region_order,
 )
 
@@ -277,10 +276,11 @@ def _same_labels(
     others: Callable[[ExplanationArrays], np.ndarray],
 ) -> np.ndarray:
     """Where the masked image and another one get the same prediction, bool array (n,)."""
-    classifier = cached(predict_proba)
+    classifier, kind = cached(predict_proba), explanation._kind
     same = [
-        predict_labels(classifier, part.masked_images)
-        == predict_labels(classifier, others(part))
+        kind.right(
+            kind.answers(classifier(part.masked_images)), kind.answers(classifier(others(part)))
+        )
         for part in blocks(explanation)
     ]
     return np.concatenate(same)
@@ -306,7 +306,7 @@ def _curve(
     if protocol not in ("exact", "official"):
         raise InputError(f"protocol must be 'exact' or 'official', got {brief(protocol)}")
     fractions = check_grid(grid)
-    classifier = cached(predict_proba)
+    classifier, kind = cached(predict_proba), explanation._kind
     # Other curves may have filled the cache: only what this one adds is counted as its own.
     before, n_masks, values = classifier.n_images, 0, []
     for part in blocks(explanation):
@@ -314,7 +314,7 @@ def _curve(
         count = count_regions(part, order, fractions, protocol, insert)
         masks, matters = part.shown, part.visible_region_masks
         # Also RISE's curves follow the class that is predicted from the masked image.
-        own = predict_labels(classifier, part.masked_images)
+        own = kind.answers(classifier(part.masked_images))[:, None]
         if full_images:
             masks, matters = _everything(part), np.ones_like(part.region_masks)
         # Removed regions are gone from a masked image already: only visible ones change it, and
@@ -327,9 +327,9 @@ def _curve(
         positions = part.to_pixels(place)
         proba = predict_counts(part, masks, positions, shown, insert, classifier)
         if full_images:
-            values.append(np.take_along_axis(proba, own[:, None, None], axis=2)[..., 0])
+            values.append(kind.proba_of(proba, np.repeat(own, proba.shape[1], axis=1)))
         else:
-            values.append(proba.argmax(axis=2) == own[:, None])
+            values.append(kind.right(kind.answers(proba), own))
         n_masks += sum(len(np.unique(row)) for row in shown)
     per_image = np.concatenate(values)
     return FidelityCurve(

@@ -83,11 +83,6 @@ def cached(predict_proba: PredictProba) -> CachedPredictProba:
     return CachedPredictProba(predict_proba)
 
 
-def predict_labels(classifier: CachedPredictProba, images: np.ndarray) -> np.ndarray:
-    """Column of the most probable class of every image, int array of shape (b,)."""
-    return classifier(images).argmax(axis=1)
-
-
 def blocks(explanation: ExplanationArrays) -> Iterator[ExplanationArrays]:
     """Parts of an explanation whose masked images take about 32 MB each."""
     if not len(explanation):

@@ -47,7 +47,7 @@ def _area(
 
 
 def _of_certainty(score: Callable[..., float], exp: ExplanationArrays, y: np.ndarray) -> float:
-    return score(exp.predicted == y, exp.certainty)
+    return score(exp._right(y), exp.certainty)
 
 
 def _kept_fraction(exp: ExplanationArrays) -> float:
@@ -68,7 +68,7 @@ def _coverage(exp: ExplanationArrays) -> float:
 
 
 def _selective_accuracy(exp: ExplanationArrays, y: np.ndarray) -> float:
-    return certainty.selective_accuracy_score(exp.predicted == y, exp.answered)
+    return certainty.selective_accuracy_score(exp._right(y), exp.answered)
 
 
 _MASKS = ("masks", "valid")

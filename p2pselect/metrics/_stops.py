@@ -8,7 +8,7 @@ import numpy as np
 
 from p2pselect._answering import stops
 from p2pselect._explanation_arrays import ExplanationArrays
-from p2pselect._labels import as_true_labels
+from p2pselect._targets import true_targets
 from p2pselect.exceptions import InputError
 
 #: Thresholds that a curve has by default: the closer to 1, the closer to each other.
@@ -84,7 +84,7 @@ def threshold_curve(
     explanation : Explanation
         Its paths have to go on to the largest of the thresholds: explain with
         ``whole_path=True``.
-    y : array-like of shape (n,)
+    y : array-like of shape (n,) or (n, n_labels)
         True labels.
     thresholds : array-like of shape (m,)
         Certainty thresholds in (0, 1], by default from .3 to .9999.
@@ -121,7 +121,8 @@ def threshold_curve(
             f"the paths end at a certainty of {stop:g}: explain with whole_path=True to learn "
             "what comes after"
         )
-    truth = as_true_labels(y, explanation.classes)
+    kind = explanation._kind
+    truth = true_targets(y, explanation.classes, kind)
     if len(truth) != len(explanation):
         raise InputError(
             f"y must have one label per image: got {len(truth)} labels for "
@@ -129,9 +130,9 @@ def threshold_curve(
         )
     proba = explanation.path_proba
     # What was not visited lies behind a stop that every one of the thresholds makes.
-    certainty = np.nan_to_num(proba.max(axis=2), nan=-1.0)
-    correct = explanation.classes[np.nan_to_num(proba, nan=-1.0).argmax(axis=2)]
-    right_at = correct == truth[:, None]
+    certainty = np.nan_to_num(kind.certainty(proba), nan=-1.0)
+    said = kind.labels(kind.answers(np.nan_to_num(proba, nan=-1.0)), explanation.classes)
+    right_at = kind.right(said, truth[:, None])
     kept_at = explanation.path_kept_fraction
     rows = np.arange(len(explanation))
     points = []

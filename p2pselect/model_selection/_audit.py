@@ -132,6 +132,8 @@ def audit(
     explainer, images = find_explainer(clf, X_test, asked_by="audit")
     learned = find_explainer(clf, X, asked_by="audit")[1]
     exp = explainer.explain(images)
+    if exp.multilabel:
+        raise InputError("audit needs a model with one class per image, not several labels")
     check_ranking(exp, explainer, asked_by="audit")
     truth = as_true_labels(y_test, exp.classes)
     if len(truth) != len(exp):

@@ -67,4 +67,19 @@ FAULTS = [
             "replace(rule, kind=LabelSet(self._column_of(target)))": "replace(rule, kind=LabelSet(0))"
         },
     ),
+    *planted(
+        "explanations/_summary.py",
+        "explanations/test_several_labels.py::test_a_summary_has_a_row_for_every_label",
+        {"kind.has(known, c)": "kind.has(answers, c)"},
+    ),
+    *planted(
+        "metrics/_stops.py",
+        "explanations/test_several_labels.py::test_scores_of_several_labels",
+        {"kind.certainty(proba), nan": "proba.max(axis=2), nan"},
+    ),
+    *planted(
+        "explanations/_exports.py",
+        "explanations/test_several_labels.py::test_other_programs_are_told_every_label",
+        {"if kind.has(answers[i], k):": "if k == proba[i].argmax():"},
+    ),
 ]

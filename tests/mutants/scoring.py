@@ -159,14 +159,12 @@ FAULTS = [
         {
             "insert=True, protocol": "insert=False, protocol",
             "self.values) / np.ptp(self.fractions)": "self.values)",
-            "proba.argmax(axis=2) == own": "proba.argmin(axis=2) == own",
+            "kind.right(kind.answers(proba), own)": "kind.right(kind.answers(-proba), own)",
             "masks, matters = part.shown, part.visible_region_masks": "masks, matters = part.shown, part.region_masks",
-            "== predict_labels(classifier, others(part))": (
-                "== predict_labels(classifier, part.masked_images)"
-            ),
+            "kind.answers(classifier(others(part)))": "kind.answers(classifier(part.masked_images))",
             "part.masked_by(hidden * _everything(part))": "_full_images(part)",
             "insert=False, full_images": "insert=True, full_images",
-            "proba, own[:, None, None], axis=2)": "proba, 0 * own[:, None, None], axis=2)",
+            "kind.proba_of(proba, np.repeat(own,": "kind.proba_of(proba, np.repeat(0 * own,",
         },
     ),
     *planted(
@@ -219,12 +217,12 @@ FAULTS = [
         "explanations/_summary.py",
         "explanations/test_summary.py",
         {
-            '"right": _mean(truth[chosen] == name)': '"right": _mean(truth == name)',
+            '"right": np.nan if true is None else _mean(true[chosen])': '"right": np.nan if true is None else _mean(true)',
             "ratio(hit, kept.sum(": "ratio(hit, masks.sum(",
             "np.argsort(-total, kind": "np.argsort(total, kind",
             "_mean(1 - located)": "_mean(located)",
             "_mean(kept_fraction[sure])": "_mean(kept_fraction[chosen])",
-            "_mean(truth[sure] == name)": "_mean(truth[chosen] == name)",
+            "_mean(true[sure])": "_mean(true[chosen] & (c >= 0))",
         },
     ),
     *planted(

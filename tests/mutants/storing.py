@@ -77,7 +77,7 @@ FAULTS = [
             "np.round(row, 4).tolist() if np.isfinite(row).all() else None": "None",
             "total / np.bincount(group, minlength=n_groups)": "total",
             "127 * embedding / np.where(length > 0, length, 1)": "127 * embedding",
-            "np.argsort(-one.proba[0], kind": "np.argsort(one.proba[0], kind",
+            "ranking(one.proba[0])": "ranking(-one.proba[0])",
         },
     ),
     *planted(
@@ -173,7 +173,7 @@ FAULTS = [
         "explanations/figures/_words.py",
         "explanations/test_html.py::test_the_figures_at_the_top",
         {
-            "explanation.predicted == truth": "explanation.answered",
+            "explanation._right(truth)": "explanation.answered",
             "explanation.answered, explanation.kept_fraction, right": "explanation.answered, explanation.certainty, right",
             "if not isnan(found[key])": "",
         },

@@ -136,7 +136,7 @@ class RiskCoverageDisplay(ExplanationDisplay):
         %(y)s
         %(ax_and_what_is_drawn)s
         """
-        correct = explanation.predicted == check_true_labels(explanation, y)
+        correct = explanation._right(check_true_labels(explanation, y))
         coverage, risk = risk_coverage_curve(correct, np.minimum(explanation.certainty, 1))
         return cls(coverage, risk, float(explanation.answered.mean())).plot(ax)
 
@@ -205,8 +205,10 @@ class ConfusionExamplesDisplay(ExplanationDisplay):
         Raises
         ------
         InputError
-            If `y` does not fit the images, or there are no images.
+            If `y` does not fit the images, there are no images, or they have several labels.
         """
+        if explanation.multilabel:
+            raise InputError("a confusion matrix needs one class per image, not several labels")
         truth = check_true_labels(explanation, y)
         if not len(explanation):
             raise InputError("a confusion matrix needs at least one image")

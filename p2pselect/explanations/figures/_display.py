@@ -8,7 +8,7 @@ import numpy as np
 
 from p2pselect._docstrings import shared_docs
 from p2pselect._explanation_arrays import ExplanationArrays
-from p2pselect._labels import as_true_labels
+from p2pselect._targets import true_targets
 from p2pselect.exceptions import InputError
 from p2pselect.explanations.figures._axes import axes_or_new
 from p2pselect.metrics._explained import find_explainer
@@ -87,7 +87,7 @@ class ExplanationDisplay(Display):
 
 def check_true_labels(explanation: ExplanationArrays, y: Any) -> np.ndarray:
     """One true label per image, in a form that can be compared with the classes."""
-    truth = as_true_labels(y, explanation.classes)
+    truth = true_targets(y, explanation.classes, explanation._kind)
     if len(truth) != len(explanation):
         raise InputError(
             f"y must have one label per image: got {len(truth)} labels for "
@@ -98,14 +98,17 @@ def check_true_labels(explanation: ExplanationArrays, y: Any) -> np.ndarray:
 
 def number_labels(
     explanation: ExplanationArrays, truth: np.ndarray | None
-) -> tuple[list[Any], list[int]]:
+) -> tuple[list[Any], list[Any]]:
     """All labels, and the place of every true one among them (none if they are not known).
 
-    Labels that the model does not know come after those that it does.
+    Labels that the model does not know come after those that it does.  Several labels of an
+    image are a text of 0 and 1.
     """
     labels = explanation.classes.tolist()
     if truth is None:
         return labels, []
+    if explanation.multilabel:
+        return labels, explanation._kind.codes(truth)
     labels += [value for value in np.unique(truth).tolist() if value not in labels]
     place = {value: i for i, value in enumerate(labels)}
     return labels, [place[value] for value in truth.tolist()]

@@ -81,7 +81,7 @@ class EvidenceCurveDisplay(ExplanationDisplay):
         if one.path_tau is None or one.path_proba is None:
             raise InputError("this explanation has no search path: it was made for a fixed tau")
         # Of more classes, two would have the same color.
-        top = np.argsort(-one.proba[0], kind="stable")[: min(n_classes, len(CYCLE))]
+        top = one._kind.ranking(one.proba[0])[: min(n_classes, len(CYCLE))]
         # Beyond the stop nothing was tried, and the path holds NaN.
         known = np.isfinite(one.path_proba[0]).all(axis=1)
         display = cls(

@@ -198,7 +198,7 @@ def plot_explanation(explanation: ExplanationArrays, image: int = 0) -> Figure:
     figure = new_figure(3 * len(panels) + 0.5, 1 + 3 * min(max(height / width, 0.25), 2))
     for draw, ax in zip(panels, figure.subplots(1, len(panels)), strict=True):
         draw(one, picture, ax)
-    answer = f"Predicted: {label(one.predicted[0])}, {certainty_words(one, 0)}"
+    answer = f"Predicted: {label(one.predicted_names[0])}, {certainty_words(one, 0)}"
     figure.suptitle(answer, fontsize=14, fontweight="bold", parse_math=False)
     below = [sparsity_words(one, 0)]
     if picture.is_sharp:
@@ -296,16 +296,18 @@ def _draw_pair(ax: Axes, left: np.ndarray, right: np.ndarray) -> None:
 
 
 def _write_caption(ax: Axes, explanation: ExplanationArrays, image: int, true: Any) -> None:
-    predicted = explanation.predicted[image]
+    one = explanation[image]
+    predicted = one.predicted_names[0]
     words = f"{percent(explanation.certainty[image])} sure"
-    if reasons := explanation[image].unanswered_reasons[0]:
+    if reasons := one.unanswered_reasons[0]:
         words += ", unfamiliar" * ("unfamiliar" in reasons) + ", not answered"
     words += f"  ·  saw {percent(explanation.kept_fraction[image])}"
     headline, color = label(predicted, 18), None
-    if true is not None and predicted == true:
+    if true is not None and one._right(np.array([true]))[0]:
         headline, color = f"✓ {headline}", pixels.BLUE
     elif true is not None:
-        answer, truth = distinct_labels([predicted, true], 18)
+        names = one._kind.names(np.array([true]), one.classes)
+        answer, truth = distinct_labels([predicted, names[0]], 18)
         headline, color = f"✗ {answer} (is {truth})", pixels.ORANGE
     style: dict[str, Any] = {} if color is None else {"color": color}
     # The layout shall not widen a narrow pair for a title and a label.

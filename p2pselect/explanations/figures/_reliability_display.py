@@ -99,7 +99,7 @@ def reliability(
     explanation: ExplanationArrays, truth: np.ndarray, n_bins: int = 10
 ) -> tuple[ReliabilityCurve, float, float]:
     """The curve, the calibration error, and that of a perfect model on as many images."""
-    correct = explanation.predicted == truth
+    correct = explanation._right(truth)
     # Rounding of float32 may put a probability above 1.
     certainty = np.minimum(explanation.certainty, 1)
     return (

@@ -116,7 +116,7 @@ def answer_facts(
     explanation: ExplanationArrays, truth: np.ndarray | None
 ) -> list[tuple[str, str]]:
     """Names and values: what is answered, and of that and of all, right and shown."""
-    right = None if truth is None else explanation.predicted == truth
+    right = None if truth is None else explanation._right(truth)
     found = answer_figures(explanation.answered, explanation.kept_fraction, right)
     names = {
         "coverage": f"answered (≥ {percent(explanation.certainty_threshold)} certain)",

@@ -61,7 +61,7 @@ def repr_html(explanation: ExplanationArrays) -> str:
 
 def _pair(one: ExplanationArrays, picture: Photograph, side: int, alone: bool) -> str:
     """The image and what the classifier saw of it, with a caption."""
-    answer = f"<strong>{escape(label(one.predicted[0]))}</strong>"
+    answer = f"<strong>{escape(label(one.predicted_names[0]))}</strong>"
     if alone:
         words = (
             f"{answer}, {escape(certainty_words(one, 0))}<br>{escape(sparsity_words(one, 0))}"

@@ -160,7 +160,7 @@ def _choose(
     n = len(explanation)
     if n <= max_images:
         return np.arange(n), ""
-    is_wrong = np.zeros(n, bool) if truth is None else explanation.predicted != truth
+    is_wrong = np.zeros(n, bool) if truth is None else ~explanation._right(truth)
     answered = explanation.answered
     if truth is None:
         names = ("", "images that are not answered", "answered images")
@@ -219,6 +219,7 @@ def of_all_images(
         "enough": min(explanation.enough, 1),
         "labels": [str(value) for value in labels],
         "classes": len(explanation.classes),
+        "multilabel": explanation.multilabel,
         "hasTruth": has_truth,
     }
 

@@ -77,7 +77,7 @@ def card_payload(one: ExplanationArrays, picture: Photograph) -> dict[str, Any]:
         "shade": shade_uri(brightness(one, picture)),
         "size": picture.pixels.shape[:2],
         "sharp": picture.is_sharp,
-        "predicted": int(one.proba[0].argmax()),
+        "predicted": one._kind.codes(one._kind.answers(one.proba))[0],
         "certainty": round(float(one.certainty[0]), 4),
         "answered": bool(one.answered[0]),
         "reasons": one.unanswered_reasons[0],
@@ -96,7 +96,7 @@ def image_payload(one: ExplanationArrays, picture: Photograph) -> dict[str, Any]
     the model's grid as runs, and ``box`` says where on the picture that grid lies.
     """
     order = _order(one)
-    top = np.argsort(-one.proba[0], kind="stable")[:SHOWN_CLASSES]
+    top = one._kind.ranking(one.proba[0])[:SHOWN_CLASSES]
     steps = _steps(one, top)
     edges = _group_edges(len(order), [*steps["regions"], int(one.region_masks[0].sum())])
     group = np.searchsorted(edges, np.arange(len(order)), side="right") - 1

@@ -92,7 +92,9 @@ function drawAsked(item, step) {
   const rest = report.classes - item.top.length;
   const kind = before && report.enough !== report.threshold
     ? "certainty of the classifier's own at which the search stops" : "certainty asked for";
-  byId("asked").textContent = `The thin line is the ${kind}, ${percent(asked)}.` +
+  const mirrored = report.multilabel
+    ? `: a label is decided from there on, and up to ${percent(1 - asked)}` : "";
+  byId("asked").textContent = `The thin line is the ${kind}, ${percent(asked)}${mirrored}.` +
     (rest > 0 ? ` ${rest} less likely classes not shown.` : "");
 }
 
@@ -105,12 +107,21 @@ function drawBars(item, step) {
   const values = probabilities(item, step);
   const bars = byId("bars");
   bars.classList.toggle("unknown", !values || step > item.steps.stop);
-  const best = values ? Math.max(...values) : NaN;
+  const least = !values ? NaN : report.multilabel ? 0.5 + Number.EPSILON : Math.max(...values);
   [...bars.children].forEach((row, i) => {
-    row.classList.toggle("lead-class", Boolean(values) && values[i] === best);
+    row.classList.toggle("lead-class", Boolean(values) && values[i] >= least);
     row.querySelector(".value").textContent = values ? percent(values[i]) : "?";
     row.querySelector(".fill").style.width = values ? `${100 * values[i]}%` : "0";
   });
+}
+
+/** How certain the classifier is and of what: of several labels, the least certain one. */
+function sureOf(item, values) {
+  const sides = values.map((value) => report.multilabel ? Math.max(value, 1 - value) : value);
+  const told = report.multilabel ? Math.min(...sides) : Math.max(...sides);
+  const at = sides.indexOf(told);
+  const absent = report.multilabel && values[at] <= 0.5 ? "no " : "";
+  return `${percent(told)} for ${absent}${report.labels[item.top[at]]}`;
 }
 
 /** What the position of the slider means, in a sentence. */
@@ -124,8 +135,7 @@ function meaning(item, step, fraction) {
       : "The classifier never saw the faint regions; they would have come next.";
   }
   if (step < stop && !values) return "The classifier was not asked at this point.";
-  const best = Math.max(...values);
-  const sure = `${percent(best)} for ${report.labels[item.top[values.indexOf(best)]]}`;
+  const sure = sureOf(item, values);
   if (step < stop) return `Not certain yet: ${sure}, but ${percent(report.enough)} was needed.`;
   if (item.answered) return `This is all it needed: ${sure} from ${percent(fraction)} of the pixels.`;
   return `Not answered. The classifier said: ${sure}.`;

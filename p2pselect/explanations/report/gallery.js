@@ -12,6 +12,10 @@ function element(name, className, text) {
   return made;
 }
 
+/** What an answer is called; several labels are a text of 0 and 1. */
+const nameOf = (code) => typeof code === "number" ? report.labels[code]
+  : report.labels.filter((_, i) => code[i] === "1").join(", ") || "none";
+
 const isKnown = (item) => item.truth !== undefined;
 /** The name of a file; its path is in a title, and where the image is alone. */
 const shortName = (item) => item.name.split(/[\\/]/).pop();
@@ -21,10 +25,10 @@ const isWrong = (item) => isKnown(item) && !isRight(item);
 
 /** The answer in words and whether it was right, as far as that is known. */
 function answer(item) {
-  const said = report.labels[item.predicted];
+  const said = nameOf(item.predicted);
   if (!isKnown(item)) return { text: said, className: "" };
   if (isRight(item)) return { text: `✓ ${said}`, className: "right" };
-  return { text: `✗ ${said} (is ${report.labels[item.truth]})`, className: "wrong" };
+  return { text: `✗ ${said} (is ${nameOf(item.truth)})`, className: "wrong" };
 }
 
 /** Whether two pictures stand better above one another than beside one another. */
@@ -103,7 +107,7 @@ function passes(item) {
   const outcome = byId("by-outcome").value;
   const answered = byId("by-answered").value;
   return (
-    (wanted === "" || Number(wanted) === item.predicted || Number(wanted) === item.truth) &&
+    (wanted === "" || wanted === `${item.predicted}` || wanted === `${item.truth}`) &&
     (outcome === "" || (outcome === "right" ? isRight : isWrong)(item)) &&
     (answered === "" || answered === "yes" && item.answered ||
       answered === "no" && !item.answered || item.reasons.includes(answered)) &&
@@ -146,8 +150,9 @@ function offer(field, nFixed, more) {
 
 /** Offer the classes that occur, and the reasons of what is not answered if there are several. */
 function offerFilters() {
-  const used = new Set(items.flatMap((item) => [item.predicted, item.truth]));
-  offer(byId("by-class"), 1, [...report.labels.entries()].filter(([i]) => used.has(i)));
+  const used = [...new Set(items.flatMap((item) => [item.predicted, item.truth]))]
+    .filter((code) => code !== undefined).sort((a, b) => a - b);
+  offer(byId("by-class"), 1, used.map((code) => [code, nameOf(code)]));
   const reasons = [...new Set(items.flatMap((item) => item.reasons))];
   offer(byId("by-answered"), 3, (reasons.length > 1 ? reasons : [])
     .map((reason) => [reason, `not answered: ${REASONS[reason]}`]));

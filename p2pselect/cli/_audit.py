@@ -43,6 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--epochs",
         help="the most epochs of the judge (default: ten times those of the model)",
     )
+    parser.add_argument(
+        "--roar",
+        action="store_true",
+        help="also remove the model's regions from all images, and train classifiers on what "
+        "is left: three for each area, and one more, each of which takes as long as the judge",
+    )
     add_shared(parser, "--seed", default=0, help="seed of the judge (default: 0)")
     add_shared(parser, "--on-error", "--max-pixels")
     add_table(parser, "train", "test")
@@ -69,7 +75,16 @@ def run(options: argparse.Namespace) -> None:
     masks = object_masks(model, new, options.masks_dir)
     epochs = {} if options.epochs is None else {"max_epochs": options.epochs}
     judge = JudgeClassifier.like(model, random_state=options.seed, verbose=1, **epochs)
-    found = audit(model, images, labels, test_images, test_labels, masks=masks, judge=judge)
+    found = audit(
+        model,
+        images,
+        labels,
+        test_images,
+        test_labels,
+        masks=masks,
+        judge=judge,
+        roar=options.roar,
+    )
     print(found)
     if options.json:
         write_json(options.json, found.to_dict(), indent=2)

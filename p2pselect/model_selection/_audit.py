@@ -16,6 +16,7 @@ from p2pselect.metrics._explained import find_explainer
 from p2pselect.metrics._object_masks import masks_on_grid
 from p2pselect.metrics._perturbed_images import blocks, region_order
 from p2pselect.model_selection._audit_result import Audit
+from p2pselect.model_selection._retraining import retrained_without
 
 #: Shares of the area at which a model is compared with its judge.
 AREAS = (0.1, 0.2, 0.3, 0.5)
@@ -36,6 +37,7 @@ def audit(
     groups: Any = None,
     judge: Any = None,
     areas: Any = None,
+    roar: bool = False,
     tolerance: float = 0.05,
     random_state: int = 0,
     verbose: int = 0,
@@ -89,6 +91,13 @@ def audit(
     areas : array-like of shape (t,), optional
         Shares of the area in (0, 1).  By default .1, .2, .3 and .5, and the mean area of the
         model's own masks if it is below .1.
+    roar : bool, default=False
+        Also remove and retrain: at every area, the model's first regions are removed from all
+        images, and a fresh classifier with the settings of the judge learns from what is left;
+        others learn without as much that was removed at random.  The less the first one
+        learns, the more the model's regions hold that the others do not.  That is three
+        trainings for every area and one more, with all images on the model's grid in memory.
+        No part of the verdict: the holes that are left in the images can tell the label, too.
     tolerance : float, default=0.05
         Differences of accuracy up to this one do not count: a judge that learns from masks of
         every shape and size knows each of them less well than a model knows its own.
@@ -114,6 +123,12 @@ def audit(
 
     Puli, A., Nguyen, N. and Ranganath, R. Explanations that reveal all through the definition
     of encoding. NeurIPS 2024 (STRIPE-X).
+
+    Hooker, S. et al. A Benchmark for Interpretability Methods in Deep Neural Networks. NeurIPS
+    2019 (ROAR).
+
+    Rong, Y. et al. A Consistent and Efficient Evaluation Strategy for Attribution Methods. ICML
+    2022 (what the shape of the removed regions tells).
 
     Examples
     --------
@@ -170,6 +185,10 @@ def audit(
         parts.append(_read_part(part, own, shares, truth[rows], inside, explainer, judge))
     values = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     values["outline"] = _outlines(exp, orders["selected"], shares, truth, explainer, learned, y)
+    if roar:
+        values |= retrained_without(
+            judge, explainer.explain(learned), y, exp, truth, shares, random_state
+        )
     levels = np.array([*shares, np.nan, 1.0])
     if groups is not None:
         # Whole images, where there is no stop.

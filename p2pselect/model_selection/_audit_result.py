@@ -41,6 +41,9 @@ class Audit(Display):
         what the model shows that is outside the object, ``"outside"`` tells whether that is
         more than half, and ``"kept"`` is the share of the area that it shows.  ``"model: worst
         group"`` and ``"judge: worst group"`` have the images of ``worst_group`` alone.
+        ``"retrained"``, ``"retrained: scattered"`` and ``"retrained: contiguous"`` belong to
+        classifiers that learned, and answer, without as much of every image as a level shows;
+        at the level of the whole image, nothing is removed.
     levels : ndarray of shape (n_levels,)
         Shares of the area in (0, 1], which are followed by NaN for the stop and 1 for the whole
         image.

@@ -74,3 +74,12 @@ def test_classes_that_the_model_does_not_know_are_named(scenes, tmp_path, capsys
     arguments = ["audit", str(root / "model"), str(root / "images"), str(tmp_path)]
     assert main(arguments) == 1
     assert "does not know: ['wren']" in capsys.readouterr().err
+
+
+def test_regions_are_removed_if_asked(scenes, monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr("p2pselect.audit", lambda *images, **given: asked.append(given["roar"]))
+    folder = str(scenes[0] / "images")
+    for more in ([], ["--roar"]):
+        assert main(["audit", str(scenes[0] / "model"), folder, folder, *more]) == 0
+    assert asked == [False, True]

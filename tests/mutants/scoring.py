@@ -76,6 +76,29 @@ FAULTS = [
         {"judged, belief = read(judge, shown)": "judged, belief = read(explainer, shown)"},
     ),
     *planted(
+        "model_selection/_retraining.py",
+        "test_retraining.py::test_training_and_test_images_lose_the_same_of_the_same_order",
+        {
+            "_answers(judge, old, y, new)": "_answers(judge, old, y, exp.images)",
+            "without_first(each, order[kind], share)": 'without_first(each, order["selected"], share)',
+            "right[:, -1] = whole": "right[:, -2] = whole",
+            "np.zeros(images.shape[:3], np.int32)": "np.ones(images.shape[:3], np.int32)",
+        },
+    ),
+    *planted(
+        "model_selection/_retraining.py",
+        "test_retraining.py::test_the_first_regions_that_fit_are_black_and_the_others_as_they_were",
+        {"shown = ~first_within": "shown = first_within"},
+    ),
+    *planted(
+        "model_selection/_retraining.py",
+        "test_retraining.py::test_values_are_those_of_the_grid_whatever_the_images_had",
+        {
+            "images__value_range=None,": "",
+            "None if n_channels == 3 else n_channels": "None",
+        },
+    ),
+    *planted(
         "metrics/_agreement.py",
         "metrics/test_agreement.py",
         {

@@ -30,6 +30,9 @@ _ROWS = {
     "judge: scattered": "the judge, scattered random regions",
     "judge: central": "the judge, regions in the middle",
     "outline": "the outline of the regions alone",
+    "retrained": "a new classifier, learned without these regions",
+    "retrained: contiguous": "one without as much in one piece",
+    "retrained: scattered": "one without as many scattered regions",
     "model: worst group": "the model, worst group of images",
     "judge: worst group": "the judge, worst group of images",
 }

@@ -1,15 +1,16 @@
 """The paper's comparison at the small scale, with a note of which code made it.
 
-Runs what ``p2pselect reproduce run --scale small`` runs.  An interrupted run continues; with
-other code it starts over.  Scores are written once every trial has run.
+Runs what ``p2pselect reproduce run --scale small --equal-cpu`` runs.  An interrupted run
+continues; with other code it starts over.  Scores are written once every trial has run.
 
     OMP_NUM_THREADS=1 python benchmarks/small.py --data data --csv benchmarks/results/small.csv
 
-About 2 hours of CPU time.
+About 6 hours of CPU time.
 """
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from provenance import about, run_folder
@@ -25,7 +26,7 @@ def main() -> None:
     parser.add_argument("--csv", type=Path, help="a .json of that name says what made it")
     parser.add_argument("--n-jobs", type=int, default=2)
     options = parser.parse_args()
-    suite = SUITES["small"]
+    suite = replace(SUITES["small"], equal_cpu=True)
     store = run_suite(
         suite,
         run_folder(options.out),

@@ -60,6 +60,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also audit every method, with judges of at most N epochs (default: no audits)",
     )
     run.add_argument(
+        "--equal-cpu",
+        action="store_true",
+        help="also train every method for as many epochs as take the CPU time of P2P",
+    )
+    run.add_argument(
         "--retry-failed", action="store_true", help="run trials again that failed before"
     )
     report = commands.add_parser("report", help="write a page with tables and figures")
@@ -84,7 +89,11 @@ def run(options: argparse.Namespace) -> None:
         print(reproduction.write_report(store, options.out or options.folder / "report"))
     else:
         store = reproduction.run_suite(
-            replace(reproduction.SUITES[options.scale], audit_epochs=options.audit_epochs or 0),
+            replace(
+                reproduction.SUITES[options.scale],
+                audit_epochs=options.audit_epochs or 0,
+                equal_cpu=options.equal_cpu,
+            ),
             options.out,
             root=options.data,
             datasets=options.datasets,

@@ -60,30 +60,22 @@ ON_REQUEST: tuple[Variant, ...] = (
 #: A shorter mask search with larger steps than DiET's default, which takes hours.
 FAST_DIET = {"n_stages": 1, "max_steps": 12, "mask_step": 0.1}
 _SMALL_SETTINGS = {**presets.SMALL, "objective__warmup_epochs": 1}
-# The competitors get about two thirds of P2P's CPU time, so that the whole suite takes an hour.
-# One of their epochs costs between half as much as P2P's (black boxes) and three times (DiET).
-_DIGIT_EPOCHS = {"p2p": 14, "ablation": 14, "blackbox": 14, "comet": 5, "comet1": 5}
-_DIGIT_EPOCHS |= {"diet": 1, "rbaem": 4, "realx": 4, "bcos": 6}
-_DIGIT_EPOCHS |= {"infomask": 7, "l2x": 7, "invase": 5}
-# Fewer images and harder classes: more passes over them.
-_EMOJI_EPOCHS = {"p2p": 40, "ablation": 40, "blackbox": 40, "comet": 10, "comet1": 10}
-_EMOJI_EPOCHS |= {"diet": 2, "rbaem": 8, "realx": 8, "bcos": 12}
-_EMOJI_EPOCHS |= {"infomask": 14, "l2x": 14, "invase": 10}
-
-#: Data that comes with the package or is made on the spot, small networks from random weights.
+#: Data that comes with the package or is made on the spot, small networks from random weights,
+#: and the same number of epochs for all methods.
 SMALL = Suite(
     name="small",
     plans={
         "digit_scenes": Plan(
-            settings=_SMALL_SETTINGS,
-            epochs=_DIGIT_EPOCHS,
+            settings={**_SMALL_SETTINGS, "max_epochs": 14},
+            epochs={},
             n_train=4000,
             n_test=500,
             changes={"diet": FAST_DIET},
         ),
         "emoji_object": Plan(
-            settings=_SMALL_SETTINGS,
-            epochs=_EMOJI_EPOCHS,
+            # Fewer images and harder classes: more passes over them.
+            settings={**_SMALL_SETTINGS, "max_epochs": 40},
+            epochs={},
             n_train=1200,
             n_test=400,
             changes={"diet": FAST_DIET},
@@ -95,7 +87,6 @@ SMALL = Suite(
         *ON_REQUEST,
         Variant("p2p", "additive", {"networks__tau_input": "additive"}, "ablation"),
     ),
-    n_ablation_seeds=1,
     n_curve_images=100,
 )
 

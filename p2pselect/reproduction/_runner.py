@@ -9,6 +9,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from p2pselect import persistence
 from p2pselect._show_versions import package_versions
 from p2pselect.exceptions import InputError, P2PSelectError, P2PSelectWarning
 from p2pselect.reproduction._auditing import audit_scores
+from p2pselect.reproduction._equal_cpu import EqualCPU
 from p2pselect.reproduction._measure import measure
 from p2pselect.reproduction._memory import PeakMemory
 from p2pselect.reproduction._run_store import (
@@ -32,6 +34,7 @@ from p2pselect.reproduction._run_store import (
 from p2pselect.reproduction._split import load_split
 from p2pselect.reproduction._suite import (
     DEFAULT,
+    EQUAL_CPU,
     Suite,
     Trial,
     Variant,
@@ -124,6 +127,8 @@ def run_suite(
         if (done := store.read(trial)) is None or (done.failed and retry_failed)
     }
     log(f"{len(trials)} trials, {len(trials) - len(waiting)} of them already done")
+    places = {"root": root, "store": store}
+    waiting = _with_epochs(suite, waiting, known, device=devices[0], log=log, **places)
     # A trial is long: hand out one at a time, and log each as soon as it is done.
     parallel = Parallel(
         n_jobs=n_jobs, batch_size=1, pre_dispatch="n_jobs", return_as="generator"
@@ -143,15 +148,52 @@ def run_suite(
                 trial,
                 waiting.pop(trial),
                 dataset=known[trial.dataset],
-                root=root,
-                store=store,
                 device=devices[number % len(devices)],
+                **places,
             )
             for number, trial in enumerate(ready)
         ]
         for line in parallel(tasks):
             log(line)
     return store
+
+
+def _with_epochs(
+    suite: Suite,
+    waiting: Mapping[Trial, Variant],
+    known: Mapping[str, Any],
+    *,
+    store: RunStore,
+    log: Callable[[str], None],
+    **more: Any,
+) -> dict[Trial, Variant]:
+    """The same trials; of those that get P2P's CPU time, the epochs are known now.
+
+    They are measured here, one after the other, before trials that run side by side disturb
+    the measurement.
+    """
+    clocks: dict[str, EqualCPU] = {}
+    found = dict(waiting)
+    for trial, variant in waiting.items():
+        if trial.setting != EQUAL_CPU:
+            continue
+        name = trial.dataset
+        if name not in clocks:
+            clocks[name] = EqualCPU(suite, name, dataset=known[name], store=store, **more)
+        try:
+            changes = {**variant.changes, "max_epochs": clocks[name].epochs(variant)}
+        except Exception as error:
+            del found[trial]
+            log(_failed(store, trial, error))
+        else:
+            found[trial] = replace(variant, changes=changes)
+    return found
+
+
+def _failed(store: RunStore, trial: Trial, error: Exception) -> str:
+    text = "".join(traceback.format_exception(error))
+    store.write(TrialResult(trial, facts={"versions": _versions()}, error=text))
+    return f"{trial.key} FAILED: {type(error).__name__}: {error}"
 
 
 def _run_trial(
@@ -162,9 +204,7 @@ def _run_trial(
         result = _result_of(suite, trial, variant, store=store, **more)
     # Whatever goes wrong in one trial, the others go on.
     except Exception as error:
-        text = traceback.format_exc()
-        store.write(TrialResult(trial, facts={"versions": _versions()}, error=text))
-        return f"{trial.key} FAILED: {type(error).__name__}: {error}"
+        return _failed(store, trial, error)
     store.write(result)
     scores = result.scores[trial.setting]
     shown = (f"{name} {scores[name]:.3f}" for name in _SHOWN if name in scores)
@@ -238,6 +278,7 @@ def _result_of(
     }
     measured.scores[trial.setting] |= {
         "tau": measured.tau,
+        "epochs": clf.max_epochs,
         "fit_seconds": fit_seconds,
         "fit_cpu_seconds": fit_cpu,
         "peak_memory_mib": memory.mib(),

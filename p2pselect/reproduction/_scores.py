@@ -13,6 +13,7 @@ import numpy as np
 from p2pselect.atomic_write import atomic_open
 from p2pselect.exceptions import InputError
 from p2pselect.methods import METHODS
+from p2pselect.reproduction._suite import DEFAULT
 
 
 class Score(NamedTuple):
@@ -111,6 +112,15 @@ def label(method: str) -> str:
     return METHODS[method].label if method in METHODS else method
 
 
+#: Upper bounds and controls, whose classifiers see more than their masks show.
+CONTROLS = ("blackbox", "blackbox_pixel", "comet1", "bcos")
+
+
+def own_setting(method: str, setting: str) -> str:
+    """The setting of a method where all of them have one in common: P2P has its default."""
+    return DEFAULT if method == "p2p" else setting
+
+
 class Entry(NamedTuple):
     """Mean and standard deviation over seeds (n - 1 in its denominator, None for one seed)."""
 
@@ -163,7 +173,7 @@ class Results:
         sd = float(np.std(values, ddof=1)) if len(values) > 1 else None
         return Entry(float(np.mean(values)), sd, len(values))
 
-    def has_learned(self, dataset: str, method: str) -> bool:
+    def has_learned(self, dataset: str, method: str, setting: str = DEFAULT) -> bool:
         """Whether a method's answers are closer to the best method's than to a constant one.
 
         A constant answer has the accuracy ``constant_accuracy``, that of the most frequent
@@ -172,10 +182,15 @@ class Results:
         accuracies = {
             name: entry.mean
             for name in self.methods(dataset)
-            if (entry := self.entry(dataset, name, "default", "accuracy"))
+            if (entry := self.entry(dataset, name, own_setting(name, setting), "accuracy"))
         }
         if method not in accuracies:
             return False
-        constant = self.entry(dataset, method, "default", "constant_accuracy")
+        own = own_setting(method, setting)
+        constant = self.entry(dataset, method, own, "constant_accuracy")
         floor = constant.mean if constant else 0.0
         return accuracies[method] - floor >= (max(accuracies.values()) - floor) / 2
+
+    def competes(self, dataset: str, method: str, setting: str = DEFAULT) -> bool:
+        """Whether a method can be the best: no control, and not near to a constant answer."""
+        return method not in CONTROLS and self.has_learned(dataset, method, setting)

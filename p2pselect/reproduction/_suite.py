@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from sklearn.base import BaseEstimator
@@ -16,6 +16,8 @@ from p2pselect.presets import settings_for
 
 #: The setting of a method that is used as it comes.
 DEFAULT = "default"
+#: The setting of a method that trains for as much CPU time as P2P.
+EQUAL_CPU = "equal_cpu"
 #: No dot, which separates the parts of a key, and nothing that a file name may not have.
 _NAME = re.compile(r"[A-Za-z0-9_=-]+")
 
@@ -206,6 +208,9 @@ class Suite:
     audit_epochs : int, default=0
         Most epochs of the judge that audits every method in its default setting, as
         :func:`p2pselect.audit` does; 0 for no audits.
+    equal_cpu : bool, default=False
+        Also train every method in the setting ``"equal_cpu"``: its default one, for as many
+        epochs as take the CPU time of P2P.
 
     Examples
     --------
@@ -224,6 +229,7 @@ class Suite:
     certainty_thresholds: tuple[float, ...] = (0.8, 0.9, 0.95, 0.99)
     n_curve_images: int = 200
     audit_epochs: int = 0
+    equal_cpu: bool = False
 
     def trials(
         self,
@@ -272,12 +278,16 @@ class Suite:
         return found
 
     def _chosen(self, methods: Iterable[str] | None) -> list[Variant]:
+        own = list(self.variants)
+        if self.equal_cpu:
+            others = (v for v in own if v.setting == DEFAULT and v.method != "p2p")
+            own += [replace(v, setting=EQUAL_CPU) for v in others]
         if methods is None:
-            return list(self.variants)
-        by_name = {v.name: v for v in (*self.on_request, *self.variants)}
+            return own
+        by_name = {v.name: v for v in (*self.on_request, *own)}
         chosen: dict[str, Variant] = {}
         for name in methods:
-            variants = [v for v in self.variants if v.method == name]
+            variants = [v for v in own if v.method == name]
             if not variants:
                 _check_name("method", name, by_name)
                 variants = [by_name[name]]

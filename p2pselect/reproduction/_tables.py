@@ -22,10 +22,9 @@ from p2pselect.reproduction._measure import (
     view_of,
 )
 from p2pselect.reproduction._paper_numbers import PAPER_NUMBERS, PaperNumber
-from p2pselect.reproduction._scores import Entry, Results, Score, label
+from p2pselect.reproduction._scores import Entry, Results, Score, label, own_setting
+from p2pselect.reproduction._suite import DEFAULT, EQUAL_CPU
 
-#: Upper bounds and controls, which do not compete.
-CONTROLS = ("blackbox", "blackbox_pixel", "comet1", "bcos")
 _REGIONS = {"default": "SLIC regions (default)", "watershed": "watershed regions"}
 _Entries = list[Entry | PaperNumber | None]
 #: Metrics that the paper has numbers for in most tables.
@@ -90,21 +89,30 @@ def tables(results: Results) -> list[Table]:
     made = [
         build(results, dataset)
         for dataset in results.datasets
-        for build in (methods_table, audit_table, threshold_table, fixed_table, ablation_table)
+        for build in (
+            methods_table,
+            equal_cpu_table,
+            audit_table,
+            threshold_table,
+            fixed_table,
+            ablation_table,
+        )
     ]
     return [table.without_empty() for table in made if table.lines]
 
 
-def methods_table(results: Results, dataset: str) -> Table:
-    """All methods on one data set (the paper's tables 1, 2, 3 and 6)."""
+def methods_table(results: Results, dataset: str, setting: str = DEFAULT) -> Table:
+    """All methods in one setting on one data set (the paper's tables 1, 2, 3 and 6)."""
     asked = (
-        (Column("accuracy", 1), "default", "accuracy"),
+        (Column("accuracy", 1), "", "accuracy"),
         (Column("accuracy, binary mask", 1), MATCHED, "accuracy"),
-        (Column("kept"), "default", "kept_fraction"),
-        (Column("localization", 1), "default", "localization"),
+        (Column("kept"), "", "kept_fraction"),
+        (Column("localization", 1), "", "localization"),
         (Column("localization, same area", 1), MATCHED, "localization"),
-        (Column("insertion", 1), "default", "insertion_fidelity"),
-        (Column("deletion", -1), "default", "deletion_fidelity"),
+        (Column("insertion", 1), "", "insertion_fidelity"),
+        (Column("deletion", -1), "", "deletion_fidelity"),
+        (Column("epochs"), "", "epochs"),
+        (Column("CPU seconds"), "", "fit_cpu_seconds"),
     )
     table = Table(
         f"methods.{dataset}",
@@ -119,12 +127,14 @@ def methods_table(results: Results, dataset: str) -> Table:
         "a constant answer, as its row shows. The random order is that of P2P's regions.",
     )
     for method in results.methods(dataset):
+        own = own_setting(method, setting)
         entries: _Entries = [
-            results.entry(dataset, method, setting, metric) for _, setting, metric in asked
+            results.entry(dataset, method, view_of(own, view), metric)
+            for _, view, metric in asked
         ]
         if any(entries):
-            entries += _paper_entries(dataset, method, "default", _IN_PAPER)
-            competes = method not in CONTROLS and results.has_learned(dataset, method)
+            entries += _paper_entries(dataset, method, DEFAULT, _IN_PAPER)
+            competes = results.competes(dataset, method, setting)
             table.lines.append(Line(label(method), entries, competes))
     for row, words in (
         ("random", "random mask or order"),
@@ -134,13 +144,27 @@ def methods_table(results: Results, dataset: str) -> Table:
         # Recorded with P2P: a random mask is the same for all, a disc has the area of P2P's,
         # and a random order is one of its regions.
         entries = [
-            results.entry(dataset, "p2p", setting, f"{row}_{metric}")
-            for _, setting, metric in asked
+            results.entry(dataset, "p2p", view_of(DEFAULT, view), f"{row}_{metric}")
+            for _, view, metric in asked
         ]
         if any(entries):
-            entries += _paper_entries(dataset, row, "default", _IN_PAPER)
+            entries += _paper_entries(dataset, row, DEFAULT, _IN_PAPER)
             table.lines.append(Line(words, entries, competes=False))
     return table
+
+
+def equal_cpu_table(results: Results, dataset: str) -> Table:
+    """The same table, with methods that trained for as much CPU time as P2P."""
+    table = methods_table(results, dataset, EQUAL_CPU)
+    if not any(EQUAL_CPU in results.settings(dataset, m) for m in results.methods(dataset)):
+        table.lines = []
+    return replace(
+        table,
+        key=f"{EQUAL_CPU}.{dataset}",
+        title=f"Methods on {dataset}, with the CPU time of P2P",
+        note="The epochs of each method are as many as take the CPU time of P2P, measured on a "
+        "few images before the run; otherwise as above.",
+    )
 
 
 def audit_table(results: Results, dataset: str) -> Table:
@@ -252,7 +276,7 @@ def ablation_table(results: Results, dataset: str) -> Table:
             # The others are views of a model, not settings that it was trained in.
             if setting != "default"
             and ":" not in setting
-            and not setting.startswith(("delta=", "tau=", FIXED, MATCHED))
+            and not setting.startswith(("delta=", "tau=", FIXED, MATCHED, EQUAL_CPU))
         ]
         if not changed:
             continue

@@ -56,6 +56,19 @@ def test_run_continue_and_report(small, tmp_path, capsys):
     assert (tmp_path / "again.csv").read_text() == (tmp_path / "all.csv").read_text()
 
 
+def test_what_is_run_more_is_passed_on(small, tmp_path, monkeypatch):
+    asked = []
+
+    def run(suite, out, **options):
+        asked.append((suite.audit_epochs, suite.equal_cpu))
+        return reproduction.RunStore(out)
+
+    monkeypatch.setattr(reproduction, "run_suite", run)
+    for more in ([], ["--equal-cpu"], ["--audit-epochs", "3"]):
+        assert main(["reproduce", "run", "--out", str(tmp_path), *more]) == 0
+    assert asked == [(0, False), (0, True), (3, False)]
+
+
 def test_a_failed_cell_is_said_and_ends_with_an_error(small, tmp_path, capsys, monkeypatch):
     broken = suites.Plan(SETTINGS, {}, tau=0.3, changes={"blackbox_pixel": {"lr": -1}})
     suite = suites.Suite("small", {"tiny": broken}, (PIXEL,), seeds=(0,))

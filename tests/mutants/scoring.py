@@ -316,11 +316,50 @@ FAULTS = [
         },
     ),
     *planted(
-        "reproduction/_tables.py",
+        "reproduction/_scores.py",
         "reproduction/test_tables.py::test_a_method_at_chance_is_not_the_most_faithful",
         {
-            "CONTROLS and results.has_learned(dataset, method)": "CONTROLS",
+            "CONTROLS and self.has_learned(dataset, method, setting)": "CONTROLS",
         },
+    ),
+    *planted(
+        "reproduction/_scores.py",
+        "reproduction/test_tables.py::test_what_sees_more_than_its_masks_is_never_marked",
+        {
+            "method not in CONTROLS and ": "",
+            '"comet1", "bcos")': '"comet1")',
+        },
+    ),
+    *planted(
+        "reproduction/_scores.py",
+        "reproduction/test_tables.py::test_methods_with_the_cpu_time_of_p2p_have_a_table_of_their_own",
+        {
+            'DEFAULT if method == "p2p" else setting': "setting",
+            "self.entry(dataset, name, own_setting(name, setting)": 'self.entry(dataset, name, "default"',
+        },
+    ),
+    *planted(
+        "reproduction/_claims.py",
+        "reproduction/test_tables.py::test_p2p_is_compared_with_all_methods_and_with_the_accurate_ones",
+        {
+            "own.mean >= blackbox.mean - 0.03": "True",
+            "MATCHED, _hides, EQUAL_CPU)": "MATCHED, _hides)",
+        },
+    ),
+    *planted(
+        "reproduction/_equal_cpu.py",
+        "reproduction/test_equal_cpu.py",
+        {
+            "if not path.is_file():": "if True:",
+            "1 + (seconds - one) / each": "seconds / one",
+            "(many - one) / (n_epochs - 1)": "many / n_epochs",
+            "self._seconds(P2P, images, max_epochs=1)": "pass",
+        },
+    ),
+    *planted(
+        "reproduction/_runner.py",
+        "reproduction/test_equal_cpu.py::test_what_cannot_be_timed_fails_alone",
+        {"            del found[trial]\n": ""},
     ),
     *planted(
         "reproduction/_measure.py",

@@ -113,3 +113,18 @@ def test_only_p2p_takes_the_regions_of_a_preset():
     plan = SUITES["small"].plans["digit_scenes"]
     assert plan.make_estimator(Variant("comet"), tau=0.2).regions == "pixel"
     assert plan.make_estimator(Variant("p2p", group="p2p")).regions.n_segments == 64
+
+
+def test_methods_get_the_cpu_time_of_p2p_if_asked(make_suite):
+    grid = Variant("p2p", "grid", {"regions": "grid"}, "ablation")
+    own = (Variant("p2p", group="p2p"), grid, Variant("comet"), Variant("diet", "released"))
+    plain, equal = (make_suite(*own, equal_cpu=given).trials() for given in (False, True))
+    # P2P is the measure, and other settings are compared with their own defaults.
+    assert [t.key for t in equal.keys() - plain.keys()] == ["tiny.comet.equal_cpu.0"]
+    chosen = make_suite(*own, equal_cpu=True).trials(methods=["comet:equal_cpu"])
+    assert [t.key for t in chosen] == ["tiny.comet.equal_cpu.0", "tiny.p2p.default.0"]
+
+
+def test_all_methods_of_the_small_suite_have_as_many_epochs():
+    for plan in SUITES["small"].plans.values():
+        assert len({plan.make_estimator(variant).max_epochs for variant in MAIN}) == 1

@@ -15,6 +15,7 @@ from p2pselect.reproduction._tables import (
     Table,
     ablation_table,
     audit_table,
+    equal_cpu_table,
     fixed_table,
     methods_table,
     tables,
@@ -79,6 +80,31 @@ def test_best_and_second_among_those_that_compete(results):
     assert table.marks(0) == {by_label["COMET"]: "best", by_label["P2P"]: "second"}
     assert table.columns[3].title == "localization"
     assert table.marks(3) == {by_label["P2P"]: "best", by_label["REAL-X"]: "second"}
+
+
+def test_methods_with_the_cpu_time_of_p2p_have_a_table_of_their_own(results):
+    assert not equal_cpu_table(results, "d").lines
+    equal = rows_of("d", "realx", "equal_cpu", accuracy=(0.97,), epochs=(30,))
+    equal += rows_of("d", "realx", "equal_cpu:matched", localization=(0.75,))
+    equal += rows_of("d", "l2x", "equal_cpu", accuracy=(0.3,), localization=(0.9,))
+    equal += rows_of("d", "p2p", "default", epochs=(14,))
+    more = Results([*ROWS, *equal])
+    table = equal_cpu_table(more, "d").without_empty()
+    titles = [column.title for column in table.columns]
+    lines = {line.label: line for line in table.lines}
+    assert {"REAL-X", "L2X", "P2P"} <= {*lines} and "COMET" not in lines
+    epochs, accuracy = titles.index("epochs"), titles.index("accuracy")
+    assert (
+        lines["REAL-X"].entries[epochs].mean == 30 and lines["P2P"].entries[epochs].mean == 14
+    )
+    assert lines["P2P"].entries[accuracy].mean == pytest.approx(0.92)
+    same_area = titles.index("localization, same area")
+    marked = {table.lines[i].label: mark for i, mark in table.marks(same_area).items()}
+    assert marked == {"REAL-X": "best", "P2P": "second"}
+    # At chance in this time, whatever it was after as many epochs.
+    assert not lines["L2X"].competes
+    assert not any("equal" in line.label for line in ablation_table(more, "d").lines)
+    assert "equal_cpu.d" in [table.key for table in tables(more)]
 
 
 def test_lower_is_better_where_it_is():
@@ -319,6 +345,31 @@ def test_a_claim_that_does_not_hold_fails(metric, words, wrong):
         for row in NEAR
     ]
     assert held(NEAR)[words].verdict == "holds" and held(spoiled)[words].verdict == "fails"
+
+
+def test_p2p_is_compared_with_all_methods_and_with_the_accurate_ones():
+    rows = []
+    for method, accuracy, localization, later in (
+        ("p2p", 0.9, 0.8, None),
+        ("blackbox", 0.95, 0.9, 0.9),
+        ("l2x", 0.5, 0.85, 0.75),
+        ("realx", 0.93, 0.7, 0.6),
+    ):
+        for setting, score in (("default", localization), ("equal_cpu", later)):
+            if score is not None:
+                view = "matched" if setting == "default" else "equal_cpu:matched"
+                rows += rows_of("d", method, setting, accuracy=(accuracy,) * 3)
+                rows += rows_of("d", method, view, localization=(score, score, score + 0.01))
+    found = held(rows)
+    near = (
+        "with the same kept area, P2P localizes best of all methods that are at most 3 points "
+        "less accurate than the black box"
+    )
+    every = "with the same kept area, P2P localizes best of all methods"
+    assert found[every].verdict == "fails" and "(L2X)" in found[every].numbers
+    assert found[near].verdict == "holds" and "(REAL-X)" in found[near].numbers
+    equal = found["with the same kept area and CPU time, P2P localizes best of all methods"]
+    assert equal.verdict == "holds" and "(L2X)" in equal.numbers
 
 
 def test_a_method_at_chance_is_not_the_most_faithful():

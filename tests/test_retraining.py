@@ -125,8 +125,7 @@ def test_an_audit_has_the_rows_if_asked():
     X, y = two_patches(40, seed=0)
     clf, judge = clf_and_judge(X, y, n_epochs=0)
     found, plain = (
-        audit(clf, X, y, X, y, judge=judge, areas=[0.125], roar=roar)
-        for roar in (True, False)
+        audit(clf, X, y, X, y, judge=judge, areas=[0.125], roar=roar) for roar in (True, False)
     )
     more = found.values.keys() - plain.values.keys()
     assert more == {"retrained", "retrained: scattered", "retrained: contiguous"}

@@ -82,6 +82,7 @@ def run(options: argparse.Namespace) -> None:
         test_images,
         test_labels,
         masks=masks,
+        groups=new.groups,
         judge=judge,
         roar=options.roar,
     )

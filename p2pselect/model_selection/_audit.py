@@ -275,6 +275,10 @@ def _read_part(
                 rows["outside"] = np.where(np.isnan(outside), np.nan, outside > 0.5)
             continue
         rows[f"judge: {kind}"] = judged
+        if kind == "central" and objects is not None:
+            rows["shown outside: central"] = columns(
+                share_outside(masks, objects) for masks in shown
+            )
         if kind in ("scattered", "contiguous"):
             rows[f"model: {kind}"] = read(explainer, shown)[0]
     return rows

@@ -31,19 +31,20 @@ class Audit(Display):
     Parameters
     ----------
     values : dict of str to ndarray of shape (n, n_levels)
-        One value per image, NaN where there is none.  ``"model"`` and ``"judge"`` tell whether
-        the answer from the model's masks is right, and so do ``"judge: scattered"``,
-        ``"judge: contiguous"``, ``"judge: central"`` and ``"judge: objects"`` for masks of the
-        same area that the model had no part in, ``"model: scattered"`` and ``"model:
-        contiguous"`` for the model on such masks, and ``"outline"`` for a logistic regression
-        that sees the outline of the model's mask alone.  ``"model: belief"`` and ``"judge:
-        belief"`` are probabilities of the true class.  ``"shown outside"`` is the share of
-        what the model shows that is outside the object, ``"outside"`` tells whether that is
-        more than half, and ``"kept"`` is the share of the area that it shows.  ``"model: worst
-        group"`` and ``"judge: worst group"`` have the images of ``worst_group`` alone.
-        ``"retrained"``, ``"retrained: scattered"`` and ``"retrained: contiguous"`` belong to
-        classifiers that learned, and answer, without as much of every image as a level shows;
-        at the level of the whole image, nothing is removed.
+        One value per image, NaN where there is none. ``"model"`` and ``"judge"`` tell whether
+        the answer from the model's masks is right, and so do ``"judge: scattered"``, ``"judge:
+        contiguous"``, ``"judge: central"`` and ``"judge: objects"`` for masks of the same area
+        that the model had no part in, ``"model: scattered"`` and ``"model: contiguous"`` for
+        the model on such masks, and ``"outline"`` for a logistic regression that sees the
+        outline of the model's mask alone. ``"model: belief"`` and ``"judge: belief"`` are
+        probabilities of the true class. ``"shown outside"`` is the share of what the model
+        shows that is outside the object, and ``"shown outside: central"`` that of as much in
+        the middle; ``"outside"`` tells whether the former is more than half, and ``"kept"`` is
+        the share of the area that it shows. ``"model: worst group"`` and ``"judge: worst
+        group"`` have the images of ``worst_group`` alone. ``"retrained"``, ``"retrained:
+        scattered"`` and ``"retrained: contiguous"`` belong to classifiers that learned, and
+        answer, without as much of every image as a level shows; at the level of the whole
+        image, nothing is removed.
     levels : ndarray of shape (n_levels,)
         Shares of the area in (0, 1], which are followed by NaN for the stop and 1 for the whole
         image.

@@ -71,10 +71,12 @@ def test_the_table_has_all_areas_with_intervals(page):
 
 def test_how_much_is_outside_the_object(page):
     outside = right(0.2, 0.25, 0.8)
-    html = page(found_by((0.89, 0.95, 0.98), **{"shown outside": outside}))
-    assert "25% of the area lies outside the objects; regions at random would have 80%" in html
+    rows = {"shown outside": outside, "shown outside: central": right(0.3, 0.35, 0.8)}
+    text = text_of(page(found_by((0.89, 0.95, 0.98), **rows)))
+    assert "25% of the area lies outside the objects; regions at random would have 80%" in text
+    assert "in the middle of the image 35%." in text
     outside[:, 1] = np.nan
-    html = page(found_by((0.89, 0.95, 0.98), **{"shown outside": outside}))
+    html = page(found_by((0.89, 0.95, 0.98), **rows))
     assert "outside the objects" not in html
 
 

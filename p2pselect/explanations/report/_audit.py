@@ -81,9 +81,11 @@ def _shortcut(rows: dict[str, dict[str, list[Any]]]) -> str:
     # A method without regions of its own, or images without objects.
     if own is None or whole is None:
         return ""
+    central = rows["shown outside: central"]["value"][-2]
     return (
         f" Of the regions that the model shows, {percent(own)} of the area lies outside the "
-        f"objects; regions at random would have {percent(whole)} outside."
+        f"objects; regions at random would have {percent(whole)} outside, and as much in the "
+        f"middle of the image {percent(central)}."
     )
 
 

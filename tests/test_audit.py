@@ -215,7 +215,7 @@ def test_random_masks_keep_the_label_out_of_the_choice(judge):
     assert found.figure("shown outside")[0, -1] == pytest.approx(1 - 2 / 16)
     # None of the two is among the four patches in the middle, one is among the eight there.
     central = found.figure("shown outside: central")[0]
-    assert central[[0, 1, 2, -2]].tolist() == [1, 1, 1, 1]
+    assert central[:3].tolist() == [1, 1, 1]
     assert central[3] == pytest.approx(1 - 1 / 8, abs=0.02)
     by_group = [found.values["model"][groups == name].mean(axis=0) for name in range(4)]
     worst = by_group[found.worst_group]

@@ -127,7 +127,7 @@ def run_suite(
         if (done := store.read(trial)) is None or (done.failed and retry_failed)
     }
     log(f"{len(trials)} trials, {len(trials) - len(waiting)} of them already done")
-    places = {"root": root, "store": store}
+    places: dict[str, Any] = {"root": root, "store": store}
     waiting = _with_epochs(suite, waiting, known, device=devices[0], log=log, **places)
     # A trial is long: hand out one at a time, and log each as soon as it is done.
     parallel = Parallel(

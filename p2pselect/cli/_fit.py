@@ -10,6 +10,7 @@ examples:
   p2pselect fit --table leaves/labels.csv
   p2pselect fit leaves --backbone vit_small_patch14_dinov2 --frozen
   p2pselect fit leaves --weights weights/ --device cpu --seed 0
+  p2pselect fit leaves --continue-from leaves.model --corrections corrections.json --out new
 """
 
 from __future__ import annotations
@@ -19,10 +20,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from p2pselect.atomic_write import check_replaceable, is_empty_folder, write_json
+from p2pselect.atomic_write import write_json
 from p2pselect.cli._arguments import (
     add_shared,
-    check_outputs,
     grid_size,
     held_out,
     names,
@@ -31,11 +31,8 @@ from p2pselect.cli._arguments import (
     value_range,
     whole,
 )
+from p2pselect.cli._fit_places import check_places
 from p2pselect.cli._tables import Rows, add_table, rows_of
-from p2pselect.exceptions import InputError
-
-#: Folders with such a name say nothing about what is in them.
-_SPLITS = {"train", "training", "images", "photos", "data"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -201,17 +198,33 @@ def _add_training(group: Any) -> None:
         choices=("balanced",),
         help="let rare classes count as much as frequent ones",
     )
+    group.add_argument(
+        "--corrections",
+        type=Path,
+        metavar="FILE",
+        help="learn from what was marked as wrong or missing, in a report or in the app",
+    )
+    group.add_argument(
+        "--continue-from",
+        type=Path,
+        metavar="MODEL",
+        help="go on training this model, by default for a quarter of its epochs",
+    )
     add_shared(group, "--seed")
 
 
 def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect fit`` says."""
     place = rows_of(options, "folder", usual="train") or options.folder
-    out, html = _check_places(options)
+    out, html = check_places(options)
     from p2pselect import P2PClassifier
+    from p2pselect.cli._corrections import masks_for, model_to_correct
     from p2pselect.cli._files import Labeled, drop_unreadable, hint_at_skipping, labeled_images
     from p2pselect.cli._trained import describe_model
+    from p2pselect.datasets import read_corrections
 
+    # Before the images, because a mistake in it is found at once.
+    corrections = read_corrections(options.corrections) if options.corrections else []
     given = _given(options)
     meaning = {k.removeprefix("images__"): v for k, v in given.items() if "images__" in k}
 
@@ -234,12 +247,16 @@ def run(options: argparse.Namespace) -> None:
     counts = Counter(labels.tolist())
     named = ", ".join(f"{label} {count}" for label, count in sorted(counts.items()))
     print(f"{len(labels)} images, {len(counts)} classes: {named[:200]}")
-    clf = P2PClassifier().set_params(
-        **_chosen(images, labels, options.preset, given), verbose=1
-    )
+    if options.continue_from:
+        clf = model_to_correct(options.continue_from, given)
+    else:
+        settings = _chosen(images, labels, options.preset, given)
+        clf = P2PClassifier().set_params(**settings)
+    masks = masks_for(clf, corrections, found) if options.corrections else None
+    before = len(clf.history_) if options.continue_from else 0
     with hint_at_skipping():
-        clf.fit(images, labels, groups=found.groups)
-    learned = len(clf.history_)
+        clf.set_params(verbose=1).fit(images, labels, groups=found.groups, masks=masks)
+    learned = len(clf.history_) - before
     if clf.interrupted_ and not learned:
         raise KeyboardInterrupt("interrupted within the first epoch: nothing is saved")
     # Before anything else that could fail: the training may have taken hours.
@@ -307,43 +324,3 @@ def _chosen(images: Any, labels: Any, preset: str, given: dict[str, Any]) -> dic
     # Before the progress bar: a training that takes minutes should say what it does.
     print(chosen, flush=True)
     return dict(chosen)
-
-
-def _check_places(options: argparse.Namespace) -> tuple[Path, Path]:
-    """Where the model and the page will be, which nothing prevents from being written."""
-    from p2pselect._model_folder import FILES
-
-    out = options.out or _default_out(options.folder or options.table.parent)
-    html = options.html or out.with_name(f"{out.name.removesuffix('.model')}.html")
-    if isinstance(options.validation, Path) and not options.validation.is_dir():
-        raise InputError(
-            f"--validation: there is no folder {options.validation}; expected a share such as "
-            "0.2, a folder, auto or none"
-        )
-    check_replaceable(out, FILES, "a saved model", "--out")
-    if out.exists() and not is_empty_folder(out) and not options.overwrite:
-        raise InputError(
-            f"--out: {out} already holds a model; --overwrite replaces it once the new one is "
-            "trained, and --out MODEL puts the new one elsewhere"
-        )
-    if html.exists() and not (options.html or options.overwrite):
-        # Nobody has named it, so nobody expects it to be replaced.
-        raise InputError(
-            f"--html: {html} exists; --overwrite replaces it, and --html FILE puts the page "
-            "elsewhere"
-        )
-    options.html = html
-    check_outputs(options, files=["--json", "--html"], folders=["--checkpoints"])
-    if options.backbone and (options.selector or options.classifier):
-        raise InputError(
-            "--backbone names both networks: leave it out, or --selector and --classifier"
-        )
-    return out, html
-
-
-def _default_out(folder: Path) -> Path:
-    """In the working folder, named after the photographs: ``leaves.model``."""
-    place = folder.resolve()
-    if place.name.lower() in _SPLITS and place.parent.name:
-        place = place.parent
-    return Path(f"{place.name}.model")

@@ -3,6 +3,12 @@
 from p2pselect.datasets._bam import load_bam
 from p2pselect.datasets._cifar10 import load_cifar10
 from p2pselect.datasets._coco10 import COCO10_CLASSES, load_coco10, max_min_classes
+from p2pselect.datasets._corrections import (
+    Correction,
+    correction_masks,
+    read_corrections,
+    write_corrections,
+)
 from p2pselect.datasets._digit_scenes import make_digit_scenes
 from p2pselect.datasets._emoji_scenes import load_emoji_scenes
 from p2pselect.datasets._image_folder import load_image_folder
@@ -17,8 +23,10 @@ from p2pselect.datasets._tar_shards import load_tar_shards
 __all__ = [
     "COCO10_CLASSES",
     "DATASETS",
+    "Correction",
     "Dataset",
     "MaskSequence",
+    "correction_masks",
     "load_bam",
     "load_cifar10",
     "load_coco10",
@@ -31,4 +39,6 @@ __all__ = [
     "load_tar_shards",
     "make_digit_scenes",
     "max_min_classes",
+    "read_corrections",
+    "write_corrections",
 ]

@@ -9,9 +9,9 @@ import numpy as np
 
 from p2pselect.exceptions import InputError, P2PSelectWarning, brief
 from p2pselect.images import ImageSequence
-from p2pselect.images._geometry import Grid
+from p2pselect.images._geometry import ALLOWED, FORBIDDEN, WANTED, Grid
 from p2pselect.metrics._object_masks import check_one_mask, count_masks
-from p2pselect.training._evidence import ALLOWED, FORBIDDEN, WANTED, EvidenceMaps
+from p2pselect.training._evidence import EvidenceMaps
 
 
 def check_learns_from(masks: Any, estimator: Any) -> None:

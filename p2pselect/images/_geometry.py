@@ -21,6 +21,8 @@ from p2pselect.images._pixels import height_width, resize, resize_nearest
 RESIZES = ("pad", "crop", "stretch")
 #: The label of pixels that belong to no region.
 NO_REGION = -1
+#: What people say of a pixel: a region should not be selected for it, may be, or should be.
+FORBIDDEN, ALLOWED, WANTED = 0, 1, 2
 
 Size = tuple[int, int]
 

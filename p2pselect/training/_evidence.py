@@ -1,9 +1,4 @@
-"""Where the evidence for an answer may be, as people say it about some of the images.
-
-They say it pixel by pixel, on a scale whose lower end is that of object masks: a region should
-not be selected for what is ``FORBIDDEN``, may be for what is ``ALLOWED``, and should be for
-what is ``WANTED``.
-"""
+"""Where the evidence for an answer may be, as people say it about some of the images."""
 
 from __future__ import annotations
 
@@ -11,10 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from p2pselect.images._geometry import NO_REGION
+from p2pselect.images._geometry import ALLOWED, FORBIDDEN, NO_REGION, WANTED
 
-FORBIDDEN, ALLOWED, WANTED = 0, 1, 2
-_KINDS = 3
+_KINDS = len({FORBIDDEN, ALLOWED, WANTED})
 
 
 @dataclass(frozen=True)

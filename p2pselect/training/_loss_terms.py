@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from p2pselect.images._geometry import FORBIDDEN, WANTED
 from p2pselect.nn import region_areas
-from p2pselect.training._evidence import FORBIDDEN, WANTED
 
 
 def expected_kept_fraction(probs: Tensor, areas: Tensor) -> Tensor:

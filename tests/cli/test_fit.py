@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from p2pselect import P2PClassifier, load
 from p2pselect.cli import main
-from p2pselect.cli._fit import _default_out
+from p2pselect.cli._fit_places import default_out
 from p2pselect.cli._trained import describe_model
 from p2pselect.exceptions import InputError
 from p2pselect.images import as_images
@@ -55,7 +55,7 @@ def settings(monkeypatch):
     """What `fit` would train with; nothing is trained."""
     seen = {}
 
-    def fit(self, images, labels, groups):
+    def fit(self, images, labels, groups, masks):
         seen.update(self.get_params())
         raise InputError("enough")
 
@@ -252,7 +252,7 @@ def test_wrong_options_are_one_line_before_anything_is_trained(
 def test_the_model_is_named_after_its_photographs(folder, model, tmp_path, monkeypatch):
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    assert str(_default_out(type(tmp_path)(folder))) == f"{model}.model"
+    assert str(default_out(type(tmp_path)(folder))) == f"{model}.model"
 
 
 def test_a_model_is_not_replaced_unasked(leaves, settings, capsys):

@@ -303,7 +303,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "cli/_fit.py",
+        "cli/_fit_places.py",
         "cli/test_places.py::test_fit_replaces_a_model_only_when_told_to",
         {
             "if out.exists() and not is_empty_folder(out) and not options.overwrite:": "if False:",
@@ -323,6 +323,31 @@ FAULTS = [
             "options.classifier or options.backbone": "options.classifier",
             'given | {"validation": options.validation}': 'given | {"validation": options.validation or "auto"}',
             "    print(chosen, flush=True)\n": "",
+        },
+    ),
+    *planted(
+        "cli/_corrections.py",
+        "cli/test_corrections.py",
+        {
+            "rest = held_out & ~corrected": "rest = held_out",
+            "corrected = np.isin(found.groups, found.groups[corrected])": "pass",
+            "warm_start=True": "warm_start=False",
+        },
+    ),
+    *planted(
+        "datasets/_corrections.py",
+        "datasets/test_corrections.py",
+        {
+            "^= True": "|= True",
+            "y * shape[0] / size[0] - 0.5": "y * shape[0] / size[0]",
+            "if one.size not in (None, sizes[row]):": "if False:",
+            "if _share_an_end(parts, own)": "",
+        },
+    ),
+    *planted(
+        "cli/_fit_places.py",
+        "cli/test_fit.py",
+        {
             "html = options.html or out.with_name": "html = options.html or Path('p').with_name",
             "if html.exists() and not (options.html or options.overwrite):": "if False:",
             "if options.backbone and (options.selector or options.classifier):": "if False:",

@@ -9,7 +9,7 @@ from two_patches import SETTINGS, two_patches
 from p2pselect import P2PClassifier, audit, presets
 from p2pselect.explanations import example_explanation
 from p2pselect.methods import JudgeClassifier
-from p2pselect.metrics._encoding import region_orders
+from p2pselect.metrics._encoding import first_within, region_orders
 from p2pselect.model_selection import _retraining
 from p2pselect.model_selection._retraining import retrained_without, without_first
 
@@ -28,6 +28,14 @@ def test_the_first_regions_that_fit_are_black_and_the_others_as_they_were(share)
                 break
             expected[regions == label] = 0
         np.testing.assert_array_equal(left, expected)
+
+
+def test_what_stands_in_their_place_is_what_the_model_has_there():
+    exp = replace(example_explanation(n_images=2).explanation, fill="blur")
+    order = region_orders(exp, None, 0)["selected"]
+    removed = first_within(exp, order, 0.2)
+    np.testing.assert_array_equal(without_first(exp, order, 0.2), exp.masked_by(~removed))
+    assert (without_first(exp, order, 0.2)[removed] > 0).any()
 
 
 class Recorder(JudgeClassifier):

@@ -50,8 +50,7 @@ def retrained_without(
 
 def without_first(exp: ExplanationArrays, order: np.ndarray, share: float) -> np.ndarray:
     """Images (n, h, w, c) without the first regions that fit within a share, at least one."""
-    shown = ~first_within(exp, order, share)
-    return exp.images * shown[..., None].astype(exp.images.dtype)
+    return exp.masked_by(~first_within(exp, order, share))
 
 
 def _answers(judge: Any, images: np.ndarray, y: np.ndarray, new: np.ndarray) -> np.ndarray:

@@ -88,7 +88,7 @@ FAULTS = [
     *planted(
         "model_selection/_retraining.py",
         "test_retraining.py::test_the_first_regions_that_fit_are_black_and_the_others_as_they_were",
-        {"shown = ~first_within": "shown = first_within"},
+        {"masked_by(~first_within": "masked_by(first_within"},
     ),
     *planted(
         "model_selection/_retraining.py",

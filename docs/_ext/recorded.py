@@ -15,8 +15,9 @@ from sphinx.util.docutils import SphinxDirective
 
 from p2pselect.reproduction._claims import claims
 from p2pselect.reproduction._scores import Results, read_scores
+from p2pselect.reproduction._table import Table
 from p2pselect.reproduction._table_formats import shown
-from p2pselect.reproduction._tables import Table, tables
+from p2pselect.reproduction._tables import tables
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 sys.path.append(str(BENCHMARKS))
@@ -130,7 +131,7 @@ def paper_table(made: Table) -> list[nodes.Node]:
     rows = [
         [line.label]
         + [
-            MARKS.get(marks[k].get(i, ""), nodes.inline)("", shown(entry))
+            MARKS.get(marks[k].get(i, ""), nodes.inline)("", shown(entry, made.columns[k]))
             for k, entry in enumerate(line.entries)
         ]
         for i, line in enumerate(made.lines)

@@ -9,7 +9,7 @@ from html import escape
 
 from p2pselect.reproduction._paper_numbers import PaperNumber
 from p2pselect.reproduction._scores import Entry
-from p2pselect.reproduction._tables import Table
+from p2pselect.reproduction._table import Column, Table
 
 _LATEX = {"%": r"\%", "&": r"\&", "_": r"\_", "#": r"\#", "±": r"$\pm$", "δ": r"$\delta$"}
 _LATEX |= {"τ": r"$\tau$", "p̄": r"$\bar p$"}
@@ -19,17 +19,21 @@ _MARKDOWN_MARKS = {"best": "**{}**", "second": "<u>{}</u>"}
 _HTML_MARKS = {"best": "<b>{}</b>", "second": "<u>{}</u>"}
 
 
-def shown(entry: Entry | PaperNumber | None) -> str:
-    """An entry as text: percent, mean ± standard deviation.
+def shown(entry: Entry | PaperNumber | None, column: Column) -> str:
+    """An entry as text: mean ± standard deviation, in percent or as a whole number.
 
     Examples
     --------
-    >>> shown(Entry(0.94451, 0.0031, 3)), shown(Entry(0.5, None, 1)), shown(None)
-    ('94.5 ± 0.3', '50.0', '')
+    >>> accuracy, epochs = Column("accuracy"), Column("epochs", percent=False)
+    >>> shown(Entry(0.94451, 0.0031, 3), accuracy), shown(Entry(0.5, None, 1), accuracy)
+    ('94.5 ± 0.3', '50.0')
+    >>> shown(Entry(14.0, 0.0, 3), epochs), shown(None, epochs)
+    ('14 ± 0', '')
     """
     if isinstance(entry, Entry):
-        sd = "" if entry.sd is None else f" ± {100 * entry.sd:.1f}"
-        return f"{100 * entry.mean:.1f}{sd}"
+        scale, digits = (100, 1) if column.percent else (1, 0)
+        sd = "" if entry.sd is None else f" ± {scale * entry.sd:.{digits}f}"
+        return f"{scale * entry.mean:.{digits}f}{sd}"
     return "" if entry is None else str(entry)
 
 
@@ -39,7 +43,7 @@ def _lines(table: Table, marks: Mapping[str, str]) -> list[list[str]]:
     return [
         [line.label]
         + [
-            marks.get(marked[k].get(i, ""), "{}").format(shown(entry))
+            marks.get(marked[k].get(i, ""), "{}").format(shown(entry, table.columns[k]))
             for k, entry in enumerate(line.entries)
         ]
         for i, line in enumerate(table.lines)

@@ -9,7 +9,7 @@ image, and no method whose answers are near to a constant one.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from p2pselect.reproduction._auditing import GAP
 from p2pselect.reproduction._measure import (
@@ -22,66 +22,13 @@ from p2pselect.reproduction._measure import (
     view_of,
 )
 from p2pselect.reproduction._paper_numbers import PAPER_NUMBERS, PaperNumber
-from p2pselect.reproduction._scores import Entry, Results, Score, label, own_setting
+from p2pselect.reproduction._scores import Results, Score, label, own_setting
 from p2pselect.reproduction._suite import DEFAULT, EQUAL_CPU
+from p2pselect.reproduction._table import Column, Entries, Line, Table
 
 _REGIONS = {"default": "SLIC regions (default)", "watershed": "watershed regions"}
-_Entries = list[Entry | PaperNumber | None]
 #: Metrics that the paper has numbers for in most tables.
 _IN_PAPER = ("accuracy", "localization")
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column; ``better`` is 1 or -1 if more or less is better, and 0 to mark nothing."""
-
-    title: str
-    better: int = 0
-
-
-@dataclass
-class Line:
-    """A line of a table, with one entry for each column.
-
-    Its entries are marked as best or second only if it ``competes``.
-    """
-
-    label: str
-    entries: _Entries
-    competes: bool = True
-
-
-@dataclass
-class Table:
-    """A table, independent of how it is written down; ``key`` is a valid file name."""
-
-    key: str
-    title: str
-    columns: list[Column]
-    lines: list[Line] = field(default_factory=list)
-    note: str = ""
-
-    def marks(self, column: int) -> dict[int, str]:
-        """Numbers of the lines that are "best" or "second" in a column."""
-        better = self.columns[column].better
-        # Rounded, so that means that differ only by rounding errors share a rank.
-        ranked = {
-            i: -better * round(entry.mean, 6)
-            for i, line in enumerate(self.lines)
-            if isinstance(entry := line.entries[column], Entry) and line.competes
-        }
-        if not better or len(ranked) < 2:
-            return {}
-        names = dict(zip(sorted({*ranked.values()}), ("best", "second"), strict=False))
-        return {i: names[value] for i, value in ranked.items() if value in names}
-
-    def without_empty(self) -> Table:
-        """The same table without its empty columns."""
-        full = [
-            k for k in range(len(self.columns)) if any(line.entries[k] for line in self.lines)
-        ]
-        lines = [replace(line, entries=[line.entries[k] for k in full]) for line in self.lines]
-        return replace(self, columns=[self.columns[k] for k in full], lines=lines)
 
 
 def tables(results: Results) -> list[Table]:
@@ -93,6 +40,7 @@ def tables(results: Results) -> list[Table]:
             methods_table,
             equal_cpu_table,
             audit_table,
+            selection_table,
             threshold_table,
             fixed_table,
             ablation_table,
@@ -111,8 +59,8 @@ def methods_table(results: Results, dataset: str, setting: str = DEFAULT) -> Tab
         (Column("localization, same area", 1), MATCHED, "localization"),
         (Column("insertion", 1), "", "insertion_fidelity"),
         (Column("deletion", -1), "", "deletion_fidelity"),
-        (Column("epochs"), "", "epochs"),
-        (Column("CPU seconds"), "", "fit_cpu_seconds"),
+        (Column("epochs", percent=False), "", "epochs"),
+        (Column("CPU seconds", percent=False), "", "fit_cpu_seconds"),
     )
     table = Table(
         f"methods.{dataset}",
@@ -128,7 +76,7 @@ def methods_table(results: Results, dataset: str, setting: str = DEFAULT) -> Tab
     )
     for method in results.methods(dataset):
         own = own_setting(method, setting)
-        entries: _Entries = [
+        entries: Entries = [
             results.entry(dataset, method, view_of(own, view), metric)
             for _, view, metric in asked
         ]
@@ -179,18 +127,59 @@ def audit_table(results: Results, dataset: str) -> Table:
         )
     ]
     asked += [("encodes", "audit_encodes"), ("in the pixels", "audit_pixels")]
-    table = Table(
-        f"audit.{dataset}",
-        f"Audits on {dataset}",
-        [Column(title) for title, _ in asked],
+    return _of_methods(
+        results,
+        dataset,
+        asked,
+        key="audit",
+        title="Audits",
         note="Accuracy of each method and of its judge, which has learned from random masks, "
         "when a tenth and three tenths of the area are shown, and their difference with the "
         "95 % interval over the test images; shares of the seeds for which the audit finds "
         "that the mask encodes the label, and that the evidence is in the pixels. It cannot "
         "tell for the others.",
     )
+
+
+def selection_table(results: Results, dataset: str) -> Table:
+    """What the selections of the methods are worth to a judge that knows no code."""
+    asked = [
+        (f"{words} at {area:.0%}", curve_point(f"audit_{kind}", area))
+        for area in (0.1, 0.3)
+        for words, kind in (
+            ("selected", "judge"),
+            ("scattered", "scattered"),
+            ("in one piece", "contiguous"),
+            ("objects", "objects"),
+        )
+    ]
+    asked += [("outside", "audit_outside"), ("outside, random", "audit_outside_random")]
+    return _of_methods(
+        results,
+        dataset,
+        asked,
+        key="selection",
+        title="What selections are worth",
+        note="Accuracy of the judge on the regions that each method selects, on as much of the "
+        "image at random, scattered or in one piece, and on the regions of the object; and the "
+        "share of a method's own masks that is no part of the object, beside that of random "
+        "regions.",
+    )
+
+
+def _of_methods(
+    results: Results,
+    dataset: str,
+    asked: list[tuple[str, str]],
+    key: str,
+    title: str,
+    note: str,
+) -> Table:
+    """A line for each method that has any of these metrics, by the titles of their columns."""
+    columns = [Column(words) for words, _ in asked]
+    table = Table(f"{key}.{dataset}", f"{title} on {dataset}", columns, note=note)
     for method in results.methods(dataset):
-        entries: _Entries = [
+        entries: Entries = [
             results.entry(dataset, method, "default", metric) for _, metric in asked
         ]
         if any(entries):
@@ -217,7 +206,7 @@ def threshold_table(results: Results, dataset: str) -> Table:
         note="One trained model per seed; 'expected kept' is the paper's p̄.",
     )
     for setting in results.certainty_thresholds(dataset):
-        entries: _Entries = [
+        entries: Entries = [
             results.entry(dataset, "p2p", setting, metric) for metric in _P2P_COLUMNS
         ]
         entries += _paper_entries(dataset, "p2p", setting, in_paper)
@@ -244,7 +233,7 @@ def fixed_table(results: Results, dataset: str) -> Table:
         for s in results.certainty_thresholds(dataset)
     ]
     for words, dynamic, fixed in [*pairs, (f"τ = {STRONG_TAU:.2f}", "", at_tau(STRONG_TAU))]:
-        entries: _Entries = [
+        entries: Entries = [
             results.entry(dataset, "p2p", setting, metric)
             for metric in metrics
             for setting in (dynamic, fixed)
@@ -293,7 +282,7 @@ def ablation_table(results: Results, dataset: str) -> Table:
             if key[:2] == (dataset, method) and seed in seeds
         )
         for setting in ("default", *changed):
-            entries: _Entries = [
+            entries: Entries = [
                 paired.entry(dataset, method, view_of(setting, view), metric)
                 for _, view, metric in asked
             ]

@@ -226,6 +226,9 @@ def test_audits_are_scores_of_methods_that_rank_regions(make_suite, table, tmp_p
         assert scores[f"audit_gap@{area}"] == pytest.approx(gap)
         assert scores[f"audit_gap_low@{area}"] <= gap + 1e-9
         assert scores[f"audit_gap_high@{area}"] >= gap - 1e-9
+        for kind in ("scattered", "contiguous", "objects"):
+            assert 0 <= scores[f"audit_{kind}@{area}"] <= 1
+    assert 0 <= scores["audit_outside"] <= 1 > scores["audit_outside_random"] > 0.5
     # A judge of one epoch had not stopped learning.
     assert scores["audit_encodes"] == 0
     of_blackbox = store.read(Trial("tiny", "blackbox", "default", 0))

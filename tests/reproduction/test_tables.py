@@ -9,10 +9,8 @@ from p2pselect.reproduction import Score
 from p2pselect.reproduction import _claims as claims
 from p2pselect.reproduction import _table_formats as formats
 from p2pselect.reproduction._scores import Entry, Results
+from p2pselect.reproduction._table import Column, Line, Table
 from p2pselect.reproduction._tables import (
-    Column,
-    Line,
-    Table,
     ablation_table,
     audit_table,
     equal_cpu_table,
@@ -87,6 +85,7 @@ def test_methods_with_the_cpu_time_of_p2p_have_a_table_of_their_own(results):
     equal = rows_of("d", "realx", "equal_cpu", accuracy=(0.97,), epochs=(30,))
     equal += rows_of("d", "realx", "equal_cpu:matched", localization=(0.75,))
     equal += rows_of("d", "l2x", "equal_cpu", accuracy=(0.3,), localization=(0.9,))
+    equal += rows_of("d", "l2x", "default", accuracy=(0.9,))
     equal += rows_of("d", "p2p", "default", epochs=(14,))
     more = Results([*ROWS, *equal])
     table = equal_cpu_table(more, "d").without_empty()
@@ -98,6 +97,8 @@ def test_methods_with_the_cpu_time_of_p2p_have_a_table_of_their_own(results):
         lines["REAL-X"].entries[epochs].mean == 30 and lines["P2P"].entries[epochs].mean == 14
     )
     assert lines["P2P"].entries[accuracy].mean == pytest.approx(0.92)
+    text = formats.to_markdown(table)
+    assert "| 30 |" in text and "97.0" in text
     same_area = titles.index("localization, same area")
     marked = {table.lines[i].label: mark for i, mark in table.marks(same_area).items()}
     assert marked == {"REAL-X": "best", "P2P": "second"}
@@ -467,4 +468,27 @@ def test_audits_have_a_table_if_there_were_any():
     assert of_p2p[columns["in the pixels"]].mean == pytest.approx(2 / 3)
     assert table.lines[0].entries[columns["encodes"]].mean == pytest.approx(1 / 3)
     assert not audit_table(Results(ROWS), "d").lines
+
+
+def test_what_a_selection_is_worth_stands_beside_what_chance_is_worth():
+    read = {
+        "audit_judge@0.10": (0.8,),
+        "audit_scattered@0.10": (0.3,),
+        "audit_contiguous@0.30": (0.5,),
+        "audit_objects@0.30": (0.9,),
+        "audit_outside": (0.2,),
+    }
+    made = tables(Results([*ROWS, *rows_of("d", "p2p", "default", **read)]))
+    (table,) = [each for each in made if each.key == "selection.d"]
+    assert [column.title for column in table.columns] == [
+        "selected at 10%",
+        "scattered at 10%",
+        "in one piece at 30%",
+        "objects at 30%",
+        "outside",
+    ]
+    assert [entry.mean for entry in table.lines[0].entries] == [0.8, 0.3, 0.5, 0.9, 0.2]
+
+
+def test_without_audits_nothing_is_claimed_of_them():
     assert "the mask of P2P does not encode the label" not in held(ROWS)

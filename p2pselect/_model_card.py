@@ -65,6 +65,7 @@ def facts(config: dict[str, Any]) -> dict[str, Any]:
     return {
         "class": config["class"],
         "classes": classes,
+        "several_labels": bool(fitted["multilabel_"]),
         "images": {part: dict(zip(classes, counts[part], strict=True)) for part in counts},
         "image_size": size if isinstance(size, tuple) else int(size),
         "resize": str(decode(params["resize"])),
@@ -145,17 +146,22 @@ def in_words(found: dict[str, Any], name: Callable[[str], str] = str) -> str:
 def _images(found: dict[str, Any], name: Callable[[str], str]) -> str:
     classes, parts = found["classes"], found["images"]
     trained, held_out = parts["trained"], parts["held_out"]
-    said = (
-        f"The last training used {_number(sum(trained.values()))} images of "
-        f"{len(classes)} classes, and {_number(sum(held_out.values()))} more were held out."
-    )
+    kind = "label" if found["several_labels"] else "class"
+    if found["several_labels"]:
+        said = f"An image has any number of {len(classes)} labels. Images with each of them:"
+    else:
+        said = (
+            f"The last training used {_number(sum(trained.values()))} images of "
+            f"{len(classes)} classes, and {_number(sum(held_out.values()))} more were held out."
+        )
     rows = [
         f"| {name(label)} | {trained[label]:,} | {held_out[label]:,} |"
         for label in classes[:_MOST_ROWS]
     ]
     more = len(classes) - len(rows)
-    left = [f"\n{more} more classes are not listed here."] if more else []
-    head = ["| class | trained on | held out |", "|---|---:|---:|"]
+    plural = "labels" if found["several_labels"] else "classes"
+    left = [f"\n{more} more {plural} are not listed here."] if more else []
+    head = [f"| {kind} | trained on | held out |", "|---|---:|---:|"]
     return "\n".join([said, "", *head, *rows, *left, ""])
 
 

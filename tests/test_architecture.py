@@ -35,6 +35,7 @@ MAX_LINES = 350
 LONGER: dict[str, str] = {
     "p2pselect._explanation_arrays": "the arrays and all that follows from them, documented",
     "p2pselect.images._sequence": "one class, most of it documentation",
+    "p2pselect.datasets._image_table": "one table, much of it documentation",
     "p2pselect.estimators._base": "what all methods do once they are fitted, documented",
     "p2pselect.estimators._fitting": "how all methods learn, a third of it documentation",
     "p2pselect.methods._diet": "two methods that share masks and losses",

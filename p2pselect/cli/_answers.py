@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import isnan
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +25,22 @@ def answers_in_words(
         parts.append(f"right: {_both(found['selective_accuracy'], found['accuracy'])}")
     both = _both(found["answered_kept_fraction"], found["kept_fraction"])
     return "; ".join([*parts, f"pixels kept: {both}"])
+
+
+def right_answers(exp: Any, labels: np.ndarray) -> np.ndarray:
+    """Whether the answers (n,) are right, for labels that may be texts of the classes."""
+    import numpy as np
+
+    if exp.multilabel:
+        return np.asarray(exp._right(labels))
+    return np.asarray(exp.predicted.astype(str) == labels.astype(str))
+
+
+def label_cells(labels: np.ndarray, classes: np.ndarray) -> list[Any]:
+    """Labels (n,) or (n, n_labels) as cells of a table: a text, or a list of them."""
+    if labels.ndim == 1:
+        return [str(label) for label in labels.tolist()]
+    return [[str(name) for name in classes[row > 0].tolist()] for row in labels]
 
 
 def _both(of_answered: float, of_all: float) -> str:

@@ -19,7 +19,7 @@ from ipaddress import ip_address
 
 from p2pselect._optional import need
 from p2pselect.cli._arguments import add_shared, whole
-from p2pselect.cli._explain import labels_of, short_names
+from p2pselect.cli._explain import short_names, true_labels_of
 from p2pselect.exceptions import InputError, P2PSelectWarning, brief
 
 _MEGABYTE = 2**20
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> None:
 
     model = load_model(options.model, options.certainty)
     files = listed(options.folder, model._meaning(fitted=True)) if options.folder else []
-    labels = labels_of(files, model.classes_) if files else None
+    labels = true_labels_of(model, files) if files else None
     names = short_names(files) if files else None
     with _listener(options.host, options.port) as listener:
         app = create_app(

@@ -31,6 +31,7 @@ def run(options: argparse.Namespace) -> None:
     check_outputs(options, files=["--json"])
     place = rows_of(options, "folder", usual="test") or options.folder
     import numpy as np
+    from sklearn.metrics import f1_score
 
     from p2pselect import metrics
     from p2pselect.cli._files import labeled_for, load_model, object_masks
@@ -41,7 +42,7 @@ def run(options: argparse.Namespace) -> None:
     images, labels = found.images, found.labels
     masks = object_masks(model, found, options.masks_dir)
     exp = model.explain(images)
-    correct = exp.predicted == np.array(truth)
+    correct = exp._right(np.asarray(truth))
     insertion = metrics.insertion_fidelity_curve(exp, model.predict_proba_masked)
     deletion = metrics.deletion_fidelity_curve(exp, model.predict_proba_masked)
     figures: dict[str, float | None] = {
@@ -52,19 +53,28 @@ def run(options: argparse.Namespace) -> None:
         "insertion_fidelity": float(insertion.area),
         "deletion_fidelity": float(deletion.area),
     }
+    if exp.multilabel:
+        figures["f1_macro"] = float(f1_score(truth, exp.predicted, average="macro"))
     if masks is not None:
         figures["n_masks"] = int(masks.any(axis=(1, 2)).sum())
         figures["empty"] = metrics.n_empty_masks(exp.pixel_masks)
         figures |= localization_figures(exp.pixel_masks, masks)
     for name, value in figures.items():
         print(f"{name:24s} {value:.4f}" if isinstance(value, float) else f"{name:24s} {value}")
-    print(f"{'':24s} per class: accuracy, kept")
+    what = "label: F1" if exp.multilabel else "class: accuracy"
+    print(f"{'':24s} per {what}, kept")
     # Names are not cut: those of some data sets differ only at their ends.
-    width = max(24, *(len(label) for label in labels.tolist()))
+    width = max(24, *(len(label) for label in found.counts))
     kept_fraction = exp.kept_fraction
-    for label in np.unique(labels):
-        own = labels == label
-        print(f"{label:{width}s} {correct[own].mean():.4f}, {kept_fraction[own].mean():.4f}")
+    for column, label in enumerate(found.counts):
+        if exp.multilabel:
+            own = truth[:, column] > 0
+            score = f1_score(own, exp.predicted[:, column])
+        else:
+            own = labels == label
+            score = correct[own].mean()
+        kept = kept_fraction[own].mean() if own.any() else np.nan
+        print(f"{label:{width}s} {score:.4f}, {kept:.4f}")
     if options.json:
         write_json(options.json, figures, indent=2)
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from p2pselect._optional import need
 from p2pselect.atomic_write import atomic_open, write_json
-from p2pselect.cli._answers import answers_in_words
+from p2pselect.cli._answers import answers_in_words, label_cells
 from p2pselect.cli._arguments import add_shared, check_outputs
 from p2pselect.cli._outputs import check_apart, output_files, write_png
 from p2pselect.cli._tables import add_table, rows_of
@@ -84,10 +84,11 @@ def run(options: argparse.Namespace) -> None:
     places = rows_of(options, "images", usual="test") or options.images
     if options.png:
         need("matplotlib", "--png", "p2pselect[plots]")
-    from p2pselect.cli._files import find_images, load_model
+    from p2pselect.cli._files import find_images, known_rows, load_model
 
     history = None if options.history is None else read_history(options.history)
     model = load_model(options.model, options.certainty)
+    places = known_rows(model, places)
     images, files, stated = find_images(places, options.on_error, **model._meaning(fitted=True))
     written = {
         option: output_files(folder, files, options.images or files)
@@ -97,7 +98,7 @@ def run(options: argparse.Namespace) -> None:
     read = files if options.history is None else [*files, str(options.history)]
     check_apart({option: [file] for option, file in single.items() if file} | written, read)
     exp = model.explain(images)
-    labels = labels_of(files, exp.classes, stated)
+    labels = true_labels_of(model, files, stated)
     if options.html:
         exp.to_html(options.html, y=labels, names=short_names(files), history=history)
         print(f"{options.html} ({options.html.stat().st_size / 1e6:.1f} MB)")
@@ -111,7 +112,7 @@ def run(options: argparse.Namespace) -> None:
         print(f"{len(data['annotations'])} outlines in {options.coco}")
     if options.json:
         write_json(options.json, _rows(exp, files, labels, written))
-    right = None if labels is None else exp.predicted == labels
+    right = None if labels is None else exp._right(labels)
     print(f"{len(files)} images: {answers_in_words(exp.answered, exp.kept_fraction, right)}")
 
 
@@ -131,6 +132,15 @@ def short_names(files: Sequence[str]) -> list[str]:
     whole = [os.path.abspath(file) for file in files]  # noqa: PTH100 (links stay as they are)
     shared = os.path.commonpath([os.path.dirname(path) for path in whole])  # noqa: PTH120
     return [os.path.relpath(path, shared) for path in whole]
+
+
+def true_labels_of(
+    model: Any, files: Sequence[str], stated: np.ndarray | None = None
+) -> np.ndarray | None:
+    """The true labels, if they are known; several for each image only from a table."""
+    if model.multilabel_:
+        return stated if stated is not None and stated.ndim == 2 else None
+    return labels_of(files, model.classes_, stated)
 
 
 def labels_of(
@@ -173,12 +183,14 @@ def _rows(
     labels: np.ndarray | None,
     written: dict[str, list[Path]],
 ) -> list[dict[str, Any]]:
-    predicted, kept, reasons = exp.predicted, exp.kept_fraction, exp.unanswered_reasons
+    kept, reasons = exp.kept_fraction, exp.unanswered_reasons
+    predicted = label_cells(exp.predicted, exp.classes)
+    true = None if labels is None else label_cells(labels, exp.classes)
     return [
         {
             "image": file,
-            "prediction": str(predicted[i]),
-            **({} if labels is None else {"label": str(labels[i])}),
+            "prediction": predicted[i],
+            **({} if true is None else {"label": true[i]}),
             "certainty": float(exp.certainty[i]),
             "answered": bool(exp.answered[i]),
             "unanswered_reasons": reasons[i],

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from p2pselect.cli._tables import Rows
-from p2pselect.exceptions import ImageReadError, InputError
+from p2pselect.exceptions import ImageReadError, InputError, brief
 from p2pselect.images import ImageSequence, as_images
 from p2pselect.images._folders import endings_of, list_folder, warn_left_out
 from p2pselect.images._meaning import Meaning
@@ -22,16 +23,52 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Labeled:
-    """Images with their labels (n,), and with what a table may say about them besides."""
+    """Images with their labels (n,), and with what a table may say about them besides.
+
+    With ``label_names``, labels are 0 and 1, (n, n_labels).
+    """
 
     images: ImageSequence
     labels: np.ndarray
+    label_names: list[str] | None = None
     groups: np.ndarray | None = None
     masks: MaskSequence | None = None
 
+    @property
+    def target(self) -> Any:
+        """The labels with their names, as ``fit`` takes them."""
+        return self.labels if self.label_names is None else LabelTable(self)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many images there are of every class, or with every label."""
+        if self.label_names is None:
+            return dict(sorted(Counter(self.labels.tolist()).items()))
+        sums = self.labels.sum(axis=0).tolist()
+        return dict(zip(self.label_names, sums, strict=True))
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """Several labels of images in the form of a data frame, which needs no pandas."""
+
+    found: Labeled
+
+    @property
+    def columns(self) -> list[str] | None:
+        """The names of the labels."""
+        return self.found.label_names
+
+    def to_numpy(self) -> np.ndarray:
+        """0 and 1, (n, n_labels)."""
+        return self.found.labels
+
+    def __len__(self) -> int:
+        return len(self.found.labels)
+
 
 class Found(NamedTuple):
-    """Images, their paths, and the labels (n,) that a table states for all of them, if any."""
+    """Images, their paths, and the labels that a table states for all of them, if any."""
 
     images: ImageSequence
     files: list[str]
@@ -107,12 +144,18 @@ def labeled_images(
 
 def labeled_for(
     model: Any, place: Path | Rows, on_error: str, *, other_classes: bool = False
-) -> tuple[Labeled, list[Any]]:
+) -> tuple[Labeled, Any]:
     """Images as a model reads them, and the true ones of its classes, which may be numbers.
 
     All of the images can be read.  With ``other_classes``, folders and rows may also have
     labels that the model does not know.
     """
+    place = known_rows(model, place)
+    if model.multilabel_ and not (isinstance(place, Rows) and place.table.label_names):
+        raise InputError(
+            f"{place} must be a table with the columns {brief(model.classes_.tolist())}, the "
+            "labels that the model knows: pass --table CSV"
+        )
     found = labeled_images(
         place,
         on_error,
@@ -121,7 +164,7 @@ def labeled_for(
         **model._meaning(fitted=True),
     )
     known = {str(label): label for label in model.classes_.tolist()}
-    unknown = sorted(set(found.labels.tolist()) - set(known))
+    unknown = sorted(found.counts.keys() - known.keys())
     if unknown and not other_classes:
         raise InputError(
             f"{place} has classes that the model does not know: {unknown[:5]}; "
@@ -132,7 +175,26 @@ def labeled_for(
     else:
         with hint_at_skipping():
             found.images.check_readable(progress=True)
+    if model.multilabel_:
+        return found, found.labels
     return found, [known.get(name, name) for name in found.labels.tolist()]
+
+
+def known_rows(model: Any, place: Any) -> Any:
+    """The same place; of a table, with the columns of the labels that a model knows."""
+    if not isinstance(place, Rows):
+        return place
+    known = [str(label) for label in model.classes_.tolist()]
+    if model.multilabel_ and "label" not in place.columns and place.table.has(known):
+        place = replace(place, columns={**place.columns, "label": known})
+    named = place.table.label_names
+    if named is not None and not (model.multilabel_ and named == known):
+        kind = "labels" if model.multilabel_ else "classes, one for each image,"
+        raise InputError(
+            f"{place.file}: the columns of labels are {brief(named)}, but the model knows the "
+            f"{kind} {brief(known)}"
+        )
+    return place
 
 
 def object_masks(model: Any, found: Labeled, folder: Path | None) -> np.ndarray | None:
@@ -149,13 +211,12 @@ def object_masks(model: Any, found: Labeled, folder: Path | None) -> np.ndarray 
 def drop_unreadable(found: Labeled) -> Labeled:
     """Leave out damaged images and what belongs to them, unless a whole class would be lost."""
     readable = _readable(found.images)
-    lost = sorted(set(found.labels.tolist()) - set(found.labels[readable].tolist()))
+    parts: dict[str, Any] = {k: part for k, part in vars(found).items() if k != "label_names"}
+    kept = replace(found, **{k: p if p is None else p[readable] for k, p in parts.items()})
+    lost = [name for name, n in found.counts.items() if n and not kept.counts.get(name)]
     if lost:
         raise InputError(f"every image of these classes is damaged: {', '.join(lost)}")
-    kept: dict[str, Any] = {
-        name: None if part is None else part[readable] for name, part in vars(found).items()
-    }
-    return Labeled(**kept)
+    return kept
 
 
 @contextmanager

@@ -8,6 +8,7 @@ examples:
   p2pselect fit leaves
   p2pselect fit leaves/train --validation leaves/val --out leaves.model
   p2pselect fit --table leaves/labels.csv
+  p2pselect fit --table leaves/labels.csv --column label=rust,miner,phoma
   p2pselect fit leaves --backbone vit_small_patch14_dinov2 --frozen
   p2pselect fit leaves --weights weights/ --device cpu --seed 0
   p2pselect fit leaves --continue-from leaves.model --corrections corrections.json --out new
@@ -16,7 +17,6 @@ examples:
 from __future__ import annotations
 
 import argparse
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -233,7 +233,7 @@ def run(options: argparse.Namespace) -> None:
         return drop_unreadable(found) if options.on_error == "skip" else found
 
     found = read(place)
-    images, labels = found.images, found.labels
+    images, labels, counts = found.images, found.target, found.counts
     apart: Path | Rows | None = None
     if isinstance(options.validation, Path):
         apart = options.validation
@@ -243,10 +243,10 @@ def run(options: argparse.Namespace) -> None:
         if images.value_range is not None:
             meaning["value_range"] = images.value_range
         held_out = read(apart)
-        given["validation"] = held_out.images, held_out.labels
-    counts = Counter(labels.tolist())
-    named = ", ".join(f"{label} {count}" for label, count in sorted(counts.items()))
-    print(f"{len(labels)} images, {len(counts)} classes: {named[:200]}")
+        given["validation"] = held_out.images, held_out.target
+    named = ", ".join(f"{label} {count}" for label, count in counts.items())
+    kind = "classes" if found.label_names is None else "labels"
+    print(f"{len(labels)} images, {len(counts)} {kind}: {named[:200]}")
     if options.continue_from:
         clf = model_to_correct(options.continue_from, given)
     else:
@@ -273,7 +273,7 @@ def run(options: argparse.Namespace) -> None:
             f"interrupted after {learned} of {clf.max_epochs} epochs; what was learned by then "
             f"is saved in {out}"
         )
-    describe_model(clf, images, labels, html)
+    describe_model(clf, images, found.labels, html)
     print(f"saved the model in {out}")
     print(f"next: p2pselect explain {out} PHOTOS --html more.html")
 

@@ -17,15 +17,13 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from p2pselect.atomic_write import atomic_open, strict_json
-from p2pselect.cli._answers import answers_in_words
+from p2pselect.cli._answers import answers_in_words, label_cells
 from p2pselect.cli._arguments import add_shared, check_outputs
-from p2pselect.cli._explain import labels_of
+from p2pselect.cli._explain import true_labels_of
 from p2pselect.cli._outputs import check_apart
 from p2pselect.cli._tables import add_table, rows_of
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from p2pselect.images import ImageSequence
 
 _BATCHES = 16
@@ -50,14 +48,16 @@ def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect predict`` says."""
     check_outputs(options, files=["--out"])
     places = rows_of(options, "images", usual="test") or options.images
-    from p2pselect.cli._files import find_images, load_model
+    from p2pselect.cli._files import find_images, known_rows, load_model
 
     model = load_model(options.model, options.certainty)
+    places = known_rows(model, places)
     found = find_images(places, options.on_error, **model._meaning(fitted=True))
     if options.out:
         check_apart({"--out": [options.out]}, found.files)
     rows = list(_rows(model, found.images, found.files))
-    said = _said(rows, labels_of(found.files, model.classes_, found.labels))
+    labels = true_labels_of(model, found.files, found.labels)
+    said = _said(rows, None if labels is None else label_cells(labels, model.classes_))
     if options.reject is not None:
         rows = [
             row if row["answered"] else {**row, "prediction": options.reject} for row in rows
@@ -80,12 +80,13 @@ def _rows(model: Any, images: ImageSequence, files: Sequence[str]) -> Iterator[d
     for start in range(0, len(images), step):
         exp = model.explain(images[start : start + step])
         # Computed for all images of the batches whenever it is asked for.
-        predicted, certainty, kept = exp.proba.argmax(axis=1), exp.certainty, exp.kept_fraction
+        predicted = label_cells(exp.predicted, exp.classes)
+        certainty, kept = exp.certainty, exp.kept_fraction
         reasons = exp.unanswered_reasons
         for i in range(len(exp)):
             yield {
                 "image": files[start + i],
-                "prediction": names[predicted[i]],
+                "prediction": predicted[i],
                 "certainty": round(float(certainty[i]), 6),
                 "answered": bool(exp.answered[i]),
                 "unanswered_reasons": reasons[i],
@@ -98,15 +99,18 @@ def _rows(model: Any, images: ImageSequence, files: Sequence[str]) -> Iterator[d
             }
 
 
-def _said(rows: Sequence[dict[str, Any]], labels: np.ndarray | None) -> str:
+def _said(rows: Sequence[dict[str, Any]], true: Sequence[Any] | None) -> str:
     """One line about all rows, and what is right of them if the true labels are known."""
     import numpy as np
 
-    answered, kept, predicted = (
-        np.array([row[name] for row in rows])
-        for name in ("answered", "kept_fraction", "prediction")
+    answered, kept = (
+        np.array([row[name] for row in rows]) for name in ("answered", "kept_fraction")
     )
-    right = None if labels is None else predicted == labels.astype(str)
+    right = None
+    if true is not None:
+        right = np.array(
+            [row["prediction"] == own for row, own in zip(rows, true, strict=True)]
+        )
     return f"{len(rows)} images: {answers_in_words(answered, kept, right)}"
 
 

@@ -68,7 +68,8 @@ def add_table(
         default=[],
         metavar="WHAT=NAME",
         help="which column holds the path, label, split, group or mask, for example "
-        "label=species; group= stands for no column",
+        "label=species; group= stands for no column; label=rust,miner names several columns of "
+        "0 and 1, one for each label that an image can have",
     )
     if usual is not None:
         group.add_argument(
@@ -93,7 +94,7 @@ class Rows:
     """Rows of a table: those of ``split``, or those of ``usual`` if there are splits."""
 
     file: Path
-    columns: Mapping[str, str | None]
+    columns: Mapping[str, Any]
     split: str | None = None
     usual: str | None = None
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from p2pselect.cli._answers import answers_in_words
+from p2pselect.cli._answers import answers_in_words, right_answers
 from p2pselect.cli._explain import short_names
 from p2pselect.exceptions import P2PSelectWarning
 from p2pselect.images import ImageSequence
@@ -31,6 +30,8 @@ def describe_model(
     rows = clf.validation_rows_
     if isinstance(clf.validation, tuple):
         images, labels = clf.validation
+        # Several labels have names, as in a data frame.
+        labels = labels if isinstance(labels, np.ndarray) else labels.to_numpy()
         rows = np.arange(len(labels))
     held_out = len(rows) > 0
     if not held_out:
@@ -38,7 +39,7 @@ def describe_model(
         rows = np.unique(np.linspace(0, len(labels) - 1, _N_TRIED).round().astype(int))
     images, labels = images[rows], labels[rows]
     exp = clf.explain(images)
-    right = exp.predicted.astype(str) == labels
+    right = right_answers(exp, labels)
     which = (
         f"on {len(rows)} images that were held out"
         if held_out
@@ -53,10 +54,11 @@ def describe_model(
 
 def warn_of_faults(exp: Explanation, labels: np.ndarray) -> None:
     """Warn of a model that is useless."""
-    right, kept = np.mean(exp.predicted.astype(str) == labels), exp.kept_fraction.mean()
-    most = max(Counter(labels.tolist()).values()) / len(labels)
+    right, kept = np.mean(right_answers(exp, labels)), exp.kept_fraction.mean()
+    most = np.unique(labels, axis=0, return_counts=True)[1].max() / len(labels)
+    same = "the same labels" if exp.multilabel else "the same class"
     faults: Mapping[str, bool] = {
-        f"is right no more often than one that always names the same class ({most:.1%})": (
+        f"is right no more often than one that always names {same} ({most:.1%})": (
             bool(right <= most)
         ),
         "shows everything, so its masks explain nothing": bool(kept > 1 - _ALMOST_NONE),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -43,7 +43,7 @@ def load_image_table(
     split: str | None = None,
     *,
     path_column: str = "auto",
-    label_column: str | None = "auto",
+    label_column: str | Sequence[str] | None = "auto",
     split_column: str | None = "auto",
     group_column: str | None = "auto",
     mask_column: str | None = "auto",
@@ -67,9 +67,10 @@ def load_image_table(
     path_column : str, default "auto"
         Name of the column of image files.  ``"auto"`` finds ``path``, ``file``, ``filename``
         or ``image``, in upper or lower case, if the table has exactly one of them.
-    label_column : str or None, default "auto"
-        Name of the column of classes; ``"auto"`` finds ``label`` or ``class``.  None is for
-        images without labels.
+    label_column : str, sequence of str, or None, default "auto"
+        Name of the column of classes; ``"auto"`` finds ``label`` or ``class``.  Several names,
+        or one text of them divided by commas, are columns of 0 and 1, which say what labels an
+        image has.  None is for images without labels.
     split_column : str or None, default "auto"
         Name of the column of splits; ``"auto"`` finds ``split``, if there is one.  None takes
         all rows.
@@ -97,7 +98,9 @@ def load_image_table(
         In the order of the rows:
 
         ``images`` : ImageSequence of n files, which are opened when they are read;
-        ``labels`` : str (n,), or None without a column of classes;
+        ``labels`` : str (n,), or None without a column of classes; of several columns, 0 and
+        1, int (n, n_labels);
+        ``label_names`` : the names of these columns, or None;
         ``groups`` : str (n,), or None;
         ``masks`` : MaskSequence of n masks, read when needed, or None where no row has one.
 
@@ -138,15 +141,22 @@ def load_image_table(
 class ImageTable:
     """The rows of a CSV file, and which of its columns hold what.
 
-    ``columns`` has a name, ``"auto"`` or None for keys of :data:`COLUMNS`; the others are
-    ``"auto"``.  ``splits`` counts the rows by split, and is empty without a column of splits.
+    ``columns`` has a name, ``"auto"`` or None for keys of :data:`COLUMNS`, and may have several
+    names for labels; the others are ``"auto"``.  ``splits`` counts the rows by split, and is
+    empty without a column of splits.  ``label_names`` are those of several columns of labels.
     """
 
-    def __init__(self, file: str | os.PathLike[str], columns: Mapping[str, str | None]):
+    def __init__(self, file: str | os.PathLike[str], columns: Mapping[str, Any]):
         self.file = os.fspath(file)
         self._header, rows, self._lines = read_csv(self.file)
         self._cells: dict[str, list[str]] = {}
+        self.label_names = self._several(columns.get("label", "auto"))
         for kind in COLUMNS:
+            if kind == "label" and self.label_names is not None:
+                places = [self._find(kind, name) for name in self.label_names]
+                self._bits = [[row[p] for p in places if p is not None] for row in rows]
+                self._cells[kind] = [" ".join(own) if all(own) else "" for own in self._bits]
+                continue
             place = self._find(kind, columns.get(kind, "auto"))
             if place is not None:
                 self._cells[kind] = [row[place] for row in rows]
@@ -163,6 +173,10 @@ class ImageTable:
             if "group" in self._cells:
                 self._check_groups()
         self.splits = Counter(self._split_of)
+
+    def has(self, names: Iterable[str]) -> bool:
+        """Whether all of these are names of columns."""
+        return set(names) <= set(self._header)
 
     def require(self, kind: str) -> None:
         """Raise an InputError if no column holds this."""
@@ -194,19 +208,41 @@ class ImageTable:
         if on_error == "raise":
             self._refuse_missing("image", rows, files, ImageReadError)
         images = as_images(files, on_error=on_error, **meaning)
-        # Here several columns of 0 and 1 would become an indicator matrix.
         labels = self._column("label", rows)
         if labels is not None and not with_labels and not all(labels):
             labels = None
         elif labels is not None:
             self._refuse_empty("label", rows)
+            labels = labels if self.label_names is None else self._indicator(rows)
         self._refuse_empty("group", rows)
         return Bunch(
             images=images,
             labels=labels,
+            label_names=self.label_names,
             groups=self._column("group", rows),
             masks=self._masks(rows, images, None if size is None else Grid.of(size, resize)),
         )
+
+    def _several(self, wanted: str | Sequence[str] | None) -> list[str] | None:
+        """The names of the columns of labels, if several of them are wanted."""
+        if isinstance(wanted, str):
+            if "," not in wanted or wanted in self._header:
+                return None
+            wanted = [name.strip() for name in wanted.split(",")]
+        if wanted is None:
+            return None
+        if len(set(wanted)) < max(len(wanted), 2):
+            raise InputError(
+                f"several columns of labels are at least two, each named once: got "
+                f"{brief(list(wanted))}"
+            )
+        return list(wanted)
+
+    def _indicator(self, rows: list[int]) -> np.ndarray:
+        """The columns of labels of these rows, 0 and 1."""
+        odd = [row for row in rows if set(self._bits[row]) - {"0", "1"}]
+        self._refuse(odd, lambda row: f"labels must be 0 or 1, got {brief(self._bits[row])}")
+        return np.array([self._bits[row] for row in rows], dtype=np.int64)
 
     def _find(self, kind: str, wanted: str | None) -> int | None:
         """The number of the column that holds this."""

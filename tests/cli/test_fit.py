@@ -131,6 +131,8 @@ def test_weights_in_a_folder_need_no_network(leaves, weights, settings, offline,
 class Answers:
     """An explanation that knows which images it is about, and is right about the first."""
 
+    multilabel = False
+
     def __init__(self, images):
         self.shades = [int(image.mean()) for image in images]
         self.predicted = np.array(["a"] * len(images))

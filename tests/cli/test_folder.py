@@ -195,7 +195,8 @@ def test_an_interrupted_fit_saves_what_it_learned_and_ends_with_130(
 
 def test_fit_says_when_its_model_is_useless():
     def said(predicted, kept):
-        exp = SimpleNamespace(predicted=predicted, kept_fraction=np.array(kept))
+        given = {"predicted": predicted, "kept_fraction": np.array(kept)}
+        exp = SimpleNamespace(**given, multilabel=False)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             warn_of_faults(exp, labels)

@@ -20,6 +20,7 @@ class Model(ToyClassifier):
 
     image_size = SIDE
     resize = "stretch"
+    multilabel_ = False
 
     def _meaning(self, fitted):
         return {}

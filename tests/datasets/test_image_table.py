@@ -202,3 +202,39 @@ def test_a_turned_mask_is_refused(table, tmp_path):
     write(table.parent, ["path,label,mask", "a/1.png,x,m/1.png"])
     with pytest.raises(InputError, match="swapped"):
         load_image_table(table).masks[0]
+
+
+BITS = ["path,label,miner,rust", "a/0.png,x,0,1", "a/1.png,y,1,1", "b/2.png,x,0,0"]
+
+
+@pytest.mark.parametrize("columns", ["miner,rust", "miner, rust", ["miner", "rust"]])
+def test_several_columns_of_labels(table, columns):
+    write(table.parent, BITS)
+    data = load_image_table(table, label_column=columns)
+    assert data.labels.tolist() == [[0, 1], [1, 1], [0, 0]] and data.labels.dtype == np.int64
+    assert data.label_names == ["miner", "rust"]
+    assert load_image_table(table, label_column="rust,miner").labels[0].tolist() == [1, 0]
+    one = load_image_table(table, label_column="miner")
+    assert one.labels.tolist() == ["0", "1", "0"] and one.label_names is None
+
+
+def test_a_column_may_have_a_comma_in_its_name(table):
+    write(table.parent, ['path,"big, red"', "a/0.png,x", "a/1.png,y"])
+    assert load_image_table(table, label_column="big, red").labels.tolist() == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "lines", "error", "words"),
+    [
+        ("miner,rusty", BITS, UnknownNameError, "'rusty'.*did you mean 'rust'"),
+        ("miner,miner", BITS, InputError, "each named once"),
+        (["miner"], BITS, InputError, "at least two"),
+        ("miner,rust", [*BITS, "b/3.png,x,2,0"], InputError, "line 5: labels must be 0 or 1"),
+        ("miner,rust", [*BITS, "b/3.png,x,,0"], InputError, "line 5: no label"),
+        ("miner,rust", [*BITS, 'b/3.png,x,"0,1",0'], InputError, "line 5: labels must be 0"),
+    ],
+)
+def test_several_columns_that_are_no_labels(table, columns, lines, error, words):
+    write(table.parent, lines)
+    with pytest.raises(error, match=words):
+        load_image_table(table, label_column=columns)

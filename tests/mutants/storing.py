@@ -217,14 +217,14 @@ FAULTS = [
         "cli/test_numbers.py",
         {
             'row if row["answered"] else {': "{",
-            "said = _said(rows, labels_of(found.files, model.classes_, found.labels))": 'said = ""',
+            "said = _said(rows, None if labels is None else label_cells(labels, model.classes_))": 'said = ""',
         },
     ),
     *planted(
         "cli/_files.py",
         "cli/test_folder.py",
         {
-            "part[readable] for name": "part[: readable.sum()] for name",
+            "p if p is None else p[readable]": "p if p is None else p[: readable.sum()]",
         },
     ),
     *planted(
@@ -241,7 +241,7 @@ FAULTS = [
         "cli/test_numbers.py",
         {
             "round(float(certainty[i]), 6)": "1 - round(float(certainty[i]), 6)",
-            "names[predicted[i]]": "names[0]",
+            '"prediction": predicted[i]': '"prediction": names[0]',
             "round(float(kept[i]), 6)": "round(float(kept[0]), 6)",
             "files[start + i]": "files[i]",
         },

@@ -1,0 +1,124 @@
+"""One model for several labels, beside a model for each label, and a black box.
+
+Trains on the photographs of coffee leaves (``SET/labels.csv`` with a column of 0 and 1 for each
+stress): P2P for all labels at once, P2P for each label alone, and the black box for all labels,
+with the same networks, images, epochs and settings.  Reports the macro F1 on the test split,
+the CPU seconds of the training, and the share of the pixels that is shown.
+
+    OMP_NUM_THREADS=1 python benchmarks/multilabel.py --data coffee_leaf --weights weights \\
+        --json benchmarks/results/multilabel.json
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from measuring import Figures, finish, parser
+from sklearn.metrics import f1_score
+
+from p2pselect import P2PClassifier, datasets, presets
+from p2pselect.methods import BlackboxClassifier
+
+LABELS = ["miner", "rust", "phoma", "cercospora"]
+
+
+def trained(clf: Any, images: Any, y: np.ndarray) -> tuple[Any, float]:
+    """The fitted model, and the CPU seconds of its training."""
+    start = time.process_time()
+    clf.fit(images, y)
+    return clf, time.process_time() - start
+
+
+def scores(truth: np.ndarray, predicted: np.ndarray, seconds: float, kept: float) -> Figures:
+    """F1 of every label and their mean, what it cost, and what was shown."""
+    of_each = f1_score(truth, predicted, average=None, zero_division=0)
+    return {
+        "macro_f1": float(of_each.mean()),
+        "f1": dict(zip(LABELS, of_each.tolist(), strict=True)),
+        "all_right": float((truth == predicted).all(axis=1).mean()),
+        "cpu_seconds": seconds,
+        "kept_fraction": kept,
+    }
+
+
+def all_at_once(clf: Any, train: Any, test: Any) -> Figures:
+    """One model of all labels."""
+    clf, seconds = trained(clf, train.images, train.labels)
+    exp = clf.explain(test.images)
+    return scores(test.labels, exp.predicted, seconds, float(exp.kept_fraction.mean()))
+
+
+def one_by_one(settings: dict[str, Any], train: Any, test: Any) -> Figures:
+    """A model for each label."""
+    predicted, seconds, kept = np.zeros_like(test.labels), 0.0, []
+    for label in range(len(LABELS)):
+        own = P2PClassifier().set_params(**settings)
+        clf, took = trained(own, train.images, train.labels[:, label])
+        exp = clf.explain(test.images)
+        predicted[:, label] = exp.predicted
+        seconds += took
+        kept.append(float(exp.kept_fraction.mean()))
+    return scores(test.labels, predicted, seconds, float(np.mean(kept)))
+
+
+def some(part: Any, n: int | None) -> Any:
+    """Evenly spaced images of a split, or all of them."""
+    if n is None:
+        return part
+    rows = np.unique(np.linspace(0, len(part.labels) - 1, n).round().astype(int))
+    part.images, part.labels = part.images[rows], part.labels[rows]
+    return part
+
+
+def main() -> None:
+    """Train and score all of them."""
+    arguments = parser(__doc__ or "")
+    arguments.add_argument("--data", type=Path, required=True, help="the folder coffee_leaf")
+    arguments.add_argument(
+        "--weights", type=Path, default=os.environ.get("P2PSELECT_WEIGHTS"), required=False
+    )
+    arguments.add_argument("--epochs", type=int, help="instead of those that are chosen")
+    arguments.add_argument("--image-size", type=int, help="instead of the one that is chosen")
+    arguments.add_argument("--images", type=int, help="of each split, to try it out")
+    options = arguments.parse_args()
+    train, test = (
+        some(
+            datasets.load_image_table(
+                options.data / "labels.csv", split, label_column=LABELS, mask_column=None
+            ),
+            options.images,
+        )
+        for split in ("train", "test")
+    )
+    given = {
+        "pretrained": options.weights,
+        "max_epochs": options.epochs,
+        "image_size": options.image_size,
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    settings = {
+        **presets.suited_to(train.images, train.labels, device="cpu", **given),
+        "random_state": 0,
+        # All images are learned from, and certainty is the classifier's own word.
+        "validation": None,
+    }
+    for name in ("search__calibration", "search__mean_kept"):
+        settings.pop(name, None)
+    black = BlackboxClassifier(**presets.settings_for(BlackboxClassifier, settings))
+    figures = {
+        "n_images": [len(train.labels), len(test.labels)],
+        "epochs": settings["max_epochs"],
+        "image_size": settings["image_size"],
+        "p2p": all_at_once(P2PClassifier().set_params(**settings), train, test),
+        "p2p_one_by_one": one_by_one(settings, train, test),
+        "blackbox": all_at_once(black, train, test),
+    }
+    finish(figures, options.json)
+
+
+if __name__ == "__main__":
+    main()

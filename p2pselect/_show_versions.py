@@ -9,9 +9,9 @@ from importlib import metadata
 __all__ = ["show_versions"]
 
 #: Extras of ``pyproject.toml`` that users install; the others are for developers.
-_EXTRAS = ("app", "plots", "coco", "dicom", "onnx")
+_EXTRAS = ("app", "plots", "coco", "dicom", "onnx", "runtime")
 #: Packages that are used where they are installed, but that no extra can install.
-_UNLISTED = ("fast-slic", "pillow-heif", "onnxruntime")
+_UNLISTED = ("fast-slic", "pillow-heif")
 
 
 def package_versions() -> dict[str, str]:

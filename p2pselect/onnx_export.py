@@ -1,48 +1,59 @@
-"""A trained P2P for programs without torch: its two networks as ONNX files."""
+"""A trained P2P for machines without torch: its two networks as ONNX files."""
 
 from __future__ import annotations
 
 import logging
 import os
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from p2pselect._optional import need
 from p2pselect.atomic_write import atomic_folder, write_json
-from p2pselect.exceptions import InputError, brief
+from p2pselect.exceptions import InputError
 
 __all__ = ["export_onnx"]
 
+#: Raised whenever an older reader would misread the folder.
+FORMAT = 1
 SETTINGS, SELECTOR, CLASSIFIER = "settings.json", "selector.onnx", "classifier.onnx"
 #: All that an export has; weights of more than 2 GB have a file of their own.
 FILES = (SETTINGS, *(name + end for name in (SELECTOR, CLASSIFIER) for end in ("", ".data")))
 
 
 def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
-    """Write the selector and the classifier of a fitted P2PClassifier as ONNX files.
+    """Write a fitted P2PClassifier for machines without torch: two ONNX files and its settings.
 
-    The folder holds ``selector.onnx`` (``images`` (n, c, h, w), float32, in [0, 1], to
-    ``maps`` (n, 1 + k, h, w): a selection logit and k embeddings for every pixel),
-    ``classifier.onnx`` (``images``, removed pixels 0, to ``logits`` (n, n_classes)) and
-    ``settings.json``: the classes, the height and width of the images and how others are
-    brought to it (``resize``), their number of channels c (3 are RGB unless they had another
-    meaning in training), the values that become 0 and 1 (``value_range``: one pair for all
-    channels, or one for each; null where uint8 is divided by 255 and floats are in [0, 1]), the
-    values of tau of the search with what each of them adds to the logits of the regions, the
-    certainty threshold, and what an image shows that does not reach it (the ``fallback``).
-    n is free.
-    If certainty is calibrated, ``stop_certainty`` is where the search stops, and ``report`` has
-    slope and intercept of two curves, for images that got there and for the others: the
-    certainty to report is ``1 / (1 + exp(-slope * log(p / (1 - p)) - intercept))`` of the
-    largest probability p.  ``answered_classes``, if there are any, says of every class whether
-    it is answered, and ``set_proba`` from which probability on a class is in the prediction
-    set, again for images that got there and for the others; the most probable class always is.
-    Images below ``lowest_familiarity`` are not answered: that is the mean logit over the
-    regions of the highest logits that fill a tenth of the image.
+    :func:`p2pselect.runtime.load_exported` reads the folder, and gives the same answers.
+
+    Programs in other languages find in it ``selector.onnx`` (``images`` (n, c, h, w), float32,
+    in [0, 1], to ``maps`` (n, 1 + k, h, w): a selection logit and k embeddings for every
+    pixel), ``classifier.onnx`` (``images`` with removed pixels replaced, to class probabilities
+    ``proba`` (n, n_classes)) and ``settings.json``; n is free.  The settings are
+
+    * the classes, and whether an image may have several of them (``multilabel``);
+    * the images: what numbers and files mean (``images``, as the parameters of
+      :func:`~p2pselect.images.as_images`), the channels that the networks see, their height and
+      width (``image_size``), and how others are brought to it (``resize``);
+    * the parameters of the ``regions``, whose ``engine`` is null if it is a function;
+    * the search: the values of ``tau``, what each adds to the logits of the regions
+      (``logit_offset``), which of them are then kept (``cut``: those of a positive logit, or
+      the highest within a ``"budget"`` of tau), whether none may be (``allow_empty``), the
+      certainty at which it stops, what an image shows that does not reach it (``fallback``),
+      and what takes the place of removed pixels (``fill``);
+    * what is reported, if certainty is calibrated (``report``): ``threshold`` is where the
+      search stops instead (null: nowhere), and slope and intercept are those of two curves, for
+      images that got there (``answered``) and for the others: the certainty to report is
+      ``1 / (1 + exp(-slope * log(p / (1 - p)) - intercept))`` of the largest probability p
+      (of several labels: of the smallest ``max(p, 1 - p)``).
+      ``answered_classes``, if there are any, says of every class whether it is answered, and
+      ``set_proba`` from which probability on a class is in the prediction set, for the two
+      kinds of images; the most probable class always is.  Images below
+      ``lowest_familiarity`` are not answered: that is the mean logit over the regions of the
+      highest logits that fill a tenth of the image.
 
     Parameters
     ----------
@@ -54,8 +65,7 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     InputError
-        If ``path`` is something else, removed pixels are not black (``networks__fill``), or
-        images have several labels.
+        If ``path`` is something else, or ``estimator`` is of another method.
     MissingPackageError
         If onnx or onnxscript is not installed: ``pip install "p2pselect[onnx]"``.
     sklearn.exceptions.NotFittedError
@@ -65,53 +75,69 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
     --------
     >>> export_onnx(clf, "digits.onnx")  # doctest: +SKIP
     """
+    from sklearn.utils.validation import check_is_fitted
+
     check_is_fitted(estimator)
-    if estimator.multilabel_:
-        raise InputError("export_onnx: a model with several labels per image has no export yet")
     for package in ("onnx", "onnxscript"):
         need(package, "export_onnx", "p2pselect[onnx]")
-    if estimator.fill_ != "black":
+    if not hasattr(estimator, "trained_tau_"):
         raise InputError(
-            "export_onnx writes models whose removed pixels are black; this one was fitted "
-            f"with networks__fill={brief(estimator._network_options.fill)}"
+            f"export_onnx takes a fitted P2PClassifier, got a {type(estimator).__name__}"
         )
-    estimator._check_tau(estimator.tau)
-    grid = estimator._tau_grid(estimator.tau)
-    rule = estimator._selection_rule()
-    dynamic = estimator.tau == "dynamic"
-    report = estimator._stop_report(estimator.tau, None)
-    threshold = estimator.certainty_threshold if report is None else report.threshold
-    settings = {
-        "classes": np.asarray(estimator.classes_).tolist(),
-        "image_size": list(rule.grid.size),
-        "resize": rule.resize,
-        "n_channels": estimator.n_channels_seen_,
-        "value_range": estimator.value_range_,
-        "tau": grid.tolist(),
-        "logit_offset": rule.offsets(grid).tolist(),
-        "selection": estimator.selection,
-        "allow_empty": rule.allow_empty,
-        "fallback": rule.fallback,
-        # Without a search it has nothing to stop.
-        "certainty_threshold": estimator.certainty_threshold if dynamic else None,
-        # JSON has no infinity; no probability is above 1.
-        "stop_certainty": min(float(threshold), 2.0) if dynamic else None,
-        "report": None
-        if report is None
-        else {"answered": report.answered, "unanswered": report.unanswered},
-        "answered_classes": None
-        if report is None or report.answered_classes is None
-        else report.answered_classes.tolist(),
-        "set_proba": None if report is None else report.set_proba,
-        "lowest_familiarity": None if report is None else report.lowest_familiarity,
-    }
+    settings = _settings(estimator)
     with atomic_folder(Path(path), FILES, "an export") as new:
-        _write(estimator, "selector", "maps", new / SELECTOR)
-        _write(estimator, "classifier", "logits", new / CLASSIFIER)
+        _write_networks(estimator, new)
         write_json(new / SETTINGS, settings)
 
 
-def _write(estimator: Any, name: str, output: str, path: Path) -> None:
+def _settings(estimator: Any) -> dict[str, Any]:
+    """All but the networks, as JSON has it."""
+    estimator._check_tau(estimator.tau)
+    grid = estimator._tau_grid(estimator.tau)
+    rule, regions = estimator._selection_rule(), estimator.regions_._proposal()
+    threshold = float(estimator.certainty_threshold)
+    report = estimator._stop_report(estimator.tau, None)
+    return {
+        "format": FORMAT,
+        "classes": np.asarray(estimator.classes_).tolist(),
+        "classes_dtype": np.asarray(estimator.classes_).dtype.str,
+        "images": estimator._meaning(fitted=True),
+        "display_channels": estimator._image_options.display_channels,
+        "n_channels_in": estimator.n_channels_in_,
+        "n_channels_seen": estimator.n_channels_seen_,
+        "image_size": list(rule.grid.size),
+        "resize": rule.resize,
+        "regions": {
+            **regions.settings._asdict(),
+            "engine": regions.engine if isinstance(regions.engine, str) else None,
+            "resolution": regions.resolution,
+            "on_channels": regions.on_channels,
+        },
+        "batch_size": rule.batch_size,
+        "tau": grid.tolist(),
+        "logit_offset": rule.offsets(grid).tolist(),
+        "cut": rule.cut,
+        "fill": rule.fill,
+        "multilabel": estimator.multilabel_,
+        "allow_empty": rule.allow_empty,
+        "fallback": rule.fallback,
+        "certainty_threshold": (
+            threshold if report is None else estimator.calibration_.asked(threshold)
+        ),
+        "report": None
+        if report is None
+        else {
+            **asdict(report),
+            # JSON has no infinity.
+            "threshold": report.threshold if np.isfinite(report.threshold) else None,
+            "answered_classes": None
+            if report.answered_classes is None
+            else report.answered_classes.tolist(),
+        },
+    }
+
+
+def _write_networks(estimator: Any, folder: Path) -> None:
     import torch
     from torch import nn
 
@@ -128,10 +154,31 @@ def _write(estimator: Any, name: str, output: str, path: Path) -> None:
             # Part of the file, so that its readers need not interpolate as torch does.
             return upsample(self.network(images), images.shape[-2], images.shape[-1])
 
-    network = getattr(estimator.module_, name)
+    class Probabilities(nn.Module):
+        """What a classifier says, in probabilities."""
+
+        def __init__(self, network: nn.Module):
+            super().__init__()
+            self.network = network
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return estimator._kind.probabilities(self.network(images))
+
     # Two images: of one, torch would conclude that n is always 1.
     shape = (2, estimator.n_channels_seen_, *estimator._grid.size)
     images = torch.zeros(shape, device=estimator.device_)
+    model = estimator.module_
+    _write(AtFullSize(model.selector), images, "maps", folder / SELECTOR)
+    _write(Probabilities(model.classifier), images, "proba", folder / CLASSIFIER)
+
+
+def _write(network: Any, images: Any, output: str, path: Path) -> None:
+    import torch
+
+    network.eval()
+    with torch.inference_mode():
+        # What networks keep from their first call must not come from the one that is traced.
+        network(images)
     logger = logging.getLogger("torch.onnx")
     before = logger.level
     logger.setLevel(logging.ERROR)
@@ -139,7 +186,7 @@ def _write(estimator: Any, name: str, output: str, path: Path) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch warns about its own code
             program = torch.onnx.export(
-                AtFullSize(network).eval() if name == "selector" else network.eval(),
+                network,
                 (images,),
                 dynamic_shapes=({0: torch.export.Dim("n")},),
                 input_names=["images"],

@@ -20,14 +20,15 @@ ROOMS = """
     exceptions _lazy _show_versions _optional _doc_links _docstrings _settings distributed
     atomic_write _keyed_file _labels _answer_kinds _targets images _answering _fill
     _explanation_arrays regions _model_folder _model_card datasets nn training metrics
-    explanations selection onnx_export estimators methods model_selection presets persistence
-    testing app reproduction p2pselect cli __main__
+    explanations selection onnx_export runtime estimators methods model_selection presets
+    persistence testing app reproduction p2pselect cli __main__
 """.split()
 
 #: Arrays in, arrays or pictures out: these work on a machine without the networks' libraries.
 WITHOUT_NETWORKS = (
     "exceptions _optional _doc_links _docstrings _answer_kinds _answering _fill "
-    "_explanation_arrays images explanations regions datasets metrics model_selection presets"
+    "_explanation_arrays images explanations regions datasets metrics model_selection presets "
+    "runtime"
 ).split()
 HEAVY = ("torch", "torchvision", "timm", "matplotlib", "skorch")
 MAX_LINES = 350

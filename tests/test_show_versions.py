@@ -24,7 +24,7 @@ def printed(capsys) -> dict[str, str]:
 def test_every_dependency_is_named_with_its_version(capsys):
     said = printed(capsys)
     extras = PROJECT["optional-dependencies"]
-    of_users = [extras[name] for name in ("app", "plots", "coco", "dicom", "onnx")]
+    of_users = [extras[name] for name in ("app", "plots", "coco", "dicom", "onnx", "runtime")]
     for line in chain(PROJECT["dependencies"], *of_users):
         name = re.match(r"[\w-]+", line).group()
         try:

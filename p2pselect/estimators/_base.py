@@ -21,7 +21,6 @@ from p2pselect._targets import true_targets
 from p2pselect.estimators._changes import refuse_changes, remembered
 from p2pselect.estimators._fitting import TrainableImageClassifier
 from p2pselect.estimators._inputs import (
-    check_channels,
     in_unit_interval,
     resolve_regions,
     shared_inputs,
@@ -30,7 +29,7 @@ from p2pselect.estimators._saving import load_model, save_model
 from p2pselect.exceptions import InputError, brief
 from p2pselect.explanations._explanation import Explanation
 from p2pselect.images import as_images
-from p2pselect.images._meaning import check_display_channels
+from p2pselect.images._meaning import check_display_channels, check_same_channels
 from p2pselect.nn._model import RegionScores
 from p2pselect.selection import SelectionRule
 from p2pselect.selection._certainty_search import make_tau_grid
@@ -366,7 +365,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         check_is_fitted(self, "net_")
         refuse_changes(self)
         images, given = self._read(X, regions, self._meaning(fitted=True))
-        check_channels(images, self)
+        check_same_channels(images, self)
         tau = in_unit_interval("tau", self.tau if tau is None else tau, "dynamic")
         self._check_tau(tau)
         threshold = in_unit_interval(

@@ -22,7 +22,7 @@ from p2pselect.estimators._changes import (
     remembered,
     unchanged_by_errors,
 )
-from p2pselect.estimators._inputs import check_channels, read_images, resolve_regions
+from p2pselect.estimators._inputs import read_images, resolve_regions
 from p2pselect.estimators._progress import CallbackSupportMixin, FitTask, with_callbacks
 from p2pselect.estimators._training_images import (
     Division,
@@ -37,7 +37,7 @@ from p2pselect.estimators._training_images import (
 from p2pselect.estimators._weights import weigh
 from p2pselect.exceptions import InputError, brief
 from p2pselect.images import ImageSequence
-from p2pselect.images._meaning import SAID, ValueRange, warn_of_little_use
+from p2pselect.images._meaning import SAID, ValueRange, check_same_channels, warn_of_little_use
 from p2pselect.nn._image_network import prepare_networks
 from p2pselect.training._callbacks import Outcome
 from p2pselect.training._data import TrainingData
@@ -271,7 +271,7 @@ class TrainableImageClassifier(CallbackSupportMixin, CalibratedImageClassifier):
             if hasattr(self, "calibration_"):
                 del self.calibration_
             if continues:
-                check_channels(images, self)
+                check_same_channels(images, self)
                 refuse_changes(self, *fixed)
             else:
                 self.classes_ = classes

@@ -42,33 +42,6 @@ def read_images(
     return images, _fit_to_grid(regions, images, grid)
 
 
-def check_channels(images: Any, estimator: Any) -> None:
-    """Refuse images with other channels than the networks see.
-
-    So are gray arrays where colors were learned from arrays, and the other way round.
-
-    An array with one channel in the place of one with three is an oversight more often than
-    not.  Files say nothing of the kind: they are decoded to three channels in any case.
-    """
-    if images.seen_channels != estimator.n_channels_seen_:
-        raise InputError(
-            f"{type(estimator).__name__} was fitted on images of "
-            f"{estimator.n_channels_seen_} channels, and X has {images.seen_channels}"
-        )
-    given, fitted = images.stored_channels, estimator.n_channels_in_
-    if given is None or fitted is None or (given == 1) == (fitted == 1):
-        return
-    remedy = (
-        "repeat the channel, X.reshape(n, h, w, 1).repeat(3, axis=3), if this is meant"
-        if given == 1
-        else "fit on color images, or convert these to gray"
-    )
-    raise InputError(
-        f"X has {given} channel{'s' * (given != 1)}, but {type(estimator).__name__} was "
-        f"fitted on images of {fitted}: {remedy}"
-    )
-
-
 def propose_all(
     regions: SuperpixelTransformer, images: ImageSequence, grid: Grid, step: int = 256
 ) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,9 +14,6 @@ from p2pselect.images._geometry import Grid
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
-
-    from p2pselect.nn import RegionScores
 
 #: Maps (sorted_logits, sorted_areas, tau_offsets, tau_grid) to the number of regions that are
 #: kept at every tau; see the parameter ``cut`` of :class:`SelectionRule`.
@@ -165,8 +162,8 @@ class SelectionRule:
     'probability'
     """
 
-    score: Callable[[Tensor, Tensor], RegionScores]
-    classify: Callable[[Tensor], Tensor]
+    score: Callable[..., Any]
+    classify: Callable[..., Any]
     propose: Callable[[np.ndarray, np.ndarray | None], np.ndarray]
     image_size: int | tuple[int, int]
     batch_size: int

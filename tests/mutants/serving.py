@@ -1,8 +1,27 @@
-"""Faults of the app: who may ask, what is refused, and what becomes of several requests."""
+"""Faults of what answers elsewhere: of an exported model, and of the app under many requests."""
 
 from mutants.fault import planted
 
 FAULTS = [
+    *planted(
+        "runtime.py",
+        "test_runtime.py",
+        {
+            "np.where(areas > 0, means[:, 0], np.float32(-np.inf))": "means[:, 0]",
+            'values["threshold"] = np.inf': 'values["threshold"] = 0.0',
+            "masks, self.rule.fill)": 'masks, "black")',
+            "kind=LABEL_SET if settings": "kind=ONE_CLASS if settings",
+        },
+    ),
+    *planted(
+        "onnx_export.py",
+        "test_runtime.py",
+        {
+            "        network(images)\n": "        pass\n",
+            "threshold if report is None else estimator.calibration_.asked(threshold)": "threshold",
+            "report.threshold if np.isfinite(report.threshold) else None": "threshold",
+        },
+    ),
     *planted(
         "app/_worker.py",
         "app/test_batches.py",

@@ -5,6 +5,7 @@ Labels are arrays (n,), or indicator matrices (n, n_labels) of 0 and 1.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from p2pselect._labels import (
     encode_labels,
     find_classes,
 )
-from p2pselect.exceptions import InputError, brief
+from p2pselect.exceptions import InputError, P2PSelectWarning, brief
 
 
 def read_labels(y: Any, name: str = "y") -> tuple[np.ndarray, np.ndarray | None]:
@@ -35,12 +36,31 @@ def kind_of(labels: np.ndarray) -> AnswerKind:
 
 
 def find_targets(labels: np.ndarray, columns: np.ndarray | None, name: str = "y") -> np.ndarray:
-    """The classes of the labels of a training, sorted; or the columns, by name or number."""
+    """The classes of the labels of a training, sorted; or the columns, by name or number.
+
+    Warns of a matrix with exactly one label for each image, and of labels that never change.
+    """
     if labels.ndim == 1:
         return find_classes(labels, name)
     if (labels == labels[:1]).all():
         raise InputError(f"{name} has the same labels in every row: nothing to tell apart")
-    return np.arange(labels.shape[1]) if columns is None else columns
+    if (labels.sum(axis=1) == 1).all():
+        warnings.warn(
+            f"{name} has exactly one label for each image: if these exclude each other, pass "
+            "one class for each image instead, such as y.argmax(axis=1)",
+            P2PSelectWarning,
+            stacklevel=3,
+        )
+    classes = np.arange(labels.shape[1]) if columns is None else columns
+    constant = classes[(labels == labels[:1]).all(axis=0)].tolist()
+    if constant:
+        warnings.warn(
+            f"{name}: the labels {brief(constant)} are the same for all images, and cannot be "
+            "learned",
+            P2PSelectWarning,
+            stacklevel=3,
+        )
+    return classes
 
 
 def encode_targets(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:

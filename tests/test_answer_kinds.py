@@ -1,5 +1,7 @@
 """One class or several labels: what each kind makes of labels and probabilities."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,7 @@ from scipy import sparse
 
 from p2pselect._answer_kinds import LABEL_SET, ONE_CLASS, LabelSet
 from p2pselect._targets import find_targets, read_labels, true_targets
-from p2pselect.exceptions import InputError
+from p2pselect.exceptions import InputError, P2PSelectWarning
 
 Y = [[0, 1], [1, 1], [0, 0]]
 NAMES = np.array(["miner", "rust"])
@@ -84,6 +86,16 @@ def test_true_labels_have_the_columns_of_the_training():
 def test_the_same_labels_everywhere_teach_nothing():
     with pytest.raises(InputError, match="same labels in every row"):
         find_targets(np.ones((4, 2), int), None)
+
+
+def test_a_matrix_that_may_not_be_meant_is_warned_of():
+    with pytest.warns(P2PSelectWarning, match=r"exactly one label .* y.argmax\(axis=1\)"):
+        assert find_targets(np.eye(3, dtype=int), None).tolist() == [0, 1, 2]
+    with pytest.warns(P2PSelectWarning, match=r"labels \['miner'\] are the same for all"):
+        find_targets(np.array([[1, 0], [1, 1]]), NAMES)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert find_targets(np.array(Y), NAMES) is NAMES
 
 
 def test_what_a_set_of_labels_says():

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 from matplotlib.text import Text
+from sick_leaves import NAMES, PROBA, SAID, Y, sick_leaves
 from sklearn.metrics import accuracy_score
 
 from p2pselect import metrics
@@ -22,54 +23,20 @@ from p2pselect.explanations import (
 from p2pselect.explanations.figures._photographs import photograph
 from p2pselect.explanations.report._payload import image_payload
 
-NAMES = np.array(["miner", "rust", "phoma"])
-PROBA = np.array([[0.97, 0.02, 0.9], [0.3, 0.02, 0.1], [0.01, 0.99, 0.03], [0.6, 0.9, 0.2]])
-SAID = ["miner, phoma", "none", "rust", "miner, rust"]
-Y = np.array([[1, 0, 1], [1, 0, 0], [0, 1, 0], [1, 1, 0]])
-
-
-def made(target=None):
-    """Four images of 4 x 4 regions; every mask of the path shows one region more."""
-    rng = np.random.default_rng(0)
-    labels = np.repeat(np.repeat(np.arange(16).reshape(1, 4, 4), 4, axis=1), 4, axis=2)
-    scores = rng.permutation(16).astype(np.float32)
-    tau = np.array([0.25, 0.5, 1.0])
-    # Twice as far from one half at every step.
-    path = np.stack([0.5 + (PROBA - 0.5) * share for share in (0.25, 0.5, 1)], axis=1)
-    certainty = np.maximum(PROBA, 1 - PROBA)
-    sure = certainty.min(axis=1) if target is None else certainty[:, target]
-    return Explanation(
-        images=rng.integers(0, 256, (4, 16, 16, 3), np.uint8),
-        regions=np.repeat(labels, 4, axis=0).astype(np.int32),
-        region_masks=np.ones((4, 16), bool),
-        selection_logits=np.repeat(scores[None], 4, axis=0),
-        selection_probs=np.full((4, 16), 0.9, np.float32),
-        tau=np.ones(4),
-        proba=PROBA.astype(np.float32),
-        classes=NAMES,
-        answered=sure >= 0.9,
-        certainty_threshold=0.9,
-        path_tau=tau,
-        path_counts=np.repeat([[4, 8, 16]], 4, axis=0).astype(np.int32),
-        path_proba=path.astype(np.float32),
-        multilabel=True,
-        target=None if target is None else str(NAMES[target]),
-    )
-
 
 def test_what_is_said():
-    exp = made()
+    exp = sick_leaves()
     assert exp.predicted_names.tolist() == SAID
     np.testing.assert_array_equal(exp.predicted, PROBA > 0.5)
     np.testing.assert_allclose(exp.certainty, [0.9, 0.7, 0.97, 0.6], rtol=1e-6)
     assert exp.unanswered_reasons == [[], ["uncertain"], [], ["uncertain"]]
-    about_rust = made(target=1)
+    about_rust = sick_leaves(target=1)
     np.testing.assert_allclose(about_rust.certainty, [0.98, 0.98, 0.99, 0.9], rtol=1e-6)
     assert about_rust.predicted_names.tolist() == ["none", "none", "rust", "rust"]
 
 
 def test_scores_of_several_labels():
-    exp, right = made(), np.array([True, False, True, True])
+    exp, right = sick_leaves(), np.array([True, False, True, True])
     assert metrics.get_scorer("selective_accuracy").func(exp, y=Y) == 1
     assert accuracy_score(Y, exp.predicted) == right.mean()
     curve = metrics.threshold_curve(exp, Y, [0.56, 0.89])
@@ -79,7 +46,7 @@ def test_scores_of_several_labels():
 
 
 def test_fidelity_follows_the_whole_set_of_labels():
-    exp = made()
+    exp = sick_leaves()
 
     def predict_proba(images):
         """The mean color of an image."""
@@ -96,16 +63,16 @@ def test_fidelity_follows_the_whole_set_of_labels():
 
 
 def test_a_summary_has_a_row_for_every_label():
-    rows = {row["class"]: row for row in explanation_summary(made(), Y)}
+    rows = {row["class"]: row for row in explanation_summary(sick_leaves(), Y)}
     assert [rows[name]["n_images"] for name in NAMES] == [2, 2, 1]
     assert [rows[name]["right"] for name in NAMES] == [1, 1, 1]
     assert rows["miner"]["answered"] == 0.5
-    wrong = explanation_summary(made(), Y[:, [1, 0, 2]])
+    wrong = explanation_summary(sick_leaves(), Y[:, [1, 0, 2]])
     assert [row["right"] for row in wrong[:2]] == [0.5, 0.5]
 
 
 def test_other_programs_are_told_every_label():
-    exp = made()
+    exp = sick_leaves()
     data = exp.to_coco(["a", "b", "c", "d"])
     found = [(one["image_id"], one["category_id"]) for one in data["annotations"]]
     assert found == [(0, 0), (0, 2), (2, 1), (3, 0), (3, 1)]
@@ -115,19 +82,19 @@ def test_other_programs_are_told_every_label():
 
 
 def test_the_page_tells_right_from_wrong(tmp_path):
-    made().to_html(tmp_path / "page.html", y=Y)
+    sick_leaves().to_html(tmp_path / "page.html", y=Y)
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     data = json.loads(re.search(r'type="application/json"[^>]*>(.*?)</script>', page, re.S)[1])
     assert data["labels"] == NAMES.tolist() and data["multilabel"] is True
     assert [item["predicted"] for item in data["images"]] == ["101", "000", "010", "110"]
     assert [item["truth"] for item in data["images"]] == ["101", "100", "010", "110"]
-    one = made(target=1)[0]
+    one = sick_leaves(target=1)[0]
     payload = image_payload(one, photograph(one, 0))
     assert payload["predicted"] == "-0-" and payload["top"] == [1]
 
 
 def test_figures_draw_them():
-    exp = made()
+    exp = sick_leaves()
     figure = plot_page(exp, Y, n_images=4, random_state=0)
     titles = {ax.get_title(loc="left") for ax in figure.axes}
     assert {"✓ rust", "✗ none (is miner)"} <= titles
@@ -135,7 +102,7 @@ def test_figures_draw_them():
     assert any("Predicted: miner, phoma" in text for text in words)
     shown = EvidenceCurveDisplay.from_explanation(exp, 0)
     assert shown.labels == ["miner", "phoma", "rust"]
-    assert EvidenceCurveDisplay.from_explanation(made(target=1), 0).labels == ["rust"]
+    assert EvidenceCurveDisplay.from_explanation(sick_leaves(target=1), 0).labels == ["rust"]
     ReliabilityDisplay.from_explanation(exp, Y)
     assert "miner, phoma" in exp[0]._repr_html_()
     with pytest.raises(InputError, match="one class per image, not several labels"):
@@ -143,7 +110,7 @@ def test_figures_draw_them():
 
 
 def test_models_are_compared_by_their_sets_of_labels():
-    first = made()
+    first = sick_leaves()
     other = np.array(PROBA)
     other[0, 1] = 0.7
     second = Explanation(**{**vars(first), "proba": other.astype(np.float32)})

@@ -267,4 +267,6 @@ def test_masks_stay_arrays_whatever_output_is_asked_for(clf, scenes):
     clf.fit(X, y)
     with sklearn.config_context(transform_output="pandas"):
         assert clf.transform(X).dtype == bool
-    assert not hasattr(clf, "set_output")  # a table has no place for masks
+        assert SuperpixelTransformer().fit_transform(X[:2]).dtype == np.int32
+    # A table has no place for masks and label maps.
+    assert not hasattr(clf, "set_output") and not hasattr(SuperpixelTransformer(), "set_output")

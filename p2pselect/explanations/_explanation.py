@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -18,6 +19,7 @@ from p2pselect.explanations.figures._photographs import overlay
 from p2pselect.explanations.figures._plots import plot_explanation
 from p2pselect.explanations.report._notebook import repr_html
 from p2pselect.explanations.report._page import write_html
+from p2pselect.explanations.report._show import show
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -151,6 +153,38 @@ class Explanation(ExplanationArrays):
         (64, 64, 3)
         """
         return overlay(self[image])
+
+    def show(self, y: Any = None, **options: Any) -> Path | None:
+        """Show the explanation: in a notebook in place, and elsewhere in the browser.
+
+        In a notebook it is what the explanation shows of itself as the last line of a cell: its
+        first images.  Elsewhere, the interactive page of :meth:`to_html` is written to a new
+        folder for temporary files, where it stays, and is opened in the web browser.
+
+        Parameters
+        ----------
+        %(optional_y)s
+        **options
+            Further parameters of :func:`~p2pselect.explanations.write_html`.  In a notebook
+            they have no effect, and neither has `y`.
+
+        Returns
+        -------
+        pathlib.Path or None
+            The page; None in a notebook.
+
+        Warns
+        -----
+        P2PSelectWarning
+            If no browser can be opened, as on a server; it says where the page is.
+
+        Examples
+        --------
+        >>> from p2pselect.explanations import example_explanation
+        >>> example = example_explanation(n_images=3)
+        >>> page = example.explanation.show(example.y)  # doctest: +SKIP
+        """
+        return show(self, y, options)
 
     def to_html(self, path: str | PathLike[str], y: Any = None, **options: Any) -> None:
         """Write an interactive page, as :func:`~p2pselect.explanations.write_html` does.

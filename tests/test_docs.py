@@ -118,6 +118,22 @@ def test_the_architecture_page_lists_the_rooms_in_their_order():
     assert listed == [name for name in ROOMS if name not in ("p2pselect", "__main__")]
 
 
+@pytest.mark.parametrize(
+    ("words", "pages"),
+    [
+        ("Grad-CAM", ["explanation/coming-from.md", "glossary.md"]),
+        ("heat map", ["explanation/coming-from.md", "glossary.md"]),
+        ("bounding box", ["how-to/export.md", "glossary.md"]),
+        ("early stopping", ["how-to/training.md", "how-to/gpu.md", "glossary.md"]),
+        ("class_weight", ["how-to/class-imbalance.md"]),
+    ],
+)
+def test_words_that_people_search_for_lead_to_a_page(words, pages):
+    for page in pages:
+        text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+        assert words.lower() in " ".join(text.lower().split()), page
+
+
 # -- commands --------------------------------------------------------------------------------
 
 

@@ -179,6 +179,14 @@ FAULTS = [
         },
     ),
     *planted(
+        "explanations/report/_show.py",
+        "explanations/test_show.py",
+        {
+            'hasattr(ipython.get_ipython(), "kernel")': "True",
+            "if not webbrowser.open(page.as_uri()):": "if webbrowser.open(page.as_uri()):",
+        },
+    ),
+    *planted(
         "explanations/report/_audit.py",
         "explanations/test_audit_section.py",
         {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +27,7 @@ def create_app(
     hosts: Sequence[str] = (),
     max_bytes: int = 32 * 2**20,
     batch_wait: float = 0.01,
+    corrections: str | os.PathLike[str] | None = None,
 ) -> Starlette:
     """Make a web application of a model: a page for people, and JSON for programs.
 
@@ -60,6 +62,10 @@ def create_app(
     batch_wait : float, default=0.01
         How many seconds an image waits for others to share its batch, which has at most the
         ``batch_size`` of the model.
+    corrections : path-like, optional
+        File of what people mark on the page as wrong or missing, which is read if it exists,
+        and written after every mark: see :func:`p2pselect.datasets.read_corrections`.  Without
+        it, marks are kept until the application ends.  Either way the page offers them.
 
     Returns
     -------
@@ -71,7 +77,8 @@ def create_app(
     MissingPackageError
         If starlette cannot be imported.
     InputError
-        If `y` or `names` do not fit the files, or a number is out of its range.
+        If `y` or `names` do not fit the files, a number is out of its range, or `corrections`
+        is no such file or cannot be written.
     sklearn.exceptions.NotFittedError
         If the model is not fitted.
 
@@ -94,6 +101,7 @@ def create_app(
     To serve it: ``uvicorn.run(app, host="127.0.0.1")``.
     """
     need("starlette", "an app", "p2pselect[app]")
+    from p2pselect.app._marks import Marks
     from p2pselect.app._service import Service
 
     paths = [os.fsdecode(file) for file in files]
@@ -104,13 +112,14 @@ def create_app(
         raise InputError(f"max_bytes must be at least 1, got {brief(max_bytes)}")
     if not 0 <= batch_wait < np.inf:
         raise InputError(f"batch_wait must be at least 0 seconds, got {brief(batch_wait)}")
+    marks = Marks(None if corrections is None else Path(corrections))
     first = model.explain(_noise(model))
     truth = None if y is None else true_targets(y, first.classes, first._kind)
     if truth is not None and len(truth) != len(paths):
         raise InputError(
             f"y must have one label per file: got {len(truth)} labels for {len(paths)} files"
         )
-    service = Service(model, first, paths, named, truth, max_bytes, batch_wait)
+    service = Service(model, first, paths, named, truth, max_bytes, batch_wait, marks)
     return service.application(title, hosts)
 
 

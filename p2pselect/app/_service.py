@@ -21,6 +21,7 @@ from starlette.routing import Route
 from p2pselect.app._album import Album
 from p2pselect.app._answers import answer, whole_answer
 from p2pselect.app._guard import Guard, error_response, json_response
+from p2pselect.app._marks import Marks
 from p2pselect.app._uploads import received
 from p2pselect.app._worker import Worker
 from p2pselect.exceptions import P2PSelectError
@@ -36,6 +37,8 @@ from p2pselect.images import as_images
 _HERE = __name__.rpartition(".")[0]
 #: Images that are decoded or drawn at once: each may need hundreds of megabytes for a moment.
 _THREADS = 2
+#: Largest size in bytes of what is marked on one image.
+_MOST_MARKS = 2**20
 #: Cards that the page gets at once.
 _CARDS = 200
 
@@ -55,10 +58,12 @@ class Service:
         truth: np.ndarray | None,
         max_bytes: int,
         batch_wait: float,
+        marks: Marks,
     ):
         self._model, self._first, self._max_bytes = model, first, max_bytes
         self._labels, codes = number_labels(first, truth)
         self._album = Album(files, names, codes)
+        self._marks = marks
         self._worker = Worker(model.explain, model.batch_size, batch_wait)
 
     def application(self, title: str, hosts: Sequence[str]) -> Starlette:
@@ -77,6 +82,8 @@ class Service:
                 Route("/page/cards/{number}", self.cards),
                 Route("/page/pictures/{name}", self.picture),
                 Route("/page/details/{number}", self.details),
+                Route("/page/corrections", self.correct, **post),  # type: ignore[arg-type]
+                Route("/corrections.json", self.corrections),
             ],
             middleware=[Middleware(Guard, names=hosts)],
             exception_handlers={HTTPException: _refused, Exception: _failed},
@@ -145,6 +152,7 @@ class Service:
         album = len(self._album.files)
         data = of_all_images(self._first, self._labels, bool(self._album.truth))
         own = {"named": True, "images": [], "sample": "", "album": album}
+        own["corrections"] = self._marks.entries()
         page = whole_page(
             self._title,
             {**data, **own, "maxBytes": self._max_bytes},
@@ -181,6 +189,19 @@ class Service:
         if file is None:
             raise HTTPException(404)
         return FileResponse(file)
+
+    async def correct(self, request: Request) -> Response:
+        async with received(request, self._inbox, _MOST_MARKS) as file:
+            try:
+                count = await self._in_thread(self._marks.replace, file.read_bytes())
+            except P2PSelectError as error:
+                raise HTTPException(422, str(error)) from error
+        return json_response({"corrections": count})
+
+    async def corrections(self, request: Request) -> Response:
+        answer = json_response({"corrections": self._marks.entries()})
+        answer.headers["Content-Disposition"] = 'attachment; filename="corrections.json"'
+        return answer
 
     async def details(self, request: Request) -> Response:
         number = _below(request.path_params["number"], len(self._album.files))

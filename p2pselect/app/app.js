@@ -147,6 +147,17 @@ async function follow() {
   }
 }
 
+// -- Corrections --------------------------------------------------------------------------------
+
+/** Keep what is marked on an image, one after the other, so that the last one counts. */
+let keeping = Promise.resolve();
+keep = (item) => {
+  const body = JSON.stringify({ image: imageOf(item), corrections: correctionsOf(item) });
+  keeping = keeping.then(() => ask("page/corrections", body)).catch((error) => {
+    byId("marked").textContent = `Not kept: ${error.message}`;
+  });
+};
+
 function startApp() {
   const zone = byId("drop");
   byId("images").hidden = true;

@@ -16,6 +16,7 @@ import socket
 import warnings
 from contextlib import suppress
 from ipaddress import ip_address
+from pathlib import Path
 
 from p2pselect._optional import need
 from p2pselect.cli._arguments import add_shared, whole
@@ -54,6 +55,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="largest size of an image file that is sent (default: %(default)s)",
     )
+    parser.add_argument(
+        "--corrections",
+        type=Path,
+        metavar="FILE",
+        help="keep what is marked as wrong or missing here, for p2pselect fit --corrections",
+    )
     add_shared(parser, "--certainty", "--max-pixels")
 
 
@@ -79,6 +86,7 @@ def run(options: argparse.Namespace) -> None:
             title=f"What {options.model.resolve().name} saw",
             hosts=[options.host],
             max_bytes=options.max_megabytes * _MEGABYTE,
+            corrections=options.corrections,
         )
         config = uvicorn.Config(
             app,

@@ -189,8 +189,12 @@ def write_corrections(path: str | os.PathLike[str], corrections: Iterable[Correc
     ...     read_corrections(f"{folder}/corrections.json") == [wrong]
     True
     """
-    entries = [{k: v for k, v in vars(one).items() if v is not None} for one in corrections]
-    write_json(Path(path), {"corrections": entries}, indent=None)
+    write_json(Path(path), {"corrections": [*map(as_entry, corrections)]}, indent=None)
+
+
+def as_entry(one: Correction) -> dict[str, Any]:
+    """A correction as it stands in a file."""
+    return {name: value for name, value in vars(one).items() if value is not None}
 
 
 def correction_masks(

@@ -4,6 +4,23 @@ from mutants.fault import planted
 
 FAULTS = [
     *planted(
+        "app/_marks.py",
+        "app/test_corrections.py",
+        {
+            "if one.image != image] + found": "] + found",
+            "if any(one.image != image for one in found):": "if False:",
+        },
+    ),
+    *planted(
+        "explanations/report/corrections.js",
+        "browser/test_corrections.py",
+        {
+            "Math.floor(at / wide) * height / rows": "Math.floor(at / wide) * height / columns",
+            "if (!isIn(x, y + 1)) edge(x + 1, y + 1, -1, 0);": "if (!isIn(x, y + 1)) edge(x, y + 1, 1, 0);",
+            "if (keep) keep(item);": "",
+        },
+    ),
+    *planted(
         "runtime.py",
         "test_runtime.py",
         {

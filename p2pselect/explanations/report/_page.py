@@ -200,6 +200,7 @@ def _data(
         lost.append(picture.lost)
         item = image_payload(one, picture)
         item["name"] = f"Image {i}" if names is None else str(names[i])
+        item["number"] = i
         if truth is not None:
             item["truth"] = codes[i]
         images.append(item)

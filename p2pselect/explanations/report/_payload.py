@@ -107,11 +107,15 @@ def image_payload(one: ExplanationArrays, picture: Photograph) -> dict[str, Any]
     steps["groups"] = np.searchsorted(edges, steps["regions"]).tolist()
     probs = _group_means(one.selection_probs[0][order], group, n_groups)
     # Numbers are rounded, since digits that nobody sees would only make the page larger.
+    (placement,) = one._placements()
     payload = {
         **card_payload(one, picture),
         "src": image_uri(picture.pixels),
         "grid": picture.cells.shape,
         "box": picture.box,
+        # Of the photograph itself, in whose pixels corrections are written.
+        "photo": placement.original,
+        "source": placement.source,
         "tau": round(float(one.tau[0]), 4),
         "map": _runs(place[picture.cells], n_groups),
         "wide": n_groups > _MOST_IN_A_BYTE,

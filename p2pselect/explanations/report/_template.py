@@ -12,7 +12,7 @@ from importlib import resources
 from typing import Any
 
 _HERE = "p2pselect.explanations.report"
-_SCRIPTS = ("picture.js", "gallery.js", "detail.js")
+_SCRIPTS = ("picture.js", "gallery.js", "corrections.js", "detail.js")
 
 
 def whole_page(

@@ -32,6 +32,7 @@ async function openDetail(item) {
   document.querySelector(".slide").hidden = steps < 2;
   placeStop(item, steps);
   makeBars(item);
+  sayMarks(item);
   if (!dialog.open) dialog.showModal();
   dialog.scrollTop = 0;
   const loading = new Image();
@@ -155,6 +156,7 @@ function draw() {
     paintHighlight(views[0], item, labels, region, kin, true);
     paintHighlight(views[1], item, labels, region, kin, false);
   }
+  for (const view of views) paintMarks(view, item, labels);
   drawRegion(item);
   drawBars(item, step);
   drawAsked(item, step);
@@ -185,6 +187,7 @@ function drawRegion(item) {
     `${merged ? "Group" : "Region"} ${region + 1} of ${item.probs.length} in the order of choice: ` +
     `selection probability ${percent(item.probs[region])}, ` +
     `${percent(item.areas[region])} of the image.` +
+    (marksOf(item).has(region) ? ` Marked as ${marksOf(item).get(region)}.` : "") +
     (kin ? ` Chosen together most with (correlation): ${kin}, outlined in blue.` : "");
 }
 
@@ -260,4 +263,5 @@ function startDetail() {
 }
 
 startDetail();
+startCorrections();
 startGallery();

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.utils import get_tags
 from sklearn.utils.validation import has_fit_parameter
 
 from p2pselect.testing._check_images import make_check_images
@@ -84,6 +85,10 @@ def image_classifier_checks(estimator: Any) -> Iterator[tuple[str, Check]]:
         if check in needs_masked and not hasattr(estimator, "predict_proba_masked"):
             continue
         if check is check_weights_of_one and not has_fit_parameter(estimator, "sample_weight"):
+            continue
+        if check is check_several_labels and not (
+            get_tags(estimator).classifier_tags.multi_label
+        ):
             continue
         yield check.__name__, check
 
@@ -213,6 +218,24 @@ def check_explanation_agrees(estimator: Any) -> None:
     np.testing.assert_array_equal(exp.answered, reached)
 
 
+def check_several_labels(estimator: Any) -> None:
+    """Where the tags say ``multi_label``: each label of a matrix is a question of its own."""
+    X, y = make_check_images()
+    several = np.stack([y == 0, y != 2, y > 0], axis=1).astype(int)
+    estimator.fit(X, several)
+    proba = estimator.predict_proba(X)
+    assert proba.shape == several.shape, f"predict_proba has shape {proba.shape}"
+    assert ((proba >= 0) & (proba <= 1)).all(), "a probability is outside [0, 1]"
+    assert not np.allclose(proba.sum(axis=1), 1), "the probabilities of labels sum to 1"
+    np.testing.assert_array_equal(estimator.predict(X), proba > 0.5)
+    right = (estimator.predict(X) == several).all(axis=1)
+    assert estimator.score(X, several) == right.mean()
+    exp = estimator.explain(X)
+    np.testing.assert_allclose(exp.proba, proba, atol=1e-5)
+    decided = np.maximum(exp.proba, 1 - exp.proba).min(axis=1) >= exp.certainty_threshold
+    np.testing.assert_array_equal(exp.answered, decided)
+
+
 def check_float_images(estimator: Any) -> None:
     """Floats in [0, 1] give the same predictions as the same images in uint8."""
     # In the size of the model, because only images in uint8 are rounded after resizing.
@@ -285,6 +308,7 @@ _CHECKS: tuple[Check, ...] = (
     check_explanation_agrees,
     check_faithful_by_construction,
     check_removed_pixels_do_not_matter,
+    check_several_labels,
     check_float_images,
     check_pickle,
     check_weights_of_one,

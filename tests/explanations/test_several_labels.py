@@ -102,6 +102,8 @@ def test_figures_draw_them():
     assert any("Predicted: miner, phoma" in text for text in words)
     shown = EvidenceCurveDisplay.from_explanation(exp, 0)
     assert shown.labels == ["miner", "phoma", "rust"]
+    dashed = [line.get_ydata()[0] for line in shown.ax_.lines if line.get_linestyle() == "--"]
+    np.testing.assert_allclose(dashed, [0.9, 0.1])
     assert EvidenceCurveDisplay.from_explanation(sick_leaves(target=1), 0).labels == ["rust"]
     ReliabilityDisplay.from_explanation(exp, Y)
     assert "miner, phoma" in exp[0]._repr_html_()

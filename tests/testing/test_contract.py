@@ -64,6 +64,12 @@ class CutsRegions(P2PClassifier):
         return masks
 
 
+class OneLabelOnly(P2PClassifier):
+    def predict_proba(self, X, **metadata):
+        proba = super().predict_proba(X, **metadata)
+        return proba / proba.sum(axis=1, keepdims=True)
+
+
 @pytest.mark.parametrize(
     ("faulty", "check"),
     [
@@ -73,6 +79,7 @@ class CutsRegions(P2PClassifier):
         (Unfaithful, "check_faithful_by_construction"),
         (MovesTheGlobalGenerator, "check_global_random_state_untouched"),
         (CutsRegions, "check_masks"),
+        (OneLabelOnly, "check_several_labels"),
     ],
 )
 def test_checks_find_what_they_are_for(faulty, check):

@@ -35,6 +35,9 @@ class EvidenceCurveDisplay(ExplanationDisplay):
         what calibration has made of it.
     answered : bool
         Whether it was reached.
+    multilabel : bool, default=False
+        Whether each of the curves is a label of its own, which may also be decided by a
+        probability that is low enough.
 
     Examples
     --------
@@ -50,6 +53,7 @@ class EvidenceCurveDisplay(ExplanationDisplay):
     labels: list[str]
     stop_certainty: float
     answered: bool
+    multilabel: bool = False
 
     @classmethod
     def from_explanation(
@@ -90,6 +94,7 @@ class EvidenceCurveDisplay(ExplanationDisplay):
             labels=distinct_labels(one.classes[top].tolist(), 18),
             stop_certainty=one.enough,
             answered=bool(one.answered[0]),
+            multilabel=one.multilabel,
         )
         return display.plot(ax)
 
@@ -113,6 +118,8 @@ class EvidenceCurveDisplay(ExplanationDisplay):
             ax.plot([0, self.tau[-1]], [enough, enough], color="gray", lw=1, ls="--")
             note = f" enough: {percent(enough)}"
             ax.text(0, enough + 0.012, note, fontsize=9, color="gray", va="bottom")
+            if self.multilabel:
+                ax.plot([0, self.tau[-1]], [1 - enough] * 2, color="gray", lw=1, ls="--")
         ax.axvline(self.tau[-1], color="gray", lw=1, ls=":")
         stop = f"τ = {self.tau[-1]:.2f}"
         if self.answered:

@@ -48,11 +48,13 @@ class ExplanationArrays:
     multilabel: bool = False
     target: Any = None
     fill: Fill = "black"
+    n_masks_seen: int = 0
 
     #: Everything else has the images as its first axis.
     _SHARED: ClassVar = (
         "classes", "certainty_threshold", "path_tau", "stop_certainty", "answered_classes",
         "lowest_familiarity", "resize", "display_channels", "multilabel", "target", "fill",
+        "n_masks_seen",
     )  # fmt: skip
 
     def __len__(self) -> int:

@@ -67,6 +67,7 @@ def facts(config: dict[str, Any]) -> dict[str, Any]:
         "classes": classes,
         "several_labels": bool(fitted["multilabel_"]),
         "images": {part: dict(zip(classes, counts[part], strict=True)) for part in counts},
+        "masks": int(decode(fitted["n_masks_seen_"])),
         "image_size": size if isinstance(size, tuple) else int(size),
         "resize": str(decode(params["resize"])),
         "channels": int(decode(fitted["n_channels_seen_"])),
@@ -231,7 +232,12 @@ def _calibrated(calibration: dict[str, Any]) -> str:
 
 
 def _limits(found: dict[str, Any]) -> str:
+    masks = found["masks"]
     return _listed(
+        f"Masks of {_number(masks)} images have taught it where the evidence is: its "
+        "localization says how well it has learned them, and is no finding of its own."
+        if masks
+        else None,
         "What is shown is what the answer was made from. It need not be a good reason: a model "
         "that looks at the snow shows the snow.",
         None

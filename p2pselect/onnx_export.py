@@ -103,6 +103,7 @@ def _settings(estimator: Any) -> dict[str, Any]:
         "classes_dtype": np.asarray(estimator.classes_).dtype.str,
         "images": estimator._meaning(fitted=True),
         "display_channels": estimator._image_options.display_channels,
+        "n_masks_seen": estimator.n_masks_seen_,
         "n_channels_in": estimator.n_channels_in_,
         "n_channels_seen": estimator.n_channels_seen_,
         "image_size": list(rule.grid.size),

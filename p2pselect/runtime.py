@@ -152,6 +152,7 @@ class ExportedClassifier:
         self.n_channels_seen_ = settings["n_channels_seen"]
         self.n_channels_in_ = settings["n_channels_in"]
         self._display_channels = _tuples(settings["display_channels"])
+        self.n_masks_seen_ = settings["n_masks_seen"]
         self._images = {name: _tuples(value) for name, value in settings["images"].items()}
         regions = {**settings["regions"]}
         own = {name: regions.pop(name) for name in EngineSettings._fields}
@@ -245,7 +246,11 @@ class ExportedClassifier:
             raise InputError(f"max_kept must be a number in (0, 1], got {brief(max_kept)}")
         run = self._run(X, keep="all", max_kept=max_kept)
         arrays = run.arrays(self.classes_)
-        return ExplanationArrays(**arrays, display_channels=self._display_channels)
+        arrays |= {
+            "display_channels": self._display_channels,
+            "n_masks_seen": self.n_masks_seen_,
+        }
+        return ExplanationArrays(**arrays)
 
     def _run(self, X: Any, **how: Any) -> _Run:
         images = as_images(X, **self._images)

@@ -57,10 +57,13 @@ def run(options: argparse.Namespace) -> None:
         figures["f1_macro"] = float(f1_score(truth, exp.predicted, average="macro"))
     if masks is not None:
         figures["n_masks"] = int(masks.any(axis=(1, 2)).sum())
+        figures["n_masks_taught"] = exp.n_masks_seen
         figures["empty"] = metrics.n_empty_masks(exp.pixel_masks)
         figures |= localization_figures(exp.pixel_masks, masks)
     for name, value in figures.items():
         print(f"{name:24s} {value:.4f}" if isinstance(value, float) else f"{name:24s} {value}")
+    if masks is not None and exp.n_masks_seen:
+        print("localization is supervised: masks have taught the model where the evidence is")
     what = "label: F1" if exp.multilabel else "class: accuracy"
     print(f"{'':24s} per {what}, kept")
     # Names are not cut: those of some data sets differ only at their ends.

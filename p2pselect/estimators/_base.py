@@ -289,7 +289,8 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         )
         shown = self._image_options.display_channels
         check_display_channels(shown, self.n_channels_seen_)
-        return replace(run.explain(self.classes_, whole_path), display_channels=shown)
+        exp = run.explain(self.classes_, whole_path)
+        return replace(exp, display_channels=shown, n_masks_seen=self.n_masks_seen_)
 
     @usual_surroundings()
     def predict_proba_masked(self, masked_images: Any) -> np.ndarray:

@@ -106,6 +106,8 @@ def load_model(cls: Any, path: Path, config: dict[str, Any]) -> Any:
     estimator.classes_ = _read_classes(config["classes"], estimator.multilabel_)
     _check_channels(estimator)
     _check_counts(estimator.class_counts_, len(estimator.classes_))
+    if type(estimator.n_masks_seen_) is not int or estimator.n_masks_seen_ < 0:
+        raise InputError(f"n_masks_seen_ is {brief(estimator.n_masks_seen_)}")
     if stored := decode(config["calibration"]):
         estimator.calibration_ = from_lists(stored, len(estimator.classes_))
     later = {name: kept[name] for name in _FOR_THE_NEXT_FIT if name in kept}

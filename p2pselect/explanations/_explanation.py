@@ -103,6 +103,9 @@ class Explanation(ExplanationArrays):
     fill : {"black", "blur", "noise"} or tuple of float, default="black"
         What the classifier saw in the place of removed pixels; numbers are the value of all
         channels, or of each.
+    n_masks_seen : int, default=0
+        How many masks have taught the model where the evidence is.  If there are any, its
+        localization is no finding of its own.
 
     Examples
     --------

@@ -31,6 +31,7 @@ _OPTIONAL = (
     "display_channels",
     "multilabel",
     "target",
+    "n_masks_seen",
 )
 #: Arrays without axes, which are numbers.
 _NUMBERS = ("certainty_threshold", "stop_certainty", "lowest_familiarity")
@@ -61,6 +62,7 @@ _AXES = {
     "display_channels": ("s", "iu"),
     "multilabel": ("", "b"),
     "target": ("", "biufU"),
+    "n_masks_seen": ("", "iu"),
 }
 
 
@@ -117,7 +119,8 @@ def read_arrays(path: str | PathLike[str]) -> dict[str, Any]:
     values |= {name: float(arrays[name]) for name in _NUMBERS if name in arrays}
     if "display_channels" in arrays:
         values["display_channels"] = tuple(arrays["display_channels"].tolist())
-    values |= {name: arrays[name].item() for name in ("multilabel", "target") if name in arrays}
+    plain = ("multilabel", "target", "n_masks_seen")
+    values |= {name: arrays[name].item() for name in plain if name in arrays}
     return values
 
 

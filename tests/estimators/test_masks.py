@@ -8,12 +8,13 @@ import torch
 from sklearn.model_selection import PredefinedSplit, cross_validate
 from two_patches import SETTINGS, two_patches
 
-from p2pselect import P2PClassifier, load, presets
+from p2pselect import Explanation, P2PClassifier, load, presets
 from p2pselect.datasets import MaskSequence
 from p2pselect.estimators._evidence_masks import read_evidence
 from p2pselect.exceptions import InputError, P2PSelectWarning
 from p2pselect.images import as_images
 from p2pselect.images._geometry import Grid
+from p2pselect.persistence import describe
 
 X, Y = two_patches(40, seed=0)
 GRID = Grid((8, 8), "pad")
@@ -152,6 +153,20 @@ def test_a_model_that_goes_on_says_that_masks_have_taught_it(tmp_path):
     clf.save(tmp_path / "model")
     again = load(tmp_path / "model")
     assert again.n_masks_seen_ == 10
+    exp = again.explain(X[:2])
+    assert exp.n_masks_seen == exp[0].n_masks_seen == 10
+    exp.save(tmp_path / "exp.npz")
+    assert Explanation.load(tmp_path / "exp.npz").n_masks_seen == 10
+    assert describe(tmp_path / "model")["masks"] == 10
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert "Masks of 10 images have taught it where the evidence is" in card
+    objects = np.ones((2, 32, 32), bool)
+    for taught in (exp, make().fit(X, Y).explain(X[:2])):
+        taught.to_html(tmp_path / "page.html", object_masks=objects)
+        page = (tmp_path / "page.html").read_text(encoding="utf-8")
+        is_said = taught.n_masks_seen > 0
+        assert ("masks that it was taught by</dt><dd>10" in page) == is_said
+        assert ("The masks of 10 images have taught the model" in page) == is_said
     again.set_params(warm_start=False).fit(X, Y)
     assert again.n_masks_seen_ == 0
 

@@ -334,6 +334,11 @@ FAULTS = [
         },
     ),
     *planted(
+        "estimators/_base.py",
+        "estimators/test_masks.py::test_a_model_that_goes_on_says_that_masks_have_taught_it",
+        {", n_masks_seen=self.n_masks_seen_)": ")"},
+    ),
+    *planted(
         "cli/_corrections.py",
         "cli/test_corrections.py",
         {

@@ -244,6 +244,8 @@ def _facts(
     facts = [("images", f"{len(explanation):,}"), *answer_facts(explanation, truth)]
     if not (some := explanation.region_masks.any(axis=1)).all():
         facts.append(("images of which nothing is shown", f"{(~some).sum():,}"))
+    if explanation.n_masks_seen:
+        facts.append(("masks that it was taught by", f"{explanation.n_masks_seen:,}"))
     if verdict is not None:
         facts.append(("audit", verdict))
     return fact_list(facts)
@@ -270,6 +272,11 @@ def class_table(
         if count
     ]
     limit = f" Left out: {' and '.join(left_out)}." if left_out else ""
+    if explanation.n_masks_seen and object_masks is not None:
+        limit += (
+            f" The masks of {explanation.n_masks_seen:,} images have taught the model where "
+            "the evidence is: what lies outside the object says how well it has learned them."
+        )
     columns = [
         ("n_images", "images"),
         ("right", "right"),

@@ -1,0 +1,119 @@
+"""Whether masks of a few images teach a model to leave the background alone.
+
+P2P is trained twice as ``p2pselect fit`` trains it by default: without masks, and with masks
+for a share of the training images, drawn by the seed (all that there are, where they are fewer;
+the figures say how many).  On the measured images that have masks, ``outside`` is the share of
+what is kept that lies outside the object, and ``background_kept`` the share of what lies
+outside that is kept.  The bar: ``outside`` falls by half, and accuracy by no more than a point.
+
+    OMP_NUM_THREADS=1 python benchmarks/corrections.py --data data/coffee_leaf \\
+        --weights weights --json benchmarks/results/corrections.json
+
+Half an hour of CPU time a seed.  Weights of the masks are tuned with --split validation.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from measuring import Figures, finish, parser
+from photograph_methods import default_settings
+from photograph_sets import Part, train_and_measured
+
+from p2pselect import P2PClassifier
+
+#: What half of the share outside, and a point of accuracy, have to be measured against.
+LEAST_LEFT, MOST_LOST = 0.5, 0.01
+
+
+def masks_of(part: Part, kind: str) -> list[np.ndarray | None]:
+    """The masks of a kind, None for images without one."""
+    masks: list[np.ndarray | None] = [None] * len(part)
+    for name, rows, found in part.object_masks():
+        if name == kind:
+            for row, mask in zip(rows, found, strict=True):
+                masks[row] = mask
+    return masks
+
+
+def drawn(masks: list[np.ndarray | None], share: float, seed: int) -> list[np.ndarray | None]:
+    """As many of the masks as a share of all images, or all that there are."""
+    rows = np.flatnonzero([mask is not None for mask in masks])
+    count = min(len(rows), round(share * len(masks)))
+    chosen = set(np.random.default_rng(seed).permutation(rows)[:count].tolist())
+    return [mask if row in chosen else None for row, mask in enumerate(masks)]
+
+
+def measured(clf: P2PClassifier, part: Part, kind: str) -> Figures:
+    """Accuracy, what is kept, and how much of it lies outside the objects."""
+    exp = clf.explain(part.images)
+    shares = []
+    kept_masks = exp.masks_at_original_size()
+    for mask, kept in zip(masks_of(part, kind), kept_masks, strict=True):
+        if mask is not None and kept.any() and not mask.all():
+            outside = (kept & ~mask).sum()
+            shares.append((outside / kept.sum(), outside / (~mask).sum()))
+    outside_kept, background = np.mean(shares, axis=0)
+    return {
+        "accuracy": float(np.mean(exp.predicted == part.labels)),
+        "kept": float(exp.kept_fraction.mean()),
+        "outside": float(outside_kept),
+        "background_kept": float(background),
+    }
+
+
+def trained(
+    train: Part, settings: dict[str, Any], seed: int, masks: list[np.ndarray | None] | None
+) -> P2PClassifier:
+    clf = P2PClassifier(random_state=seed).set_params(**settings)
+    return clf.fit(train.images, train.labels, groups=train.groups, masks=masks)
+
+
+def run_seed(options: Any, seed: int) -> Figures:
+    """Figures of both trainings, and whether the second one reaches the bar."""
+    train, parts = train_and_measured(options.data, options.split, seed)
+    settings = default_settings(train, options.weights)
+    if options.mask_weight is not None:
+        settings["objective__mask_weight"] = options.mask_weight
+    masks = drawn(masks_of(train, options.masks), options.share, seed)
+    figures: Figures = {"train": len(train)}
+    for name, given in (("plain", None), ("taught", masks)):
+        clf = trained(train, settings, seed, given)
+        figures["masks"] = clf.n_masks_seen_
+        for split, part in parts.items():
+            own = measured(clf, part, options.masks)
+            figures |= {f"{name}_{split}_{figure}": value for figure, value in own.items()}
+            print(f"seed {seed}, {name}, {split}: {own}", flush=True)
+    for split in parts:
+        left = figures[f"taught_{split}_outside"] / figures[f"plain_{split}_outside"]
+        lost = figures[f"plain_{split}_accuracy"] - figures[f"taught_{split}_accuracy"]
+        figures |= {f"{split}_outside_left": left, f"{split}_accuracy_lost": lost}
+        figures[f"{split}_reaches_the_bar"] = bool(left <= LEAST_LEFT and lost <= MOST_LOST)
+    return figures
+
+
+def main() -> None:
+    options_parser = parser(__doc__)
+    options_parser.add_argument("--data", type=Path, required=True, help="folder of the set")
+    options_parser.add_argument(
+        "--weights",
+        type=Path,
+        default=os.environ.get("P2PSELECT_WEIGHTS"),
+        help="folder of pretrained weights, or the environment variable P2PSELECT_WEIGHTS",
+    )
+    options_parser.add_argument("--masks", default="leaf_masks", help="which kind of masks")
+    options_parser.add_argument("--share", type=float, default=0.2, help="of the images")
+    options_parser.add_argument("--mask-weight", type=float, help="default: the estimator's")
+    options_parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    options_parser.add_argument("--split", choices=("test", "validation"), default="test")
+    options = options_parser.parse_args()
+    figures: Figures = {}
+    for seed in options.seeds:
+        own = run_seed(options, seed)
+        figures |= {f"seed{seed}_{name}": value for name, value in own.items()}
+    finish(figures, options.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -84,9 +84,9 @@ def create_app(
 
     Notes
     -----
-    There is no password: whoever reaches the port can ask the model, and see the files.  No
-    path in a request is ever opened.  What requests bring lies in a temporary folder until it
-    is answered.
+    There is no password: whoever reaches the port can ask the model, see the files, and change
+    what is marked on them.  No path in a request is ever opened.  What requests bring lies in a
+    temporary folder until it is answered.
 
     Examples
     --------

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from public_names import public_objects
 from test_architecture import ROOMS
+from test_runtime import NEEDED
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -177,6 +178,13 @@ def test_every_command_line_is_understood(capsys):
         assert ended.value.code == 0
         options = {word.partition("=")[0] for word in words if word.startswith("--")}
         assert options <= set(re.findall(r"--[a-z-]+", capsys.readouterr().out)), line
+
+
+def test_the_page_installs_what_a_runtime_needs():
+    page = (ROOT / "docs/how-to/export.md").read_text(encoding="utf-8")
+    command = re.search(r"^pip install (?!--no-deps)(.+)$", page, re.MULTILINE)
+    assert set(command[1].split()) == NEEDED
+    assert re.search(r"^pip install --no-deps p2pselect$", page, re.MULTILINE)
 
 
 # -- reference -------------------------------------------------------------------------------

@@ -79,8 +79,8 @@ def load_exported(
             + (" cannot hold: pass engine=" if stated is None else ", and no other will do")
         )
     with readable(folder):
-        networks = [_network(folder / name) for name in (SELECTOR, CLASSIFIER)]
-        return ExportedClassifier(settings, *networks, engine or stated)
+        select, classify = (_network(folder / name) for name in (SELECTOR, CLASSIFIER))
+        return ExportedClassifier(settings, select, classify, engine or stated)
 
 
 def _read_settings(folder: Path) -> dict[str, Any]:

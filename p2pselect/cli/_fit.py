@@ -11,7 +11,7 @@ examples:
   p2pselect fit --table leaves/labels.csv --column label=rust,miner,phoma
   p2pselect fit leaves --backbone vit_small_patch14_dinov2 --frozen
   p2pselect fit leaves --weights weights/ --device cpu --seed 0
-  p2pselect fit leaves --continue-from leaves.model --corrections corrections.json --out new
+  p2pselect fit leaves --continue-from old.model --corrections marks.json
 """
 
 from __future__ import annotations

@@ -260,12 +260,12 @@ def correction_masks(
         elif regions is None:
             raise InputError(f"{_which(number, one)} names regions: pass their label maps")
         else:
-            unknown = set(one.regions or ()) - set(np.unique(regions[row]).tolist())
-            if unknown:
+            named = one.regions or ()
+            if unknown := set(named) - set(np.unique(regions[row]).tolist()):
                 raise InputError(f"{_which(number, one)}: it has no region {min(unknown)}")
             placement = Grid.of(regions.shape[1:], resize).place(sizes[row])
             labels = placement.back(regions[row], NO_REGION, mask.shape)
-            inside = np.isin(labels, one.regions)
+            inside = np.isin(labels, named)
         mask[inside] = KINDS[one.kind]
     return masks
 

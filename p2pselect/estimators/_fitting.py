@@ -300,7 +300,7 @@ class TrainableImageClassifier(CallbackSupportMixin, CalibratedImageClassifier):
             self.validation_rows_ = division.rows
             self.supervised_rows_ = division.taught
             before = self.n_masks_seen_ if continues else 0
-            self.n_masks_seen_ = max(before, len(self.supervised_rows_))
+            self.n_masks_seen_: int = max(before, len(self.supervised_rows_))
             self.class_counts_ = division.counts(classes)
             data = training_data(self, division, class_weight)
             self.net_.label_weight = None

@@ -119,8 +119,8 @@ def read_labeled(
         images = StreamContents(X, meaning, estimator._training_options.num_workers)
         maps, evidence, y = None, None, images.labels
     else:
-        images, maps = estimator._read(X, regions, meaning)
-        evidence = read_evidence(masks, images, estimator._grid)
+        found, maps = estimator._read(X, regions, meaning)
+        images, evidence = found, read_evidence(masks, found, estimator._grid)
     labels, columns = read_labels(labels_of(X) if y is None and is_map_style(X) else y)
     if labels.ndim == 2:
         _refuse_labels(estimator, images)

@@ -177,7 +177,7 @@ def test_bad_sample_weight(X, y, settings, weight):
 
 def test_metadata_that_fit_has_no_use_for(X, y, settings):
     with pytest.raises(
-        InputError, match="takes sample_weight, regions and groups .* got weights"
+        InputError, match="takes sample_weight, regions, groups and masks .* got weights"
     ):
         _never_trains(settings).fit(X, y, weights=y)
 

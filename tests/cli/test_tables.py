@@ -64,7 +64,8 @@ def fitted(monkeypatch):
     """What `fit` would train on and with; nothing is trained."""
     seen = {}
 
-    def fit(self, images, labels, groups):
+    def fit(self, images, labels, groups, masks):
+        assert masks is None
         seen.update(images=images, labels=labels, groups=groups, validation=self.validation)
         raise InputError("enough")
 
@@ -162,15 +163,15 @@ def test_tune_looks_at_the_validation_rows(root, model, table, tmp_path, capsys)
 def test_audit_compares_train_and_test_rows(root, model, table, monkeypatch, capsys):
     seen = []
 
-    def audit(model, X, y, X_test, y_test, *, masks, judge):
-        seen.extend((numbers(X), y, numbers(X_test), y_test, masks))
+    def audit(model, X, y, X_test, y_test, *, groups, masks, judge, roar):
+        seen.extend((numbers(X), y, numbers(X_test), y_test, masks, groups))
         return "a verdict"
 
     monkeypatch.setattr(p2pselect, "audit", audit)
     assert main(["audit", str(model), *table]) == 0
-    learned, y, new, y_test, masks = seen
+    learned, y, new, y_test, masks, groups = seen
     assert learned == list(range(12)) and new == list(range(24, 36))
-    assert y == y_test == LABELS
+    assert y == y_test == LABELS and len(groups) == 12
     empty = np.flatnonzero(~masks.any(axis=(1, 2)))
     assert masks.shape == (12, 32, 32) and empty.tolist() == [3, 6, 11]
 

@@ -211,8 +211,12 @@ def object_masks(model: Any, found: Labeled, folder: Path | None) -> np.ndarray 
 def drop_unreadable(found: Labeled) -> Labeled:
     """Leave out damaged images and what belongs to them, unless a whole class would be lost."""
     readable = _readable(found.images)
-    parts: dict[str, Any] = {k: part for k, part in vars(found).items() if k != "label_names"}
-    kept = replace(found, **{k: p if p is None else p[readable] for k, p in parts.items()})
+    parts: dict[str, Any] = {
+        name: part if part is None else part[readable]
+        for name, part in vars(found).items()
+        if name != "label_names"
+    }
+    kept = replace(found, **parts)
     lost = [name for name, n in found.counts.items() if n and not kept.counts.get(name)]
     if lost:
         raise InputError(f"every image of these classes is damaged: {', '.join(lost)}")

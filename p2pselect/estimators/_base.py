@@ -14,7 +14,7 @@ from sklearn.base import ClassifierMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from p2pselect._answer_kinds import LabelSet
+from p2pselect._answer_kinds import LABEL_SET, ONE_CLASS, AnswerKind, LabelSet
 from p2pselect._answering import named
 from p2pselect._model_folder import read_config, readable
 from p2pselect._targets import true_targets
@@ -127,6 +127,10 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
             kind=kind,
             fill=self.fill_,
         )
+
+    @property
+    def _kind(self) -> AnswerKind:
+        return LABEL_SET if self.multilabel_ else ONE_CLASS
 
     def _check_tau(self, tau: float | str) -> None:
         """Raise where what was learned has no answer for this tau."""

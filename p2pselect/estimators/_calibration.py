@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from p2pselect._answer_kinds import LABEL_SET, ONE_CLASS, AnswerKind
+from p2pselect._answer_kinds import ONE_CLASS, AnswerKind
 from p2pselect._targets import encode_targets, true_targets
 from p2pselect.estimators._changes import changes, remembered
 from p2pselect.estimators._inputs import in_unit_interval, shared_inputs
@@ -34,12 +34,10 @@ class CalibratedImageClassifier(ConfiguredImageClassifier):
     def _run(self, X: Any, regions: Any = None, *, keep: str = "nothing") -> PredictionRun:
         """Predictions of images, with the settings as they are now."""
 
-    multilabel_: bool
-
     @property
+    @abstractmethod
     def _kind(self) -> AnswerKind:
         """What the fitted estimator answers."""
-        return LABEL_SET if self.multilabel_ else ONE_CLASS
 
     @usual_surroundings()
     def calibrate(

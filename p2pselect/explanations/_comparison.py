@@ -217,7 +217,7 @@ class Comparison:
         import pandas as pd
 
         columns: dict[str, Any] = {"image": image_names(self.first, names)}
-        if (right := self._right) is not None:
+        if (right := self._right) is not None and self.y is not None:
             columns["true"] = self.first._kind.names(self.y, self.first.classes)
         columns |= {"first": self.first.predicted_names, "second": self.second.predicted_names}
         if right is not None:

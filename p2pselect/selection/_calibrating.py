@@ -26,8 +26,8 @@ class Paths:
     kind: AnswerKind
 
     def __getitem__(self, rows: slice | np.ndarray) -> Paths:
-        parts = (self.proba, self.kept, self.familiarity, self.truth)
-        return Paths(*(part[rows] for part in parts), self.kind)
+        names = ("proba", "kept", "familiarity", "truth")
+        return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
     @property
     def certainty(self) -> np.ndarray:

@@ -232,7 +232,7 @@ FAULTS = [
         "cli/_files.py",
         "cli/test_folder.py",
         {
-            "p if p is None else p[readable]": "p if p is None else p[: readable.sum()]",
+            "part if part is None else part[readable]": "part if part is None else part[: readable.sum()]",
         },
     ),
     *planted(

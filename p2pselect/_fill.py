@@ -19,7 +19,9 @@ from p2pselect.exceptions import InputError, brief
 Fill = str | tuple[float, ...]
 
 #: The words that the setting ``networks__fill`` takes.
-FILLS = ("black", "mean", "blur", "noise")
+FILLS = ("black", "mean", "blur", "noise", "drop")
+#: Those that paint removed pixels black; of ``"drop"``, the network leaves out black patches.
+BLACK = ("black", "drop")
 #: Standard deviation of the blur, as a share of the longer side.
 _BLUR = 1 / 16
 #: Weight of the mean kept color, which decides where no kept pixel is near: that of the kept
@@ -54,7 +56,7 @@ def filled(images: Any, masks: Any, fill: Fill) -> Any:
     Images (n, c, h, w) are in [0, 1], and masks (n, 1, h, w), too; both are float.
     """
     shown = images * masks
-    if fill == "black":
+    if fill in BLACK:
         return shown
     if fill == "noise":
         rest = _noise(shown)
@@ -73,12 +75,12 @@ def filled_arrays(images: np.ndarray, pixel_masks: np.ndarray, fill: Fill) -> np
     [0, 1] otherwise.
     """
     masks = pixel_masks[..., None]
-    if pixel_masks.dtype == bool and fill == "black":
+    if pixel_masks.dtype == bool and fill in BLACK:
         return images * masks.astype(images.dtype)
     # Divided by a number of Python, uint8 would become float64.
     white = np.float32(255 if images.dtype == np.uint8 else 1)
-    planes = [np.moveaxis(a, -1, 1) for a in (images / white, masks.astype(np.float32))]
-    return np.moveaxis(filled(*planes, fill), 1, -1)
+    planes = np.moveaxis(images / white, -1, 1)
+    return np.moveaxis(filled(planes, pixel_masks[:, None].astype(np.float32), fill), 1, -1)
 
 
 def _blurred(shown: Any, masks: Any) -> Any:

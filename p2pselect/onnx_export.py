@@ -65,7 +65,8 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     InputError
-        If ``path`` is something else, or ``estimator`` is of another method.
+        If ``path`` is something else, or ``estimator`` is of another method, or drops patches
+        (``networks__fill="drop"``).
     MissingPackageError
         If onnx or onnxscript is not installed: ``pip install "p2pselect[onnx]"``.
     sklearn.exceptions.NotFittedError
@@ -78,6 +79,11 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
     from sklearn.utils.validation import check_is_fitted
 
     check_is_fitted(estimator)
+    if estimator.fill_ == "drop":
+        raise InputError(
+            "export_onnx writes networks that every patch enters; this one was fitted with "
+            "networks__fill='drop'"
+        )
     for package in ("onnx", "onnxscript"):
         need(package, "export_onnx", "p2pselect[onnx]")
     if not hasattr(estimator, "trained_tau_"):

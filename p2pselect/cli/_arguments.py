@@ -109,13 +109,13 @@ def value_range(text: str) -> tuple[float, float] | str:
 
 
 def fill(text: str) -> str | tuple[float, ...]:
-    """An argument type: black, mean, blur, noise, or numbers from 0 to 1."""
-    if text in ("black", "mean", "blur", "noise"):
+    """An argument type: black, mean, blur, noise, drop, or numbers from 0 to 1."""
+    if text in ("black", "mean", "blur", "noise", "drop"):
         return text
     values = tuple(map(_number, text.split(",")))
     if not all(0 <= value <= 1 for value in values):  # also where one of them is not a number
         raise argparse.ArgumentTypeError(
-            f"must be black, mean, blur, noise, or numbers from 0 to 1, got {text}"
+            f"must be black, mean, blur, noise, drop, or numbers from 0 to 1, got {text}"
         )
     return values
 
@@ -193,10 +193,11 @@ _SHARED: dict[str, dict[str, Any]] = {
     },
     "--fill": {
         "type": fill,
-        "metavar": "black|mean|blur|noise|V,...",
+        "metavar": "black|mean|blur|noise|drop|V,...",
         "help": "what the classifier sees in the place of removed pixels: black, the mean "
-        "color of the images, a blur of the kept pixels, noise, or a number from 0 to 1 for "
-        "all channels or each (default: black)",
+        "color of the images, a blur of the kept pixels, noise, nothing (drop: patches of a "
+        "vision transformer that are left out), or a number from 0 to 1 for all channels or "
+        "each (default: black)",
     },
     "--on-error": {
         "choices": ("raise", "skip"),

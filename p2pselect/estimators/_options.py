@@ -158,14 +158,19 @@ class NetworkOptions(Options):
         "around it (a Gaussian with a standard deviation of a sixteenth of the longer side), "
         'and where there are none, that of all kept ones.  ``"noise"`` is uniform in [0, 1), '
         "a value of its own for each pixel and channel; its seed is a hash of what is kept, so "
-        "that the same picture always gets the same noise.",
+        "that the same picture always gets the same noise.\n\n"
+        '``"drop"`` is for vision transformers: patches that are black, because nothing of '
+        "them is kept or because the image is black there, never enter the network, in "
+        "training and in prediction.  The less is kept, the less time they take.  A continuous "
+        "mask of training is the weight of a patch in the attention.  Methods whose classifier "
+        "learns from continuous masks alone refuse it.",
         StrOptions({*FILLS}),
         Interval(Real, 0, 1, closed="both"),
         tuple,
         list,
         default="black",
         role="networks",
-        kind='{"black", "mean", "blur", "noise"}, float or tuple of float in [0, 1]',
+        kind='{"black", "mean", "blur", "noise", "drop"}, float or tuple of float in [0, 1]',
     )
 
 

@@ -17,6 +17,7 @@ from p2pselect.images._geometry import RESIZES, Grid, rescaled
 from p2pselect.nn._backbones import build_classifier
 from p2pselect.nn._image_network import ImageNetwork
 from p2pselect.nn._selectors import build_pixel_scorer
+from p2pselect.nn._token_dropping import check_drops_tokens
 from p2pselect.training._data import N_VIEWS
 from p2pselect.training._options import TrainingOptions
 
@@ -195,6 +196,8 @@ class ConfiguredImageClassifier(Settings):
 
     #: The network whose backbone sees whole images in training: None where all are masked.
     _sees_whole_images: ClassVar[str | None] = "selector"
+    #: Whether what its training removes is removed for good, so that patches can be dropped.
+    _learns_from_binary_masks: ClassVar[bool] = False
 
     def _prediction_parameters(self) -> frozenset[str]:
         """Settings that no training of this estimator, as it is set, depends on."""
@@ -257,6 +260,13 @@ class ConfiguredImageClassifier(Settings):
         self._normalize(classifier)
         classifier.frozen_share = self._frozen_share_of("classifier")
         classifier.fill = self.fill_
+        if self.fill_ == "drop":
+            if not self._learns_from_binary_masks:
+                raise InputError(
+                    "networks__fill='drop' needs a classifier that learns from binary masks, "
+                    f"too; those of {type(self).__name__} are continuous, and remove no patch"
+                )
+            check_drops_tokens(classifier.network, self.classifier)
         return classifier
 
     def _normalize(self, network: ImageNetwork) -> None:

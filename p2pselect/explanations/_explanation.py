@@ -100,7 +100,7 @@ class Explanation(ExplanationArrays):
         Whether an image has any number of labels, rather than one class.
     target : label, optional
         The only label that had to be decided, one of ``classes``, if that was asked for.
-    fill : {"black", "blur", "noise"} or tuple of float, default="black"
+    fill : {"black", "blur", "noise", "drop"} or tuple of float, default="black"
         What the classifier saw in the place of removed pixels; numbers are the value of all
         channels, or of each.
     n_masks_seen : int, default=0

@@ -120,6 +120,7 @@ class BlackboxPixelClassifier(BaselineClassifier, without=("selector", "sparsity
     _trains_for_tau = True
     _several_labels = True
     _sees_whole_images = None
+    _learns_from_binary_masks = True
 
     def _build_model(self, n_classes: int) -> FullImageModel:
         return FullImageModel(self._build_classifier(n_classes))

@@ -94,6 +94,8 @@ class INVASEClassifier(BaselineClassifier):
     _several_labels = True
     _learns_from_masks = True
 
+    _learns_from_binary_masks = True
+
     def _build_model(self, n_classes: int) -> nn.Module:
         scorer, critic = self._build_scorer(1), self._build_classifier(n_classes)
         if not self.use_baseline:

@@ -61,6 +61,7 @@ class JudgeClassifier(BlackboxClassifier):
     )
 
     _sees_whole_images = None
+    _learns_from_binary_masks = True
     #: It is measured under random masks, while its predictions are those for whole images.
     _measures_predictions: ClassVar[bool] = False
 

@@ -133,7 +133,7 @@ class P2PClassifier(SelectiveImageClassifier):
     value_range_ : tuple of (low, high), or None
         Values that become 0 and 1, one pair for all channels or one for each; None where
         images are uint8, or floats in [0, 1].
-    fill_ : {"black", "blur", "noise"} or tuple of float
+    fill_ : {"black", "blur", "noise", "drop"} or tuple of float
         What takes the place of removed pixels; a mean, as it was measured.
     normalization_ : tuple of (mean, std), or None
         What was measured of every channel with ``images__normalization="measured"``.
@@ -182,6 +182,7 @@ class P2PClassifier(SelectiveImageClassifier):
     )
 
     _documented_in = "p2pselect"
+    _learns_from_binary_masks = True
     _several_labels = True
     _learns_from_masks = True
     _fitted = (*SelectiveImageClassifier._fitted, "trained_tau_")

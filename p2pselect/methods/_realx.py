@@ -115,6 +115,8 @@ class RealXClassifier(BaselineClassifier):
     _several_labels = True
     _learns_from_masks = True
 
+    _learns_from_binary_masks = True
+
     def _phases(self) -> Sequence[Phase]:
         prior = PriorMaskObjective(self.mask_rate)
         reward = RealXObjective(

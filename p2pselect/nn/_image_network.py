@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,12 +13,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from p2pselect._fill import Fill
-from p2pselect.exceptions import P2PSelectWarning
+from p2pselect.exceptions import InputError, P2PSelectWarning
 from p2pselect.nn._dilation import without_dilation
 from p2pselect.nn._frozen import PartlyFrozen
 from p2pselect.nn._frozen_features import FrozenPart
 from p2pselect.nn._frozen_prefix import find_joint, join_rows
 from p2pselect.nn._kept_features import KeptFeatures
+from p2pselect.nn._token_dropping import forward_without, undimmed
 
 #: Number type inside the networks, by name of the setting; None leaves it alone.
 PRECISIONS: dict[str, torch.dtype | None] = {
@@ -68,8 +70,13 @@ class ImageNetwork(PartlyFrozen):
         return len(self.mean)
 
     # Not in forward, which may be compiled.
-    def __call__(self, images: Tensor, fixed: Tensor | None = None) -> Any:
-        """Map images; ``fixed``, bool of shape (n,), are those no gradient is asked for."""
+    def __call__(
+        self, images: Tensor, fixed: Tensor | None = None, masks: Tensor | None = None
+    ) -> Any:
+        """Map images; ``fixed``, bool of shape (n,), are those no gradient is asked for.
+
+        ``masks`` (n, h, w) are what the images are behind, where patches are dropped.
+        """
         if fixed is not None and fixed.any():
             if fixed.all():
                 images = images.detach()
@@ -79,12 +86,16 @@ class ImageNetwork(PartlyFrozen):
             features = self._frozen_part.features_of(images)
             if features is not None:
                 return self._in_precision(self._frozen_part.head, features)
+        if masks is not None:
+            return super().__call__(images, masks)
         return super().__call__(images)
 
     def _joint(self, images: Tensor) -> nn.Module | None:
         """Where images that need gradients meet those that do not, behind frozen layers."""
         compiled: Any = self._compiled_call_impl
         if compiled or not images.requires_grad or not 0 < self.frozen_share < 1:
+            return None
+        if self.fill == "drop":  # the numbers of tokens would have to be the same
             return None
         learning = self.first_learning_layer()
         if self._found_joint is None or self._found_joint[0] is not learning:
@@ -93,21 +104,31 @@ class ImageNetwork(PartlyFrozen):
             self._found_joint = (learning, found)
         return self._found_joint[1]
 
-    def forward(self, images: Tensor) -> Any:
+    def forward(self, images: Tensor, masks: Tensor | None = None) -> Any:
         """Map images (n, c, h, w) in [0, 1] to whatever the network returns."""
-        if self.image_size is not None:
-            # Antialiased: a small copy is an average of the image, not a sample.
-            images = F.interpolate(
-                images, size=self.image_size, mode="bilinear", antialias=True
-            )
-        return self._in_precision(self.network, (images - self.mean) / self.std)
+        images = self._resized(images)
+        if self.fill != "drop":
+            return self._in_precision(self.network, (images - self.mean) / self.std)
+        network: Any = self.network
+        weights = None
+        if masks is not None:
+            masks = self._resized(masks[:, None])[:, 0]
+            images, weights = undimmed(images, masks, network.patch_embed.patch_size)
+        inputs = (images - self.mean) / self.std
+        return self._in_precision(partial(forward_without, network), inputs, images, weights)
 
-    def _in_precision(self, network: nn.Module, inputs: Any) -> Any:
+    def _resized(self, images: Tensor) -> Tensor:
+        if self.image_size is None:
+            return images
+        # Antialiased: a small copy is an average of the image, not a sample.
+        return F.interpolate(images, size=self.image_size, mode="bilinear", antialias=True)
+
+    def _in_precision(self, network: Callable[..., Any], *inputs: Any) -> Any:
         dtype = PRECISIONS[self.precision]
         if dtype is None:
-            return network(inputs)
+            return network(*inputs)
         with torch.autocast(self.mean.device.type, dtype):
-            return network(inputs).float()
+            return network(*inputs).float()
 
     def keep_features(self, kept: KeptFeatures | None) -> None:
         """Look up what the frozen part says of images that were seen before; None ends this."""
@@ -155,6 +176,11 @@ def prepare_networks(
     networks = [module for module in model.modules() if isinstance(module, ImageNetwork)]
     for network in networks:
         network.precision = precision
+        if compiled and network.fill == "drop":
+            raise InputError(
+                "training__compile=True needs shapes that stay the same, which those of "
+                "networks__fill='drop' do not; set one of them otherwise"
+            )
         if compiled:
             _compile(network, image_size)
 

@@ -197,10 +197,10 @@ def apply_mask(images: Tensor, pixel_masks: Tensor, fill: Fill = "black") -> Ten
         In [0, 1], before any normalization: black is 0.
     pixel_masks : Tensor of shape (n, h, w)
         In [0, 1]; 1 = kept.
-    fill : {"black", "blur", "noise"} or tuple of float, default="black"
+    fill : {"black", "blur", "noise", "drop"} or tuple of float, default="black"
         What takes the place of removed pixels: see ``fill`` of
         :class:`~p2pselect.estimators.NetworkOptions`.  Numbers in [0, 1] are the value of all
-        channels, or of each.
+        channels, or of each.  ``"drop"`` is black: the network leaves out what is black.
 
     Returns
     -------

@@ -134,7 +134,10 @@ class SelectiveModel(nn.Module):
         Tensor of shape (n, n_classes)
             Logits.
         """
-        shown = apply_mask(images, to_pixels(region_masks, regions), self.fill)
+        pixel_masks = to_pixels(region_masks, regions)
+        shown = apply_mask(images, pixel_masks, self.fill)
+        if self.fill == "drop" and pixel_masks.requires_grad:
+            return self.classifier(shown, masks=pixel_masks)
         if fixed is not None and isinstance(self.classifier, ImageNetwork):
             return self.classifier(shown, fixed)
         return self.classifier(shown)

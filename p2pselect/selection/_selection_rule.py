@@ -142,7 +142,7 @@ class SelectionRule:
     kind : object, default=OneClass()
         How certain the probabilities are and what they say: ``_kind`` of the estimator, which
         is another one where images have several labels.
-    fill : {"black", "blur", "noise"} or tuple of float, default="black"
+    fill : {"black", "blur", "noise", "drop"} or tuple of float, default="black"
         What the classifier sees in the place of removed pixels.
 
     Examples

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from p2pselect._fill import BLACK
 from p2pselect.exceptions import P2PSelectWarning
 from p2pselect.explanations._explanation import Explanation
 from p2pselect.nn._model import RegionScores
@@ -298,7 +299,7 @@ def _check_soft(estimator: Any, exp: Explanation, scores: list[RegionScores]) ->
             return explained, estimator.predict_proba(images, regions=exp.regions)
 
     # Halving is exact in binary, so nothing is rounded differently on the two ways.
-    if exp.fill == "black":
+    if exp.fill in BLACK:
         whole, half = predict(bright / 2, 1), predict(bright, 0.5)
         np.testing.assert_array_equal(
             half, whole, err_msg="the classifier sees more of the image than mask times image"

@@ -343,14 +343,24 @@ FAULTS = [
         "nn/_model.py",
         SEEN,
         {
-            "shown = apply_mask(images, to_pixels(region_masks, regions), self.fill)": "shown = images",
+            "shown = apply_mask(images, pixel_masks, self.fill)": "shown = images",
             "to_pixels(region_masks, regions)": "to_pixels(region_masks.clamp(min=1e-6), regions)",
         },
     ),
     *planted(
         "nn/_model.py",
         "methods/test_fills.py::test_training_shows_what_prediction_shows",
-        {"regions), self.fill)": "regions))"},
+        {"pixel_masks, self.fill)": "pixel_masks)"},
+    ),
+    *planted(
+        "nn/_token_dropping.py",
+        "nn/test_token_dropping.py",
+        {
+            "mask = None if there.all() else there[:, None, None]": "mask = None",
+            "[order.argsort()]": "[order]",
+            "shows &= weights > LEAST": "shows &= weights > 0.5",
+            "weights.clamp(min=LEAST).log()": "weights.clamp(min=LEAST)",
+        },
     ),
     *planted(
         "methods/_comet.py",

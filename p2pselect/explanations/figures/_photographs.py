@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from p2pselect._explanation_arrays import ExplanationArrays
+from p2pselect._fill import BLACK
 from p2pselect.exceptions import InputError, P2PSelectWarning, brief_path
 from p2pselect.explanations.figures._pixels import CROP_SIDE, to_rgb
 from p2pselect.images._geometry import NO_REGION, Placement, Rectangle, Size, bounded
@@ -111,7 +112,7 @@ def warn_of_lost(reasons: Iterable[str | None]) -> None:
 def seen(one: ExplanationArrays, picture: Photograph) -> np.ndarray:
     """What the classifier saw of one image, uint8 (H, W, 3), as sharp as the picture is."""
     shown = brightness(one, picture)[..., None]
-    if one.fill == "black":
+    if one.fill in BLACK:
         return (picture.pixels * shown).round().astype(np.uint8)
     # What stands for removed pixels is only known at the resolution of the grid.
     copy = to_rgb(picture.content.of(one.masked_images[0]), one.display_channels)

@@ -131,8 +131,7 @@ def answer_facts(
 def fill_words(fill: Fill) -> str:
     """What stands in the place of removed pixels."""
     if isinstance(fill, str):
-        kinds = {"black": "black", "blur": "a blur of the kept pixels", "noise": "noise"}
-        return kinds[fill]
+        return "a blur of the kept pixels" if fill == "blur" else fill
     return f"a constant color ({', '.join(f'{v:.2f}' for v in fill)} of 1)"
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from p2pselect._docstrings import shared_docs
 from p2pselect._explanation_arrays import ExplanationArrays
+from p2pselect._fill import BLACK
 from p2pselect.atomic_write import atomic_open, check_writable_file
 from p2pselect.exceptions import InputError
 from p2pselect.explanations._summary import explanation_summary
@@ -228,7 +229,7 @@ def of_all_images(
 def lead(explanation: ExplanationArrays, has_photographs: bool) -> str:
     """What the pictures of a page are, in words."""
     words = _LEAD if explanation.soft_region_masks is None else _LEAD_OF_SOFT_MASKS
-    if explanation.fill != "black":
+    if explanation.fill not in BLACK:
         words += _LEAD_OF_FILLS.format(fill_words(explanation.fill))
     height, width = explanation.regions.shape[1:]
     if has_photographs:

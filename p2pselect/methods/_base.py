@@ -24,6 +24,9 @@ from p2pselect.training._data import TrainingData
 #: later does not have the training images to measure it on.
 CUT_GRID = np.linspace(0.01, 1.0, 100)
 
+#: The rows of all images of a step.
+ALL = slice(None)
+
 #: A setting of every method that learns from masks.
 MASK_WEIGHT = setting(
     "Weight of :func:`~p2pselect.training.evidence_penalty` in images for which ``fit`` is "
@@ -34,15 +37,19 @@ MASK_WEIGHT = setting(
 
 
 def mask_terms(
-    step: Step, logits: Tensor, weight: float, name: str = "masks"
+    step: Step,
+    logits: Tensor,
+    weight: float,
+    name: str = "masks",
+    rows: Tensor | slice = ALL,
 ) -> dict[str, Tensor]:
     """What selecting regions costs where ``fit`` was given masks; no term where it was not.
 
-    Logits (n, d) are those of the selection probabilities.
+    Logits (n, d) are those of the selection probabilities, of these rows of the step's images.
     """
     if step.masks is None:
         return {}
-    return {name: weight * evidence_penalty(logits, step.regions, step.masks)}
+    return {name: weight * evidence_penalty(logits, step.regions[rows], step.masks[rows])}
 
 
 def area_penalty(kept: Tensor, tau: float | None) -> Tensor:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor
 
 from p2pselect._settings import AT_LEAST_ONE, NOT_NEGATIVE, POSITIVE
 from p2pselect.estimators import Options, setting
-from p2pselect.methods._base import MASK_WEIGHT, mask_terms
+from p2pselect.methods._base import ALL, MASK_WEIGHT, mask_terms
 from p2pselect.nn import random_region_masks, region_areas, relaxed_bernoulli, sample_logits
 from p2pselect.training import (
     Step,
@@ -89,7 +91,8 @@ class P2PObjectiveOptions(Options):
         "shape (:func:`p2pselect.nn.random_region_masks`) in the place of the selected one.  A "
         "classifier that sees the selected regions alone can learn the label from which they "
         "are; from random ones it can only learn what is in them, and it reads the selected "
-        "ones better, too.  Not part of the paper's method, which is 0.",
+        "ones better, too.  The selector learns from the other images, with as much weight on "
+        "average.  Not part of the paper's method, which is 0.",
         Interval(Real, 0, 1, closed="left"),
         default=0.0,
     )
@@ -112,6 +115,11 @@ def draw_masks(step: Step, areas: Tensor, tau_min: float) -> Tensor:
     return random_region_masks(step.regions, areas, tau_min, step.rand_like)
 
 
+def _rows_of(step: Step, n_columns: int) -> Tensor:
+    """What random numbers are drawn like: one row for every image."""
+    return step.images.new_empty(len(step.images), n_columns)
+
+
 @dataclass(frozen=True)
 class P2PObjective:
     """Equation 5: cross-entropy on the masked image, sparsity hinge, covariance penalty.
@@ -126,40 +134,71 @@ class P2PObjective:
 
     def __call__(self, step: Step) -> dict[str, Tensor]:
         options = self.options
-        scores = step.model.score(step.images, step.regions)
-        tau = self._tau(step)
+        is_random, rows = self._shared_out(step)
+        scores = step.model.score(step.images[rows], step.regions[rows])
+        tau = self._tau(step)[rows]
         offset = step.model.selector.tau_offset(tau)
         mean, embeddings = scores.at(offset)
         start, end = options.temperature, options.final_temperature
         temperature = geometric_schedule(start, end, step.progress)
-        is_random = None
-        if options.random_share:
-            is_random = step.rand_like(mean[:, 0]) < options.random_share
         logits = []
         for _ in range(options.n_samples_mc):
             sampled = mean
             if embeddings.shape[1]:
-                sampled = sample_logits(mean, embeddings, step.randn_like(embeddings[:, :, 0]))
-            uniform = step.rand_like(mean)
-            masks = relaxed_bernoulli(sampled, uniform, temperature, options.straight_through)
+                noise = step.randn_like(_rows_of(step, embeddings.shape[1]))
+                sampled = sample_logits(mean, embeddings, noise[rows])
+            uniform = step.rand_like(_rows_of(step, mean.shape[1]))
+            masks = relaxed_bernoulli(
+                sampled, uniform[rows], temperature, options.straight_through
+            )
             if is_random is not None:
-                random = draw_masks(step, scores.areas, self.tau_min)
-                masks = torch.where(is_random[:, None], random, masks)
+                masks = self._beside_random(step, masks, rows, is_random)
             logits.append(step.model.classify(step.images, step.regions, masks, is_random))
+        terms = self._by_learner(step.cross_entropy(torch.stack(logits)), is_random)
         # Of the mean logits, as in the paper: their noise has no part in the penalty.
         p_bar = expected_kept_fraction(mean.sigmoid(), scores.areas)
         weight = options.sparsity_weight * sparsity_schedule(step.progress)
-        cross_entropy = step.cross_entropy(torch.stack(logits))
-        terms = self._shared_out(cross_entropy, is_random)
-        terms["sparsity"] = weight * sparsity_hinge(p_bar, tau)
+        of_selector = {"sparsity": weight * sparsity_hinge(p_bar, tau)}
         # Masks say which regions are right, and nothing about how many a tau stands for.
-        terms |= mask_terms(step, scores.at(offset.detach())[0], options.mask_weight)
+        told = scores.at(offset.detach())[0]
+        of_selector |= mask_terms(step, told, options.mask_weight, rows=rows)
         if embeddings.shape[1]:
             penalty = covariance_penalty(embeddings, scores.areas)
-            terms["covariance"] = options.covariance_weight * penalty
-        return terms
+            of_selector["covariance"] = options.covariance_weight * penalty
+        if is_random is None:
+            return terms | of_selector
+        # As large, on average, as if the selector had been asked about all images.
+        share = ~is_random[rows] / (1 - options.random_share)
+        nothing = torch.zeros_like(step.images[:, 0, 0, 0])
+        return terms | {
+            name: nothing.index_copy(0, rows, share * value)
+            for name, value in of_selector.items()
+        }
 
-    def _shared_out(self, cross_entropy: Tensor, is_random: Tensor | None) -> dict[str, Tensor]:
+    def _shared_out(self, step: Step) -> tuple[Tensor | None, Any]:
+        """Which images are classified under random masks (n,), and the rows of the others.
+
+        The former are no concern of the selector, which does not look at them.
+        """
+        if not self.options.random_share:
+            return None, ALL
+        uniform = step.rand_like(step.images[:, 0, 0, 0])
+        is_random = uniform < self.options.random_share
+        rows = (~is_random).nonzero()[:, 0]
+        # Where several processes train, each waits for the others in its layers: it has to look
+        # at one image at least, even if nothing comes of it.
+        return is_random, rows if len(rows) else rows.new_zeros(1)
+
+    def _beside_random(
+        self, step: Step, masks: Tensor, rows: Tensor, is_random: Tensor
+    ) -> Tensor:
+        """Random masks (n, d), with the selected ones in the rows that they belong to."""
+        random = draw_masks(step, region_areas(step.regions), self.tau_min)
+        masks = F.pad(masks, (0, random.shape[1] - masks.shape[1]))
+        selected = torch.where(is_random[rows, None], random[rows], masks)
+        return random.index_copy(0, rows, selected)
+
+    def _by_learner(self, cross_entropy: Tensor, is_random: Tensor | None) -> dict[str, Tensor]:
         """Who learns from which images."""
         if is_random is None or self.options.classifier_learns_from == "all":
             return {"cross_entropy": cross_entropy}

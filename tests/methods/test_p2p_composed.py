@@ -61,8 +61,8 @@ BIAS = {tiny_selector: "network.bias", WithSlopes: "network.maps.bias"}
 def draws(n, d, k, samples, drawn_tau, random_share=0.0):
     """The random numbers of a step, in the order in which they are drawn."""
     step = drawn_again()
-    share = step.rand_like(torch.empty(n)).double() if drawn_tau else None
     is_random = step.rand_like(torch.empty(n)) < random_share if random_share else [False] * n
+    share = step.rand_like(torch.empty(n)).double() if drawn_tau else None
     noise, uniform, shapes = [], [], []
     for _ in range(samples):
         if k:
@@ -130,10 +130,10 @@ def expected_parts(
             ],
             **{**SETTINGS, **changed},
         )
-        if is_random[i]:
+        if is_random[i]:  # no concern of the selector
             under_random = under_random + weight * cross_entropy
-            under_selected = under_selected + weight * penalty
         else:
+            penalty = penalty / (1 - random_share)
             under_selected = under_selected + weight * (cross_entropy + penalty)
     return under_random, under_selected, twin
 
@@ -207,7 +207,7 @@ def test_regions_without_embeddings_are_independent():
     assert_same(own.step(JOINT, 0.9), {"": loss}, twin)
 
 
-@pytest.mark.parametrize("share", [0.3, 0.7])
+@pytest.mark.parametrize("share", [0.3, 0.72])
 @pytest.mark.parametrize(
     "changed", [{}, {"tau_min": 0.5}, {"n_samples_mc": 2}, {"straight_through": True}], ids=str
 )
@@ -219,17 +219,37 @@ def test_some_images_are_classified_under_random_masks(changed, share):
     assert learned == {name for name, _ in own.module.named_parameters()}
 
 
+def test_the_selector_looks_at_no_image_under_a_random_mask(monkeypatch):
+    own = trainee(random_share=0.72)
+    seen, score = [], own.module.score
+    monkeypatch.setattr(own.module, "score", lambda *a: seen.append(len(a[0])) or score(*a))
+    own.step(JOINT, 0.9)
+    assert seen == [4 - int(sum(draws(4, 12, 3, 1, True, 0.72)[3]))] and 0 < seen[0] < 4
+
+
+def test_a_batch_under_random_masks_teaches_the_selector_nothing():
+    share = 0.999
+    assert all(draws(4, 12, 3, 1, True, share)[3])
+    own = trainee(random_share=share)
+    under_random, under_selected, twin = expected_parts(own, 0.9, random_share=share)
+    assert under_selected == 0.0
+    step = own.step(JOINT, 0.9)
+    # It takes part, as processes that train together wait for each other in its layers.
+    assert step.gradients["selector.pixel_scorer.network.weight"].abs().max() == 0
+    assert_same(step, {"classifier": under_random}, twin)
+
+
 def test_the_classifier_can_learn_from_random_masks_alone():
-    own = trainee(random_share=0.5, classifier_learns_from="random")
-    under_random, under_selected, twin = expected_parts(own, 0.9, random_share=0.5)
+    own = trainee(random_share=0.72, classifier_learns_from="random")
+    under_random, under_selected, twin = expected_parts(own, 0.9, random_share=0.72)
     losses = {"classifier": under_random, "selector": under_selected}
     learned = assert_same(own.step(JOINT, 0.9), losses, twin)
     assert learned == {name for name, _ in own.module.named_parameters()}
 
 
 def test_frozen_layers_do_not_change_what_the_others_learn():
-    own = trainee(random_share=0.5, frozen_share={"classifier": 0.5})
-    loss, twin = expected(own, 0.9, random_share=0.5)
+    own = trainee(random_share=0.72, frozen_share={"classifier": 0.5})
+    loss, twin = expected(own, 0.9, random_share=0.72)
     own.step(JOINT, 0.9)  # where selected and random masks meet is found out once
     rows = {True: 0, False: 0}
     own.module.classifier.network[1].register_forward_hook(
@@ -239,13 +259,13 @@ def test_frozen_layers_do_not_change_what_the_others_learn():
     learned = assert_same(step, {"selector": loss, "classifier.network.3": loss}, twin)
     assert "classifier.network.1.weight" not in step.gradients
     assert {name.split(".")[0] for name in learned} == {"selector", "classifier"}
-    is_random = draws(4, 12, own.module.selector.embedding_dim, 1, True, 0.5)[3]
+    is_random = draws(4, 12, own.module.selector.embedding_dim, 1, True, 0.72)[3]
     assert 0 < sum(is_random) < 4
     assert rows == {False: int(sum(is_random)), True: 4 - int(sum(is_random))}
 
 
 def test_every_image_is_classified_once(monkeypatch):
-    own = trainee(random_share=0.5)
+    own = trainee(random_share=0.72)
     seen = []
     classify = own.module.classify
     monkeypatch.setattr(
@@ -274,7 +294,7 @@ def test_warmup_is_the_classifier_on_random_masks(progress, tau_min):
 
 @pytest.mark.parametrize("tau_min", [0.05, 0.5])
 def test_warmup_is_on_masks_of_every_shape_where_the_rest_is(tau_min):
-    progress, own = 0.3, trainee(tau_min=tau_min, random_share=0.5)
+    progress, own = 0.3, trainee(tau_min=tau_min, random_share=0.72)
     twin, regions = own.twin(), own.batch[0]["regions"]
     shape = shape_draws(drawn_again(), len(regions), int(regions.max()) + 1)
     loss = 0.0

@@ -37,7 +37,7 @@ FAULTS = [
     *planted(
         "methods/_p2p_objective.py",
         "methods/test_masks_teach.py::test_masks_of_a_fifth_of_the_images_move_the_selection_off_a_shortcut",
-        {"terms |= mask_terms(": "mask_terms("},
+        {"of_selector |= mask_terms(": "mask_terms("},
     ),
     *planted(
         "estimators/_evidence_masks.py",
@@ -65,7 +65,7 @@ FAULTS = [
         "methods/_p2p_objective.py",
         P2P,
         {
-            "= weight * sparsity_hinge": "= -weight * sparsity_hinge",
+            '"sparsity": weight * sparsity_hinge': '"sparsity": -weight * sparsity_hinge',
             "options.covariance_weight * penalty": "0 * penalty",
             "            if embeddings.shape[1]:\n": "            if False:\n",
             "start, end, step.progress)": "start, end, 0.0)",
@@ -73,14 +73,18 @@ FAULTS = [
             "weight = options.sparsity_weight * ": "weight = 10.0 * ",
             "return sample_tau(step, self.tau_min)": "return torch.full((len(step.images),), 0.4)",
             "return torch.full((len(step.images),), self.tau, device=step.images.device)": "return sample_tau(step, self.tau_min)",
-            "torch.where(is_random[:, None], random, masks)": "torch.where(is_random[:, None], masks, random)",
-            "step.rand_like(mean[:, 0]) < options.random_share": "step.rand_like(mean[:, 0]) < 0.5",
+            "torch.where(is_random[rows, None], random[rows], masks)": "masks",
+            "uniform < self.options.random_share": "uniform < 0.5",
+            "random.index_copy(0, rows, selected)": "random.index_copy(0, rows, random[rows])",
+            "~is_random[rows] / (1 - options.random_share)": "~is_random[rows] / 1",
+            "share = ~is_random[rows] /": "share = 1 /",
+            "share * value": "value",
             "step.rand_like(areas) < tau[:, None]": "step.rand_like(areas) >= tau[:, None]",
             "areas, tau_min, step.rand_like)": "areas, 0.05, step.rand_like)",
             'self.options.classifier_learns_from == "all"': "True",
             '"selector/cross_entropy": cross_entropy * ~is_random': '"selector/cross_entropy": cross_entropy',
             '"classifier/cross_entropy": cross_entropy * is_random': '"classifier/cross_entropy": cross_entropy',
-            "temperature, options.straight_through)": "temperature)",
+            "temperature, options.straight_through\n": "temperature\n",
             "tau_min + (1 - tau_min) * step.rand": "(1 - tau_min) * step.rand",
             "range(options.n_samples_mc)": "range(1)",
             "sparsity_hinge(p_bar, tau)": "sparsity_hinge(p_bar, tau.flip(0))",
@@ -153,7 +157,7 @@ FAULTS = [
         "methods/_p2p_objective.py",
         "methods/test_not_encoded.py",
         {
-            "random = draw_masks(step, scores.areas, self.tau_min)": "random = masks",
+            "uniform < self.options.random_share": "uniform < 0",
         },
     ),
     *planted(

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from skorch.callbacks import Callback
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
@@ -43,6 +44,13 @@ class Rounding(TorchFunctionMode):
         return rounded(
             func(*map(rounded, args), **{name: rounded(v) for name, v in kwargs.items()})
         )
+
+
+class RoundNetworks(Callback):
+    """Makes the networks of a training compute as with ``precision="bf16-mixed"``."""
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        round_networks(net.module_)
 
 
 def round_networks(model: nn.Module) -> None:

@@ -15,7 +15,7 @@ About 12 minutes of CPU time a model, nine models.
 from pathlib import Path
 
 import numpy as np
-from bfloat16 import is_fast, round_networks
+from bfloat16 import RoundNetworks, is_fast
 from emoji_scenes import SETTINGS, pretrained
 from measuring import Figures, add_data_options, finish, parser, scores
 from provenance import run_folder
@@ -43,8 +43,7 @@ def trained(name: str, seed: int, data: Path, weights: Path, run: Path) -> P2PCl
     settings["training__checkpoint_dir"] = run / name
     clf = P2PClassifier().set_params(**settings, **CONFIGURATIONS[name])
     if clf.get_params()["training__precision"] == "bf16-mixed" and not is_fast():
-        clf.set_params(training__precision="32")
-        clf._ready = round_networks
+        clf.set_params(training__precision="32", training__callbacks=[RoundNetworks()])
     train = datasets.load_emoji_scenes(data, "train")
     return clf.fit(train.images, train.target)
 

@@ -174,7 +174,7 @@ def demo_model(size: Size, **settings: Any) -> tuple[P2PClassifier, np.ndarray, 
 
 def prediction(size: Size) -> Figures:
     """Prediction over the naive loop, regions given, and what the processor decides."""
-    clf, images, target = demo_model(size)
+    clf, images, target = demo_model(size, search__fallback="everything")
     regions = clf.regions_.propose_batch(images)
     ours: list[float] = []
     naive: list[float] = []

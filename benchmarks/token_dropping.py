@@ -10,6 +10,7 @@ something take turns, and a ratio is that of their medians.
 
 from __future__ import annotations
 
+import argparse
 import json
 import time
 from collections.abc import Callable
@@ -53,6 +54,7 @@ def seconds(call: Callable[[], object]) -> float:
 
 def main() -> None:
     """Print one line for each kind of mask and each share."""
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
     network = as_image_network(timm.create_model("vit_tiny_patch16_224", num_classes=10)).eval()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from p2pselect._settings import AT_LEAST_ONE, NOT_NEGATIVE, POSITIVE
 from p2pselect.estimators import Options, setting
-from p2pselect.methods._base import ALL, MASK_WEIGHT, mask_terms
+from p2pselect.methods._base import MASK_WEIGHT, mask_terms
 from p2pselect.nn import random_region_masks, region_areas, relaxed_bernoulli, sample_logits
 from p2pselect.training import (
     Step,
@@ -135,7 +134,10 @@ class P2PObjective:
     def __call__(self, step: Step) -> dict[str, Tensor]:
         options = self.options
         is_random, rows = self._shared_out(step)
-        scores = step.model.score(step.images[rows], step.regions[rows])
+        images, regions = step.images, step.regions
+        if len(rows) < len(images):
+            images, regions = images[rows], regions[rows]
+        scores = step.model.score(images, regions)
         tau = self._tau(step)[rows]
         offset = step.model.selector.tau_offset(tau)
         mean, embeddings = scores.at(offset)
@@ -175,15 +177,19 @@ class P2PObjective:
             for name, value in of_selector.items()
         }
 
-    def _shared_out(self, step: Step) -> tuple[Tensor | None, Any]:
-        """Which images are classified under random masks (n,), and the rows of the others.
+    def _shared_out(self, step: Step) -> tuple[Tensor | None, Tensor]:
+        """Which images are classified under random masks (n,), and what the selector looks at.
 
-        The former are no concern of the selector, which does not look at them.
+        The former are no concern of the selector.  It looks at the rows of the others, and at
+        all where it is frozen: what it says of those may be known.
         """
+        every = torch.arange(len(step.images), device=step.images.device)
         if not self.options.random_share:
-            return None, ALL
+            return None, every
         uniform = step.rand_like(step.images[:, 0, 0, 0])
         is_random = uniform < self.options.random_share
+        if getattr(step.model.selector.pixel_scorer, "frozen_share", 0) == 1:
+            return is_random, every
         rows = (~is_random).nonzero()[:, 0]
         # Where several processes train, each waits for the others in its layers: it has to look
         # at one image at least, even if nothing comes of it.

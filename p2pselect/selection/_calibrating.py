@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from p2pselect._answer_kinds import AnswerKind
+from p2pselect._answer_kinds import AnswerKind, OneClass
 from p2pselect._answering import stops
 from p2pselect.exceptions import InputError, P2PSelectWarning
 from p2pselect.selection._error_bounds import best_for_classes, refusal, unanswered_classes
@@ -23,7 +23,7 @@ class Paths:
     kept: np.ndarray  # (n, t)
     familiarity: np.ndarray  # (n,)
     truth: np.ndarray  # (n,): columns of proba, -1 for a label that is no class; (n, n_labels)
-    kind: AnswerKind
+    kind: AnswerKind = OneClass()
 
     def __getitem__(self, rows: slice | np.ndarray) -> Paths:
         names = ("proba", "kept", "familiarity", "truth")

@@ -75,7 +75,7 @@ def test_few_images_are_learned_from_more_often(folder, tmp_path, monkeypatch, c
 
     seen = []
 
-    def fit(self, images, labels, groups):
+    def fit(self, images, labels, groups, masks):
         seen.append((self.max_epochs, self.get_params()["objective__warmup_epochs"]))
         raise InputError("enough")
 

@@ -87,6 +87,7 @@ def test_evaluate(model, folder, tmp_path, capsys):
             exp, model.predict_proba_masked
         ).area,
         "n_masks": 18,
+        "n_masks_taught": 0,
         "localization": metrics.localization_score(exp.pixel_masks, masks),
         "empty": 0,
         "random_localization": metrics.random_localization(masks),

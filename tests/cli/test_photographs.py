@@ -36,7 +36,9 @@ def photos(tmp_path, monkeypatch):
         else:
             picture.save(file)
     model = SimpleNamespace(
-        explain=lambda X: explained(X, "pad", (64, 64), BLUE), _meaning=lambda fitted: {}
+        explain=lambda X: explained(X, "pad", (64, 64), BLUE),
+        _meaning=lambda fitted: {},
+        multilabel_=False,
     )
     monkeypatch.setattr("p2pselect.cli._files.load_model", lambda *_: model)
     monkeypatch.chdir(tmp_path)

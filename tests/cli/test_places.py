@@ -120,6 +120,7 @@ from p2pselect.cli import main
 class Model:
     classes_ = np.array(["猫", "犬"])
     batch_size = 16
+    multilabel_ = False
     def _meaning(self, fitted):
         return {}
     def explain(self, images):
@@ -178,7 +179,7 @@ def test_a_terminal_without_the_letters_shows_escapes(monkeypatch):
 
 def test_an_output_is_never_an_image_that_is_read(here, capsys, monkeypatch):
     monkeypatch.setattr("p2pselect.persistence.load", lambda path: None)
-    model = SimpleNamespace(_meaning=lambda fitted: {})
+    model = SimpleNamespace(_meaning=lambda fitted: {}, multilabel_=False)
     monkeypatch.setattr("p2pselect.cli._files.load_model", lambda *args: model)
     (here / "h.json").write_text("[]")
     before = tree(here)

@@ -124,7 +124,7 @@ def test_what_cannot_be_compared_is_refused(made, change, message):
 
 def test_labels_and_groups_have_to_fit(made):
     exp = made.explanation
-    with pytest.raises(InputError, match="there are no images"):
+    with pytest.raises(InputError, match="both explanations are empty"):
         compare(exp[:0], exp[:0])
     with pytest.raises(InputError):
         compare(exp, exp, made.y[:3])

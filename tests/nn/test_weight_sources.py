@@ -208,7 +208,8 @@ def test_a_folder_for_both_networks(folder):
     clf = P2PClassifier(
         selector="test_resnet", classifier="test_vit", image_size=32, pretrained=folder
     )
-    clf.n_channels_seen_, clf.normalization_ = 3, None  # what `fit` sees in the images
+    # What `fit` sees in the images.
+    clf.n_channels_seen_, clf.normalization_, clf.fill_ = 3, None, "black"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         scorer = clf._build_scorer(4)

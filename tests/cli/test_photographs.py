@@ -39,6 +39,7 @@ def photos(tmp_path, monkeypatch):
         explain=lambda X: explained(X, "pad", (64, 64), BLUE),
         _meaning=lambda fitted: {},
         multilabel_=False,
+        classes_=np.array(["leaf", "fruit"]),
     )
     monkeypatch.setattr("p2pselect.cli._files.load_model", lambda *_: model)
     monkeypatch.chdir(tmp_path)

@@ -1,9 +1,10 @@
 """Images with two labels that are independent of each other, and networks to learn them."""
 
 import numpy as np
+import two_patches
 from torch import nn
+from two_patches import PATCH
 
-PATCH = 8
 NAMES = ["red", "blue"]
 
 
@@ -24,26 +25,5 @@ def selector(n_maps):
     )
 
 
-def classifier(n_classes):
-    return nn.Sequential(
-        nn.AvgPool2d(PATCH),
-        nn.Flatten(),
-        nn.Linear(48, 64),
-        nn.ReLU(),
-        nn.Linear(64, n_classes),
-    )
-
-
 #: Settings of models of these images, besides how long they learn.
-SETTINGS = {
-    "selector": selector,
-    "classifier": classifier,
-    "pretrained": False,
-    "regions": "grid",
-    "image_size": 32,
-    "batch_size": 64,
-    "lr": 0.02,
-    "augment": None,
-    "validation": None,
-    "random_state": 0,
-}
+SETTINGS = {**two_patches.SETTINGS, "selector": selector, "regions": "grid"}

@@ -60,6 +60,6 @@ def audit_scores(
     if "shown outside" in found.values:
         *_, own, whole = found.figure("shown outside")[0]
         outside = {"audit_outside": own, "audit_outside_random": whole}
-        # Continuous masks are no masks of their own here.
+        # Continuous masks have no such figure.
         scores |= {name: float(value) for name, value in outside.items() if np.isfinite(value)}
     return scores

@@ -22,7 +22,7 @@ class Paths:
     proba: np.ndarray  # (n, t, n_classes)
     kept: np.ndarray  # (n, t)
     familiarity: np.ndarray  # (n,)
-    truth: np.ndarray  # (n,): columns of proba, -1 for a label that is no class; (n, n_labels)
+    truth: np.ndarray  # (n,): columns of proba, -1 where the label is unknown; or (n, n_labels)
     kind: AnswerKind = OneClass()
 
     def __getitem__(self, rows: slice | np.ndarray) -> Paths:

@@ -193,7 +193,7 @@ def test_masks_of_a_training_that_was_stopped(tmp_path):
 
 
 class _Stop:
-    """Changes nothing, and stops the training after so many views; the same in every name."""
+    """Changes nothing, and stops the training after a given number of views."""
 
     def __init__(self, after):
         self.after = after

@@ -227,6 +227,21 @@ def test_the_selector_looks_at_no_image_under_a_random_mask(monkeypatch):
     assert seen == [4 - int(sum(draws(4, 12, 3, 1, True, 0.72)[3]))] and 0 < seen[0] < 4
 
 
+def test_a_frozen_selector_sees_the_very_images_that_it_is_known_for(monkeypatch):
+    own = trainee(random_share=0.72, frozen_share={"selector": 1.0})
+    loss, twin = expected(own, 0.9, random_share=0.72)
+    seen = []
+    for name in ("score", "classify"):
+        asked = getattr(own.module, name)
+        monkeypatch.setattr(
+            own.module, name, lambda *a, asked=asked: seen.append(a[0]) or asked(*a)
+        )
+    # Its last layer learns what it would from the selected images alone.
+    assert_same(own.step(JOINT, 0.9), {"": loss}, twin)
+    scored, classified = seen
+    assert scored is classified  # what is kept is found by the tensor itself
+
+
 def test_a_batch_under_random_masks_teaches_the_selector_nothing():
     share = 0.999
     assert all(draws(4, 12, 3, 1, True, share)[3])

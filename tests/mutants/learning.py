@@ -79,6 +79,8 @@ FAULTS = [
             "~is_random[rows] / (1 - options.random_share)": "~is_random[rows] / 1",
             "share = ~is_random[rows] /": "share = 1 /",
             "share * value": "value",
+            "            return is_random, every\n": "            pass\n",
+            "if len(rows) < len(images):": "if True:",
             "step.rand_like(areas) < tau[:, None]": "step.rand_like(areas) >= tau[:, None]",
             "areas, tau_min, step.rand_like)": "areas, 0.05, step.rand_like)",
             'self.options.classifier_learns_from == "all"': "True",

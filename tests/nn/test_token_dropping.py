@@ -27,7 +27,7 @@ def network(seed=0, **options):
 
 
 def pictures(counts, seed=0):
-    """Images in which only so many patches show something, and which patches these are."""
+    """Images that show something in given numbers of patches, and which patches these are."""
     rng = np.random.default_rng(seed)
     shows = np.zeros((len(counts), 16), bool)
     for row, count in zip(shows, counts, strict=True):

@@ -205,7 +205,7 @@ class ConfusionExamplesDisplay(ExplanationDisplay):
         Raises
         ------
         InputError
-            If `y` does not fit the images, there are no images, or they have several labels.
+            If `y` does not fit the images, if there are none, or if they have several labels.
         """
         if explanation.multilabel:
             raise InputError("a confusion matrix needs one class per image, not several labels")

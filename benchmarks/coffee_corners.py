@@ -13,16 +13,16 @@ About half an hour of CPU time.
 
 import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from measuring import Figures, finish, parser
+from photograph_audits import audited
 from photograph_methods import default_settings
 from photograph_sets import Part, load_split
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 
-from p2pselect import P2PClassifier, audit, datasets
+from p2pselect import P2PClassifier, datasets
 from p2pselect.model_selection import Audit
 
 #: Side of a corner, as a share of the shorter side of the photograph.
@@ -46,17 +46,6 @@ def corner_accuracy(train: Part, test: Part) -> float:
     model = GridSearchCV(LogisticRegression(max_iter=2000), {"C": (1, 10, 100, 1000)})
     model.fit(corner_colors(train), train.labels)
     return float(model.score(corner_colors(test), test.labels))
-
-
-def audited(train: Part, test: Part, kind: str, settings: dict[str, Any], judge: Any) -> Audit:
-    """A trained model's audit, with masks of a kind as objects."""
-    clf = P2PClassifier().set_params(**settings).fit(train.images, train.labels)
-    masks = datasets.load_mask_folder(
-        test.root / kind, test.images, clf.image_size, resize=clf.resize, missing="skip"
-    )
-    return audit(
-        clf, train.images, train.labels, test.images, test.labels, masks=masks, judge=judge
-    )
 
 
 def figures_of(name: str, found: Audit) -> Figures:
@@ -103,9 +92,17 @@ def main() -> None:
         "constant_accuracy": float(shares.max()),
     }
     settings = default_settings(train, options.weights) | {"random_state": options.seed}
+    grid = P2PClassifier().set_params(**settings)
+    masks = datasets.load_mask_folder(
+        test.root / options.masks,
+        test.images,
+        grid.image_size,
+        resize=grid.resize,
+        missing="skip",
+    )
     judge = None
     for name, changes in (("default", {}), ("few_epochs", {"max_epochs": FEW_EPOCHS})):
-        found = audited(train, test, options.masks, settings | changes, judge)
+        found = audited(train, test, settings | changes, masks=masks, judge=judge)
         # Both have the same network, regions and images.
         judge = found.judge
         print(name, found, sep="\n", flush=True)

@@ -86,7 +86,7 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
         each class were ``trained`` on and ``held_out`` by the last training), ``masks``
         (how many have taught it where the evidence is), ``image_size`` (int, or height
         and width), ``resize``, ``channels`` (how many the networks see),
-        ``value_range`` (None, or the pairs of values that become 0 and 1),
+        ``value_range`` (None, the pairs of values that become 0 and 1, or ``"window"``),
         ``normalization``, ``regions``, ``tau``, ``certainty_threshold``, ``parameters``
         (how many each network has), ``held_out`` (None, or the scores of the held-out
         images), ``calibration`` (None, or what ``calibrate`` was asked for), ``audit``

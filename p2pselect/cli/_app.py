@@ -6,6 +6,7 @@ Browse the photographs of a folder, too, and let programs ask: POST /predict and
 examples:
   p2pselect app leaves.model
   p2pselect app leaves.model leaves/test --certainty .9
+  p2pselect app leaves.model --table leaves/labels.csv
   curl --data-binary @leaf.jpg http://127.0.0.1:8765/predict
 """
 
@@ -21,6 +22,7 @@ from pathlib import Path
 from p2pselect._optional import need
 from p2pselect.cli._arguments import add_shared, whole
 from p2pselect.cli._explain import short_names, true_labels_of
+from p2pselect.cli._tables import add_table, rows_of
 from p2pselect.exceptions import InputError, P2PSelectWarning, brief
 
 _MEGABYTE = 2**20
@@ -62,20 +64,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="keep what is marked as wrong or missing here, for p2pselect fit --corrections",
     )
     add_shared(parser, "--certainty", "--max-pixels")
+    add_table(parser, "folder", usual="test")
 
 
 def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect app`` says."""
+    rows = rows_of(options, "folder", usual="test")
     for package in ("starlette", "uvicorn"):
         need(package, "p2pselect app", "p2pselect[app]")
     import uvicorn
 
     from p2pselect.app import create_app
-    from p2pselect.cli._files import listed, load_model
+    from p2pselect.cli._files import known_rows, listed, load_model
 
     model = load_model(options.model, options.certainty)
-    files = listed(options.folder, model._meaning(fitted=True)) if options.folder else []
-    labels = true_labels_of(model, files) if files else None
+    meaning, files, stated = model._meaning(fitted=True), [], None
+    if rows is not None:
+        found = known_rows(model, rows).load(with_labels=False, **meaning)
+        files, stated = found.images.files.tolist(), found.labels
+    elif options.folder:
+        files = listed(options.folder, meaning)
+    labels = true_labels_of(model, files, stated) if files else None
     names = short_names(files) if files else None
     with _listener(options.host, options.port) as listener:
         app = create_app(

@@ -97,13 +97,13 @@ def held_out(text: str) -> float | Path | str | None:
 
 
 def value_range(text: str) -> tuple[float, float] | str:
-    """An argument type: two numbers, as in 0:4095, dtype or percentiles."""
-    if text in ("dtype", "percentiles"):
+    """An argument type: two numbers, as in 0:4095, dtype, percentiles or window."""
+    if text in ("dtype", "percentiles", "window"):
         return text
     low, high = map(_number, text.partition(":")[::2])
     if not low < high:  # also where one of them is not a number
         raise argparse.ArgumentTypeError(
-            f"must be LOW:HIGH, such as 0:4095, dtype or percentiles, got {text}"
+            f"must be LOW:HIGH, such as 0:4095, dtype, percentiles or window, got {text}"
         )
     return low, high
 
@@ -132,6 +132,16 @@ def pages(text: str) -> int | str:
 def names(text: str) -> tuple[str, ...]:
     """An argument type: names with commas between them."""
     return tuple(text.split(","))
+
+
+def channels(text: str) -> tuple[int, ...]:
+    """An argument type: the number of one channel, or of three, with commas between them."""
+    numbers = text.split(",")
+    if len(numbers) not in (1, 3) or not all(number.isdecimal() for number in numbers):
+        raise argparse.ArgumentTypeError(
+            f"must be one or three numbers of channels from 0, such as 3,1,0, got {text}"
+        )
+    return tuple(map(int, numbers))
 
 
 def _number(text: str) -> float:
@@ -199,6 +209,37 @@ _SHARED: dict[str, dict[str, Any]] = {
         "vision transformer that are left out), or a number from 0 to 1 for all channels or "
         "each (default: black)",
     },
+    "--channels": {
+        "type": whole(1),
+        "dest": "n_channels",
+        "metavar": "N",
+        "help": "read files as they are stored, with N channels that are not colors",
+    },
+    "--value-range": {
+        "type": value_range,
+        "metavar": "LOW:HIGH|dtype|percentiles|window",
+        "help": "read files as they are stored, and let these values be black and white: "
+        "numbers, such as 0:4095, the range of their type, the 0.1th and 99.9th percentiles of "
+        "each channel, or the window that each DICOM file states (default: 8 bits)",
+    },
+    "--pages": {
+        "type": pages,
+        "metavar": "channels|N",
+        "help": "what the pages of TIFF files, or the frames of DICOM images, are: channels, "
+        "or the number of the only one that is used, from 0",
+    },
+    "--channel-files": {
+        "type": names,
+        "metavar": "A,B,...",
+        "help": "where every channel has a file of its own: the parts of the file names that "
+        "tell them apart, in order, such as _dna,_actin",
+    },
+    "--display-channels": {
+        "type": channels,
+        "metavar": "R,G,B|N",
+        "help": "the channels that pictures show as red, green and blue, or as gray, from 0 "
+        "(default: the first three, or the first of fewer)",
+    },
     "--on-error": {
         "choices": ("raise", "skip"),
         "default": "raise",
@@ -219,6 +260,22 @@ def add_shared(parser: argparse.ArgumentParser, *names: str, **changes: Any) -> 
     """Declare arguments that several commands have, perhaps with another help or default."""
     for name in names:
         parser.add_argument(name, **{**_SHARED[name], **changes})
+
+
+#: What users say about files that are not photographs, as `as_images` is told it.
+_MEANING = ("n_channels", "value_range", "pages", "channel_files")
+
+
+def add_meaning(parser: argparse.ArgumentParser) -> None:
+    """Declare what the pixels of files mean, and which of their channels pictures show."""
+    options = ("--channels", "--value-range", "--pages", "--channel-files")
+    add_shared(parser, *options, "--display-channels")
+
+
+def meaning_of(options: argparse.Namespace) -> dict[str, Any]:
+    """What these options tell `as_images`."""
+    said = {name: getattr(options, name) for name in _MEANING}
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def check_outputs(

@@ -22,13 +22,12 @@ from typing import Any
 
 from p2pselect.atomic_write import write_json
 from p2pselect.cli._arguments import (
+    add_meaning,
     add_shared,
     grid_size,
     held_out,
-    names,
-    pages,
+    meaning_of,
     positive,
-    value_range,
     whole,
 )
 from p2pselect.cli._fit_places import check_places
@@ -131,34 +130,7 @@ def _add_images(group: Any) -> None:
         action="store_true",
         help="mirror images at random, and change them in no other way",
     )
-    group.add_argument(
-        "--channels",
-        type=whole(1),
-        metavar="N",
-        help="read files as they are stored, with N channels that are not colors",
-    )
-    group.add_argument(
-        "--value-range",
-        type=value_range,
-        metavar="LOW:HIGH|dtype|percentiles",
-        help="read files as they are stored, and let these values be black and white: numbers, "
-        "such as 0:4095, the range of their type, or the 0.1th and 99.9th percentiles of each "
-        "channel (default: 8 bits)",
-    )
-    group.add_argument(
-        "--pages",
-        type=pages,
-        metavar="channels|N",
-        help="what the pages of TIFF files are: channels, or the number of the only one that "
-        "is used, from 0",
-    )
-    group.add_argument(
-        "--channel-files",
-        type=names,
-        metavar="A,B,...",
-        help="where every channel has a file of its own: the parts of the file names that tell "
-        "them apart, in order, such as _dna,_actin",
-    )
+    add_meaning(group)
     add_shared(group, "--fill", "--on-error", "--max-pixels")
     group.add_argument(
         "--workers",
@@ -225,8 +197,7 @@ def run(options: argparse.Namespace) -> None:
 
     # Before the images, because a mistake in it is found at once.
     corrections = read_corrections(options.corrections) if options.corrections else []
-    given = _given(options)
-    meaning = {k.removeprefix("images__"): v for k, v in given.items() if "images__" in k}
+    given, meaning = _given(options), meaning_of(options)
 
     def read(where: Path | Rows) -> Labeled:
         found = labeled_images(where, options.on_error, **meaning)
@@ -299,10 +270,8 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
         "augment": "flip" if options.flip else None,
         "networks__frozen_share": 1.0 if options.frozen else None,
         "networks__fill": options.fill,
-        "images__n_channels": options.channels,
-        "images__value_range": options.value_range,
-        "images__pages": options.pages,
-        "images__channel_files": options.channel_files,
+        "images__display_channels": options.display_channels,
+        **{f"images__{name}": value for name, value in meaning_of(options).items()},
     }
     if options.segments is not None:
         settings["regions"] = SuperpixelTransformer(n_segments=options.segments)

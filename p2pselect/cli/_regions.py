@@ -2,6 +2,8 @@
 
 examples:
   p2pselect regions photos/ --out borders/ --segments 60
+  p2pselect regions cells/ --out borders/ --channels 5 --value-range 0:4095
+  p2pselect regions --table leaves/labels.csv --out borders/
 """
 
 from __future__ import annotations
@@ -10,8 +12,15 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from p2pselect.cli._arguments import add_shared, check_outputs, not_negative
+from p2pselect.cli._arguments import (
+    add_meaning,
+    add_shared,
+    check_outputs,
+    meaning_of,
+    not_negative,
+)
 from p2pselect.cli._outputs import check_apart, output_files, write_png
+from p2pselect.cli._tables import add_table, rows_of
 
 #: The longer side of a picture has at most this many pixels, so that the lines are visible.
 _MOST_PIXELS = 1024
@@ -40,24 +49,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=224,
         help="side of the square in which regions are found, as in a model (default: 224)",
     )
+    add_meaning(parser)
     add_shared(parser, "--on-error", "--max-pixels")
+    add_table(parser, "images", usual="train")
 
 
 def run(options: argparse.Namespace) -> None:
     """Do what ``p2pselect regions`` says."""
     check_outputs(options, folders=["--out"])
+    places = rows_of(options, "images", usual="train") or options.images
     import numpy as np
     from skimage.segmentation import mark_boundaries
 
     from p2pselect import SuperpixelTransformer
     from p2pselect.cli._files import find_images
+    from p2pselect.explanations.figures._pixels import to_rgb
     from p2pselect.images._geometry import NO_REGION, Grid
+    from p2pselect.images._meaning import check_display_channels
 
-    images, files, _ = find_images(options.images, options.on_error)
+    images, files, _ = find_images(places, options.on_error, **meaning_of(options))
+    check_display_channels(options.display_channels, images.seen_channels)
     transformer = SuperpixelTransformer(
         engine=options.engine, n_segments=options.segments, compactness=options.compactness
     )
-    pictures = output_files(options.out, files, options.images)
+    pictures = output_files(options.out, files, options.images or files)
     check_apart({"--out": pictures}, files)
     # Regions need no training: this checks the settings before any folder is made.
     transformer.fit(images[:1])
@@ -68,7 +83,7 @@ def run(options: argparse.Namespace) -> None:
         labels = transformer.propose_batch(image, grid.contents(sizes))[0]
         counts.append(int(labels.max()) + 1)
         shape = _picture_shape(sizes[0], options.image_size)
-        large = images.batch([number], shape)[0]
+        large = to_rgb(images.batch([number], shape)[0], options.display_channels)
         borders = grid.place(sizes[0]).back(labels, NO_REGION, shape)
         drawn = mark_boundaries(large, borders, color=(1, 1, 0))
         write_png(file, np.round(drawn * 255).astype(np.uint8))

@@ -56,13 +56,14 @@ class ImageOptions(Options):
         'channel, every channel has a range of its own.  ``"dtype"`` is the range of the type '
         'of the pixels, ``"percentiles"`` are the 0.1th and the 99.9th of the values of each '
         "channel in training.  ``value_range_`` has what was found, and prediction uses it.  "
-        "None stands for 0 to 255 of uint8, and for 0 to 1 of floats.",
+        '``"window"`` is for DICOM images of gray, each of which is seen through the window '
+        "that its file states.  None stands for 0 to 255 of uint8, and for 0 to 1 of floats.",
         tuple,
         list,
         StrOptions({*RANGE_WORDS}),
         default=None,
         role="input",
-        kind='(low, high), tuple of such pairs, "dtype" or "percentiles"',
+        kind='(low, high), tuple of such pairs, "dtype", "percentiles" or "window"',
     )
     pages: str | int | None = setting(
         "What the pages of TIFF files, or the frames of DICOM images, are: "

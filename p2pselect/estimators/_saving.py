@@ -171,8 +171,10 @@ def _check_channels(estimator: Any) -> None:
     found = estimator.value_range_
     check_value_range(found)
     estimator.fill_ = known_fill(estimator.fill_, n_channels)
-    # Pairs: with a word, every set of images to predict would find a range of its own.
-    if found is not None and (isinstance(found, str) or len(found) not in (1, n_channels)):
+    # With other words, every set of images to predict would find a range of its own.
+    if found not in (None, "window") and (
+        isinstance(found, str) or len(found) not in (1, n_channels)
+    ):
         raise InputError(f"value_range_ is {brief(found)}")
     if constants is None:
         return

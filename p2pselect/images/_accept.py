@@ -74,7 +74,7 @@ def as_images(
         once per call.  If ``n_channels``, ``value_range``, ``pages`` or ``channel_files`` say
         what they mean, files are read as they are stored instead: all bands and bits of TIFF
         files, arrays of NumPy (``.npy``, or a ``.npz`` of one), DICOM images in the units that
-        they state (with the package pydicom), 16 bits of gray, and 8 bits of everything else.
+        they state (with pydicom), 16 bits of gray, and 8 bits of everything else.
     channels : {"last", "first"}, default "last"
         Where arrays and tensors have their channel axis.  (n, h, w) has none either way.
     image_shape : tuple of int, default None
@@ -83,12 +83,12 @@ def as_images(
     n_channels : int, default None
         Number of channels that are neither gray, nor RGB, nor RGBA: 2 stains, 5 spectral
         bands, or 4 of which none is opacity.  Networks see them as they are.
-    value_range : (low, high), tuple of such pairs, "dtype" or "percentiles", default None
-        Values that become 0 and 1: what is beyond them is clipped.  With a pair for each
-        channel, every channel has a range of its own.  ``"dtype"`` is the range of the type,
-        0 to 65535 of uint16.  ``"percentiles"`` are the 0.1th and the 99.9th of the values of
-        each channel, over 256 evenly spaced images.  None stands for 0 to 255 of uint8, and
-        for 0 to 1 of floats.
+    value_range : tuple or {"dtype", "percentiles", "window"}, default None
+        Values (low, high) that become 0 and 1: what is beyond them is clipped.  A pair for each
+        channel gives every channel its own.  ``"dtype"`` is the range of the type, 0 to 65535
+        of uint16.  ``"percentiles"`` are the 0.1th and the 99.9th of the values of each
+        channel, over 256 evenly spaced images.  ``"window"`` is the first that a DICOM file
+        states for its grays.  None stands for 0 to 255 of uint8, and for 0 to 1 of floats.
     pages : "channels" or int, default None
         What the pages of a TIFF file, or the frames of a DICOM image, are: ``"channels"``, or
         the number of the only one that is used, from 0.  None refuses files of several pages.
@@ -197,10 +197,11 @@ def _as_stored(images: ImageSequence, meaning: Meaning) -> ImageSequence:
     markers = None if meaning.channel_files is None else tuple(meaning.channel_files)
     how = (meaning.pages, markers, meaning.channels, meaning.n_channels)
     source = StoredFiles(encoded, *how)
-    if meaning.value_range is not None and len(source):
-        source.value_range = find_range(
-            meaning.value_range, _readable_values(source), source.dtype, source.n_channels
-        )
+    said, values = meaning.value_range, _readable_values(source)
+    if said == "window":
+        source.value_range = said
+    elif said is not None and len(source):
+        source.value_range = find_range(said, values, source.dtype, source.n_channels)
     return ImageSequence(source)
 
 

@@ -30,6 +30,8 @@ _JPEG = b"\xff\xd8\xff"
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 _NUMPY, _ZIP = b"\x93NUM", b"PK\x03\x04"
+#: At the 128th byte of a file.
+DICOM = b"DICM"
 
 _ORIENTATION = 0x0112
 #: Tags of TIFF files.
@@ -141,6 +143,12 @@ def open_pillow(file: IO[bytes]) -> Image.Image:
             raise UnidentifiedImageError(
                 "is a file of NumPy, which does not say what its values mean: pass "
                 "value_range= or n_channels= (of an estimator images__value_range=)"
+            ) from error
+        file.seek(128)
+        if file.read(4) == DICOM:
+            raise UnidentifiedImageError(
+                "is a DICOM image: pass value_range=(low, high), in its units, or 'window', "
+                "its own (of an estimator images__value_range=)"
             ) from error
         n_bytes = file.seek(0, os.SEEK_END)
         raise UnidentifiedImageError(

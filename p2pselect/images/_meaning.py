@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -18,10 +18,12 @@ from p2pselect.exceptions import InputError, P2PSelectWarning, brief
 from p2pselect.images._pixels import CHANNELS
 
 #: Lowest and highest value: one pair for all channels, or one for each.
-ValueRange = tuple[tuple[float, float], ...]
+Pairs = tuple[tuple[float, float], ...]
+#: Or that each file states its own.
+ValueRange = Pairs | Literal["window"]
 #: What is said about images, by the name of the setting of an estimator.
 SAID = ("channels", "image_shape", "n_channels", "value_range", "pages", "channel_files")
-RANGE_WORDS = ("dtype", "percentiles")
+RANGE_WORDS = ("dtype", "percentiles", "window")
 #: Percentiles of the values of a set that become black and white.
 PERCENTILES = (0.1, 99.9)
 #: Images of a set that are measured, and values of each.
@@ -83,11 +85,11 @@ def check_value_range(value_range: Any) -> None:
     ):
         raise InputError(
             "value_range must be a pair (low, high), a tuple of one pair for each channel, "
-            f'"dtype" or "percentiles", got {brief(value_range)}'
+            f'"dtype", "percentiles" or "window", got {brief(value_range)}'
         )
 
 
-def as_pairs(value_range: Any) -> ValueRange:
+def as_pairs(value_range: Any) -> Pairs:
     """A range as pairs, of which there is one where all channels share it."""
     one = len(value_range) == 2 and all(isinstance(value, Real) for value in value_range)
     return (tuple(value_range),) if one else tuple(value_range)
@@ -102,15 +104,15 @@ def _is_pair(pair: Any) -> bool:
     )
 
 
-def find_range(
-    value_range: Any, images: Any, dtype: np.dtype, n_channels: int
-) -> ValueRange | None:
+def find_range(value_range: Any, images: Any, dtype: np.dtype, n_channels: int) -> Pairs | None:
     """The range as pairs, measured on some of the images where it is ``"percentiles"``.
 
     ``images`` is an array (n, h, w, c), or has several (h, w, c); an iterator is used whole.
     """
     if value_range is None:
         return None
+    if value_range == "window":
+        raise InputError('value_range="window" is for DICOM files, which state one each')
     if value_range == "dtype":
         if dtype.kind not in "iu":
             raise InputError(f'value_range="dtype" needs whole numbers, got {dtype}')
@@ -178,7 +180,7 @@ def warn_of_little_use(images: Any) -> None:
     warnings.warn(f"{fault}: pass {remedy}", P2PSelectWarning, stacklevel=3)
 
 
-def scaled(values: np.ndarray, value_range: ValueRange) -> np.ndarray:
+def scaled(values: np.ndarray, value_range: Pairs) -> np.ndarray:
     """Values (..., c) as float32 in [0, 1]; what is out of their range is clipped."""
     low, high = np.array(value_range).T
     # 16 bits are exact in single precision; other types need more until they are scaled.

@@ -27,7 +27,8 @@ _MOST_NAMED = 10
 
 def as_pixels(values: np.ndarray, value_range: ValueRange | None = None) -> np.ndarray:
     """Bring checked pixel values to contiguous uint8 or float32 in [0, 1]."""
-    if value_range is not None:
+    # The window of a file has been applied when it was read.
+    if isinstance(value_range, tuple):
         values = scaled(values, value_range)
     elif values.dtype != np.uint8:
         values = np.clip(values, 0, 1, dtype=np.float32, casting="same_kind")
@@ -148,10 +149,11 @@ class StoredFiles(FileImages):
     def values(self, position: int) -> np.ndarray:
         """The pixels (h, w, c) of an image as they are stored."""
         path = os.fsdecode(self.encoded[position])
+        how = self.pages, self.channels, self.value_range == "window"
         if self.markers is None:
-            return read_stored(path, shown_path(path), self.pages, self.channels)
+            return read_stored(path, shown_path(path), *how)
         planes = [
-            read_stored(file, shown_path(file), self.pages, self.channels)
+            read_stored(file, shown_path(file), *how)
             for file in channel_files(path, self.markers)
         ]
         kinds = [(plane.shape, plane.dtype) for plane in planes]

@@ -17,6 +17,7 @@ from PIL import Image
 from p2pselect._optional import need
 from p2pselect.exceptions import ImageReadError, brief
 from p2pselect.images._decode import (
+    DICOM,
     TIFF,
     from_pillow,
     of_several_pages,
@@ -26,7 +27,7 @@ from p2pselect.images._decode import (
 
 #: Endings of names of files that only this module reads.
 STORED_ENDINGS = (".npy", ".npz", ".dcm", ".dicom")
-_NUMPY, _ZIP, _DICOM = b"\x93NUMPY", b"PK\x03\x04", b"DICM"
+_NUMPY, _ZIP = b"\x93NUMPY", b"PK\x03\x04"
 #: Photometric interpretations whose values are what they seem: white is 0, black is 0, RGB.
 _PLAIN = (0, 1, 2)
 _ORIENTATION = 274
@@ -41,21 +42,24 @@ _UPRIGHT = {
 }
 
 
-def read_stored(path: str, name: str, pages: str | int | None, channels: str) -> np.ndarray:
+def read_stored(
+    path: str, name: str, pages: str | int | None, channels: str, windowed: bool = False
+) -> np.ndarray:
     """The pixels (h, w, c) of a file, of the type that it stores.
 
     ``pages`` is ``"channels"``, or the number of the page to take; ``channels`` says where
-    arrays of NumPy have their channel axis.
+    arrays of NumPy have their channel axis.  ``windowed`` are DICOM images in [0, 1], through
+    the window that the file states.
 
     Raises
     ------
     ImageReadError
-        If the file is missing, damaged, of a kind without a rule, or if nobody has said what
-        its pages are.
+        If the file is missing, damaged, of a kind without a rule, without the window that is
+        asked for, or if nobody has said what its pages are.
     """
     try:
         with open(path, "rb") as file:  # noqa: PTH123 (one per image)
-            values = _values(file, pages, channels)
+            values = _values(file, pages, channels, windowed)
     except MemoryError:  # says nothing about the file
         raise
     # Decoders answer damaged files with nearly every exception there is.
@@ -69,9 +73,15 @@ def read_stored(path: str, name: str, pages: str | int | None, channels: str) ->
     return values
 
 
-def _values(file: IO[bytes], pages: str | int | None, channels: str) -> np.ndarray:
+def _values(
+    file: IO[bytes], pages: str | int | None, channels: str, windowed: bool
+) -> np.ndarray:
     start = file.read(132)
     file.seek(0)
+    if start.endswith(DICOM):
+        return _dicom(file, pages, windowed)
+    if windowed:
+        raise ValueError("is not a DICOM image, so it states no window: pass (low, high)")
     if start[:4] in TIFF:
         return _tiff(file, pages)
     if start.startswith((_NUMPY, _ZIP)):
@@ -79,8 +89,6 @@ def _values(file: IO[bytes], pages: str | int | None, channels: str) -> np.ndarr
         if values.ndim == 2:
             return values[..., np.newaxis]
         return np.moveaxis(values, 0, -1) if channels == "first" else values
-    if start.endswith(_DICOM):
-        return _dicom(file, pages)
     return _pillow(file)
 
 
@@ -146,26 +154,62 @@ def _numpy(file: IO[bytes]) -> np.ndarray:
     return values
 
 
-def _dicom(file: IO[bytes], pages: str | int | None) -> np.ndarray:
-    """A DICOM image in the units that it states (Hounsfield units of a CT, for example)."""
+def _dicom(file: IO[bytes], pages: str | int | None, windowed: bool) -> np.ndarray:
+    """A DICOM image in the units that it states, or in [0, 1] through its own window."""
     need("pydicom", "DICOM", "p2pselect[dicom]")
     from pydicom import dcmread
-    from pydicom.pixels.processing import apply_modality_lut
+    from pydicom.pixels.processing import apply_color_lut
     from pydicom.pixels.utils import pixel_array
 
     data = dcmread(file)
     _check_size(data.Rows, data.Columns)
-    values = pixel_array(data)
-    frames = [values] if int(data.get("NumberOfFrames") or 1) == 1 else list(values)
-    chosen = _choose(frames, pages)
-    if data.SamplesPerPixel > 1:
-        return np.concatenate(chosen, axis=2)
-    values = np.stack(chosen, axis=2)
-    if data.PhotometricInterpretation == "MONOCHROME1":  # where the lowest value is white
-        signed = int(data.PixelRepresentation)
-        low = -(1 << (data.BitsStored - 1)) if signed else 0
-        values = 2 * low + (1 << data.BitsStored) - 1 - values.astype(np.int64)
-    return np.asarray(apply_modality_lut(values, data)).astype(np.float32)
+    frames = _choose(list(range(int(data.get("NumberOfFrames") or 1))), pages)
+    kind = data.PhotometricInterpretation
+    if kind in ("MONOCHROME1", "MONOCHROME2"):
+        shades = [_gray_frame(data, frame, windowed) for frame in frames]
+        return np.stack(shades, axis=2).astype(np.float32)
+    if windowed:
+        raise ValueError(f"is in color ({kind}), which has no window: pass (low, high)")
+    colors = [pixel_array(data, index=frame) for frame in frames]
+    if kind == "PALETTE COLOR":
+        colors = [apply_color_lut(indices, data) for indices in colors]
+    return np.concatenate(colors, axis=2)
+
+
+def _gray_frame(data: Any, frame: int, windowed: bool) -> np.ndarray:
+    """One frame (h, w): DICOM PS3.3, sections C.11.1 (units) and C.11.2 (window)."""
+    from pydicom.dataset import Dataset
+    from pydicom.pixels.processing import apply_modality_lut, apply_windowing
+    from pydicom.pixels.utils import pixel_array
+
+    stated = _stated(data, frame, "PixelValueTransformationSequence")
+    values = np.asarray(apply_modality_lut(pixel_array(data, index=frame), stated))
+    low_is_white = data.PhotometricInterpretation == "MONOCHROME1"
+    if not windowed:
+        if not low_is_white:
+            return values
+        half = 1 << (data.BitsStored - 1)
+        ends = np.array([-half, half - 1]) + (0 if data.PixelRepresentation else half)
+        return np.asarray(apply_modality_lut(ends, stated).sum() - values.astype(np.float64))
+    window = _stated(data, frame, "FrameVOILUTSequence")
+    if window.get("WindowCenter") is None or not window.get("WindowWidth"):
+        raise ValueError("states no window (WindowCenter and WindowWidth): pass (low, high)")
+    screen = Dataset()  # of one bit, so that shades come out in [0, 1]
+    screen.PhotometricInterpretation = "MONOCHROME2"
+    screen.BitsStored, screen.PixelRepresentation = 1, 0
+    for name in ("WindowCenter", "WindowWidth", "VOILUTFunction"):
+        if name in window:
+            screen[name] = window[name]
+    shades = apply_windowing(values, screen)
+    return 1 - shades if low_is_white else shades
+
+
+def _stated(data: Any, frame: int, group: str) -> Any:
+    """Where a frame states something: in a group of its own, in a shared one, or plainly."""
+    own, shared = (f"{of}FunctionalGroupsSequence" for of in ("PerFrame", "Shared"))
+    places = [data[own][frame]] if own in data else []
+    places += data[shared].value if shared in data else []
+    return next((place[group][0] for place in places if group in place), data)
 
 
 def _pillow(file: IO[bytes]) -> np.ndarray:

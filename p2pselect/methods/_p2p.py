@@ -130,9 +130,9 @@ class P2PClassifier(SelectiveImageClassifier):
         Channels of the training images; None if they were decoded from files.
     n_channels_seen_ : int
         Channels that the networks see: 3 of gray, RGB and RGBA.
-    value_range_ : tuple of (low, high), or None
-        Values that become 0 and 1, one pair for all channels or one for each; None where
-        images are uint8, or floats in [0, 1].
+    value_range_ : tuple of (low, high), "window", or None
+        Values that become 0 and 1, one pair for all channels or one for each, or the window
+        that each DICOM file states; None where images are uint8, or floats in [0, 1].
     fill_ : {"black", "blur", "noise", "drop"} or tuple of float
         What takes the place of removed pixels; a mean, as it was measured.
     normalization_ : tuple of (mean, std), or None

@@ -1,14 +1,18 @@
 """The command line on files that are read as they are stored."""
 
 import csv
+import importlib.util
 import io
 
 import numpy as np
 import pytest
 import tifffile
+from dicom_files import write_dicom
+from PIL import Image
 
 from p2pselect import load
 from p2pselect.cli import main
+from p2pselect.images import as_images
 
 RNG = np.random.default_rng(0)
 
@@ -40,9 +44,22 @@ def _numpy(path, values):
     np.save(f"{path}.npy", values)
 
 
+def _dicom(path, values):
+    window = {"WindowCenter": 1500, "WindowWidth": 3000}
+    write_dicom(f"{path}.dcm", np.ascontiguousarray(np.moveaxis(values, -1, 0)), **window)
+
+
+needs_pydicom = pytest.mark.skipif(
+    importlib.util.find_spec("pydicom") is None, reason="pydicom is not installed"
+)
+
+
 @pytest.mark.parametrize(
     ("write", "said"),
     [
+        pytest.param(
+            _dicom, ["--pages", "channels", "--value-range", "window"], marks=needs_pydicom
+        ),
         (_bands, ["--value-range", "0:4095"]),
         (_pages, ["--pages", "channels", "--value-range", "0:4095"]),
         (_files, ["--channel-files", "_one,_two", "--value-range", "dtype"]),
@@ -68,6 +85,28 @@ def test_a_model_reads_new_files_as_those_of_its_training(
     assert "with 2 channels" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("shown", "channel"), [([], 0), (["--display-channels", "1"], 1)])
+def test_regions_of_channels_are_drawn_on_those_that_are_shown(shown, channel, tmp_path):
+    folder = _folder(tmp_path / "cells", _bands)
+    said = ["--channels", "2", "--value-range", "0:4095"]
+    out = ["--out", str(tmp_path / "out"), "--segments", "9"]
+    assert main(["regions", str(folder / "dim"), *out, *said, *shown]) == 0
+    drawn = np.asarray(Image.open(tmp_path / "out" / "0.png")).astype(int)
+    images = as_images([folder / "dim" / "0.tif"], n_channels=2, value_range=(0, 4095))
+    expected = images.batch([0], drawn.shape[:2])[0, ..., channel] * 255
+    is_line = (drawn == (255, 255, 0)).all(axis=2)
+    assert 0.01 < is_line.mean() < 0.3
+    found = drawn[~is_line]
+    np.testing.assert_allclose(found, expected[~is_line][:, None].repeat(3, 1), atol=1)
+
+
+def test_channels_that_are_not_there_cannot_be_shown(tmp_path, capsys):
+    folder = _folder(tmp_path / "cells", _bands)
+    said = ["--channels", "2", "--value-range", "0:4095", "--display-channels", "2"]
+    assert main(["regions", str(folder), "--out", str(tmp_path / "out"), *said]) == 1
+    assert "one or three of the channels 0 to 1" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("said", "message"),
     [
@@ -75,9 +114,12 @@ def test_a_model_reads_new_files_as_those_of_its_training(
         (["--value-range", "all"], "must be LOW:HIGH"),
         (["--pages", "time"], "must be channels, or the number of a page"),
         (["--channels", "0"], "must be a whole number"),
+        (["--display-channels", "1,2"], "must be one or three numbers of channels"),
+        (["--display-channels", "red"], "must be one or three numbers of channels"),
     ],
 )
-def test_what_is_said_is_checked(said, message, tmp_path, capsys):
+@pytest.mark.parametrize("command", [["fit", "DIR"], ["regions", "DIR", "--out", "o"]])
+def test_what_is_said_is_checked(command, said, message, capsys):
     with pytest.raises(SystemExit):
-        main(["fit", str(tmp_path), *said])
+        main([*command, *said])
     assert message in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """``--table``: commands do with rows what they do with folders of the same images."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -176,6 +177,31 @@ def test_audit_compares_train_and_test_rows(root, model, table, monkeypatch, cap
     assert masks.shape == (12, 32, 32) and empty.tolist() == [3, 6, 11]
 
 
+def test_regions_of_the_training_rows_are_drawn(root, table, tmp_path):
+    out = ["--out", str(tmp_path / "out"), "--segments", "9"]
+    assert main(["regions", *table, *out]) == 0
+    drawn = sorted(file.name for file in (tmp_path / "out").rglob("*.png"))
+    assert drawn == [f"{number:02d}.png" for number in range(12)]
+
+
+def test_the_app_shows_the_test_rows(root, table, monkeypatch):
+    seen = []
+
+    def create_app(model, files, y, **how):
+        seen.extend((files, y, how["names"]))
+        raise InputError("enough")
+
+    model = SimpleNamespace(
+        _meaning=lambda fitted: {}, multilabel_=False, classes_=np.array(["robin", "wren"])
+    )
+    monkeypatch.setattr("p2pselect.cli._files.load_model", lambda *_: model)
+    monkeypatch.setattr("p2pselect.app.create_app", create_app)
+    assert main(["app", "x.model", *table, "--port", "0"]) == 1
+    files, y, names = seen
+    assert [int(file[-6:-4]) for file in files] == [*range(24, 36, 2), *range(25, 36, 2)]
+    assert y.tolist() == LABELS and names[0] == "robin/24.png"
+
+
 def test_damaged_rows_are_left_out_with_all_that_belongs_to_them(
     root, model, fitted, tmp_path, monkeypatch, capsys
 ):
@@ -205,6 +231,8 @@ def test_damaged_rows_are_left_out_with_all_that_belongs_to_them(
         (["evaluate", "m", "DIR", "--table", "t.csv"], "leave out the folders and files"),
         (["predict", "m", "a.png", "--table", "t.csv"], "leave out the folders and files"),
         (["audit", "m", "DIR", "--table", "t.csv"], "leave out the folders and files"),
+        (["app", "m", "DIR", "--table", "t.csv"], "leave out the folders and files"),
+        (["regions", "DIR", "--out", "o", "--table", "t.csv"], "leave out the folders and"),
         (["evaluate", "m", "DIR", "--split", "test"], "--split is about a table"),
         (["fit", "DIR", "--column", "label=x"], "--column is about a table"),
         (["evaluate", "m", "--table", "t.csv", "--json", "t.csv"], "would replace a file that"),
@@ -248,7 +276,8 @@ def test_classes_that_the_model_does_not_know_are_named(root, model, table, tmp_
 
 
 def test_help_says_what_is_taken(capsys):
-    for command, split in (("fit", "train"), ("tune", "validation"), ("predict", "test")):
+    splits = {"fit": "train", "regions": "train", "tune": "validation", "predict": "test"}
+    for command, split in {**splits, "app": "test"}.items():
         with pytest.raises(SystemExit):
             main([command, "--help"])
         assert f"(default: {split})" in " ".join(capsys.readouterr().out.split())

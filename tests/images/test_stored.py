@@ -1,7 +1,5 @@
 """Files that are read as they are stored, because somebody says what that means."""
 
-import importlib.util
-
 import numpy as np
 import pytest
 import tifffile
@@ -213,33 +211,3 @@ def test_encoded_images_and_pictures_have_no_range(tmp_path):
     for X in ([path.read_bytes()], [Image.open(path)]):
         with pytest.raises(InputError, match="value_range is for arrays, tensors and files"):
             as_images(X, value_range=(0, 4095))
-
-
-@pytest.mark.skipif(
-    importlib.util.find_spec("pydicom") is None, reason="pydicom is not installed"
-)
-@pytest.mark.parametrize("kind", ["MONOCHROME2", "MONOCHROME1"])
-def test_dicom_images_come_in_their_units(kind, tmp_path):
-    from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import (
-        ExplicitVRLittleEndian,
-        SecondaryCaptureImageStorage,
-        generate_uid,
-    )
-
-    stored = WIDE[..., 0]
-    data = Dataset()
-    data.file_meta = FileMetaDataset()
-    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
-    data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = generate_uid()
-    data.Rows, data.Columns = stored.shape
-    data.SamplesPerPixel, data.PhotometricInterpretation = 1, kind
-    data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 16, 12, 11, 0
-    data.RescaleSlope, data.RescaleIntercept = 2, -1024
-    data.PixelData = stored.tobytes()
-    data.save_as(tmp_path / "a.dcm", enforce_file_format=True)
-    plain = stored if kind == "MONOCHROME2" else 4095 - stored
-    units = 2.0 * plain - 1024
-    image = _read(tmp_path / "a.dcm", value_range=(-200, 3000))[..., 0]
-    np.testing.assert_allclose(image, np.clip((units + 200) / 3200, 0, 1), atol=1e-5)

@@ -64,6 +64,19 @@ FAULTS = [
         {"if error is not None:": "if False:"},
     ),
     *planted(
+        "images/_stored.py",
+        "images/test_dicom.py",
+        {
+            "return 1 - shades if low_is_white else shades": "return shades",
+            "apply_modality_lut(ends, stated).sum() - values.astype(np.float64)": "values",
+            "[data[own][frame]] if": "[data[own][0]] if",
+            "places += data[shared].value if shared in data else []": "pass",
+            "apply_color_lut(indices, data)": "np.stack([indices] * 3, axis=2)",
+            'or not window.get("WindowWidth")': "",
+            "    if windowed:\n        raise ValueError(f": "    if False:\n        raise ValueError(f",
+        },
+    ),
+    *planted(
         "images/_folders.py",
         "images/test_folders.py",
         {

@@ -4,6 +4,16 @@ from mutants.fault import planted
 
 FAULTS = [
     *planted(
+        "cli/_regions.py",
+        "cli/test_stored.py::test_regions_of_channels_are_drawn_on_those_that_are_shown",
+        {", options.display_channels)": ")"},
+    ),
+    *planted(
+        "cli/_app.py",
+        "cli/test_tables.py::test_the_app_shows_the_test_rows",
+        {"true_labels_of(model, files, stated) if": "true_labels_of(model, files) if"},
+    ),
+    *planted(
         "app/_marks.py",
         "app/test_corrections.py",
         {

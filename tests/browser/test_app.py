@@ -87,7 +87,7 @@ def test_the_folder_can_be_filtered_and_opened(app):
     assert "damaged.png" in app.text("#unreadable ul")
     app.set("#by-outcome", "wrong")
     assert app.js("return shown.map((item) => item.name)") == ["wrong.png"]
-    assert app.js("return [...byId('by-class').options].map((o) => o.textContent)") == [
+    assert app.js("return [...byId('by-predicted').options].map((o) => o.textContent)") == [
         "any",
         "bright",
         "dark",

@@ -21,7 +21,8 @@ def test_filters(report, made):
     named = str(exp.predicted[~right][0])
     place = exp.classes.tolist().index(named)
     cases = [
-        ("#by-class", place, (exp.predicted == named) | (made.y == named)),
+        ("#by-predicted", place, exp.predicted == named),
+        ("#by-truth", place, made.y == named),
         ("#by-outcome", "right", right),
         ("#by-outcome", "wrong", ~right),
         ("#by-answered", "yes", exp.answered),
@@ -35,8 +36,16 @@ def test_filters(report, made):
         assert len(report.browser.find_elements("css selector", ".card")) == expected.sum()
         assert f"{expected.sum()} of {len(exp)} images" in report.text("#count")
         assert report.find("#nothing").is_displayed() == (not expected.any())
-        report.find("#filters [type=reset]").click()
+        assert report.find("#filtered").is_displayed()
+        report.find("#show-all").click()
         report.wait(f"shown.length === {len(exp)}")
+        assert not report.find("#filtered").is_displayed()
+
+
+def test_the_page_says_by_what_it_is_filtered(report):
+    report.set("#by-outcome", "wrong")
+    report.set("#by-kept", 30)
+    assert report.text("#filtered span") == "Filtered by: Prediction: wrong · Kept at most 30%"
 
 
 def test_files_are_called_by_their_names_and_the_title_has_the_path(open_report, made):
@@ -74,16 +83,12 @@ def test_wrong_predictions_come_first_and_then_what_is_not_answered(open_report,
     first = [4, 9, 2, 10]  # of the wrong ones, too, those that are not answered
     rest = [i for i in range(12) if i not in first]
     report = open_report(exp, y)
-    report.find("#filters [type=reset]").click()
-    report.wait_for_order(first + rest)
-    assert report.js("return byId('sort').value") == "doubt"
+    report.set("#sort", "doubt")
+    assert report.shown() == first + rest
     assert "83% right, 3 not answered" in report.text("#count")
     unknown = open_report(exp)
-    unknown.set("#sort", "kept")
-    unknown.wait(f"shown.length === {len(exp)}")
-    assert unknown.shown() != list(range(12))
-    unknown.find("#filters [type=reset]").click()
-    unknown.wait_for_order([2, 4, 10, *np.flatnonzero(answered).tolist()])
+    unknown.set("#sort", "doubt")
+    assert unknown.shown() == [2, 4, 10, *np.flatnonzero(answered).tolist()]
     assert unknown.text("#sort option:checked") == "not answered first"
 
 
@@ -143,12 +148,17 @@ def test_tab_reaches_filters_and_cards_and_stays_in_the_dialog(report):
     from selenium.webdriver import Keys
 
     reached = []
+    # Past the numbers of the confusion matrix, of which there may be many.
+    report.press(Keys.TAB)
+    assert report.text(":focus") == "Skip to the images"
+    report.press(Keys.ENTER)
     for _ in range(9):
         report.press(Keys.TAB)
         reached.append(
             report.js("return document.activeElement.id || document.activeElement.className")
         )
-    assert reached[:5] == ["by-class", "by-outcome", "by-answered", "by-kept", "sort"]
+    fields = ["by-truth", "by-predicted", "by-outcome", "by-answered", "by-kept", "sort"]
+    assert reached[:6] == fields
     assert "card" in reached
     report.open(0)
     for _ in range(12):
@@ -179,7 +189,7 @@ def test_hostile_labels_and_names_stay_text(open_report, made):
     report.open(0)
     assert report.text("#detail-title") == label
     assert report.js("return document.querySelectorAll('b, [onerror]').length") == 0
-    options = report.js("return [...byId('by-class').options].map((o) => o.textContent)")
+    options = report.js("return [...byId('by-predicted').options].map((o) => o.textContent)")
     used = {str(value) for value in exp.predicted}
     assert set(options[1:]) == used
 
@@ -240,4 +250,5 @@ def test_a_sample_says_that_it_is_one(open_report, made):
 def test_without_labels_there_is_no_filter_for_answers(open_report, made):
     report = open_report(made.explanation)
     assert not report.find("#by-outcome").is_displayed()
+    assert not report.find("#by-truth").is_displayed()
     assert report.find("#by-answered").is_displayed()

@@ -10,15 +10,18 @@ def leaves(open_report):
 
 
 def test_sets_of_labels_are_named_and_found_again(leaves):
-    options = leaves.js("return [...byId('by-class').options].map((o) => o.textContent)")
-    assert options[1:] == ["none", "rust", "miner", "miner, phoma", "miner, rust"]
+    options = leaves.js("return [...byId('by-truth').options].map((o) => o.textContent)")
+    assert options[1:] == ["miner", "no miner", "rust", "no rust", "phoma", "no phoma"]
     titles = leaves.js("return shown.map((item) => answer(item).text)")
     assert titles == ["✓ miner, phoma", "✗ none (is miner)", "✓ rust", "✓ miner, rust"]
-    leaves.set("#by-class", "100")
+    leaves.set("#by-truth", "10")
+    assert sorted(leaves.shown()) == [0, 1, 3]
+    leaves.set("#by-predicted", "00")
     assert leaves.shown() == [1]
-    leaves.set("#by-class", "")
+    leaves.find("#show-all").click()
+    leaves.wait("shown.length === 4")
     leaves.set("#by-outcome", "right")
-    assert leaves.shown() == [0, 2, 3]
+    assert sorted(leaves.shown()) == [0, 2, 3]
 
 
 def test_the_detail_says_which_label_is_open(leaves):

@@ -31,6 +31,28 @@ FAULTS = [
         },
     ),
     *planted(
+        "explanations/report/_confusion.py",
+        "browser/test_confusion.py::test_every_number_shows_the_images_that_it_counts",
+        {"counts[true][said] += 1": "counts[said][true] += 1"},
+    ),
+    *planted(
+        "explanations/report/_confusion.py",
+        "browser/test_confusion.py::test_of_several_labels_every_row_has_four_outcomes",
+        {
+            'codes = f"{true}{column}", f"{said}{column}"': 'codes = f"{said}{column}", f"{true}{column}"',
+            'if any("-" in answers for answers in counts.values()):': "if False:",
+        },
+    ),
+    *planted(
+        "explanations/report/gallery.js",
+        "browser/test_confusion.py",
+        {
+            '  byId("filters").reset();\n': "",
+            "numbers.map(({ dataset }) => dataset[side])": "[]",
+            "    chosen?.focus();\n": "",
+        },
+    ),
+    *planted(
         "runtime.py",
         "test_runtime.py",
         {

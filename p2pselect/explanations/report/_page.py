@@ -20,6 +20,7 @@ from p2pselect.explanations.figures._display import check_true_labels, number_la
 from p2pselect.explanations.figures._photographs import LONGEST, photograph, warn_of_lost
 from p2pselect.explanations.figures._words import answer_facts, fill_words, percent
 from p2pselect.explanations.report._audit import audit_section, audit_verdict
+from p2pselect.explanations.report._confusion import confusion_section
 from p2pselect.explanations.report._curves import learning_curves
 from p2pselect.explanations.report._payload import image_payload, image_uri
 from p2pselect.explanations.report._reliability import reliability_section
@@ -64,9 +65,10 @@ def write_html(
 ) -> None:
     """Write a self-contained interactive page about an explanation.
 
-    The page has a gallery that can be filtered and sorted.  Every image opens beside what the
-    classifier saw of it, with a slider over ``tau`` along which the regions light up in the
-    order in which they are chosen.  A table says what the classifier looks at, class by class.
+    The page has a gallery that can be filtered and sorted.  If the true labels are known, each
+    number of a confusion matrix shows its images.  Every image opens beside what the classifier
+    saw of it, with a slider over ``tau`` along which the regions light up in the order in which
+    they are chosen.  A table says what the classifier looks at, class by class.
 
     The images are photographs as they were given, where they can still be read: sharper than
     the classifier saw them, which the page says, and shows on request.  An explanation that was
@@ -143,6 +145,7 @@ def write_html(
         data,
         LEAD=lead(explanation, any(item["sharp"] for item in data["images"])),
         FACTS=_facts(explanation, truth, verdict),
+        CONFUSION=confusion_section(explanation, truth, sample),
         AUDIT="" if audit is None else audit_section(audit),
         CURVES="" if history is None else learning_curves(history),
         SUMMARY=class_table(explanation, truth, object_masks),

@@ -17,6 +17,8 @@ async function openDetail(item) {
   if (item !== wanted) return;
   current = item;
   region = null;
+  // That of another image, until the own one is decoded.
+  picture = null;
   // Small pictures are enlarged by whole pixels.
   const [height, width] = item.size;
   const scale = Math.max(1, Math.round(480 / Math.max(height, width)));
@@ -143,6 +145,7 @@ function meaning(item, step, fraction) {
 }
 
 function draw() {
+  if (!picture) return;
   const item = current;
   const step = Number(byId("tau").value);
   const coarse = isCoarse(item);

@@ -4,6 +4,9 @@
 const byId = (id) => document.getElementById(id);
 const items = report.images;
 let shown = items;
+/** The numbers of the confusion matrix, and the one that the focus came from. */
+const numbers = [...document.querySelectorAll("#confusion button")];
+let chosen = null;
 
 function element(name, className, text) {
   const made = document.createElement(name);
@@ -102,12 +105,19 @@ const ORDERS = {
   predicted: (a, b) => a.predicted - b.predicted,
 };
 
+/** Whether an answer is the chosen one; of several labels, 1 or 0 stands before the chosen one. */
+function isOf(code, wanted) {
+  return report.multilabel ? code?.[wanted.slice(1)] === wanted[0] : `${code}` === wanted;
+}
+
 function passes(item) {
-  const wanted = byId("by-class").value;
+  const truth = byId("by-truth").value;
+  const predicted = byId("by-predicted").value;
   const outcome = byId("by-outcome").value;
   const answered = byId("by-answered").value;
   return (
-    (wanted === "" || wanted === `${item.predicted}` || wanted === `${item.truth}`) &&
+    (truth === "" || isOf(item.truth, truth)) &&
+    (predicted === "" || isOf(item.predicted, predicted)) &&
     (outcome === "" || (outcome === "right" ? isRight : isWrong)(item)) &&
     (answered === "" || answered === "yes" && item.answered ||
       answered === "no" && !item.answered || item.reasons.includes(answered)) &&
@@ -124,6 +134,7 @@ function update() {
   byId("gallery").replaceChildren(...shown.map((item) => item.card));
   byId("kept-value").textContent = percent(Number(byId("by-kept").value) / 100);
   byId("nothing").hidden = shown.length > 0;
+  sayFilters();
   const known = shown.filter(isKnown);
   const wrong = known.filter(isWrong).length;
   // A sample that has all wrong answers says nothing about their share.
@@ -134,6 +145,36 @@ function update() {
   const sample = report.sample
     ? `; the page has ${report.sample}` : "";
   byId("count").textContent = `${shown.length} of ${items.length} images${known.length ? share : ""}${unanswered}${sample}`;
+}
+
+/** Say which images are left out, and why. */
+function sayFilters() {
+  const used = [...document.querySelectorAll("#filters select:not(#sort)")]
+    .filter((field) => field.value)
+    .map((field) => `${field.labels[0].firstChild.data.trim()}: ${field.selectedOptions[0].text}`);
+  const most = byId("by-kept").value;
+  if (most < 100) used.push(`Kept at most ${most}%`);
+  byId("filtered").hidden = used.length === 0;
+  byId("filtered").firstChild.textContent = `Filtered by: ${used.join(" · ")}`;
+  for (const number of numbers) number.setAttribute("aria-pressed", isChosen(number));
+}
+
+const isChosen = ({ dataset }) => dataset.truth === byId("by-truth").value
+  && dataset.predicted === byId("by-predicted").value;
+
+/** Show exactly the images that a number of the confusion matrix counts, or all of them again. */
+function choose(number) {
+  const wasChosen = isChosen(number);
+  const order = byId("sort").value;
+  byId("filters").reset();
+  byId("sort").value = order;
+  if (wasChosen) return;
+  byId("by-truth").value = number.dataset.truth;
+  byId("by-predicted").value = number.dataset.predicted;
+  chosen = number;
+  update();
+  byId("show-all").focus({ preventScroll: true });
+  byId("images").scrollIntoView();
 }
 
 /** Let a field offer more than its first options. */
@@ -148,11 +189,21 @@ function offer(field, nFixed, more) {
   field.value = chosen;
 }
 
+/** The classes that occur among true or predicted ones; of several labels, each with its absence. */
+function classesOf(side) {
+  if (report.multilabel) {
+    return report.labels.flatMap((name, at) => items.some((item) => item.predicted[at] !== "-")
+      ? [[`1${at}`, name], [`0${at}`, `no ${name}`]] : []);
+  }
+  // The images that the matrix counts need not all be on the page.
+  const codes = [...items.map((item) => item[side]), ...numbers.map(({ dataset }) => dataset[side])];
+  return [...new Set(codes.filter((code) => code !== undefined).map(Number))]
+    .sort((a, b) => a - b).map((code) => [code, nameOf(code)]);
+}
+
 /** Offer the classes that occur, and the reasons of what is not answered if there are several. */
 function offerFilters() {
-  const used = [...new Set(items.flatMap((item) => [item.predicted, item.truth]))]
-    .filter((code) => code !== undefined).sort((a, b) => a - b);
-  offer(byId("by-class"), 1, used.map((code) => [code, nameOf(code)]));
+  for (const side of ["truth", "predicted"]) offer(byId(`by-${side}`), 1, classesOf(side));
   const reasons = [...new Set(items.flatMap((item) => item.reasons))];
   offer(byId("by-answered"), 3, (reasons.length > 1 ? reasons : [])
     .map((reason) => [reason, `not answered: ${REASONS[reason]}`]));
@@ -166,8 +217,13 @@ function startGallery() {
   const filters = byId("filters");
   filters.addEventListener("input", update);
   filters.addEventListener("submit", (event) => event.preventDefault());
+  for (const number of numbers) number.addEventListener("click", () => choose(number));
   // The fields have their old values until the event is over.
   filters.addEventListener("reset", () => setTimeout(update));
+  byId("show-all").addEventListener("click", () => {
+    chosen?.focus();
+    chosen = null;
+  });
   update();
   document.documentElement.dataset.ready = "yes";
 }

@@ -10,6 +10,7 @@ import numpy as np
 from p2pselect._answer_kinds import LABEL_SET, ONE_CLASS, AnswerKind, LabelSet
 from p2pselect._answering import familiarity, unanswered_reasons
 from p2pselect._fill import Fill, filled_arrays
+from p2pselect._region_sums import region_sums
 from p2pselect.exceptions import InputError, brief
 from p2pselect.images import ImageSequence
 from p2pselect.images._geometry import Grid, Placement, bounded
@@ -125,12 +126,7 @@ class ExplanationArrays:
     @property
     def region_areas(self) -> np.ndarray:
         """Number of pixels of every region, int array (n, d); 0 for regions an image lacks."""
-        n, d = self.region_masks.shape
-        _, h, w = self.regions.shape
-        # Labels of different images become different numbers, so that all are counted at once;
-        # the first of each image is that of its padding.
-        flat = self.regions.reshape(n, h * w) + 1 + (d + 1) * np.arange(n)[:, None]
-        return np.bincount(flat.ravel(), minlength=n * (d + 1)).reshape(n, d + 1)[:, 1:]
+        return region_sums(self.regions, n_columns=self.region_masks.shape[1])
 
     @property
     def n_pixels(self) -> np.ndarray:

@@ -17,11 +17,12 @@ from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect._fill import filled
 from p2pselect._model_folder import readable
 from p2pselect._optional import need
+from p2pselect._region_sums import region_sums
 from p2pselect.exceptions import InputError, ModelFileError, brief, brief_path
 from p2pselect.images import as_images
 from p2pselect.images._meaning import check_same_channels
 from p2pselect.onnx_export import CLASSIFIER, FORMAT, SELECTOR, SETTINGS
-from p2pselect.regions import RegionEngine
+from p2pselect.regions import RegionEngine, region_areas
 from p2pselect.regions._engines import EngineSettings, check_engine
 from p2pselect.regions._proposal import RegionProposal
 from p2pselect.selection._search_run import ScoredBatch, SearchRun
@@ -300,15 +301,8 @@ def _as_floats(images: np.ndarray) -> np.ndarray:
 
 def _region_means(maps: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean of every map (n, k, h, w) over every region, (n, k, d), and the areas (n, d)."""
-    n, k = maps.shape[:2]
-    # One column more, which the pixels without a region get; it is dropped in the end.
-    d = int(labels.max()) + 2
-    flat = (labels.reshape(n, -1) + 1 + d * np.arange(n)[:, None]).ravel()
-    areas = np.bincount(flat, minlength=n * d).reshape(n, d)[:, 1:]
-    sums = [
-        np.bincount(flat, maps[:, i].ravel(), minlength=n * d).reshape(n, d)[:, 1:]
-        for i in range(k)
-    ]
+    areas = region_areas(labels)
+    sums = [region_sums(labels, maps[:, i]) for i in range(maps.shape[1])]
     means = np.stack(sums, axis=1) / np.maximum(areas, 1)[:, None]
     return means.astype(np.float32), areas.astype(np.float32)
 

@@ -19,14 +19,14 @@ FACE = "p2pselect"
 ROOMS = """
     exceptions _lazy _show_versions _optional _doc_links _docstrings _settings distributed
     atomic_write _keyed_file _labels _answer_kinds _targets images _answering _fill
-    _explanation_arrays regions _model_folder _model_card datasets nn training metrics
-    explanations selection onnx_export runtime estimators methods model_selection presets
+    _region_sums _explanation_arrays regions _model_folder _model_card datasets nn training
+    metrics explanations selection onnx_export runtime estimators methods model_selection presets
     persistence testing app reproduction p2pselect cli __main__
 """.split()
 
 #: Arrays in, arrays or pictures out: these work on a machine without the networks' libraries.
 WITHOUT_NETWORKS = (
-    "exceptions _optional _doc_links _docstrings _answer_kinds _answering _fill "
+    "exceptions _optional _doc_links _docstrings _answer_kinds _answering _fill _region_sums "
     "_explanation_arrays images explanations regions datasets metrics model_selection presets "
     "runtime"
 ).split()
@@ -39,7 +39,6 @@ LONGER: dict[str, str] = {
     "p2pselect.datasets._image_table": "one table, much of it documentation",
     "p2pselect.estimators._base": "what all methods do once they are fitted, documented",
     "p2pselect.estimators._fitting": "how all methods learn, a third of it documentation",
-    "p2pselect.methods._diet": "two methods that share masks and losses",
 }
 #: Rooms within a room.
 SUBROOMS = {"figures", "report"}

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from p2pselect._explanation_arrays import ExplanationArrays
+from p2pselect._region_sums import region_sums
 from p2pselect.metrics._perturbed_images import region_order
 
 #: Side of the small pictures that outlines are learned from.
@@ -52,10 +53,8 @@ def region_orders(
 
 def _means(exp: ExplanationArrays, values: np.ndarray) -> np.ndarray:
     """Mean of values (n, h, w) over every region, (n, d); 0 for regions an image lacks."""
-    n, d = exp.region_masks.shape
-    flat = (exp.regions.reshape(n, -1) + 1 + (d + 1) * np.arange(n)[:, None]).ravel()
-    sums = np.bincount(flat, values.ravel().astype(float), n * (d + 1))
-    return sums.reshape(n, d + 1)[:, 1:] / np.maximum(exp.region_areas, 1)
+    sums = region_sums(exp.regions, values, exp.region_masks.shape[1])
+    return sums / np.maximum(exp.region_areas, 1)
 
 
 def _length(vectors: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from p2pselect._region_sums import region_sums
 from p2pselect.exceptions import InputError, brief
 from p2pselect.images._geometry import NO_REGION
 from p2pselect.regions._connectivity import connect
@@ -97,11 +98,7 @@ def region_areas(labels: np.ndarray, n_columns: int | None = None) -> np.ndarray
     array([[2, 1, 0],
            [1, 1, 1]])
     """
-    n, h, w = labels.shape
-    d = (int(labels.max()) + 1 if labels.size else 0) if n_columns is None else n_columns
-    # The first of d + 1 columns is that of the pixels without a region.
-    flat = labels.reshape(n, h * w) + 1 + (d + 1) * np.arange(n)[:, None]
-    return np.bincount(flat.ravel(), minlength=n * (d + 1)).reshape(n, d + 1)[:, 1:]
+    return region_sums(labels, n_columns=n_columns)
 
 
 def flip_labels(labels: np.ndarray, axis: int = -1) -> np.ndarray:

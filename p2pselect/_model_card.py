@@ -14,7 +14,7 @@ from platform import python_version
 from typing import Any
 
 from p2pselect._model_folder import TRANSFORMER, decode
-from p2pselect.exceptions import brief
+from p2pselect.exceptions import InputError, brief
 
 #: The part of the card that every save writes; all that is around it belongs to the user.
 BEGIN = "<!-- p2pselect writes what follows, at every save. Write your own text above. -->"
@@ -45,6 +45,13 @@ def circumstances() -> dict[str, Any]:
         except metadata.PackageNotFoundError:  # a checkout that is not installed
             versions[name] = "unknown"
     return {"date": datetime.now(UTC).date().isoformat(), "versions": versions}
+
+
+def findings(audit: Any) -> dict[str, Any]:
+    """What an audit of the model has found, as a dict."""
+    if not hasattr(audit, "to_dict") or not hasattr(audit, "verdict"):
+        raise InputError(f"audit must be what p2pselect.audit returns, got {brief(audit)}")
+    return audit.to_dict()
 
 
 def facts(config: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from p2pselect._fill import known_fill
 from p2pselect._labels import as_labels, find_classes
-from p2pselect._model_card import card, circumstances, facts
+from p2pselect._model_card import card, circumstances, facts, findings
 from p2pselect._model_folder import (
     CONFIG,
     WEIGHTS,
@@ -32,7 +32,6 @@ from p2pselect._model_folder import (
 from p2pselect.estimators._changes import params_as_fitted
 from p2pselect.estimators._options import MAX_CHANNELS
 from p2pselect.exceptions import InputError, ModelFileError, P2PSelectWarning, brief
-from p2pselect.explanations.report._audit import audit_verdict
 from p2pselect.images._meaning import check_value_range
 from p2pselect.regions._transformer import SuperpixelTransformer
 from p2pselect.selection._calibration_file import as_lists, from_lists
@@ -47,8 +46,7 @@ _FOR_THE_NEXT_FIT = {"pretrained": False, "training__compile": False}
 def save_model(estimator: Any, path: Path, audit: Any = None) -> None:
     """Write a fitted estimator to a folder; see ``SelectiveImageClassifier.save``."""
     check_is_fitted(estimator)
-    if audit is not None:
-        audit_verdict(audit)
+    found = None if audit is None else findings(audit)
     params = _portable(estimator, params_as_fitted(estimator, stacklevel=5))
     classes = as_labels(estimator.classes_, "classes_")
     fitted = {k: getattr(estimator, k) for k in estimator._fitted if hasattr(estimator, k)}
@@ -70,11 +68,11 @@ def save_model(estimator: Any, path: Path, audit: Any = None) -> None:
             name: sum(p.numel() for p in part.parameters())
             for name, part in estimator.module_.named_children()
         },
-        "audit": audit and audit.to_dict(),
+        "audit": found,
         "circumstances": circumstances(),
     }
-    found = facts(config)
-    write_model(path, config, estimator.module_.state_dict(), lambda old: card(found, old))
+    said = facts(config)
+    write_model(path, config, estimator.module_.state_dict(), lambda old: card(said, old))
 
 
 def load_model(cls: Any, path: Path, config: dict[str, Any]) -> Any:

@@ -121,7 +121,9 @@ def read_labeled(
     else:
         found, maps = estimator._read(X, regions, meaning)
         images, evidence = found, read_evidence(masks, found, estimator._grid)
-    labels, columns = read_labels(labels_of(X) if y is None and is_map_style(X) else y)
+    if y is None and is_map_style(X):
+        y = labels_of(X)
+    labels, columns = read_labels(y)
     if labels.ndim == 2:
         _refuse_labels(estimator, images)
     if len(labels) != len(images):

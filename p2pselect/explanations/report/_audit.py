@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from p2pselect.exceptions import InputError, brief
+from p2pselect._model_card import findings
 from p2pselect.explanations.figures._words import percent
 
 _MEANING = {
@@ -41,9 +41,7 @@ _LEVELS = {"stop": "its own regions", "whole": "whole image"}
 
 def audit_verdict(audit: Any) -> str:
     """The verdict of an audit as one of the facts at the top of the page."""
-    if not hasattr(audit, "to_dict") or not hasattr(audit, "verdict"):
-        raise InputError(f"audit must be what p2pselect.audit returns, got {brief(audit)}")
-    return str(audit.verdict)
+    return str(findings(audit)["verdict"])
 
 
 def audit_section(audit: Any) -> str:

@@ -21,9 +21,6 @@ loops are capped.  ``convergence="loss", mask_step=0.003`` is as released: masks
 near 1, f never sees masked images, and localization is that of random masks, as in the paper's
 tables.  The area tau is kept exactly; as released, a mask of ones came out empty.  f learns for
 ``max_epochs`` epochs in all, on views without augmentation, because a mask belongs to one view.
-
-:class:`AmortizedDiETClassifier` is ours: a selector that learns together with f by the same two
-losses gives the masks, so that new images need no optimization.
 """
 
 from __future__ import annotations
@@ -50,6 +47,7 @@ from p2pselect.methods._blackbox_guided import (
 from p2pselect.nn import RegionScores, apply_mask, region_areas, region_mean, to_pixels
 from p2pselect.nn._image_network import repeated
 from p2pselect.training import Phase, Step, expected_kept_fraction
+from p2pselect.training._data import as_float_images
 
 #: Mean and standard deviation of the colors of removed pixels in training, as released.
 _COLOR_MEAN, _COLOR_STD = (0.527, 0.447, 0.403), (0.229, 0.224, 0.225)
@@ -179,8 +177,7 @@ class MaskTable:
         for start in range(0, len(data), 64):
             rows = list(range(start, min(start + 64, len(data))))
             inputs, _ = data.batch(rows)
-            images = inputs["images"].to(device).permute(0, 3, 1, 2)
-            images = images.float() / 255 if images.dtype == torch.uint8 else images.float()
+            images = as_float_images(inputs["images"].to(device))
             found = optimizer.optimize(
                 model.classifier, images, inputs["regions"].to(device), self.cells[rows]
             )
@@ -238,35 +235,7 @@ class DiETStage:
         return {"distillation": distillation(step, full, step.model(shown))}
 
 
-@dataclass(frozen=True)
-class AmortizedDiETObjective:
-    """Both losses in one step: continuous masks for the selector, rounded ones for f."""
-
-    area_weight: float
-    tau: float | None = None
-
-    def __call__(self, step: Step) -> dict[str, Tensor]:
-        scores = step.model.score(step.images, step.regions)
-        masks = scores.maps[:, 0].sigmoid()
-        # Threshold and weight of DiET's stages, as if every step were one.
-        rounded = (masks > 0.1 + 0.4 * step.progress).to(masks.dtype)
-        colors = random_colors(step.randn_like(step.images[:, :, 0, 0]))
-        full = step.model(step.images)
-        soft, hard = (
-            step.model(blend(step.images, to_pixels(m, step.regions), colors))
-            for m in (masks, rounded)
-        )
-        weight = self.area_weight * (1 - 0.9 * step.progress)
-        kept = expected_kept_fraction(masks, scores.areas)
-        return {
-            "selector/area": weight * area_penalty(kept, self.tau),
-            # f of the whole image does not depend on the selector: one backward pass less.
-            "selector/distance": l1_distance(full.detach(), soft),
-            "classifier/distillation": distillation(step, full, hard),
-        }
-
-
-# -- the methods -----------------------------------------------------------------------------
+# -- the method ------------------------------------------------------------------------------
 
 
 class DiETClassifier(BlackboxGuidedClassifier, without=("augment", "selector")):
@@ -371,22 +340,3 @@ class DiETClassifier(BlackboxGuidedClassifier, without=("augment", "selector")):
         # A mask of exactly 0 or 1 has no finite logit.
         masks = cells_to_regions(cells, regions, areas).clamp(1e-6, 1 - 1e-6)
         return RegionScores(masks.logit()[:, None], areas)
-
-
-class AmortizedDiETClassifier(BlackboxGuidedClassifier):
-    """DiET with a selector that gives the masks, instead of an optimization per image.
-
-    Parameters
-    ----------
-    {parameters}
-
-    {example}
-    """
-
-    area_weight: float = setting("Factor on w.", NOT_NEGATIVE, default=1.0)
-
-    def _phases(self) -> Sequence[Phase]:
-        objective = AmortizedDiETObjective(self.area_weight, self._hinge)
-        both = ("selector", "classifier")
-        joint = Phase("joint", self.max_epochs, objective, both, copy_blackbox)
-        return [*self._blackbox_phase(), joint]

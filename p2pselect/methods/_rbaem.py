@@ -106,8 +106,7 @@ class RBFSelector(nn.Module):
             cells = F.adaptive_avg_pool2d(maps, self._SIDE).flatten(1)
             out = self.place(cells) * self.GAIN
             # The identity near the middle, and never beyond reach.
-            steps = [out[:, i] * side / (self.REACH * side) for i, side in enumerate(self.size)]
-            center = within_reach(torch.stack(steps, dim=1).tanh(), self.size)
+            center = within_reach((out[:, :2] / self.REACH).tanh(), self.size)
             raw = out[:, 2] * mean_side(self.size)
         else:
             share = maps[:, 0].flatten(1).softmax(dim=1).view_as(maps[:, 0])

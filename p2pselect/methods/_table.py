@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from p2pselect.estimators._base import SelectiveImageClassifier
+from p2pselect.methods._amortized_diet import AmortizedDiETClassifier
 from p2pselect.methods._bcos import BcosClassifier
 from p2pselect.methods._blackbox import BlackboxClassifier
 from p2pselect.methods._blackbox_pixel import BlackboxPixelClassifier
 from p2pselect.methods._comet import COMET1Classifier, COMETClassifier
-from p2pselect.methods._diet import AmortizedDiETClassifier, DiETClassifier
+from p2pselect.methods._diet import DiETClassifier
 from p2pselect.methods._infomask import InfoMaskClassifier
 from p2pselect.methods._invase import INVASEClassifier
 from p2pselect.methods._l2x import L2XClassifier

@@ -12,9 +12,9 @@ from torch import nn
 from p2pselect.exceptions import P2PSelectWarning
 from p2pselect.images._geometry import Grid
 from p2pselect.methods import DiETClassifier
+from p2pselect.methods._amortized_diet import AmortizedDiETObjective
 from p2pselect.methods._blackbox_guided import BlackboxGuidedModel, l1_distance
 from p2pselect.methods._diet import (
-    AmortizedDiETObjective,
     DiETStage,
     MaskOptimizer,
     MaskTable,

@@ -273,9 +273,15 @@ FAULTS = [
         {
             "distillation(step, full, step.model(shown))": "distillation(step, full, full)",
             "l1_distance(teacher, full) + l1": "l1",
+            "(self.cells > threshold)": "(self.cells > 0.5)",
+        },
+    ),
+    *planted(
+        "methods/_amortized_diet.py",
+        TAUGHT,
+        {
             "(1 - 0.9 * step.progress)": "(1 + 0.9 * step.progress)",
             "0.1 + 0.4 * step.progress": "0.5",
-            "(self.cells > threshold)": "(self.cells > 0.5)",
             "l1_distance(full.detach(), soft)": "l1_distance(full.detach(), hard)",
         },
     ),

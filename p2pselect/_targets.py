@@ -75,14 +75,14 @@ def count_targets(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
     return np.bincount(encode_labels(labels, classes), minlength=len(classes))
 
 
-def true_targets(y: Any, classes: np.ndarray, kind: AnswerKind, name: str = "y") -> np.ndarray:
+def true_targets(y: Any, classes: np.ndarray, kind: AnswerKind) -> np.ndarray:
     """True labels, in a form that can be compared with predictions; those of one class may be
     labels that the classifier has never seen.
     """
     if kind == ONE_CLASS:
-        return as_true_labels(y, classes, name)
-    labels, columns = read_labels(y, name)
-    check_targets(labels, columns, classes, kind, name)
+        return as_true_labels(y, classes)
+    labels, columns = read_labels(y)
+    check_targets(labels, columns, classes, kind)
     return labels
 
 

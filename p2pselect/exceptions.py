@@ -62,6 +62,11 @@ def brief_path(path: str | os.PathLike[str]) -> str:
     return repr(name) if len(name) <= _LONGEST_PATH else brief(name)
 
 
+def first_line(error: Exception) -> str:
+    """What an error of another library says, in one line; its type where it says nothing."""
+    return str(error).strip().partition("\n")[0][:160] or type(error).__name__
+
+
 def did_you_mean(name: Any, known: Iterable[str]) -> str:
     """Hint at the known names that are most like an unknown one; empty if none is close.
 

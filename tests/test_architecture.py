@@ -20,8 +20,8 @@ ROOMS = """
     exceptions _lazy _show_versions _optional _doc_links _docstrings _settings distributed
     atomic_write _keyed_file _labels _answer_kinds _targets images _answering _fill
     _region_sums _explanation_arrays regions _model_folder _model_card datasets nn training
-    metrics explanations selection onnx_export runtime estimators methods model_selection presets
-    persistence testing app reproduction p2pselect cli __main__
+    metrics explanations selection onnx_export runtime estimators methods model_selection
+    presets persistence testing app reproduction p2pselect cli __main__
 """.split()
 
 #: Arrays in, arrays or pictures out: these work on a machine without the networks' libraries.

@@ -17,10 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def output_files(
-    folder: Path, images: Sequence[str], places: Sequence[str], *, ending: str = ".png"
-) -> list[Path]:
-    """Name a different output file below ``folder`` for each image.
+def output_files(folder: Path, images: Sequence[str], places: Sequence[str]) -> list[Path]:
+    """Name a different PNG file below ``folder`` for each image.
 
     The folders of the images are mirrored, starting from the place that was named on the
     command line (or from the folder that all these places share).  The ending of an image is
@@ -42,10 +40,11 @@ def output_files(
         numbered = (f"{name}-{number}" for number in numbers[_alike(name)])
         first = [stem] if sharing[_alike(stem)] == 1 else []
         for candidate in chain(first, [name], numbered):
-            if _alike(candidate + ending) not in taken:
+            file = f"{candidate}.png"
+            if _alike(file) not in taken:
                 break
-        taken.add(_alike(candidate + ending))
-        files.append(folder / (candidate + ending))
+        taken.add(_alike(file))
+        files.append(folder / file)
     return files
 
 

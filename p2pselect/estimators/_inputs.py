@@ -17,6 +17,8 @@ from p2pselect.regions._engines import ENGINES, check_engine
 from p2pselect.regions._labels import check_label_map, check_label_maps, without_gaps
 from p2pselect.regions._transformer import SuperpixelTransformer
 
+#: Images whose regions are proposed together.
+_AT_ONCE = 256
 #: What the methods that predict take.
 shared_inputs = SharedDocs(
     X="""
@@ -43,13 +45,14 @@ def read_images(
 
 
 def propose_all(
-    regions: SuperpixelTransformer, images: ImageSequence, grid: Grid, step: int = 256
+    regions: SuperpixelTransformer, images: ImageSequence, grid: Grid
 ) -> np.ndarray:
     """Label maps (n, h, w), int32, of all images, which are read in batches."""
     maps = np.empty((len(images), *grid.size), np.int32)
-    for start in range(0, len(images), step):
-        batch, sizes = images._on_grid(slice(start, start + step), grid)
-        maps[start : start + step] = regions.propose_batch(batch, grid.contents(sizes))
+    for start in range(0, len(images), _AT_ONCE):
+        rows = slice(start, start + _AT_ONCE)
+        batch, sizes = images._on_grid(rows, grid)
+        maps[rows] = regions.propose_batch(batch, grid.contents(sizes))
     return maps
 
 

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from p2pselect._fill import Fill
-from p2pselect.exceptions import InputError, P2PSelectWarning
+from p2pselect.exceptions import InputError, P2PSelectWarning, first_line
 from p2pselect.nn._dilation import without_dilation
 from p2pselect.nn._frozen import PartlyFrozen
 from p2pselect.nn._frozen_features import FrozenPart
@@ -195,9 +195,9 @@ def _compile(network: ImageNetwork, image_size: tuple[int, int]) -> None:
     except Exception as error:
         # What compile() has set; torch has no public way back.
         network._compiled_call_impl = None
-        first_line = str(error).strip().partition("\n")[0]
         warnings.warn(
-            f"compile=True: the networks run uncompiled, torch.compile says: {first_line}",
+            "compile=True: the networks run uncompiled, torch.compile says: "
+            f"{first_line(error)}",
             P2PSelectWarning,
             stacklevel=2,
         )

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from p2pselect.exceptions import InputError, brief
+from p2pselect.exceptions import InputError, brief, first_line
 from p2pselect.nn._weights import adapt_weights
 
 #: Sides are rounded up to multiples of these where a network fails on images as they are.
@@ -60,11 +60,10 @@ def sketch(name: str, size: tuple[int, int], **options: Any) -> Sketch:
                 failures.append(error)
                 continue
             return Sketch(network, seen, fixed)
-    reason = str(failures[0]).strip().partition("\n")[0]
     raise InputError(
         f"timm's network {brief(name)} cannot be used on images of {size[0]} x {size[1]} "
         f"pixels{f' with {brief(options)}' if options else ''}: "
-        f"{type(failures[0]).__name__}: {reason}"
+        f"{type(failures[0]).__name__}: {first_line(failures[0])}"
     ) from failures[0]
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
-from p2pselect.exceptions import WeightsNotFoundError, brief_path
+from p2pselect.exceptions import WeightsNotFoundError, brief_path, first_line
 from p2pselect.nn._network_names import (
     TORCHVISION_LRASPP,
     TORCHVISION_NAMES,
@@ -210,7 +210,7 @@ def _ask(server: str, question: Any) -> None:
             question()
         # The errors of HTTP libraries differ from version to version.
         except Exception as error:
-            reason = str(error).strip().partition("\n")[0] or type(error).__name__
+            reason = first_line(error)
             # What has a status is an answer, to this question only.
             if getattr(error, "response", None) is None and not hasattr(error, "code"):
                 _unanswered[server] = (time.monotonic(), reason)

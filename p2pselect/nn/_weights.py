@@ -19,6 +19,7 @@ from p2pselect.exceptions import (
     WeightsNotFoundError,
     brief,
     brief_path,
+    first_line,
 )
 from p2pselect.nn._weight_sources import locate_weights, networks_in_folder
 
@@ -52,7 +53,7 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         # torch's own message is a page, and starts with how to run the file's code.
-        reason = str(error).strip().partition("\n")[0][:160] or type(error).__name__
+        reason = first_line(error)
         if "Weights only load failed" in reason and "GLOBAL" in str(error).upper():
             reason = (
                 "it holds a whole pickled model or other objects, which run code when they "
@@ -203,7 +204,7 @@ def with_pretrained(name: str, pretrained: Pretrained, build: Callable[[Any], T]
     except WeightsNotFoundError:
         raise
     except (OSError, RuntimeError) as error:
-        reason = str(error).strip().partition("\n")[0][:160] or type(error).__name__
+        reason = first_line(error)
         if folder is not None:
             there = networks_in_folder(folder)
             raise WeightsNotFoundError(

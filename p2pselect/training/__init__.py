@@ -4,8 +4,9 @@ A method returns :class:`Phase` objects; each has an objective that maps a :clas
 terms of the loss.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from p2pselect._lazy import lazy_names
 
 if TYPE_CHECKING:
     from p2pselect.training._loss_terms import (
@@ -33,11 +34,9 @@ __all__ = [
     "sparsity_schedule",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    # Lazy, so that settings of training can be made without torch.
-    if name not in __all__:
-        raise AttributeError(f"module 'p2pselect.training' has no attribute {name!r}")
-    files = {"Phase": "_phases", "Step": "_phases", "TrainingOptions": "_options"}
-    file = files.get(name, "_loss_terms")
-    return getattr(import_module(f"p2pselect.training.{file}"), name)
+_FILES = {"Phase": "_phases", "Step": "_phases", "TrainingOptions": "_options"}
+# Lazy, so that settings of training can be made without torch.
+__getattr__, __dir__ = lazy_names(
+    globals(),
+    {name: f"p2pselect.training.{_FILES.get(name, '_loss_terms')}" for name in __all__},
+)

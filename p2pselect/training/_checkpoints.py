@@ -63,7 +63,7 @@ class Checkpoints(Callback):
         net.history = History(json.loads(self.saved["history"]))
         for changing, state in zip(self._changing(net), self.saved["changing"], strict=True):
             changing.load_state_dict(state)
-        _restore_steps(net, self.saved)
+        net.optimizer_.load_state_dict(self.saved["optimizer"])
         return _is_stopped(net)
 
     def _changing(self, net: NeuralNet) -> list[Any]:
@@ -83,7 +83,7 @@ class Checkpoints(Callback):
             if schedule is not None:
                 # It has just been made, and has set the optimizer to its start.
                 schedule.load_state_dict(saved["schedule"])
-            _restore_steps(net, saved)
+            net.optimizer_.load_state_dict(saved["optimizer"])
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
         self._write(net)
@@ -118,10 +118,6 @@ class Checkpoints(Callback):
 
 def _is_stopped(net: NeuralNet) -> bool:
     return bool(net.history and net.history[-1].get("stopped"))
-
-
-def _restore_steps(net: NeuralNet, saved: dict[str, Any]) -> None:
-    net.optimizer_.load_state_dict(saved["optimizer"])
 
 
 def _schedule(net: NeuralNet) -> Any:

@@ -30,9 +30,9 @@ def to_rgb(images: np.ndarray, channels: Sequence[int] | None = None) -> np.ndar
     return images[..., :3]
 
 
-def enlarge(array: np.ndarray, least: int = 320) -> np.ndarray:
-    """Repeat pixels until the shorter side has `least` of them, so that lines stay thin."""
-    times = max(1, -(-least // min(array.shape[:2])))
+def enlarge(array: np.ndarray) -> np.ndarray:
+    """Repeat pixels until the shorter side has 320 of them, so that lines stay thin."""
+    times = max(1, -(-320 // min(array.shape[:2])))
     return array.repeat(times, axis=0).repeat(times, axis=1)
 
 

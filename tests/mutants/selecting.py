@@ -9,11 +9,15 @@ FAULTS = [
         {
             "_renumbered(np.flip(labels, axis=axis))": "np.flip(labels, axis=axis)",
             "return _renumbered(labels[..., rows, columns])": "return labels[..., rows, columns]",
-            "1 + (d + 1) * np.arange(n)[:, None]": "1 + np.arange(n)[:, None]",
             ".astype(np.intp) + 1": ".astype(np.intp)",
             "if not present.all():": "if False:",
             "max_regions or _LIMIT": "_LIMIT",
         },
+    ),
+    *planted(
+        "_region_sums.py",
+        "regions/test_labels.py",
+        {"1 + (d + 1) * np.arange(n)[:, None]": "1 + np.arange(n)[:, None]"},
     ),
     *planted(
         "regions/_connectivity.py",
@@ -332,7 +336,7 @@ FAULTS = [
         "estimators/_training_images.py",
         "estimators/test_bad_input.py::test_labels_come_from_a_data_set_of_pairs",
         {
-            "labels_of(X) if y is None and is_map_style(X) else y": "y",
+            "        y = labels_of(X)\n": "        pass\n",
         },
     ),
     *planted(

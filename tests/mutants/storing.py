@@ -443,7 +443,7 @@ FAULTS = [
         "cli/_outputs.py",
         "cli/test_outputs.py::test_folders_are_mirrored_and_endings_kept_where_names_meet",
         {
-            "            if _alike(candidate + ending) not in taken:\n": "            if candidate + ending not in taken:\n",
+            "            if _alike(file) not in taken:\n": "            if file not in taken:\n",
             "    own = [os.path.relpath(image, base) for image in images]\n": "    own = [os.path.basename(image) for image in images]\n",
         },
     ),

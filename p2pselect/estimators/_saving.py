@@ -119,8 +119,8 @@ def load_model(cls: Any, path: Path, config: dict[str, Any]) -> Any:
 def _portable(estimator: Any, params: dict[str, Any]) -> dict[str, Any]:
     """The same settings without what belongs to one machine; each either as it was or new."""
     params = dict(params)
-    for name in _not_saved(estimator):
-        if params.get(name) not in (None, []):
+    for name, one in estimator._single_settings().items():
+        if not one.saved and params.get(name) not in (None, []):
             params[name] = None
     if not isinstance(params.get("validation"), str | Real | None):
         params["validation"] = None  # images or a splitter
@@ -136,10 +136,6 @@ def _portable(estimator: Any, params: dict[str, Any]) -> dict[str, Any]:
     if isinstance(regions, SuperpixelTransformer) and regions.cache_dir is not None:
         params["regions"] = clone(regions).set_params(cache_dir=None)
     return params
-
-
-def _not_saved(estimator: Any) -> list[str]:
-    return [name for name, one in estimator._single_settings().items() if not one.saved]
 
 
 def _is_path(pretrained: Any) -> bool:

@@ -161,8 +161,7 @@ def divide(
         validation = None
     if given_apart(validation):
         meaning = estimator._meaning(False, given.images.value_range)
-        pair = _pair(validation)
-        held_out = _read_validation(estimator, *pair, given.kind, classes, meaning)
+        held_out = _read_validation(estimator, validation, given.kind, classes, meaning)
         division = Division(given, held_out)
     else:
         division = Division.by_rows(given, split_rows(validation, given.labels, groups))
@@ -187,13 +186,17 @@ def divide(
 
 def _read_validation(
     estimator: Any,
-    X: Any,
-    y: Any,
+    pair: tuple[Any, ...],
     kind: AnswerKind,
     classes: np.ndarray,
     meaning: dict[str, Any],
 ) -> Labeled:
     """Images that are held out, and no part of the training images."""
+    if len(pair) != 2:
+        raise InputError(
+            f"validation: held-out images are a pair (X, y), got a tuple of {len(pair)}"
+        )
+    X, y = pair
     if isinstance(X, IterableDataset):
         raise InputError("validation: held-out images cannot be a stream")
     try:
@@ -278,14 +281,6 @@ def _data_in_rows(
         weight = weight * class_weight[target]
     weight = weight.astype(np.float32)
     return TrainingData(images, target, views, regions, weight, estimator._seed, masks)
-
-
-def _pair(validation: tuple[Any, ...]) -> tuple[Any, Any]:
-    if len(validation) != 2:
-        raise InputError(
-            f"validation: held-out images are a pair (X, y), got a tuple of {len(validation)}"
-        )
-    return validation
 
 
 def refuse_metadata(metadata: dict[str, Any]) -> None:

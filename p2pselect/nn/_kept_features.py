@@ -111,7 +111,9 @@ class KeptFeatures:
             self._digests = [
                 hashlib.sha256(head + image.numpy().data).digest() for image in pixels
             ]
-        return [_key(network, digest) for digest in self._digests]
+        return [
+            hashlib.sha256(network + digest).digest()[:_KEY_BYTES] for digest in self._digests
+        ]
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         """What is kept under these keys."""
@@ -151,7 +153,3 @@ class KeptFeatures:
                 P2PSelectWarning,
                 stacklevel=2,
             )
-
-
-def _key(network: bytes, digest: bytes) -> bytes:
-    return hashlib.sha256(network + digest).digest()[:_KEY_BYTES]

@@ -207,10 +207,7 @@ class Tally:
                 center_localization=center,
             )
         if exp.path_counts is not None:
-            areas = np.take_along_axis(exp.region_areas, exp.ranking, axis=1)
-            # The 0 in front is for masks without a region.
-            used = np.pad(areas.cumsum(axis=1), ((0, 0), (1, 0))) / exp.n_pixels[:, None]
-            self._append(_path=np.take_along_axis(used, exp.path_counts, axis=1))
+            self._append(_path=exp.path_kept_fraction)
 
     def add_curves(
         self,

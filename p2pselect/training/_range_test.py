@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,11 +45,6 @@ class RangeTest(Callback):
         self.mean_ = _MEMORY * self.mean_ + (1 - _MEMORY) * loss
         # Divided by the sum of the weights, which is not yet 1 at the start.
         self.losses.append(self.mean_ / (1 - _MEMORY ** len(self.rates)))
-        if self.is_over:
+        worst = _TOO_LARGE * min(self.losses)
+        if len(self.losses) >= self.n_steps or self.losses[-1] > worst:
             raise StopTraining
-
-    @property
-    def is_over(self) -> bool:
-        """Whether no further step can say anything."""
-        worst = _TOO_LARGE * min(self.losses, default=math.inf)
-        return len(self.losses) >= self.n_steps or self.losses[-1] > worst

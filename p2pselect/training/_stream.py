@@ -188,7 +188,8 @@ class TrainingStream(IterableDataset):
     def __iter__(self) -> Iterator[Batch]:
         if hasattr(self.contents.items.stream, "set_epoch"):
             self.contents.items.stream.set_epoch(self.epoch)
-        worker, start, expected = worker_number(), 0, len(self)
+        info = get_worker_info()
+        worker, start, expected = 0 if info is None else info.id, 0, len(self)
         may_be_fewer = self.contents.num_workers > 1
         pairs = self.contents.items.pairs()
         while pairs_of_batch := list(islice(pairs, self.size)):
@@ -224,12 +225,6 @@ class TrainingStream(IterableDataset):
         pixels, regions = self.views(images, None, self.seed, self.epoch, index)
         weight = self.class_weight[target]
         return as_batch(pixels, regions, target, weight, index, n)
-
-
-def worker_number() -> int:
-    """Number of this worker process, 0 where there are none."""
-    info = get_worker_info()
-    return 0 if info is None else info.id
 
 
 def _plain(label: Any) -> Any:

@@ -19,15 +19,6 @@ SETTINGS = {
 }
 
 
-@pytest.fixture(autouse=True, scope="package")
-def _one_torch_thread():
-    # The networks of these tests are so small that a second thread only gets in the way.
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="package")
 def scenes():
     return datasets.make_digit_scenes(24, image_size=32, random_state=0)

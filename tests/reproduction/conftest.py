@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import pytest
-import torch
 
 from p2pselect import SuperpixelTransformer, datasets, presets
 from p2pselect.reproduction import Plan, Suite
@@ -36,14 +35,6 @@ class TinyScenes:
 
     def is_present(self, root):
         return self.present
-
-
-@pytest.fixture(autouse=True, scope="package")
-def _one_torch_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -10,7 +10,9 @@ from skimage.segmentation import find_boundaries
 
 # Okabe and Ito's palette: told apart under every common form of color blindness.
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
-SKY, AMBER, YELLOW, GRAY = "#56B4E9", "#E69F00", "#F0E442", "#7F7F7F"
+SKY, AMBER, GRAY = "#56B4E9", "#E69F00", "#7F7F7F"
+#: Of the same palette: the lines around what is kept.
+YELLOW = (240, 228, 66)
 CROP_SIDE = 96
 CYCLE = (BLUE, ORANGE, GREEN, PURPLE, AMBER, SKY, GRAY)
 

@@ -127,7 +127,7 @@ def _regions(one: ExplanationArrays, picture: Photograph, ax: Axes | None) -> Ax
     if one.n_regions[0] * _FEWEST_PIXELS_OF_A_REGION <= picture.labels.size:
         drawn = pixels.draw_borders(drawn, picture.labels, (255, 255, 255))
     kept = picture.spread(one.region_masks[0])
-    return _show(pixels.draw_borders(drawn, kept, (240, 228, 66), 5), "regions", ax)
+    return _show(pixels.draw_borders(drawn, kept, pixels.YELLOW, 5), "regions", ax)
 
 
 def _masked_image(one: ExplanationArrays, picture: Photograph, ax: Axes | None) -> Axes:
@@ -270,7 +270,7 @@ def plot_page(
         left = picture.pixels
         if object_masks is not None:
             outline = picture.lay(object_masks[i], False)
-            left = pixels.draw_borders(left, outline, (240, 228, 66), 3)
+            left = pixels.draw_borders(left, outline, pixels.YELLOW, 3)
         _draw_pair(ax, left, seen(explanation[int(i)], picture))
         _write_caption(ax, explanation, i, None if truth is None else truth[i])
     figure.suptitle(

@@ -11,11 +11,8 @@ models are P2P as ``p2pselect fit`` trains it by default, and the same in a few 
 About half an hour of CPU time.
 """
 
-import os
-from pathlib import Path
-
 import numpy as np
-from measuring import Figures, finish, parser
+from measuring import Figures, finish, photograph_parser
 from photograph_audits import audited
 from photograph_methods import default_settings
 from photograph_sets import Part, load_split
@@ -74,14 +71,7 @@ def figures_of(name: str, found: Audit) -> Figures:
 
 
 def main() -> None:
-    options_parser = parser(__doc__)
-    options_parser.add_argument("--data", type=Path, required=True, help="the coffee leaves")
-    options_parser.add_argument(
-        "--weights",
-        type=Path,
-        default=os.environ.get("P2PSELECT_WEIGHTS"),
-        help="folder of pretrained weights, or the environment variable P2PSELECT_WEIGHTS",
-    )
+    options_parser = photograph_parser(__doc__, "the coffee leaves")
     options_parser.add_argument("--masks", default="leaf_masks", help="the kind of masks")
     options_parser.add_argument("--seed", type=int, default=0)
     options = options_parser.parse_args()

@@ -12,12 +12,10 @@ outside that is kept.  The bar: ``outside`` falls by half, and accuracy by no mo
 Half an hour of CPU time a seed.  Weights of the masks are tuned with --split validation.
 """
 
-import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measuring import Figures, finish, parser
+from measuring import Figures, finish, photograph_parser
 from photograph_methods import default_settings
 from photograph_sets import Part, train_and_measured
 
@@ -94,14 +92,7 @@ def run_seed(options: Any, seed: int) -> Figures:
 
 
 def main() -> None:
-    options_parser = parser(__doc__)
-    options_parser.add_argument("--data", type=Path, required=True, help="folder of the set")
-    options_parser.add_argument(
-        "--weights",
-        type=Path,
-        default=os.environ.get("P2PSELECT_WEIGHTS"),
-        help="folder of pretrained weights, or the environment variable P2PSELECT_WEIGHTS",
-    )
+    options_parser = photograph_parser(__doc__, "folder of the set")
     options_parser.add_argument("--masks", default="leaf_masks", help="which kind of masks")
     options_parser.add_argument("--share", type=float, default=0.2, help="of the images")
     options_parser.add_argument("--mask-weight", type=float, help="default: the estimator's")

@@ -23,6 +23,19 @@ def parser(doc: str) -> argparse.ArgumentParser:
     return made
 
 
+def photograph_parser(doc: str, data: str) -> argparse.ArgumentParser:
+    """The same for trainings on photographs: ``--data``, with this help, and ``--weights``."""
+    made = parser(doc)
+    made.add_argument("--data", type=Path, required=True, help=data)
+    made.add_argument(
+        "--weights",
+        type=Path,
+        default=os.environ.get("P2PSELECT_WEIGHTS"),
+        help="folder of pretrained weights, or the environment variable P2PSELECT_WEIGHTS",
+    )
+    return made
+
+
 def add_data_options(parser: argparse.ArgumentParser) -> None:
     """Add ``--data`` and ``--weights``, which environment variables can replace."""
     variables = {"data": "P2PSELECT_EMOJI_SCENES", "weights": "P2PSELECT_WEIGHTS"}

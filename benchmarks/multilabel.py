@@ -11,13 +11,11 @@ the CPU seconds of the training, and the share of the pixels that is shown.
 
 from __future__ import annotations
 
-import os
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measuring import Figures, finish, parser
+from measuring import Figures, finish, photograph_parser
 from sklearn.metrics import f1_score
 
 from p2pselect import P2PClassifier, datasets, presets
@@ -76,11 +74,7 @@ def some(part: Any, n: int | None) -> Any:
 
 def main() -> None:
     """Train and score all of them."""
-    arguments = parser(__doc__ or "")
-    arguments.add_argument("--data", type=Path, required=True, help="the folder coffee_leaf")
-    arguments.add_argument(
-        "--weights", type=Path, default=os.environ.get("P2PSELECT_WEIGHTS"), required=False
-    )
+    arguments = photograph_parser(__doc__ or "", "the folder coffee_leaf")
     arguments.add_argument("--epochs", type=int, help="instead of those that are chosen")
     arguments.add_argument("--image-size", type=int, help="instead of the one that is chosen")
     arguments.add_argument("--images", type=int, help="of each split, to try it out")

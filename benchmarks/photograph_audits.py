@@ -10,11 +10,9 @@ piece and in the middle.  Differences have 95 % bootstrap intervals over images.
 About half an hour of CPU time for one set and seed.
 """
 
-import os
-from pathlib import Path
 from typing import Any
 
-from measuring import Figures, finish, parser
+from measuring import Figures, finish, photograph_parser
 from photograph_methods import default_settings
 from photograph_sets import Part, load_split
 
@@ -66,14 +64,7 @@ def ends(name: str, figure: Any) -> dict[str, float]:
 
 
 def main() -> None:
-    options_parser = parser(__doc__)
-    options_parser.add_argument("--data", type=Path, required=True, help="folder of one set")
-    options_parser.add_argument(
-        "--weights",
-        type=Path,
-        default=os.environ.get("P2PSELECT_WEIGHTS"),
-        help="folder of pretrained weights, or the environment variable P2PSELECT_WEIGHTS",
-    )
+    options_parser = photograph_parser(__doc__, "folder of one set")
     options_parser.add_argument("--seed", type=int, default=0)
     options = options_parser.parse_args()
     train, test = (load_split(options.data, split) for split in ("train", "test"))

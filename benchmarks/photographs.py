@@ -18,13 +18,12 @@ About 15 minutes of CPU time a set and seed.
 
 import hashlib
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import photograph_methods
-from measuring import parser
+from measuring import photograph_parser
 from photograph_methods import METHODS
 from photograph_sets import train_and_measured
 from photograph_tables import about_methods, as_markdown, figures_of, objections
@@ -75,14 +74,7 @@ def digest(settings: dict[str, str]) -> str:
 
 
 def main() -> None:
-    options_parser = parser(__doc__)
-    options_parser.add_argument("--data", type=Path, required=True, help="holds the sets")
-    options_parser.add_argument(
-        "--weights",
-        type=Path,
-        default=os.environ.get("P2PSELECT_WEIGHTS"),
-        help="folder of pretrained weights, or the environment variable P2PSELECT_WEIGHTS",
-    )
+    options_parser = photograph_parser(__doc__, "holds the sets")
     options_parser.add_argument("--sets", nargs="+", default=SETS)
     options_parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     options_parser.add_argument("--methods", nargs="+", choices=METHODS, default=[*METHODS])

@@ -174,7 +174,7 @@ class Service:
             ("answered if at least", f"{asked} certain"),
         ]
         if self._album.files:
-            facts.append(("photographs in the folder", f"{len(self._album.files):,}"))
+            facts.append(("files in the folder", f"{len(self._album.files):,}"))
         return fact_list(facts)
 
     async def drop(self, request: Request) -> Response:

@@ -109,8 +109,9 @@ function sayProgress(seen) {
   const whole = report.album;
   byId("album-progress").value = seen / whole;
   byId("album-progress").hidden = seen === whole;
+  const unreadable = byId("unreadable").querySelectorAll("li").length;
   byId("album-label").textContent = seen === whole
-    ? `All ${whole.toLocaleString("en")} photographs of the folder are below.`
+    ? `All ${(whole - unreadable).toLocaleString("en")} photographs of the folder are below.`
     : `Looking at the photographs of the folder: ${seen.toLocaleString("en")} of ` +
       `${whole.toLocaleString("en")}`;
 }

@@ -82,7 +82,7 @@ def test_several_with_one_that_is_refused(app, photos):
 
 
 def test_the_folder_can_be_filtered_and_opened(app):
-    assert app.text("#album-label") == "All 3 photographs of the folder are below."
+    assert app.text("#album-label") == "All 2 photographs of the folder are below."
     assert app.text("#unreadable summary") == "1 file of the folder cannot be read"
     assert "damaged.png" in app.text("#unreadable ul")
     app.set("#by-outcome", "wrong")

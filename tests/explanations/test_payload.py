@@ -83,33 +83,34 @@ def test_a_group_of_pixels_has_their_mean_probability(made):
     assert 0 <= min(probs) and max(probs) <= 1
 
 
-@pytest.mark.parametrize(("first", "before"), [(1, 0), (2, 1), (5, 4), (30, 8)])
-def test_before_the_first_tau_regions_come_a_few_at_a_time(made, first, before):
-    exp = made.explanation
-    more = np.maximum(exp.path_counts, first)
-    kept = np.maximum(exp.region_masks.sum(axis=1), first)
-    rank = np.argsort(exp.ranking, axis=1)
-    exp = replace(exp, path_counts=more, region_masks=rank < kept[:, None])
-    steps = image_payload(exp, 1)["steps"]
-    counts = steps["regions"][: -len(exp.path_tau)]
-    assert len(counts) == before and steps["tau"][:before] == [None] * before
-    assert len(set(counts)) == before and all(0 < count < first for count in counts)
-    assert len({len(values) for values in steps.values() if isinstance(values, list)}) == 1
-
-
 def test_probabilities_along_the_path(made):
     exp = made.explanation
     for i in range(len(exp)):
         item = image_payload(exp, i)
         steps = item["steps"]
-        before = len(steps["tau"]) - len(exp.path_tau)
+        assert len(steps["tau"]) == len(exp.path_tau)
         assert steps["tau"][steps["stop"]] == pytest.approx(exp.tau[i])
-        for t, row in enumerate(steps["proba"], start=-before):
-            if t < 0 or t > steps["stop"] - before:
-                assert row is None
-            else:
-                np.testing.assert_allclose(row, exp.path_proba[i, t, item["top"]], atol=1e-4)
+        expected = exp.path_proba[i, : steps["stop"] + 1, item["top"]].T
+        np.testing.assert_allclose(steps["proba"], expected, atol=1e-4)
         assert item["top"][0] == item["predicted"] == exp.proba[i].argmax()
+
+
+@pytest.mark.parametrize("unasked", [[0], [1, 2], slice(None)])
+def test_before_the_stop_are_only_steps_at_which_the_model_was_asked(made, unasked):
+    image = int(made.explanation.tau.argmax())
+    exp = made.explanation[image]
+    path = exp.path_proba.copy()
+    path[0, unasked] = np.nan
+    whole = image_payload(exp, 0)["steps"]
+    steps = image_payload(replace(exp, path_proba=path), 0)["steps"]
+    gone = np.isin(np.arange(whole["stop"]), np.arange(len(exp.path_tau))[unasked])
+    assert gone.any() and steps["stop"] == whole["stop"] - gone.sum()
+    left = [*np.flatnonzero(~gone), *range(whole["stop"], len(exp.path_tau))]
+    for name in ("tau", "regions"):
+        assert steps[name] == [whole[name][t] for t in left]
+    assert steps["proba"] == [whole["proba"][t] for t in left if t <= whole["stop"]]
+    never = image_payload(replace(exp, path_proba=None), 0)["steps"]
+    assert never["stop"] == 0 and len(never["proba"]) == 1
 
 
 def test_region_probabilities_are_in_the_order_of_choice(made):
@@ -157,8 +158,8 @@ def test_without_a_path_only_the_end_has_probabilities(made):
     item = image_payload(exp, 0)
     steps = item["steps"]
     kept = int(exp.region_masks[0].sum())
-    assert steps["tau"] is None and steps["regions"][steps["stop"]] == kept
-    assert [row is not None for row in steps["proba"]].count(True) == 1
+    assert steps["tau"] is None and steps["stop"] == 0 and steps["regions"][0] == kept
+    assert len(steps["proba"]) == 1
     assert steps["regions"][-1] == exp.n_regions[0]
 
 

@@ -56,7 +56,8 @@ def confusion_section(
 <h2 id="confusion-title">{title}</h2>
 <a class="skip" href="#images">Skip to the images</a>
 <div class="scroll"><table>
-<caption>In each row, {row}. Choose a number to see only these images.{part}</caption>
+<caption>In each row, {row}. <span class="on-screen">Choose a number to see only these
+images.</span>{part}</caption>
 {table}
 </table></div>
 </section>"""

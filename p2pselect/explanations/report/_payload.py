@@ -15,7 +15,6 @@ from p2pselect.explanations.figures._words import unanswered_words
 
 SHOWN_CLASSES = 8
 SHOWN_STEPS = 20
-SHOWN_ALONE = 8
 # If there are more regions (of methods that choose single pixels), they form groups.
 SHOWN_REGIONS = 1024
 _LOSSLESS_PIXELS = 10_000
@@ -142,7 +141,10 @@ def _order(one: ExplanationArrays) -> np.ndarray:
 
 
 def _steps(one: ExplanationArrays, top: np.ndarray) -> dict[str, Any]:
-    """The stops of the slider: tau, regions shown, probabilities, and where it stopped."""
+    """The stops of the slider: tau, regions shown, probabilities, and where the model stopped.
+
+    Before that are only those at which the model was asked: it has seen no others.
+    """
     kept = int(one.region_masks[0].sum())
     final = np.round(one.proba[0][top].astype(float), 4).tolist()
     if one.soft_region_masks is not None:
@@ -152,32 +154,23 @@ def _steps(one: ExplanationArrays, top: np.ndarray) -> dict[str, Any]:
         stop = int(np.abs(one.path_tau - one.tau[0]).argmin())
         # The nearest tau of the path is that of the image only if it keeps as many regions.
         if one.path_counts[0, stop] == kept:
-            proba: list[Any] = [None] * len(one.path_tau)
+            asked = np.zeros(stop, bool)
             if one.path_proba is not None:
-                along = one.path_proba[0, : stop + 1][:, top].astype(float)
-                proba[: stop + 1] = [
-                    np.round(row, 4).tolist() if np.isfinite(row).all() else None
-                    for row in along
-                ]
-            proba[stop] = final
-            # The first tau may show many regions at once: show them a few at a time before.
-            first = int(one.path_counts[0, 0])
-            alone = np.unique(np.linspace(1, first, min(first, SHOWN_ALONE) + 1).astype(int))
-            before = alone[alone < first].tolist()
-            unknown = [None] * len(before)
+                asked = np.isfinite(one.path_proba[0, :stop]).all(axis=1)
+            before = np.flatnonzero(asked)
+            shown = [*before, *range(stop, len(one.path_tau))]
+            along = [one.path_proba[0, t][top].astype(float) for t in before]
             return {
-                "tau": unknown + np.round(one.path_tau.astype(float), 4).tolist(),
-                "regions": before + one.path_counts[0].tolist(),
-                "proba": unknown + proba,
-                "stop": len(before) + stop,
+                "tau": np.round(one.path_tau[shown].astype(float), 4).tolist(),
+                "regions": one.path_counts[0, shown].tolist(),
+                "proba": [*(np.round(row, 4).tolist() for row in along), final],
+                "stop": len(before),
             }
-    # No search was recorded: the order is known, probabilities only for what was kept.
+    # No search was recorded: what comes after what was kept is known nevertheless.
     n_regions = int(one.n_regions[0])
-    counts = np.linspace(1, n_regions, min(SHOWN_STEPS, n_regions)).round().astype(int)
-    counts = np.union1d(counts, [kept])
-    stop = int(np.searchsorted(counts, kept))
-    known = [final if i == stop else None for i in range(len(counts))]
-    return {"tau": None, "regions": counts.tolist(), "proba": known, "stop": stop}
+    counts = np.linspace(kept, n_regions, min(SHOWN_STEPS, n_regions - kept + 1))
+    regions = np.unique(counts.round().astype(int)).tolist()
+    return {"tau": None, "regions": regions, "proba": [final], "stop": 0}
 
 
 def _group_edges(n_regions: int, counts: list[int]) -> np.ndarray:

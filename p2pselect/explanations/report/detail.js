@@ -32,6 +32,7 @@ async function openDetail(item) {
   byId("tau").max = steps - 1;
   byId("tau").value = item.steps.stop;
   document.querySelector(".slide").hidden = steps < 2;
+  byId("play").hidden = item.steps.stop === 0;
   placeStop(item, steps);
   makeBars(item);
   sayMarks(item);
@@ -101,7 +102,7 @@ function drawAsked(item, step) {
     (rest > 0 ? ` ${rest} less likely classes not shown.` : "");
 }
 
-/** Class probabilities at a step, or the last known before it. */
+/** Class probabilities at a step; after the stop, those of the stop. */
 function probabilities(item, step) {
   return item.steps.proba[Math.min(step, item.steps.stop)];
 }
@@ -109,12 +110,12 @@ function probabilities(item, step) {
 function drawBars(item, step) {
   const values = probabilities(item, step);
   const bars = byId("bars");
-  bars.classList.toggle("unknown", !values || step > item.steps.stop);
-  const least = !values ? NaN : report.multilabel ? 0.5 + Number.EPSILON : Math.max(...values);
+  bars.classList.toggle("unknown", step > item.steps.stop);
+  const least = report.multilabel ? 0.5 + Number.EPSILON : Math.max(...values);
   [...bars.children].forEach((row, i) => {
-    row.classList.toggle("lead-class", Boolean(values) && values[i] >= least);
-    row.querySelector(".value").textContent = values ? percent(values[i]) : "?";
-    row.querySelector(".fill").style.width = values ? `${100 * values[i]}%` : "0";
+    row.classList.toggle("lead-class", values[i] >= least);
+    row.querySelector(".value").textContent = percent(values[i]);
+    row.querySelector(".fill").style.width = `${100 * values[i]}%`;
   });
 }
 
@@ -137,7 +138,6 @@ function meaning(item, step, fraction) {
       ? "Not needed: the classifier never saw the faint regions; they would have come next."
       : "The classifier never saw the faint regions; they would have come next.";
   }
-  if (step < stop && !values) return "The classifier was not asked at this point.";
   const sure = sureOf(item, values);
   if (step < stop) return `Not certain yet: ${sure}, but ${percent(report.enough)} was needed.`;
   if (item.answered) return `This is all it needed: ${sure} from ${percent(fraction)} of the pixels.`;
@@ -167,10 +167,10 @@ function draw() {
   const fraction = item.soft ? item.kept : shownFraction(item, item.steps.groups[step]);
   const shownNow = `${percent(fraction)} of the pixels, ` +
     `${item.steps.regions[step]} of ${item.regions} regions`;
-  const tau = item.steps.tau ? item.steps.tau[step] : null;
-  const allowed = tau === null ? "Shown: " : `Asked for at most τ = ${tau.toFixed(2)} · shown: `;
-  byId("tau-label").textContent = allowed + shownNow;
-  byId("tau").setAttribute("aria-valuetext", allowed + shownNow);
+  const tau = item.steps.tau?.[step];
+  const asked = tau ? `, when asked for at most ${percent(tau)} (τ = ${tau.toFixed(2)})` : "";
+  byId("tau-label").replaceChildren(element("strong", "", `Shown: ${shownNow}`), asked);
+  byId("tau").setAttribute("aria-valuetext", `Shown: ${shownNow}${asked}`);
   const state = byId("state");
   state.textContent = meaning(item, step, fraction);
   state.className = step === item.steps.stop && item.answered ? "done" : "";

@@ -54,20 +54,16 @@ class SearchResult:
     proba: np.ndarray  # (n, n_classes), float32
     reached: np.ndarray  # (n,), bool: certain enough; otherwise this is what it fell back to
     path_proba: np.ndarray | None  # (n, t, n_classes): at every tau visited, NaN after the stop
-    n_calls: int = 0  # classifier batches
-    n_evaluated: int = 0  # images given to the classifier, one per distinct mask
 
 
 def join_results(results: Sequence[SearchResult]) -> SearchResult:
     """The result for a set of images whose parts were searched one after the other."""
 
-    def joined(values: list[Any]) -> Any:
-        if isinstance(values[0], np.ndarray):
-            return np.concatenate(values)
-        return None if values[0] is None else sum(values)
+    def joined(name: str) -> Any:
+        values = [getattr(part, name) for part in results]
+        return None if values[0] is None else np.concatenate(values)
 
-    names = [field.name for field in fields(SearchResult)]
-    return SearchResult(**{n: joined([getattr(part, n) for part in results]) for n in names})
+    return SearchResult(**{field.name: joined(field.name) for field in fields(SearchResult)})
 
 
 def stopped(
@@ -125,12 +121,10 @@ def search_certainty(
     """
     queue = _Queue(chunks, batch_size, join)
     result: SearchResult | None = None
-    n_calls = n_evaluated = 0
     best = np.full(n_images, -1.0)  # the certainty of what was found so far
     while batch := queue.next_batch():
         kept = np.take_along_axis(batch.counts, batch.level[:, None], axis=1)[:, 0]
         proba = classify(batch.images, batch.pixel_ranks, kept)
-        n_calls, n_evaluated = n_calls + 1, n_evaluated + len(batch)
         n_levels = batch.counts.shape[1]
         if result is None:
             result = _empty_result(n_images, proba.shape[1], n_levels, keep_path)
@@ -158,10 +152,7 @@ def search_certainty(
         best[rows] = certainty[found]
         result.reached[batch.row] = reached
         queue.put_back(replace(batch, level=following)[np.flatnonzero(~(reached | last))])
-    if result is None:
-        result = _empty_result(0, 0, 1, keep_path)
-    result.n_calls, result.n_evaluated = n_calls, n_evaluated
-    return result
+    return _empty_result(0, 0, 1, keep_path) if result is None else result
 
 
 def _empty_result(n: int, n_classes: int, n_levels: int, keep_path: bool) -> SearchResult:

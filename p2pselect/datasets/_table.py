@@ -33,8 +33,6 @@ class Dataset:
         ``target_names`` and, if there are any, ``masks``.  ``folder`` is where the set is, or
         None for one that is generated.  Use a function of a module rather than a lambda, so
         that it can be sent to worker processes.
-    image_size : int
-        Side in pixels at which the set is used.
     folder : str, default None
         Name of the set's folder; None for a set that is generated.
     tree : str, default ""
@@ -42,8 +40,6 @@ class Dataset:
     needs : tuple of str, default ()
         Files and folders, relative to the set's folder, without which the set is incomplete.
         ``"a|b"`` means that one of the two is enough.
-    paper : bool, default False
-        Whether results may be compared with those in the paper.
 
     Examples
     --------
@@ -52,17 +48,15 @@ class Dataset:
     >>> from p2pselect.datasets import Dataset, make_digit_scenes
     >>> def load(folder, split, random_state):
     ...     return make_digit_scenes(20, 32, split=split, random_state=random_state)
-    >>> tiny = Dataset(load, image_size=32)
+    >>> tiny = Dataset(load)
     >>> tiny.is_present(None), len(tiny.load(None, "test", 0).images)
     (True, 20)
     """
 
     loader: Callable[[Path | None, str, Any], Bunch]
-    image_size: int
     folder: str | None = None
     tree: str = ""
     needs: tuple[str, ...] = ()
-    paper: bool = False
 
     def is_present(self, root: str | os.PathLike[str] | None) -> bool:
         """Tell whether the files of the set are below ``root``.
@@ -171,26 +165,24 @@ _FROM_IMAGENET9 = _Prepared(imagenet9.load_imagenet9, crop=_RESIZED, cut="val")
 
 def _emoji(target: str) -> Dataset:
     load = _Prepared(emoji.load_emoji_scenes, target)
-    return Dataset(load, 96, "emoji_scenes", emoji.TREE, emoji.NEEDS)
+    return Dataset(load, "emoji_scenes", emoji.TREE, emoji.NEEDS)
 
 
 def _bam(target: str) -> Dataset:
     load = _Prepared(bam.load_bam, target, crop=_MIDDLE)
-    return Dataset(load, 224, "bam", bam.TREES[target], bam.NEEDS[target], paper=True)
+    return Dataset(load, "bam", bam.TREES[target], bam.NEEDS[target])
 
 
 #: Data sets by name.
 DATASETS: dict[str, Dataset] = {
-    "digit_scenes": Dataset(_Prepared(_digit_scenes), image_size=64),
-    "digit_scenes_scene": Dataset(_Prepared(_digit_scenes, "scene"), image_size=64),
+    "digit_scenes": Dataset(_Prepared(_digit_scenes)),
+    "digit_scenes_scene": Dataset(_Prepared(_digit_scenes, "scene")),
     "emoji_object": _emoji("object"),
     "emoji_scene": _emoji("scene"),
-    "cifar10": Dataset(_FROM_CIFAR10, 224, "cifar10", cifar10.TREE, cifar10.NEEDS, True),
-    "coco10": Dataset(_FROM_COCO10, 224, "coco", coco10.TREE, coco10.NEEDS, True),
-    "imagenet": Dataset(_FROM_IMAGENET, 224, "imagenet", imagenet.TREE, imagenet.NEEDS, True),
-    "imagenet9": Dataset(
-        _FROM_IMAGENET9, 224, "imagenet9", imagenet9.TREE, imagenet9.NEEDS, True
-    ),
+    "cifar10": Dataset(_FROM_CIFAR10, "cifar10", cifar10.TREE, cifar10.NEEDS),
+    "coco10": Dataset(_FROM_COCO10, "coco", coco10.TREE, coco10.NEEDS),
+    "imagenet": Dataset(_FROM_IMAGENET, "imagenet", imagenet.TREE, imagenet.NEEDS),
+    "imagenet9": Dataset(_FROM_IMAGENET9, "imagenet9", imagenet9.TREE, imagenet9.NEEDS),
     "bam_object": _bam("object"),
     "bam_scene": _bam("scene"),
 }

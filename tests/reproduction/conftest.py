@@ -22,7 +22,6 @@ class TinyScenes:
     n_train: int = 32
     n_test: int = 24
     with_masks: bool = True
-    paper: bool = False
     present: bool = True
 
     def load(self, root, split, random_state):

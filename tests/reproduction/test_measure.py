@@ -46,7 +46,7 @@ def split():
         made.target = (made.scenes[two] == "cat").astype(int)
         return made
 
-    return lambda name: load_split(Dataset(load, 32), None, name, 40, 0)
+    return lambda name: load_split(Dataset(load), None, name, 40, 0)
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,6 @@ LONGER: dict[str, str] = {
     "p2pselect.images._sequence": "one class, most of it documentation",
     "p2pselect.datasets._image_table": "one table, much of it documentation",
     "p2pselect.estimators._base": "what all methods do once they are fitted, documented",
-    "p2pselect.estimators._fitting": "how all methods learn, a third of it documentation",
 }
 #: Rooms within a room.
 SUBROOMS = {"figures", "report"}

@@ -22,6 +22,7 @@ from p2pselect.estimators._changes import refuse_changes, remembered
 from p2pselect.estimators._fitting import TrainableImageClassifier
 from p2pselect.estimators._inputs import (
     in_unit_interval,
+    read_images,
     resolve_regions,
     shared_inputs,
 )
@@ -369,7 +370,8 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
     ) -> PredictionRun:
         check_is_fitted(self, "net_")
         refuse_changes(self)
-        images, given = self._read(X, regions, self._meaning(fitted=True))
+        meaning = self._meaning(fitted=True)
+        images, given = read_images(X, regions, meaning=meaning, grid=self._grid)
         check_same_channels(images, self)
         tau = in_unit_interval("tau", self.tau if tau is None else tau, "dynamic")
         self._check_tau(tau)

@@ -22,7 +22,8 @@ from p2pselect.estimators._changes import (
     remembered,
     unchanged_by_errors,
 )
-from p2pselect.estimators._inputs import read_images, resolve_regions
+from p2pselect.estimators._inputs import resolve_regions
+from p2pselect.estimators._loss_weights import weigh
 from p2pselect.estimators._progress import CallbackSupportMixin, FitTask, with_callbacks
 from p2pselect.estimators._training_images import (
     Division,
@@ -34,14 +35,12 @@ from p2pselect.estimators._training_images import (
     refuse_metadata,
     training_data,
 )
-from p2pselect.estimators._weights import weigh
 from p2pselect.exceptions import InputError, brief
 from p2pselect.images import ImageSequence
 from p2pselect.images._meaning import SAID, ValueRange, check_same_channels, warn_of_little_use
 from p2pselect.nn._image_network import prepare_networks
 from p2pselect.training._callbacks import Outcome
 from p2pselect.training._data import TrainingData
-from p2pselect.training._fitting import new_net, take_over, train
 from p2pselect.training._isolation import (
     Randomness,
     draw_seed,
@@ -51,6 +50,7 @@ from p2pselect.training._isolation import (
 from p2pselect.training._net import SelectiveNet
 from p2pselect.training._phases import Phase, epochs_by_schedule
 from p2pselect.training._stream import TrainingStream
+from p2pselect.training._training_run import new_net, take_over, train
 from p2pselect.training._validation import needs_rows
 
 
@@ -246,11 +246,6 @@ class TrainableImageClassifier(CallbackSupportMixin, CalibratedImageClassifier):
         said = {name: getattr(options, name) for name in SAID}
         known = {"n_channels": n_channels, "value_range": value_range or options.value_range}
         return said | known
-
-    def _read(
-        self, X: Any, regions: Any, meaning: dict[str, Any]
-    ) -> tuple[ImageSequence, np.ndarray | None]:
-        return read_images(X, regions, meaning=meaning, grid=self._grid)
 
     def _start(
         self,

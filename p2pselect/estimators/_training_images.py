@@ -22,8 +22,8 @@ from p2pselect._targets import (
     read_labels,
 )
 from p2pselect.estimators._evidence_masks import check_learns_from, read_evidence
-from p2pselect.estimators._inputs import propose_all
-from p2pselect.estimators._weights import check_sample_weight
+from p2pselect.estimators._inputs import propose_all, read_images
+from p2pselect.estimators._loss_weights import check_sample_weight
 from p2pselect.exceptions import (
     HOW_TO_ROUTE,
     InputError,
@@ -113,14 +113,14 @@ def read_labeled(
     """Everything that can be said about training images before their classes are known."""
     check_learns_from(masks, estimator)
     images: ImageSequence | StreamContents
-    if isinstance(X, IterableDataset):
+    if not isinstance(X, IterableDataset):
+        found, maps = read_images(X, regions, meaning=meaning, grid=estimator._grid)
+        images, evidence = found, read_evidence(masks, found, estimator._grid)
+    else:
         rows = {"y": y, "sample_weight": sample_weight, "regions": regions}
         refuse_rows(estimator._needs_rows_for(), **rows, groups=groups, masks=masks)
         images = StreamContents(X, meaning, estimator._training_options.num_workers)
         maps, evidence, y = None, None, images.labels
-    else:
-        found, maps = estimator._read(X, regions, meaning)
-        images, evidence = found, read_evidence(masks, found, estimator._grid)
     if y is None and is_map_style(X):
         y = labels_of(X)
     labels, columns = read_labels(y)

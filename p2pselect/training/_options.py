@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from p2pselect._settings import AT_LEAST_ONE, NOT_NEGATIVE, Options, setting
 from p2pselect.nn._image_network import PRECISIONS
-from p2pselect.training._fitting import LR_SCHEDULES, OPTIMIZERS
+from p2pselect.training._training_run import LR_SCHEDULES, OPTIMIZERS
 
 
 class TrainingOptions(Options):

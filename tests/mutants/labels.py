@@ -54,7 +54,7 @@ FAULTS = [
         {"(target != target[0]).any(axis=0)": "target.any(axis=0)"},
     ),
     *planted(
-        "estimators/_weights.py",
+        "estimators/_loss_weights.py",
         "estimators/test_several_labels.py::test_balanced_weights_count_presence_as_much_as_absence",
         {
             "np.stack([1 - present, present], axis=1)": "np.stack([present, 1 - present], axis=1)"

@@ -404,7 +404,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "estimators/_weights.py",
+        "estimators/_loss_weights.py",
         "estimators/test_partial_fit.py::test_class_weight",
         {
             "return weight / weight.mean()": "return np.ones_like(weight)",
@@ -432,7 +432,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "training/_fitting.py",
+        "training/_training_run.py",
         "estimators/test_settings.py::test_training_that_goes_on_takes_every_setting_as_it_is_now",
         {
             "after.load_state_dict(before.state_dict())": "pass",

@@ -116,7 +116,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "training/_fitting.py",
+        "training/_training_run.py",
         "training/test_rates.py",
         {
             'settings.lr * group.get("lr_share", 1.0)': "settings.lr",
@@ -181,7 +181,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "training/_fitting.py",
+        "training/_training_run.py",
         "training/test_best_epoch.py",
         {
             "        best.take_over(net.module_)": "        pass",
@@ -244,7 +244,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "training/_fitting.py",
+        "training/_training_run.py",
         "training/test_workers.py::test_what_cannot_be_sent_to_a_worker_is_said",
         {
             '    if (set_by_program or multiprocessing.get_all_start_methods()[0]) == "fork":': "    if True:",
@@ -265,12 +265,12 @@ FAULTS = [
         },
     ),
     *planted(
-        "training/_fitting.py",
+        "training/_training_run.py",
         "estimators/test_p2p.py::test_memory_is_given_back_at_once",
         {"net.predictor = None  #": "pass  #"},
     ),
     *planted(
-        "training/_fitting.py",
+        "training/_training_run.py",
         "training/test_progress.py::test_a_training_that_goes_on_begins_where_it_was_stopped",
         {
             "TrainingProgress(epochs, done, n_held_out)": "TrainingProgress(epochs, 0, n_held_out)",

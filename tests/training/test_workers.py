@@ -10,7 +10,7 @@ from p2pselect.exceptions import InputError
 from p2pselect.images._geometry import Grid
 from p2pselect.training._augmentation import flip
 from p2pselect.training._data import Views
-from p2pselect.training._fitting import check_sendable
+from p2pselect.training._training_run import check_sendable
 
 SCRIPT = """
 import sys

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
+from PIL import Image
 
-from p2pselect.exceptions import InputError
+from p2pselect.exceptions import InputError, brief
 from p2pselect.images import ImageSequence
 from p2pselect.images._geometry import NO_REGION, Rectangle
 from p2pselect.images._pixels import to_rgb
 from p2pselect.regions._cache import cache_key, open_cache
-from p2pselect.regions._engine_pixels import choose_channels, shrink, shrink_factor
 from p2pselect.regions._engines import REVISION, EngineSettings, RegionEngine, divide
 from p2pselect.regions._labels import relabel
 from p2pselect.regions._slic import max_regions, min_size
@@ -104,3 +105,28 @@ class RegionProposal:
                 )
             name = f"callable {key}"
         return f"{name}|{REVISION}|{tuple(self.settings)}|{self.resolution}"
+
+
+def choose_channels(image: np.ndarray, channels: tuple[int, ...]) -> np.ndarray:
+    """Some channels of an image (h, w, c)."""
+    known = [isinstance(c, Integral) and 0 <= int(c) < image.shape[2] for c in channels]
+    if not channels or not all(known):
+        raise InputError(
+            f"on_channels must be some of the channels 0 to {image.shape[2] - 1}, "
+            f"got {brief(channels)}"
+        )
+    return image[..., list(channels)]
+
+
+def shrink_factor(h: int, w: int, resolution: int | None) -> int:
+    """Side of the square blocks whose means leave at most ``resolution`` pixels a side."""
+    return 1 if resolution is None else -(-max(h, w) // resolution)
+
+
+def shrink(image: np.ndarray, factor: int) -> np.ndarray:
+    """Means of blocks, uint8 (ceil(h / factor), ceil(w / factor), c); edge blocks are cut."""
+    if image.shape[2] == 3:
+        return np.array(Image.fromarray(image).reduce(factor))
+    channels = np.moveaxis(image, 2, 0)
+    small = [Image.fromarray(np.ascontiguousarray(one)).reduce(factor) for one in channels]
+    return np.stack([np.asarray(one) for one in small], axis=2)

@@ -66,7 +66,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "regions/_engine_pixels.py",
+        "regions/_proposal.py",
         "regions/test_transformer.py::test_no_side_is_longer_than_the_resolution",
         {"-(-max(h, w) // resolution)": "max(h, w) // resolution"},
     ),

@@ -14,7 +14,7 @@ from p2pselect import SuperpixelTransformer
 from p2pselect.exceptions import InputError
 from p2pselect.images import ImageSequence
 from p2pselect.regions import ImagesWithRegions
-from p2pselect.regions._engine_pixels import shrink_factor
+from p2pselect.regions._proposal import shrink_factor
 from p2pselect.regions._slic import max_regions, min_size
 
 

@@ -45,6 +45,8 @@ REASONS: dict[str, Callable[[], bool]] = {
     "pydicom is not installed": _missing("pydicom"),
     "quantus is not installed": _missing("quantus"),
     "dask is not installed": _missing("distributed"),
+    "pyarrow is not installed": _missing("pyarrow"),
+    "ray is not installed": _missing("ray"),
     "this system has no fork": lambda: not hasattr(os, "fork"),
     "onnxruntime is not installed": _missing("onnxruntime"),
     "fast-slic is not installed": _missing("fast_slic"),

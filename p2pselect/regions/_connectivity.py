@@ -6,10 +6,9 @@ regions, then regions below the minimum size are joined to neighbors.  The root 
 is its first run in raster order.
 """
 
-import numba
 import numpy as np
 
-from p2pselect.regions._compiled import compiled
+from p2pselect.regions._compiled import compiled, kernel_part
 
 _EPSILON = 10.0  # a difference in color that is hardly visible, squared
 
@@ -53,7 +52,7 @@ def connect(
     return out
 
 
-@numba.njit
+@kernel_part
 def _find(parent: np.ndarray, i: int) -> int:
     while parent[i] != i:
         parent[i] = parent[parent[i]]
@@ -61,13 +60,13 @@ def _find(parent: np.ndarray, i: int) -> int:
     return i
 
 
-@numba.njit
+@kernel_part
 def _stop(run: int, y: int, starts: np.ndarray, rows: np.ndarray, w: int) -> int:
     """One past the last column of a run."""
     return starts[run + 1] if run + 1 < rows[y + 1] else w
 
 
-@numba.njit
+@kernel_part
 def _find_runs(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """First column of every run, and the first run of every row."""
     h, w = labels.shape
@@ -85,7 +84,7 @@ def _find_runs(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return starts[:n], rows
 
 
-@numba.njit
+@kernel_part
 def _join_runs(
     labels: np.ndarray, starts: np.ndarray, rows: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -120,7 +119,7 @@ def _join_runs(
     return parent, borders[:m]
 
 
-@numba.njit
+@kernel_part
 def _add_up(
     colors: np.ndarray, starts: np.ndarray, rows: np.ndarray, parent: np.ndarray, w: int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -136,16 +135,16 @@ def _add_up(
                 # Sums of integers are exact, so they do not depend on the order of the runs.
                 lightness, a, b = 0, 0, 0
                 for x in range(starts[run], stop):
-                    lightness += colors[y, x, 0]
-                    a += colors[y, x, 1]
-                    b += colors[y, x, 2]
+                    lightness += int(colors[y, x, 0])
+                    a += int(colors[y, x, 1])
+                    b += int(colors[y, x, 2])
                 totals[root, 0] += lightness
                 totals[root, 1] += a
                 totals[root, 2] += b
     return sizes, totals
 
 
-@numba.njit
+@kernel_part
 def _merge(
     parent: np.ndarray,
     sizes: np.ndarray,

@@ -16,10 +16,9 @@ References
 
 from math import ceil, sqrt
 
-import numba
 import numpy as np
 
-from p2pselect.regions._compiled import compiled
+from p2pselect.regions._compiled import compiled, kernel_part
 from p2pselect.regions._connectivity import connect
 
 _SAMPLES = 64  # the iterations look at about this many pixels of a cell
@@ -286,7 +285,7 @@ def _cluster(
     return out
 
 
-@numba.njit
+@kernel_part
 def _find_planes(
     cell: int,
     tops: np.ndarray,
@@ -321,7 +320,7 @@ def _find_planes(
             planes[k, 5] = norm
 
 
-@numba.njit
+@kernel_part
 def _choose(
     xs: np.ndarray,
     ys: np.ndarray,

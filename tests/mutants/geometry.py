@@ -4,6 +4,11 @@ from mutants.fault import planted
 
 FAULTS = [
     *planted(
+        "regions/_connectivity.py",
+        "regions/test_compiled.py::test_without_numba_the_labels_are_the_same",
+        {"a += int(colors[y, x, 1])": "a += colors[y, x, 1]"},
+    ),
+    *planted(
         "images/_geometry.py",
         "images/test_geometry.py",
         {

@@ -13,7 +13,6 @@ channels, and with five, of which two are the first two blurred; both are files 
 About 10 minutes of CPU time for each P2P, and 5 for each black box.
 """
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -23,7 +22,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
-from measuring import Figures, finish, parser
+from measuring import Figures, finish, photograph_parser
 from photograph_methods import CHOICE_OF_C, cpu_seconds
 from scipy.ndimage import gaussian_filter
 from sklearn.linear_model import LogisticRegression
@@ -135,14 +134,7 @@ def probe(root: Path, weights: Path) -> Figures:
 
 
 def main() -> None:
-    options_parser = parser(__doc__)
-    options_parser.add_argument("--data", type=Path, required=True, help="the folder jurkat16")
-    options_parser.add_argument(
-        "--weights",
-        type=Path,
-        default=os.environ.get("P2PSELECT_WEIGHTS"),
-        help="folder of pretrained weights, or the environment variable P2PSELECT_WEIGHTS",
-    )
+    options_parser = photograph_parser(__doc__, "the folder jurkat16")
     options_parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     options_parser.add_argument("--epochs", type=int, help="to try it out")
     options = options_parser.parse_args()

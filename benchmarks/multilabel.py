@@ -1,9 +1,10 @@
 """One model for several labels, beside a model for each label, and a black box.
 
 Trains on the photographs of coffee leaves (``SET/labels.csv`` with a column of 0 and 1 for each
-stress): P2P for all labels at once, P2P for each label alone, and the black box for all labels,
-with the same networks, images, epochs and settings.  Reports the macro F1 on the test split,
-the CPU seconds of the training, and the share of the pixels that is shown.
+stress): P2P for all labels at once, with a shared mask and with one for each label; P2P for
+each label alone; and the black box for all labels.  All have the same networks, images, epochs
+and settings.  Reports the macro F1 on the test split, the CPU seconds of the training, and the
+share of the pixels that is shown.
 
     OMP_NUM_THREADS=1 python benchmarks/multilabel.py --data coffee_leaf --weights weights \\
         --json benchmarks/results/multilabel.json
@@ -108,6 +109,9 @@ def main() -> None:
         "epochs": settings["max_epochs"],
         "image_size": settings["image_size"],
         "p2p": all_at_once(P2PClassifier().set_params(**settings), train, test),
+        "p2p_label_masks": all_at_once(
+            P2PClassifier().set_params(**settings, networks__label_masks=True), train, test
+        ),
         "p2p_one_by_one": one_by_one(settings, train, test),
         "blackbox": all_at_once(black, train, test),
     }

@@ -18,7 +18,7 @@ from p2pselect.exceptions import InputError
 __all__ = ["export_onnx"]
 
 #: Raised whenever an older reader would misread the folder.
-FORMAT = 1
+FORMAT = 2
 SETTINGS, SELECTOR, CLASSIFIER = "settings.json", "selector.onnx", "classifier.onnx"
 #: All that an export has; weights of more than 2 GB have a file of their own.
 FILES = (SETTINGS, *(name + end for name in (SELECTOR, CLASSIFIER) for end in ("", ".data")))
@@ -30,20 +30,21 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
     :func:`p2pselect.runtime.load_exported` reads the folder, and gives the same answers.
 
     Programs in other languages find in it ``selector.onnx`` (``images`` (n, c, h, w), float32,
-    in [0, 1], to ``maps`` (n, 1 + k, h, w): a selection logit and k embeddings for every
-    pixel), ``classifier.onnx`` (``images`` with removed pixels replaced, to class probabilities
-    ``proba`` (n, n_classes)) and ``settings.json``; n is free.  The settings are
+    in [0, 1], to ``maps`` (n, ``n_masks`` + k, h, w): selection logits and k embeddings for
+    every pixel), ``classifier.onnx`` (``images`` with removed pixels replaced, to class
+    probabilities ``proba`` (n, n_classes)) and ``settings.json``; n is free.  The settings are
 
     * the classes, and whether an image may have several of them (``multilabel``);
     * the images: what numbers and files mean (``images``, as the parameters of
       :func:`~p2pselect.images.as_images`), the channels that the networks see, their height and
       width (``image_size``), and how others are brought to it (``resize``);
     * the parameters of the ``regions``, whose ``engine`` is null if it is a function;
-    * the search: the values of ``tau``, what each adds to the logits of the regions
-      (``logit_offset``), which of them are then kept (``cut``: those of a positive logit, or
-      the highest within a ``"budget"`` of tau), whether none may be (``allow_empty``), the
-      certainty at which it stops, what an image shows that does not reach it (``fallback``),
-      and what takes the place of removed pixels (``fill``);
+    * the search: the values of ``tau``, what each adds to the logit of a region
+      (``logit_offset``), which is the largest mean of its logits (``n_masks`` of them, several
+      where labels have masks of their own), which regions are then kept (``cut``: those of a
+      positive logit, or the highest within a ``"budget"`` of tau), whether none may be
+      (``allow_empty``), the certainty at which it stops, what an image shows that does not
+      reach it (``fallback``), and what takes the place of removed pixels (``fill``);
     * what is reported, if certainty is calibrated (``report``): ``threshold`` is where the
       search stops instead (null: nowhere), and slope and intercept are those of two curves, for
       images that got there (``answered``) and for the others: the certainty to report is
@@ -123,6 +124,7 @@ def _settings(estimator: Any) -> dict[str, Any]:
         "batch_size": rule.batch_size,
         "tau": grid.tolist(),
         "logit_offset": rule.offsets(grid).tolist(),
+        "n_masks": estimator.module_.selector.n_masks,
         "cut": rule.cut,
         "fill": rule.fill,
         "multilabel": estimator.multilabel_,

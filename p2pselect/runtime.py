@@ -164,7 +164,7 @@ class ExportedClassifier:
         self._threshold = settings["certainty_threshold"]
         offsets = np.array(settings["logit_offset"], np.float32)
         self._rule = SelectionRule(
-            score=lambda images, labels: _region_means(select(images), labels),
+            score=lambda images, labels: _scores(select(images), labels, settings["n_masks"]),
             classify=classify,
             propose=proposal.batch,
             image_size=(height, width),
@@ -297,6 +297,15 @@ def _as_floats(images: np.ndarray) -> np.ndarray:
     """Images (n, h, w, c), uint8 or float, -> (n, c, h, w) float32 in [0, 1]."""
     planes = np.ascontiguousarray(np.moveaxis(images, 3, 1), np.float32)
     return planes / np.float32(255) if images.dtype == np.uint8 else planes
+
+
+def _scores(
+    maps: np.ndarray, labels: np.ndarray, n_masks: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Logits and embeddings of every region, (n, 1 + k, d), and the areas (n, d)."""
+    means, areas = _region_means(maps, labels)
+    logits = means[:, :n_masks].max(axis=1, keepdims=True)
+    return np.concatenate([logits, means[:, n_masks:]], axis=1), areas
 
 
 def _region_means(maps: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

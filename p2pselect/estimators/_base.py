@@ -270,7 +270,8 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
         target : label, optional
             If images have several labels, one of ``classes_``: show what suffices to decide
             whether an image has this one, instead of deciding all of them.  The certainty
-            of a calibrated model is then the classifier's own, too.
+            of a calibrated model is then the classifier's own, too.  With
+            ``networks__label_masks``, regions are ranked for this label alone.
         %(regions)s
 
         Returns

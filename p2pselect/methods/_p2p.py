@@ -16,7 +16,8 @@ Deviations from the paper that the released code shares: eq. 5's norm is a mean 
 of :math:`\Sigma`, and :math:`\lambda_1` is ramped up.  Deviations of ours: tau enters as
 ``s * logit(tau)`` with a slope s > 0, so that more is kept at a larger tau
 (``tau_input="additive"`` is the released form); an image always keeps a region; the classifier
-can learn from random masks, too (``random_share``), and alone in a warm-up that comes first.
+can learn from random masks, too (``random_share``), and alone in a warm-up that comes first;
+of several labels, each can have logits of its own (``label_masks``).
 """
 
 from __future__ import annotations
@@ -78,6 +79,14 @@ class P2PNetworkOptions(NetworkOptions):
         "effect where training is for one tau.",
         StrOptions({"logit", "additive"}),
         default="logit",
+        role="networks",
+    )
+    label_masks: bool = setting(
+        "Where images have several labels: give every label a mask of its own, which is what "
+        "``explain(target=)`` then shows.  What is shown for all labels ranks each region by "
+        "the label that it matters most to.  Not part of the paper's method.",
+        "boolean",
+        default=False,
         role="networks",
     )
 
@@ -194,8 +203,16 @@ class P2PClassifier(SelectiveImageClassifier):
     def _build_model(self, n_classes: int) -> SelectiveModel:
         options = self._group("networks")
         told = options.tau_input if self.trained_tau_ is None else None
-        dim = options.embedding_dim
-        scorer = Selector(self._build_scorer(1 + dim), dim, told)
+        dim, n_masks = options.embedding_dim, n_classes if options.label_masks else 1
+        if options.label_masks and not self.multilabel_:
+            raise InputError(
+                "networks__label_masks=True is for images with several labels, y of shape "
+                "(n, n_labels): a mask that belongs to one of several classes would tell the "
+                "classifier which one it is"
+            )
+        if options.label_masks and told == "additive":
+            raise InputError("networks__label_masks=True needs networks__tau_input='logit'")
+        scorer = Selector(self._build_scorer(n_masks + dim), dim, told, n_masks)
         return SelectiveModel(scorer, self._build_classifier(n_classes))
 
     def _phases(self) -> Sequence[Phase]:

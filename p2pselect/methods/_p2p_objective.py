@@ -13,7 +13,13 @@ from torch import Tensor
 from p2pselect._settings import AT_LEAST_ONE, NOT_NEGATIVE, POSITIVE
 from p2pselect.estimators import Options, setting
 from p2pselect.methods._base import MASK_WEIGHT, mask_terms
-from p2pselect.nn import random_region_masks, region_areas, relaxed_bernoulli, sample_logits
+from p2pselect.nn import (
+    RegionScores,
+    random_region_masks,
+    region_areas,
+    relaxed_bernoulli,
+    sample_logits,
+)
 from p2pselect.training import (
     Step,
     covariance_penalty,
@@ -137,7 +143,9 @@ class P2PObjective:
         images, regions = step.images, step.regions
         if len(rows) < len(images):
             images, regions = images[rows], regions[rows]
-        scores = step.model.score(images, regions)
+        of_all = step.model.score(images, regions)
+        asked = self._asked(step, of_all, is_random)
+        scores = of_all if asked is None else of_all.of(asked[rows])
         tau = self._tau(step)[rows]
         offset = step.model.selector.tau_offset(tau)
         mean, embeddings = scores.at(offset)
@@ -156,13 +164,14 @@ class P2PObjective:
             if is_random is not None:
                 masks = self._beside_random(step, masks, rows, is_random)
             logits.append(step.model.classify(step.images, step.regions, masks, is_random))
-        terms = self._by_learner(step.cross_entropy(torch.stack(logits)), is_random)
+        cross_entropy = step.cross_entropy(torch.stack(logits), asked=asked)
+        terms = self._by_learner(cross_entropy, is_random)
         # Of the mean logits, as in the paper: their noise has no part in the penalty.
         p_bar = expected_kept_fraction(mean.sigmoid(), scores.areas)
         weight = options.sparsity_weight * sparsity_schedule(step.progress)
         of_selector = {"sparsity": weight * sparsity_hinge(p_bar, tau)}
         # Masks say which regions are right, and nothing about how many a tau stands for.
-        told = scores.at(offset.detach())[0]
+        told = of_all.at(offset.detach())[0]
         of_selector |= mask_terms(step, told, options.mask_weight, rows=rows)
         if embeddings.shape[1]:
             penalty = covariance_penalty(embeddings, scores.areas)
@@ -194,6 +203,23 @@ class P2PObjective:
         # Where several processes train, each waits for the others in its layers: it has to look
         # at one image at least, even if nothing comes of it.
         return is_random, rows if len(rows) else rows.new_zeros(1)
+
+    def _asked(
+        self, step: Step, scores: RegionScores, is_random: Tensor | None
+    ) -> Tensor | None:
+        """Which label every image (n,) is asked about, by its own mask; -1 for all of them.
+
+        None where labels share a mask.  Half of the images are asked about all labels, because
+        predictions are, and so are those under random masks.
+        """
+        if scores.by_label is None:
+            return None
+        n_labels = scores.by_label.shape[1]
+        drawn = (2 * n_labels * step.rand_like(step.images[:, 0, 0, 0])).long()
+        asks_all = drawn >= n_labels
+        if is_random is not None:
+            asks_all |= is_random
+        return drawn.masked_fill(asks_all, -1)
 
     def _beside_random(
         self, step: Step, masks: Tensor, rows: Tensor, is_random: Tensor

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor, nn
 
 from p2pselect._fill import Fill
@@ -24,6 +25,9 @@ class RegionScores:
     shown : Tensor of shape (n, d), optional
         For methods whose classifier is shown continuous masks: the value in [0, 1] that the
         pixels of every region are multiplied by.  Without it regions are kept or removed.
+    by_label : Tensor of shape (n, n_labels, d), optional
+        Where every label has a mask of its own: its selection logits.  Row 0 of ``maps`` has
+        the largest of them, so that it keeps what any of the labels keeps.
 
     Examples
     --------
@@ -37,6 +41,25 @@ class RegionScores:
     maps: Tensor
     areas: Tensor
     shown: Tensor | None = None
+    by_label: Tensor | None = None
+
+    def of(self, label: Tensor) -> RegionScores:
+        """Give the scores for one label of every image, where labels have masks of their own.
+
+        Parameters
+        ----------
+        label : Tensor of shape (n,), int64
+            Its column; -1 stands for all labels.
+
+        Returns
+        -------
+        RegionScores
+            With the logits of that label in row 0 of ``maps``.
+        """
+        assert self.by_label is not None
+        own = self.by_label[torch.arange(len(label), device=label.device), label.clamp(min=0)]
+        logits = torch.where(label[:, None] < 0, self.maps[:, 0], own)
+        return replace(self, maps=torch.cat([logits[:, None], self.maps[:, 1:]], dim=1))
 
     def at(self, offset: Tensor) -> tuple[Tensor, Tensor]:
         """Give the scores of the regions for one tau per image.
@@ -64,6 +87,8 @@ class SelectiveModel(nn.Module):
     ----------
     selector : Module
         Maps images (n, c, h, w) in [0, 1] to pixel maps (n, 1 + k, h', w') of any resolution.
+        If it has an attribute ``n_masks`` above 1, there are so many maps in the place of the
+        first: one for every label.
     classifier : Module
         Maps masked images (n, c, h, w) to logits (n, n_classes).  Its attribute ``fill``, if it
         has one, is what takes the place of removed pixels, which are black otherwise.
@@ -106,7 +131,14 @@ class SelectiveModel(nn.Module):
             Scores and areas.
         """
         areas = region_areas(regions)
-        return RegionScores(region_mean(self.selector(images), regions, areas), areas)
+        maps = region_mean(self.selector(images), regions, areas)
+        n_masks = getattr(self.selector, "n_masks", 1)
+        if n_masks == 1:
+            return RegionScores(maps, areas)
+        by_label = maps[:, :n_masks]
+        of_all = by_label.amax(dim=1, keepdim=True)
+        maps = torch.cat([of_all, maps[:, n_masks:]], dim=1)
+        return RegionScores(maps, areas, by_label=by_label)
 
     def classify(
         self,

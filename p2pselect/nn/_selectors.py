@@ -67,27 +67,35 @@ class Selector(nn.Module):
     ``s > 0`` that starts at 1, so that the expected kept fraction starts at tau; ``"additive"``
     is the released form, ``a * tau`` on every map with the slopes that follow from the last
     convolutions.  None is a selector that is not told tau, because it is trained for one only.
+
+    With ``n_masks`` above 1, every label has selection logits of its own, to all of which tau
+    adds the same.
     """
 
     # logit(1) is infinite; at .995 an undecided region is kept with probability .995.
     MAX_TAU = 0.995
 
     def __init__(
-        self, pixel_scorer: nn.Module, embedding_dim: int, tau_input: str | None = "logit"
+        self,
+        pixel_scorer: nn.Module,
+        embedding_dim: int,
+        tau_input: str | None = "logit",
+        n_masks: int = 1,
     ):
         super().__init__()
         self.pixel_scorer = pixel_scorer
         self.embedding_dim = embedding_dim
         self.tau_input = tau_input
+        self.n_masks = n_masks
         if tau_input == "logit":
             self.raw_slope = nn.Parameter(torch.tensor(math.log(math.e - 1)))  # softplus -> 1
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map images (n, 3, h, w) in [0, 1] to maps (n, 1 + k, h', w') at tau = 0 offset."""
+        """Map images (n, 3, h, w) in [0, 1] to maps (n, n_masks + k, h', w'), without tau."""
         return self.pixel_scorer(images)
 
     def tau_offset(self, tau: Tensor) -> Tensor:
-        """Offset of every map at ``tau``, (n,) -> (n, 1 + k)."""
+        """Offset of selection logits and embeddings at ``tau``, (n,) -> (n, 1 + k)."""
         if self.tau_input is None:
             return tau.new_zeros(len(tau), 1 + self.embedding_dim)
         if self.tau_input == "additive":

@@ -81,6 +81,9 @@ class PredictionRun(SearchRun):
     def _score(self, raw: np.ndarray, labels: np.ndarray) -> ScoredBatch:
         images, regions = self._to_device(raw, labels)
         scores = self.rule.score(as_float_images(images), regions)
+        target = getattr(self.rule.kind, "target", None)
+        if target is not None and scores.by_label is not None:
+            scores = scores.of(regions.new_full((len(regions),), target))
         logits = scores.maps[:, 0].masked_fill(scores.areas == 0, -torch.inf)
         sorted_logits, ranking = logits.sort(dim=1, descending=True, stable=True)
         # 32 bits, because a rank per pixel waits with every image.

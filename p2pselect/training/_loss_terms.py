@@ -123,8 +123,8 @@ def monte_carlo_cross_entropy(
         Class numbers; or 1 for every label that an image has, and 0 for the others.
     label_smoothing : float, default=0.0
         :math:`\epsilon` in [0, 1).
-    label_weight : Tensor of shape (n_classes, 2), optional
-        Weight of the absence of every label, and of its presence.
+    label_weight : Tensor of shape (n_classes, 2) or (n, n_classes, 2), optional
+        Weight of the absence of every label, and of its presence; or those of every image.
 
     Returns
     -------
@@ -147,7 +147,7 @@ def monte_carlo_cross_entropy(
     if target.ndim == 1:
         return terms
     if label_weight is not None:
-        terms = terms * torch.where(target > 0, label_weight[:, 1], label_weight[:, 0])
+        terms = terms * torch.where(target > 0, label_weight[..., 1], label_weight[..., 0])
     return terms.sum(dim=1)
 
 

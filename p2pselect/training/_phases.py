@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from p2pselect.nn._frozen import PartlyFrozen
@@ -72,7 +74,9 @@ class Step:
     masks: Tensor | None = None
     _draws: Iterator[int] = field(default_factory=count, init=False, repr=False, compare=False)
 
-    def cross_entropy(self, logits: Tensor, *, smoothed: bool = True) -> Tensor:
+    def cross_entropy(
+        self, logits: Tensor, *, smoothed: bool = True, asked: Tensor | None = None
+    ) -> Tensor:
         """Cross-entropy of answers with the targets, whose labels are smoothed if they should.
 
         Where images have several labels, it is the sum of those of all labels.
@@ -83,6 +87,9 @@ class Step:
             For ``s`` sampled masks, it is that of their mean probability.
         smoothed : bool, default=True
             False for rewards and comparisons, whose labels are never smoothed.
+        asked : Tensor of shape (n,), int64, optional
+            Where images have several labels: the column of the only one that counts, as much
+            as all of them would; -1 stands for all.
 
         Returns
         -------
@@ -91,7 +98,13 @@ class Step:
         """
         samples = logits if logits.ndim == 3 else logits[None]
         smoothing = self.label_smoothing if smoothed else 0.0
-        return monte_carlo_cross_entropy(samples, self.target, smoothing, self.label_weight)
+        weight = self.label_weight
+        if asked is not None:
+            n_labels = logits.shape[-1]
+            only = n_labels * F.one_hot(asked.clamp(min=0), n_labels)
+            own = torch.where(asked[:, None] < 0, 1, only)[..., None]
+            weight = own.expand(-1, -1, 2) if weight is None else own * weight
+        return monte_carlo_cross_entropy(samples, self.target, smoothing, weight)
 
     def rand_like(self, values: Tensor) -> Tensor:
         """Uniform random numbers in (0, 1) of the shape of some values.

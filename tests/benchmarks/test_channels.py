@@ -82,5 +82,5 @@ def test_several_labels_at_once_and_one_by_one(tmp_path, monkeypatch):
     multilabel.main()
     figures = json.loads(out.read_text())
     assert figures["n_images"] == [12, 6] and figures["image_size"] == 16
-    for name in ("p2p", "p2p_one_by_one", "blackbox"):
+    for name in ("p2p", "p2p_label_masks", "p2p_one_by_one", "blackbox"):
         assert 0 <= figures[name]["macro_f1"] <= 1 and set(figures[name]["f1"]) == {*NAMES}

@@ -8,7 +8,7 @@ FAULTS = [
         "training/test_loss_terms.py",
         {
             "torch.stack([torch.zeros_like(logits), logits], dim=2)": "torch.stack([-logits, logits], dim=2)",
-            "torch.where(target > 0, label_weight[:, 1], label_weight[:, 0])": "label_weight[:, 1]",
+            "torch.where(target > 0, label_weight[..., 1], label_weight[..., 0])": "label_weight[..., 1]",
             "    return terms.sum(dim=1)": "    return terms.mean(dim=1)",
         },
     ),

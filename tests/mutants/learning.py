@@ -32,7 +32,7 @@ FAULTS = [
     *planted(
         "methods/_p2p_objective.py",
         "methods/test_masks_teach.py::test_masks_do_not_change_what_a_tau_stands_for",
-        {"scores.at(offset.detach())[0]": "mean"},
+        {"of_all.at(offset.detach())[0]": "mean"},
     ),
     *planted(
         "methods/_p2p_objective.py",

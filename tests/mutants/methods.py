@@ -10,6 +10,38 @@ SOFT = "methods/test_soft_masks.py"
 
 FAULTS = [
     *planted(
+        "methods/_p2p_objective.py",
+        "methods/test_label_masks.py",
+        {
+            "of_all if asked is None else of_all.of(asked[rows])": "of_all",
+            "(torch.stack(logits), asked=asked)": "(torch.stack(logits))",
+            "asks_all |= is_random": "pass",
+        },
+    ),
+    *planted(
+        "nn/_model.py",
+        "methods/test_label_masks.py",
+        {
+            "by_label.amax(dim=1, keepdim=True)": "by_label[:, :1]",
+            "torch.where(label[:, None] < 0, self.maps[:, 0], own)": "own",
+        },
+    ),
+    *planted(
+        "training/_phases.py",
+        "methods/test_label_masks.py",
+        {"only = n_labels * F": "only = F", "else own * weight": "else own"},
+    ),
+    *planted(
+        "selection/_prediction_run.py",
+        "methods/test_label_masks.py",
+        {"scores = scores.of(regions.new_full((len(regions),), target))": "pass"},
+    ),
+    *planted(
+        "runtime.py",
+        "test_runtime.py::test_what_takes_the_place_of_removed_pixels",
+        {"means[:, :n_masks].max(axis=1, keepdims=True)": "means[:, :1]"},
+    ),
+    *planted(
         "methods/_realx.py",
         METHODS,
         {

@@ -45,28 +45,21 @@ def whole(least: int, most: int | None = None) -> Callable[[str], int]:
     return read
 
 
-def positive_share(text: str) -> float:
-    """An argument type: numbers in (0, 1]."""
-    number = _number(text)
-    if not 0 < number <= 1:
-        raise argparse.ArgumentTypeError(f"must be in (0, 1], got {text}")
-    return number
+def _numbers(fit: Callable[[float], bool], words: str) -> Callable[[str], float]:
+    """An argument type: numbers that fit, and what errors say that they must be."""
+
+    def read(text: str) -> float:
+        number = _number(text)
+        if not fit(number):
+            raise argparse.ArgumentTypeError(f"must be {words}, got {text}")
+        return number
+
+    return read
 
 
-def not_negative(text: str) -> float:
-    """An argument type: finite numbers of at least 0."""
-    number = _number(text)
-    if not 0 <= number < math.inf:
-        raise argparse.ArgumentTypeError(f"must be a number of at least 0, got {text}")
-    return number
-
-
-def positive(text: str) -> float:
-    """An argument type: finite numbers above 0."""
-    number = _number(text)
-    if not 0 < number < math.inf:
-        raise argparse.ArgumentTypeError(f"must be a number above 0, got {text}")
-    return number
+positive_share = _numbers(lambda number: 0 < number <= 1, "in (0, 1]")
+not_negative = _numbers(lambda number: 0 <= number < math.inf, "a number of at least 0")
+positive = _numbers(lambda number: 0 < number < math.inf, "a number above 0")
 
 
 def grid_size(text: str) -> int | tuple[int, int]:

@@ -14,9 +14,9 @@ from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect._optional import need
 from p2pselect.exceptions import InputError
 from p2pselect.explanations._exports import image_names
-from p2pselect.explanations.figures._display import check_true_labels
 from p2pselect.metrics._arrays import ratio
 from p2pselect.metrics._encoding import bootstrap_means
+from p2pselect.metrics._explained import check_true_labels
 
 if TYPE_CHECKING:
     import pandas as pd

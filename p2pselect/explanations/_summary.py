@@ -14,10 +14,10 @@ from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect._optional import need
 from p2pselect._targets import encode_targets
 from p2pselect.exceptions import InputError
-from p2pselect.explanations.figures._display import check_true_labels
 from p2pselect.explanations.figures._photographs import photograph, region_crop
 from p2pselect.explanations.figures._pixels import to_rgb
 from p2pselect.metrics._arrays import ratio
+from p2pselect.metrics._explained import check_true_labels
 from p2pselect.metrics._object_masks import masks_on_grid
 
 if TYPE_CHECKING:

@@ -36,6 +36,7 @@ from torch import Tensor
 
 from p2pselect._settings import NOT_NEGATIVE
 from p2pselect.estimators import setting
+from p2pselect.methods._base import area_penalty
 from p2pselect.methods._blackbox_guided import BlackboxGuidedClassifier, copy_blackbox
 from p2pselect.nn import RegionScores, apply_mask, to_pixels
 from p2pselect.training import Phase, Step, expected_kept_fraction
@@ -66,7 +67,7 @@ class COMETObjective:
         detected = step.cross_entropy(unseen, smoothed=False)
         margin = torch.relu(step.mean(predicted) - step.mean(detected) + self.margin)
         largest = 1 - self.tau if self.inverted else self.tau
-        area = torch.relu(expected_kept_fraction(mask, scores.areas) - largest)
+        area = area_penalty(expected_kept_fraction(mask, scores.areas), largest)
         # The cross-entropy is there twice, so that the other terms teach the selector alone.
         # The margin is that of the batch, and a term needs a value per image.
         return {

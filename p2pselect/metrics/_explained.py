@@ -136,6 +136,17 @@ def find_explainer(estimator: Any, X: Any, *, asked_by: str) -> tuple[Any, Any]:
     return estimator, X
 
 
+def check_true_labels(explanation: ExplanationArrays, y: Any) -> np.ndarray:
+    """One true label per image, in a form that can be compared with the classes."""
+    truth = true_targets(y, explanation.classes, explanation._kind)
+    if len(truth) != len(explanation):
+        raise InputError(
+            f"y must have one label per image: got {len(truth)} labels for "
+            f"{len(explanation)} images"
+        )
+    return truth
+
+
 class _KnownAnswers(ClassifierMixin, BaseEstimator):
     """Predicts what an explanation says, whatever the images."""
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from p2pselect._answering import stops
 from p2pselect._explanation_arrays import ExplanationArrays
-from p2pselect._targets import true_targets
 from p2pselect.exceptions import InputError
+from p2pselect.metrics._explained import check_true_labels
 
 #: Thresholds that a curve has by default: the closer to 1, the closer to each other.
 DEFAULT_THRESHOLDS = np.array(
@@ -122,12 +122,7 @@ def threshold_curve(
             "what comes after"
         )
     kind = explanation._kind
-    truth = true_targets(y, explanation.classes, kind)
-    if len(truth) != len(explanation):
-        raise InputError(
-            f"y must have one label per image: got {len(truth)} labels for "
-            f"{len(explanation)} images"
-        )
+    truth = check_true_labels(explanation, y)
     proba = explanation.path_proba
     # What was not visited lies behind a stop that every one of the thresholds makes.
     certainty = np.nan_to_num(kind.certainty(proba), nan=-1.0)

@@ -24,9 +24,6 @@ from p2pselect.nn._own_networks import build_own
 from p2pselect.nn._timm_sketches import choose_maps, sketch
 from p2pselect.nn._weights import Pretrained, fitting_weights, with_pretrained
 
-#: Mean and standard deviation of ImageNet, per channel.
-_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-
 
 class PixelScorer(nn.Module):
     """A backbone that returns feature maps, and torchvision's LR-ASPP head on first and last.
@@ -226,7 +223,7 @@ def _torchvision_lraspp(
     if n_channels != 3:
         _read_channels(network.backbone["0"][0], n_channels)
     scorer = PixelScorer(network.backbone, head)
-    return ImageNetwork(scorer, *_IMAGENET, n_channels=n_channels)
+    return ImageNetwork(scorer, *mean_and_std(name), n_channels=n_channels)
 
 
 def _read_channels(convolution: nn.Conv2d, n_channels: int) -> None:

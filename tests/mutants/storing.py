@@ -407,7 +407,7 @@ FAULTS = [
         "cli/_arguments.py",
         "cli/test_arguments.py::test_ranges_are_those_of_the_estimators",
         {
-            "if not 0 < number <= 1:": "if not 0 <= number:",
+            "number: 0 < number <= 1,": "number: 0 <= number,",
         },
     ),
     *planted(

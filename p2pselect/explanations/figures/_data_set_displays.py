@@ -11,15 +11,12 @@ import numpy as np
 from p2pselect._docstrings import shared_docs
 from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect.exceptions import InputError
-from p2pselect.explanations.figures._display import (
-    ExplanationDisplay,
-    check_true_labels,
-    number_labels,
-)
+from p2pselect.explanations.figures._display import ExplanationDisplay, number_labels
 from p2pselect.explanations.figures._photographs import photograph, seen
 from p2pselect.explanations.figures._pixels import BLUE, ORANGE
 from p2pselect.explanations.figures._words import distinct_labels, percent
 from p2pselect.metrics._certainty import risk_coverage_curve
+from p2pselect.metrics._explained import check_true_labels
 from p2pselect.metrics._fidelity import (
     FidelityCurve,
     deletion_fidelity_curve,

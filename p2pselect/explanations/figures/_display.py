@@ -8,8 +8,6 @@ import numpy as np
 
 from p2pselect._docstrings import shared_docs
 from p2pselect._explanation_arrays import ExplanationArrays
-from p2pselect._targets import true_targets
-from p2pselect.exceptions import InputError
 from p2pselect.explanations.figures._axes import axes_or_new
 from p2pselect.metrics._explained import find_explainer
 
@@ -83,17 +81,6 @@ class ExplanationDisplay(Display):
     ) -> Self:
         # Every display defines its own, with the parameters that it needs.
         return cls.from_explanation(explanation, *args, **options)  # type: ignore[attr-defined]
-
-
-def check_true_labels(explanation: ExplanationArrays, y: Any) -> np.ndarray:
-    """One true label per image, in a form that can be compared with the classes."""
-    truth = true_targets(y, explanation.classes, explanation._kind)
-    if len(truth) != len(explanation):
-        raise InputError(
-            f"y must have one label per image: got {len(truth)} labels for "
-            f"{len(explanation)} images"
-        )
-    return truth
 
 
 def number_labels(

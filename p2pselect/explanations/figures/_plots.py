@@ -13,7 +13,6 @@ from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect.exceptions import InputError
 from p2pselect.explanations.figures import _pixels as pixels
 from p2pselect.explanations.figures._axes import axes_or_new, new_figure, remove_frame
-from p2pselect.explanations.figures._display import check_true_labels
 from p2pselect.explanations.figures._photographs import (
     Photograph,
     photograph,
@@ -30,6 +29,7 @@ from p2pselect.explanations.figures._words import (
     sparsity_words,
 )
 from p2pselect.metrics._arrays import ratio
+from p2pselect.metrics._explained import check_true_labels
 from p2pselect.metrics._object_masks import masks_on_grid
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from scipy.stats import binom
 
 from p2pselect._docstrings import shared_docs
 from p2pselect._explanation_arrays import ExplanationArrays
-from p2pselect.explanations.figures._display import ExplanationDisplay, check_true_labels
+from p2pselect.explanations.figures._display import ExplanationDisplay
 from p2pselect.explanations.figures._pixels import BLUE
 from p2pselect.metrics._certainty import (
     ReliabilityCurve,
@@ -18,6 +18,7 @@ from p2pselect.metrics._certainty import (
     expected_calibration_error,
     reliability_curve,
 )
+from p2pselect.metrics._explained import check_true_labels
 
 
 @shared_docs

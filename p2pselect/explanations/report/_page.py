@@ -16,7 +16,7 @@ from p2pselect._fill import BLACK
 from p2pselect.atomic_write import atomic_open, check_writable_file
 from p2pselect.exceptions import InputError
 from p2pselect.explanations._summary import explanation_summary
-from p2pselect.explanations.figures._display import check_true_labels, number_labels
+from p2pselect.explanations.figures._display import number_labels
 from p2pselect.explanations.figures._photographs import LONGEST, photograph, warn_of_lost
 from p2pselect.explanations.figures._words import answer_facts, fill_words, percent
 from p2pselect.explanations.report._audit import audit_section, audit_verdict
@@ -25,6 +25,7 @@ from p2pselect.explanations.report._curves import learning_curves
 from p2pselect.explanations.report._payload import image_payload, image_uri
 from p2pselect.explanations.report._reliability import reliability_section
 from p2pselect.explanations.report._template import fact_list, whole_page
+from p2pselect.metrics._explained import check_true_labels
 
 _LEAD = (
     "Each pair shows an image and, beside it, <strong>all that the classifier saw of it"

@@ -13,7 +13,7 @@ seed:
 - prediction sets, calibrated on a random half: how often the true class is in them, and how
   many classes are;
 - a threshold from 50 to 150 images, as it is, and the median of those from four fifths of them;
-- what images show that are not answered: everything, or their most certain step;
+- what images show that are not answered, by the fallback;
 - what becomes of a calibration with emoji of known designs that is asked about new ones.
 
     OMP_NUM_THREADS=1 python benchmarks/certainty.py --run photographs-run \\
@@ -31,7 +31,8 @@ from measuring import Figures, parser
 from provenance import about
 from recorded_tables import markdown, table_of
 
-from p2pselect._answering import stops
+from p2pselect._answer_kinds import ONE_CLASS
+from p2pselect._answering import FALLBACKS, stops, unanswered_levels
 from p2pselect.atomic_write import write_json
 from p2pselect.exceptions import InputError, P2PSelectWarning
 from p2pselect.metrics import expected_calibration_error
@@ -41,7 +42,7 @@ from p2pselect.selection import _calibrating as calibrating
 ASKED = (0.8, 0.9, 0.95)
 MAX_ERROR, ALPHA = 0.05, 0.1
 CLASS_ERROR, SET_ERROR = 0.1, 0.1
-FALLBACK = "most_certain"
+FALLBACK = "settled"
 #: Calibrated on images of one part, and asked about those of another.
 SHIFT = ("emoji_scenes/test_seen_designs", "emoji_scenes/test")
 FEW = (50, 100, 150)
@@ -58,13 +59,18 @@ def read_paths(run: Path) -> dict[str, list[Paths]]:
             kinds = {"certainty": np.float32, "right": bool, "kept": float}
             kinds |= {"proba": np.float32, "truth": int} if "proba" in own else {}
             paths = {name: np.array(own[name], kind) for name, kind in kinds.items()}
+            # Without the probabilities of all classes, as if the answer never changed.
+            proba = paths.get("proba", paths["certainty"][..., None])
+            for fallback in FALLBACKS:
+                paths[fallback] = unanswered_levels(proba, fallback, ONE_CLASS)
             found[f"{record['cell']['set']}/{part}"].append(paths)
     return found
 
 
 def of_part(paths: Paths, rows: np.ndarray) -> StopCalibration:
     """The calibration that some of the images give."""
-    return StopCalibration(*(paths[name][rows] for name in ("certainty", "right", "kept")))
+    names = "certainty", "right", "kept", FALLBACK
+    return StopCalibration(*(paths[name][rows] for name in names))
 
 
 def asked_for(paths: Paths, rng: np.random.Generator, n_halves: int) -> Figures:
@@ -73,14 +79,14 @@ def asked_for(paths: Paths, rng: np.random.Generator, n_halves: int) -> Figures:
     n = len(paths["right"])
     every = np.arange(n)
     for asked in ASKED:
-        level, answered = stops(paths["certainty"], asked)
+        level, answered = stops(paths["certainty"], asked, paths[FALLBACK])
         raw = paths["right"][every, level][answered]
         rows = []
         for _ in range(n_halves):
             own, new = np.split(rng.permutation(n), [n // 2])
             calibration = of_part(paths, own)
             threshold = calibration.threshold(asked)
-            level, answered = stops(paths["certainty"][new], threshold)
+            level, answered = stops(paths["certainty"][new], threshold, paths[FALLBACK][new])
             right = paths["right"][new, level]
             certainty = paths["certainty"][new, level]
             reported = calibration.reported(threshold)(certainty)
@@ -181,7 +187,7 @@ def in_sets(paths: Paths, rng: np.random.Generator, n_halves: int) -> Figures:
         asked = calibrating.Asked(set_error=SET_ERROR)
         found = calibrating.calibrated(every[own], np.arange(n_classes), asked, FALLBACK)
         threshold = found.threshold(0.9)
-        level, answered = stops(every.certainty[new], threshold)
+        level, answered = stops(every.certainty[new], threshold, paths[FALLBACK][new])
         sets = found.reported(threshold).prediction_sets(every.proba[new, level])
         has, size = sets[np.arange(len(new)), every.truth[new]], sets.sum(axis=1)
         rows.append(
@@ -242,7 +248,7 @@ def shown(paths: Paths) -> Figures:
     every = np.arange(len(paths["right"]))
     figures: Figures = {}
     for row, (fallback, threshold) in shown_rows().items():
-        level, _ = stops(paths["certainty"], threshold, fallback)
+        level, _ = stops(paths["certainty"], threshold, paths[fallback])
         figures[row] = {
             "accuracy": float(paths["right"][every, level].mean()),
             "kept": float(paths["kept"][every, level].mean()),
@@ -255,7 +261,7 @@ def shown_rows() -> dict[str, tuple[str, float]]:
     return {
         f"{fallback}@{threshold}": (fallback, threshold)
         for threshold in (0.8, 0.95, 0.99)
-        for fallback in ("everything", "most_certain")
+        for fallback in FALLBACKS
     }
 
 

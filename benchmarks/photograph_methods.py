@@ -25,7 +25,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
 
 from p2pselect import Explanation, P2PClassifier, load, metrics, presets
-from p2pselect._answering import stops
+from p2pselect._answer_kinds import ONE_CLASS
+from p2pselect._answering import stops, unanswered_levels
 from p2pselect.methods import BlackboxClassifier
 from p2pselect.nn._backbones import create_timm
 
@@ -155,7 +156,8 @@ def stopped(path: Explanation, threshold: float, fallback: str) -> Explanation:
     """
     # What was not visited lies behind a certainty of 1.
     certainty = np.nan_to_num(path.path_proba.max(axis=2), nan=-1.0)
-    level, answered = stops(certainty, threshold, fallback)
+    rest = unanswered_levels(path.path_proba, fallback, ONE_CLASS)
+    level, answered = stops(certainty, threshold, rest)
     rows = np.arange(len(path))
     ranks = np.argsort(path.ranking, axis=1, kind="stable")
     return replace(

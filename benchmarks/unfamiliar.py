@@ -7,7 +7,7 @@ the other half, and on as many pieces of the same photographs without a digit:
 - how well published scores, of what the search computes anyway, tell the two kinds apart (the
   area under the ROC curve), and what is answered if the images are refused that score lowest,
   2 % of the calibration images;
-- the same with ``calibrate(max_unfamiliar=0.02)``, and with a lower certainty, at which as many
+- the same with ``calibrate(max_unfamiliar=...)``, and with a lower certainty, at which as many
   digits are answered as without.
 
 What ``familiarity`` is was chosen with models of the seeds 0 to 2; these are others.
@@ -37,6 +37,10 @@ from p2pselect.datasets._digit_scenes import _crop, _grounds
 from p2pselect.explanations import Explanation
 
 CERTAINTY, REFUSED = 0.95, 0.02
+#: Down to where the same coverage is looked for, and in what steps.
+LEAST_CERTAINTY, STEP = 0.8, 0.0025
+#: Shares of the calibration images that ``max_unfamiliar`` refuses.
+MAX_UNFAMILIAR = (0.02, 0.05)
 Scores = dict[str, np.ndarray]
 
 
@@ -125,13 +129,17 @@ def of_seed(seed: int, n: int, epochs: int, run: Path | None) -> Iterator[tuple[
     clf.calibrate(own, own_y)
     plain = calibrated(CERTAINTY)
     yield "calibrated", plain
-    clf.calibrate(own, own_y, max_unfamiliar=REFUSED)
-    yield "refusing_2%", calibrated(CERTAINTY)
-    for certainty in np.arange(CERTAINTY, 0.8, -0.01):
-        found = calibrated(float(certainty))
-        if found["digits answered"] >= plain["digits answered"]:
-            break
-    yield "same_coverage", found
+    for share in MAX_UNFAMILIAR:
+        clf.calibrate(own, own_y, max_unfamiliar=share)
+        found = calibrated(CERTAINTY)
+        yield f"refusing_{share:.0%}", found
+        certainty = CERTAINTY
+        while (
+            found["digits answered"] < plain["digits answered"] and certainty > LEAST_CERTAINTY
+        ):
+            certainty -= STEP
+            found = calibrated(certainty)
+        yield f"same_coverage_{share:.0%}", found
     if run:
         clf.calibrate(own, own_y)  # nothing is unfamiliar
         path = clf.explain(digits, certainty_threshold=1.0, whole_path=True)

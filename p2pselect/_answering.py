@@ -6,6 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from p2pselect._answer_kinds import AnswerKind
+
+#: What an image shows that is not answered: the largest mask; the most certain one; or the
+#: smallest from which on, up to the most certain one, the answer stays the same.
+FALLBACKS = ("everything", "most_certain", "settled")
 #: Share of an image's pixels whose scores say how familiar it is.
 FAMILIAR_SHARE = 0.1
 
@@ -20,18 +25,38 @@ def familiarity(logits: np.ndarray, areas: np.ndarray) -> np.ndarray:
 
 
 def stops(
-    certainty: np.ndarray, threshold: float, fallback: str = "most_certain"
+    certainty: np.ndarray, threshold: float, unanswered_level: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Where the paths (n, t) stop: the level (n,), and whether they are certain there.
 
-    Paths that never reach the threshold end at their most certain level, or, with the fallback
-    "everything", at the last one.
+    Paths that never reach the threshold end at their ``unanswered_level`` (n,), by default the
+    most certain one.
     """
     enough = certainty >= threshold
     answered: np.ndarray = np.asarray(enough.any(axis=1))
-    last = certainty.shape[1] - 1
-    rest = last if fallback == "everything" else certainty.argmax(axis=1)
+    rest = certainty.argmax(axis=1) if unanswered_level is None else unanswered_level
     return np.where(answered, enough.argmax(axis=1), rest), answered
+
+
+def unanswered_levels(proba: np.ndarray, fallback: str, kind: AnswerKind) -> np.ndarray:
+    """The level (n,) that a fallback shows of every path of probabilities (n, t, n_classes).
+
+    Of paths that end early, with NaN behind, it is one that was visited.
+    """
+    n, n_levels = proba.shape[:2]
+    if fallback == "everything":
+        return np.full(n, n_levels - 1)
+    visited = np.nan_to_num(proba, nan=-1.0)
+    certainty = np.where(np.isnan(proba).any(axis=2), -1.0, kind.certainty(visited))
+    most = certainty.argmax(axis=1)
+    if fallback == "most_certain":
+        return most
+    answers = kind.answers(visited)
+    same = kind.right(answers, answers[np.arange(n), most][:, None])
+    levels = np.arange(n_levels)
+    # Behind the last other answer before the most certain level.
+    others = np.where(~same & (levels < most[:, None]), levels, -1)
+    return np.asarray(others.max(axis=1, initial=-1) + 1)
 
 
 def named(labels: np.ndarray, answered: np.ndarray, reject: Any) -> np.ndarray:

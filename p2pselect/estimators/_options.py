@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from p2pselect._answering import FALLBACKS
 from p2pselect._fill import FILLS
 from p2pselect._settings import Options, setting
 from p2pselect.images._meaning import RANGE_WORDS
@@ -255,12 +256,14 @@ class SearchOptions(Options):
     fallback: str = setting(
         "What an image shows that is not answered, because the classifier never becomes "
         'certain enough.  ``"most_certain"`` is the mask of which it was most certain among '
-        "those that were tried, the smallest among equals; the prediction comes from what it "
-        "shows, but which mask that is was decided by larger ones, too.  "
+        'those that were tried, the smallest among equals; ``"settled"`` is the smallest mask '
+        "from which on, up to the most certain one, the answer stays the same: it predicts the "
+        "same with fewer pixels, and with less certainty.  The prediction comes from what is "
+        "shown, but which mask that is was decided by larger ones, too.  "
         '``"everything"`` is the paper: tau = 1, which keeps a large part of the pixels where '
         "few images are answered, and is seldom right more often; that is why it is not the "
         "default.",
-        StrOptions({"everything", "most_certain"}),
-        default="most_certain",
+        StrOptions(set(FALLBACKS)),
+        default="settled",
         role="prediction",
     )

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from p2pselect._answering import stops
+from p2pselect._answering import stops, unanswered_levels
 from p2pselect._explanation_arrays import ExplanationArrays
 from p2pselect.exceptions import InputError
 from p2pselect.metrics._explained import check_true_labels
@@ -75,7 +75,7 @@ def threshold_curve(
     y: Any,
     thresholds: Any = DEFAULT_THRESHOLDS,
     *,
-    fallback: str = "most_certain",
+    fallback: str = "settled",
 ) -> ThresholdCurve:
     """Accuracy, coverage and kept area at other thresholds, from one pass of explanations.
 
@@ -88,7 +88,7 @@ def threshold_curve(
         True labels.
     thresholds : array-like of shape (m,)
         Certainty thresholds in (0, 1], by default from .3 to .9999.
-    fallback : {"everything", "most_certain"}, default="most_certain"
+    fallback : {"everything", "most_certain", "settled"}, default="settled"
         What an image shows that never reaches a threshold; the setting ``search__fallback`` of
         the estimator.
 
@@ -129,10 +129,11 @@ def threshold_curve(
     said = kind.labels(kind.answers(np.nan_to_num(proba, nan=-1.0)), explanation.classes)
     right_at = kind.right(said, truth[:, None])
     kept_at = explanation.path_kept_fraction
+    rest = unanswered_levels(proba, fallback, kind)
     rows = np.arange(len(explanation))
     points = []
     for threshold in thresholds:
-        level, answered = stops(certainty, threshold, fallback)
+        level, answered = stops(certainty, threshold, rest)
         points.append(answer_figures(answered, kept_at[rows, level], right_at[rows, level]))
     columns = {name: np.array([point[name] for point in points]) for name in points[0]}
     return ThresholdCurve(thresholds, **columns)

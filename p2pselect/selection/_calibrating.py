@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from p2pselect._answer_kinds import AnswerKind, OneClass
-from p2pselect._answering import stops
+from p2pselect._answering import stops, unanswered_levels
 from p2pselect.exceptions import InputError, P2PSelectWarning
 from p2pselect.selection._error_bounds import best_for_classes, refusal, unanswered_classes
 from p2pselect.selection._prediction_sets import SetCalibration
@@ -50,6 +50,10 @@ class Paths:
         truth = np.broadcast_to(self.truth[:, None], self.proba.shape[:2])
         return self.kind.proba_of(self.proba, truth)
 
+    def unanswered_level(self, fallback: str) -> np.ndarray:
+        """What the images (n,) show if they are not answered."""
+        return unanswered_levels(self.proba, fallback, self.kind)
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -75,11 +79,17 @@ def calibrated(
         # Images that decide where the search stops would make its sets look better than they
         # are: every other one has no say in it.
         others, paths = paths[1::2], paths[::2]
-        sets = SetCalibration(others.certainty, others.true_proba, asked.set_error)
+        sets = SetCalibration(
+            others.certainty,
+            others.true_proba,
+            asked.set_error,
+            others.unanswered_level(fallback),
+        )
     found = StopCalibration(
         paths.certainty,
         paths.correct,
         paths.kept,
+        paths.unanswered_level(fallback),
         max_error=asked.max_error,
         alpha=None if asked.max_error is None else asked.alpha,
         mean_kept=asked.mean_kept,
@@ -87,7 +97,7 @@ def calibrated(
         lowest_familiarity=lowest,
     )
     if asked.mean_kept is not None:
-        return replace(found, bound=found.threshold_keeping(asked.mean_kept, fallback))
+        return replace(found, bound=found.threshold_keeping(asked.mean_kept))
     if asked.max_error is None:
         return found
     if asked.alpha is None:

@@ -17,6 +17,7 @@ _ARRAYS = {
     "true_proba": np.float32,
     "kept": np.float32,
     "correct": bool,
+    "unanswered_level": np.int64,
     "answered_classes": bool,
 }
 
@@ -43,9 +44,11 @@ def from_lists(stored: dict[str, Any], n_classes: int) -> StopCalibration:
     sets, classes = calibration.sets, calibration.answered_classes
     fits = (
         _are_paths(calibration.certainty, calibration.correct, calibration.kept)
+        and _are_levels(calibration.unanswered_level, calibration.certainty)
         and all(value is None or isinstance(value, float) for value in numbers)
         and (classes is None or classes.shape == (n_classes,))
         and (sets is None or _are_paths(sets.certainty, sets.true_proba))
+        and (sets is None or _are_levels(sets.unanswered_level, sets.certainty))
         and (sets is None or isinstance(sets.set_error, float))
         and isinstance(calibration.settings, dict)
     )
@@ -64,6 +67,13 @@ def _with_arrays(stored: dict[str, Any]) -> dict[str, Any]:
             raise InputError(f"the calibration has {name} of another kind")
         values[name] = array.astype(_ARRAYS[name])
     return values
+
+
+def _are_levels(levels: np.ndarray | None, certainty: np.ndarray) -> bool:
+    if levels is None:
+        return True
+    n, n_levels = certainty.shape
+    return levels.shape == (n,) and bool(((levels >= 0) & (levels < n_levels)).all())
 
 
 def _are_paths(certainty: np.ndarray, *others: np.ndarray) -> bool:

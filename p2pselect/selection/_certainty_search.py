@@ -3,7 +3,7 @@
 The order of an image's regions does not depend on tau, so every mask of the search is "the
 first ``k`` regions of the ranking".  The search walks over the distinct values of ``k``,
 smallest tau first, until the classifier is certain.  Where it never is, the search ends with
-one of the masks that it has tried: the largest, or the most certain one.
+one of the masks that it has tried.
 
 Images and ranks may be arrays of any library, on any device: nothing here looks into them.
 """
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from p2pselect._answer_kinds import ONE_CLASS, AnswerKind
-from p2pselect._answering import stops
+from p2pselect._answering import stops, unanswered_levels
 
 
 def make_tau_grid(tau_min: float, tau_step: float) -> np.ndarray:
@@ -55,6 +55,12 @@ class SearchResult:
     reached: np.ndarray  # (n,), bool: certain enough; otherwise this is what it fell back to
     path_proba: np.ndarray | None  # (n, t, n_classes): at every tau visited, NaN after the stop
 
+    def put(
+        self, rows: np.ndarray, level: np.ndarray, count: np.ndarray, proba: np.ndarray
+    ) -> None:
+        """Let some of the images stop here."""
+        self.level[rows], self.count[rows], self.proba[rows] = level, count, proba
+
 
 def join_results(results: Sequence[SearchResult]) -> SearchResult:
     """The result for a set of images whose parts were searched one after the other."""
@@ -79,7 +85,8 @@ def stopped(
     """
     path = result.path_proba
     assert path is not None
-    level, reached = stops(kind.certainty(path), certainty_threshold, fallback)
+    rest = unanswered_levels(path, fallback, kind)
+    level, reached = stops(kind.certainty(path), certainty_threshold, rest)
     rows = np.arange(len(level))
     return replace(
         result, level=level, count=counts[rows, level], proba=path[rows, level], reached=reached
@@ -117,7 +124,8 @@ def search_certainty(
     that are kept (b,) to probabilities (b, n_classes), float32; ``keep_path`` keeps those of
     every level that was visited.  An image that never becomes certain ends with the mask at
     tau = 1, or, if ``fallback`` is ``"most_certain"``, with the mask that came closest, the
-    smallest among equals.  ``join`` makes one array of several images or ranks.
+    smallest among equals, or, if it is ``"settled"``, with the smallest from which on the
+    answer stays the same up to that one.  ``join`` makes one array of several images or ranks.
     """
     queue = _Queue(chunks, batch_size, join)
     result: SearchResult | None = None
@@ -128,6 +136,8 @@ def search_certainty(
         n_levels = batch.counts.shape[1]
         if result is None:
             result = _empty_result(n_images, proba.shape[1], n_levels, keep_path)
+            # Since when the answer has been what it is.
+            settled = _empty_result(n_images, proba.shape[1], n_levels, keep_path=False)
         following = next_level(batch.counts, batch.level)
         certainty = kind.certainty(proba)
         reached = certainty >= certainty_threshold
@@ -139,17 +149,21 @@ def search_certainty(
             seen &= ~reached[:, None] | (span == batch.level[:, None])
             image, level = np.nonzero(seen)
             result.path_proba[batch.row[image], level] = proba[image]
-        if fallback == "most_certain":
-            # What is found first stays where another mask is as certain, but not smaller.
-            found, level = certainty > best[batch.row], batch.level
-        else:
+        since = kind.answers(settled.proba[batch.row])
+        new = (batch.level == 0) | ~kind.right(kind.answers(proba), since)
+        settled.put(batch.row[new], batch.level[new], kept[new], proba[new])
+        # What is found first stays where another mask is as certain, but not smaller.
+        better = certainty > best[batch.row]
+        best[batch.row[better]] = certainty[better]
+        if fallback == "everything":
             # The mask at tau = 1 keeps the same regions as the last one that was new.
             found, level = reached | last, np.where(reached, batch.level, n_levels - 1)
-        rows = batch.row[found]
-        result.level[rows] = level[found]
-        result.count[rows] = kept[found]
-        result.proba[rows] = proba[found]
-        best[rows] = certainty[found]
+        else:
+            found, level = better, batch.level
+        result.put(batch.row[found], level[found], kept[found], proba[found])
+        if fallback == "settled":
+            rows = batch.row[better & ~reached]
+            result.put(rows, settled.level[rows], settled.count[rows], settled.proba[rows])
         result.reached[batch.row] = reached
         queue.put_back(replace(batch, level=following)[np.flatnonzero(~(reached | last))])
     return _empty_result(0, 0, 1, keep_path) if result is None else result

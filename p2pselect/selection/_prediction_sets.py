@@ -21,8 +21,10 @@ class SetCalibration:
     certainty: np.ndarray
     true_proba: np.ndarray
     set_error: float
+    #: Of every image (n,), if it is not answered; by default the most certain one.
+    unanswered_level: np.ndarray | None = None
 
-    def lowest(self, threshold: float, fallback: str) -> tuple[float, float]:
+    def lowest(self, threshold: float) -> tuple[float, float]:
         """Probability from which a class is in the set: where the search stops, and elsewhere.
 
         The classes whose probability is high enough (Sadinle, Lei & Wasserman, "Least ambiguous
@@ -30,7 +32,7 @@ class SetCalibration:
         numbers to be exact, as adaptive sets do.  The most probable class joins a set that
         would be empty, which can only help.
         """
-        level, answered = stops(self.certainty, threshold, fallback)
+        level, answered = stops(self.certainty, threshold, self.unanswered_level)
         own = self.true_proba[np.arange(len(level)), level]
         return self._quantile(own[answered]), self._quantile(own[~answered])
 

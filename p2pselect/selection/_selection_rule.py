@@ -134,9 +134,10 @@ class SelectionRule:
         Whether an image may keep no region at all; otherwise the best one is always kept.
     resize : {"pad", "crop", "stretch"}, default="pad"
         How images of another aspect come onto the grid.
-    fallback : {"everything", "most_certain"}, default="everything"
+    fallback : {"everything", "most_certain", "settled"}, default="everything"
         What is kept of an image of which the classifier never becomes certain enough: what
-        tau = 1 keeps, or the mask among those tried of which it was most certain.
+        tau = 1 keeps; the mask among those tried of which it was most certain; or the smallest
+        from which on, up to that one, the answer stays the same.
     method : str, default="method"
         Name of the method in error messages.
     kind : object, default=OneClass()

@@ -42,6 +42,9 @@ class StopCalibration:
         Whether that class is the true one.
     kept : ndarray of shape (n, t), float32
         Share of the pixels that is kept there.
+    unanswered_level : ndarray of shape (n,), int, optional
+        What every image shows if it is not answered, by the number of its step; by default the
+        most certain one.
     max_error : float, optional
         The largest share of wrong answers that was asked for.
     alpha : float, optional
@@ -73,6 +76,7 @@ class StopCalibration:
     certainty: np.ndarray
     correct: np.ndarray
     kept: np.ndarray
+    unanswered_level: np.ndarray | None = None
     max_error: float | None = None
     alpha: float | None = None
     mean_kept: float | None = None
@@ -205,15 +209,13 @@ class StopCalibration:
         # As in a share of right answers among few: one right and one wrong answer more.
         return (right + 1) / (answered + 2)
 
-    def threshold_keeping(self, mean_kept: float, fallback: str) -> float:
+    def threshold_keeping(self, mean_kept: float) -> float:
         """Find the highest certainty of the classifier that does not show too much.
 
         Parameters
         ----------
         mean_kept : float
             The largest mean share of the pixels that images may show, in (0, 1].
-        fallback : {"everything", "most_certain"}
-            What an image shows that never becomes certain.
 
         Returns
         -------
@@ -223,7 +225,7 @@ class StopCalibration:
         rows = np.arange(len(self))
         best = self._thresholds[0]
         for threshold in self._thresholds:
-            level, _ = stops(self.certainty, threshold, fallback)
+            level, _ = stops(self.certainty, threshold, self.unanswered_level)
             if self.kept[rows, level].mean() > mean_kept + 1e-6:
                 break
             best = threshold
@@ -243,8 +245,7 @@ class StopCalibration:
             Maps certainties (n,) to probabilities (n,); also knows what is answered, and the
             prediction sets.
         """
-        fallback = self.settings.get("search__fallback", "most_certain")
-        level, answered = stops(self.certainty, threshold, fallback)
+        level, answered = stops(self.certainty, threshold, self.unanswered_level)
         rows = np.arange(len(self))
         certainty, correct = self.certainty[rows, level], self.correct[rows, level]
         whole = fit_curve(certainty, correct)
@@ -258,7 +259,7 @@ class StopCalibration:
             own(answered),
             own(~answered),
             answered_classes=self.answered_classes if threshold == self.bound else None,
-            set_proba=None if self.sets is None else self.sets.lowest(threshold, fallback),
+            set_proba=None if self.sets is None else self.sets.lowest(threshold),
             lowest_familiarity=self.lowest_familiarity,
         )
 

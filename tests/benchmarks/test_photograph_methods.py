@@ -32,7 +32,8 @@ def scenes():
 
 
 @pytest.mark.parametrize(
-    ("selection", "fallback"), [("threshold", "everything"), ("budget", "most_certain")]
+    ("selection", "fallback"),
+    [("threshold", "everything"), ("budget", "most_certain"), ("budget", "settled")],
 )
 def test_stops_of_one_path_are_those_of_the_search(clf, scenes, selection, fallback):
     clf.set_params(selection=selection, search__fallback=fallback)

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from p2pselect import P2PClassifier, load
+from p2pselect._answering import FALLBACKS
 from p2pselect._model_folder import CONFIG, config_digest
 from p2pselect.exceptions import InputError, ModelFileError, P2PSelectWarning
 from p2pselect.methods import BlackboxClassifier
@@ -61,7 +62,7 @@ def test_the_search_stops_where_the_share_is_met(calibrated, clf, X, paths, trut
     np.testing.assert_allclose(exp.path_proba[seen], paths[seen], atol=1e-6)
 
 
-@pytest.mark.parametrize("fallback", ["everything", "most_certain"])
+@pytest.mark.parametrize("fallback", FALLBACKS)
 def test_a_whole_path_changes_nothing_but_what_is_known(clf, X, truth, fallback):
     model = copy.deepcopy(clf).set_params(search__fallback=fallback, certainty_threshold=0.6)
     for _ in range(2):

@@ -11,6 +11,7 @@ import torch
 from skorch.callbacks import Callback, EarlyStopping
 
 from p2pselect import P2PClassifier, SuperpixelTransformer
+from p2pselect._answering import FALLBACKS
 from p2pselect.exceptions import InputError, P2PSelectWarning
 
 
@@ -130,7 +131,7 @@ def test_a_budget_is_a_guarantee(clf, X):
     assert exp.kept_fraction.tolist() == [1.0] * len(X)
 
 
-@pytest.mark.parametrize("fallback", ["everything", "most_certain"])
+@pytest.mark.parametrize("fallback", FALLBACKS)
 def test_dynamic_tau_is_the_smallest_certain_one(clf, X, fallback):
     clf = pickle.loads(pickle.dumps(clf)).set_params(search__fallback=fallback)
     # Some images reach it, and some do not, whatever the model has learned.
@@ -141,8 +142,13 @@ def test_dynamic_tau_is_the_smallest_certain_one(clf, X, fallback):
     certain = np.stack([f.certainty >= threshold for f in fixed], axis=1)
     assert 0 < certain.any(axis=1).mean() < 1
     last = len(fixed) - 1
-    if fallback == "most_certain":
+    if fallback != "everything":
         last = np.stack([f.certainty for f in fixed], axis=1).argmax(axis=1)
+    if fallback == "settled":
+        said = np.stack([f.predicted for f in fixed], axis=1)
+        for i, row in enumerate(said):
+            while last[i] and row[last[i] - 1] == row[last[i]]:
+                last[i] -= 1
     first = np.where(certain.any(axis=1), certain.argmax(axis=1), last)
     np.testing.assert_allclose(exp.tau, exp.path_tau[first])
     # All ways to ask agree, and what was shown is what was answered.

@@ -9,6 +9,7 @@ from matplotlib.text import Text
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from p2pselect._answering import FALLBACKS
 from p2pselect.exceptions import InputError
 from p2pselect.explanations import (
     ConfusionExamplesDisplay,
@@ -149,7 +150,7 @@ def test_reliability_agrees_with_the_metrics(made):
     }
 
 
-@pytest.mark.parametrize("fallback", ["everything", "most_certain", None])
+@pytest.mark.parametrize("fallback", [*FALLBACKS, None])
 def test_thresholds_are_those_of_the_estimator(made, fallback):
     class Search(Explainer):
         def explain(self, X, *, whole_path):
@@ -168,11 +169,10 @@ def test_thresholds_are_those_of_the_estimator(made, fallback):
         Search(exp), range(12), made.y, thresholds=thresholds, asked=0.8
     )
     curves = {
-        name: threshold_curve(exp, made.y, thresholds, fallback=name)
-        for name in ("everything", "most_certain")
+        name: threshold_curve(exp, made.y, thresholds, fallback=name) for name in FALLBACKS
     }
     expected = curves[fallback or "everything"]
-    assert curves["everything"].kept_fraction[-1] != curves["most_certain"].kept_fraction[-1]
+    assert len({curve.kept_fraction[-1] for curve in curves.values()}) == len(FALLBACKS)
     for own, of_metric in zip(display.curve, expected, strict=True):
         np.testing.assert_array_equal(own, of_metric)
     lines = {line.get_label(): line.get_ydata() for line in display.ax_.get_lines()}

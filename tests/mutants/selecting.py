@@ -107,8 +107,11 @@ FAULTS = [
             "certainty = kind.certainty(proba)": "certainty = proba[:, 0]",
             "np.where(reached, batch.level, n_levels - 1)": "batch.level",
             "certainty > best[batch.row]": "certainty >= best[batch.row]",
-            'if fallback == "most_certain":': 'if fallback == "everything":',
-            "result.reached[batch.row] = reached": "result.reached[rows] = reached[found] | last[found]",
+            'if fallback == "everything":': 'if fallback != "everything":',
+            'if fallback == "settled":': "if False:",
+            "better & ~reached": "better",
+            "(batch.level == 0) | ~kind": "~kind",
+            "result.reached[batch.row] = reached": "result.reached[batch.row] = reached | last",
             "seen &= ~reached[:, None]": "seen &= True",
             "self.parts.insert(0, part[missing:])": "pass",
             "self.n_read += len(row)": "self.n_read += 0",
@@ -126,7 +129,7 @@ FAULTS = [
         "estimators/test_p2p.py::test_a_budget_of_pixels_is_answered_as_certainly_as_it_can_be",
         {
             "counts = np.minimum(counts, most)": "pass",
-            'self.rule.fallback if self.max_kept is None else "most_certain"': "self.rule.fallback",
+            'return "most_certain"': "return self.rule.fallback",
         },
     ),
     *planted(
@@ -255,7 +258,12 @@ FAULTS = [
     *planted(
         "_answering.py",
         "metrics/test_stops.py",
-        {'last if fallback == "everything"': 'last if fallback != "everything"'},
+        {
+            'if fallback == "everything":': 'if fallback != "everything":',
+            'if fallback == "most_certain":': 'if fallback != "most_certain":',
+            "~same & (levels < most[:, None])": "~same",
+            "initial=-1) + 1)": "initial=-1))",
+        },
     ),
     *planted(
         "metrics/_stops.py",

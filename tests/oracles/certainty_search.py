@@ -3,6 +3,11 @@
 import numpy as np
 
 
+def most_probable(proba):
+    """The first of the most probable classes."""
+    return list(proba).index(max(proba))
+
+
 def search_one(
     logits,
     areas,
@@ -14,11 +19,12 @@ def search_one(
     allow_empty,
     fallback,
     certainty=max,
+    answer=most_probable,
 ):
     """Walk up the grid until the classifier is certain.
 
     logits, areas: (d,) of one image, no padding.  classify: bool mask (d,) -> probabilities.
-    certainty: what they are worth.
+    certainty: what they are worth.  answer: what they say.
     Returns tau, mask, probabilities, whether certain.
     """
     tried = []
@@ -41,11 +47,24 @@ def search_one(
         tried.append((tau, mask, proba, False))
     if fallback == "everything":
         return tried[-1]
-    best = tried[0]
-    for other in tried[1:]:
-        if certainty(other[2]) > certainty(best[2]):
+    best = 0
+    for other in range(1, len(tried)):
+        if certainty(tried[other][2]) > certainty(tried[best][2]):
             best = other
-    return best
+    if fallback == "settled":
+        said = answer(tried[best][2])
+        while best > 0 and answer(tried[best - 1][2]) == said:
+            best -= 1
+    return tried[best]
+
+
+def all_labels(proba):
+    """Which labels there are."""
+    return [p > 0.5 for p in proba]
+
+
+def the_second_label(proba):
+    return proba[1] > 0.5
 
 
 def of_all_labels(proba):

@@ -30,7 +30,7 @@ def test_sets_are_those_of_ranks_among_known_images(record, n, set_error):
     known = record.true_proba[:n, 3]
     # All stop at once, so that there is one group.
     calibration = SetCalibration(np.ones((n, 1)), known[:, None], set_error)
-    lowest, elsewhere = calibration.lowest(0.5, "most_certain")
+    lowest, elsewhere = calibration.lowest(0.5)
     assert elsewhere == 0  # nothing is known there, and nothing is ruled out
     proba = record.proba[n : n + 200, 3]
     slow = [conformal_set(known, row, set_error) for row in proba]

@@ -6,10 +6,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles.certainty_search import of_all_labels, of_the_second_label, search_one
+from oracles.certainty_search import (
+    all_labels,
+    most_probable,
+    of_all_labels,
+    of_the_second_label,
+    search_one,
+    the_second_label,
+)
 from scipy.special import expit, softmax
 
 from p2pselect._answer_kinds import ONE_CLASS, LabelSet
+from p2pselect._answering import FALLBACKS, unanswered_levels
 from p2pselect.selection._certainty_search import (
     Chunk,
     SearchResult,
@@ -47,11 +55,12 @@ def _chunks(images, regions, logits, offsets, selection, allow_empty, batch_size
         yield Chunk(images[rows], pixel_ranks, counts)
 
 
-#: Kinds of answers, what the naive loop takes as their certainty, and their probabilities.
+#: Kinds of answers, what the naive loop takes as their certainty and as what they say, and
+#: their probabilities.
 KINDS = {
-    "one class": (ONE_CLASS, max, lambda logits: softmax(logits, axis=1)),
-    "all labels": (LabelSet(), of_all_labels, expit),
-    "one label": (LabelSet(1), of_the_second_label, expit),
+    "one class": (ONE_CLASS, max, most_probable, lambda logits: softmax(logits, axis=1)),
+    "all labels": (LabelSet(), of_all_labels, all_labels, expit),
+    "one label": (LabelSet(1), of_the_second_label, the_second_label, expit),
 }
 
 
@@ -61,7 +70,7 @@ def _network(rng, side, n_classes, sharpness, kind="one class"):
     def classify(images, pixel_ranks, kept):
         shown = images * (pixel_ranks < kept[:, None, None])[:, None]
         logits = shown.reshape(len(shown), -1) @ weight.T
-        return KINDS[kind][2](logits).astype(np.float32)
+        return KINDS[kind][-1](logits).astype(np.float32)
 
     return classify
 
@@ -77,7 +86,7 @@ def _network(rng, side, n_classes, sharpness, kind="one class"):
     selection=st.sampled_from(["threshold", "budget"]),
     slope=st.sampled_from([-1.3, 0.0, 2.0]),
     allow_empty=st.booleans(),
-    fallback=st.sampled_from(["everything", "most_certain"]),
+    fallback=st.sampled_from(FALLBACKS),
     keep_path=st.booleans(),
     kind=st.sampled_from([*KINDS]),
 )
@@ -133,7 +142,7 @@ def test_same_decisions_as_the_naive_loop(
             selection,
             allow_empty,
             fallback,
-            KINDS[kind][1],
+            *KINDS[kind][1:3],
         )
         n_distinct += len(seen)
         assert GRID[result.level[i]] == tau
@@ -205,12 +214,16 @@ def _result(level, count, reached, path):
     return SearchResult(np.array(level), np.array(count), proba, np.array(reached), path)
 
 
-@pytest.mark.parametrize(("fallback", "level"), [("most_certain", 1), ("everything", 3)])
+@pytest.mark.parametrize(
+    ("fallback", "level"), [("most_certain", 3), ("settled", 2), ("everything", 5)]
+)
 def test_what_an_image_shows_that_never_becomes_certain(fallback, level):
-    # Image 0 is certain at once; 1 never is, and its second and third mask are equally so.
-    path = np.array([[[0.95, 0.05]] * 4, [[0.6, 0.4], [0.2, 0.8], [0.8, 0.2], [0.3, 0.7]]])
-    counts = np.array([[1, 2, 3, 3], [2, 4, 5, 6]])
-    chunk = Chunk(np.arange(2), np.tile(np.arange(6), (2, 1, 1)), counts)
+    # Image 0 is certain at once; 1 never is, and its fourth and fifth mask are equally so.  It
+    # says the same from the third on.
+    never = [[0.3, 0.7], [0.6, 0.4], [0.4, 0.6], [0.2, 0.8], [0.2, 0.8], [0.7, 0.3]]
+    path = np.array([[[0.95, 0.05]] * 6, never])
+    counts = np.array([[1, 2, 3, 3, 3, 3], [2, 4, 5, 6, 7, 8]])
+    chunk = Chunk(np.arange(2), np.tile(np.arange(8), (2, 1, 1)), counts)
 
     def classify(images, pixel_ranks, kept):
         levels = [int(np.argmax(counts[i] == k)) for i, k in zip(images, kept, strict=True)]
@@ -220,6 +233,11 @@ def test_what_an_image_shows_that_never_becomes_certain(fallback, level):
     assert found.level.tolist() == [0, level] and found.reached.tolist() == [True, False]
     assert found.count.tolist() == [1, counts[1, level]]
     np.testing.assert_array_equal(found.proba, path[[0, 1], [0, level]].astype(np.float32))
+    # The same from a path that went on, and for one that ended early.
+    assert unanswered_levels(path, fallback, ONE_CLASS)[1] == level
+    ended = np.where(np.arange(6)[:, None] > 0, np.nan, path)
+    if fallback != "everything":
+        assert unanswered_levels(ended, fallback, ONE_CLASS).tolist() == [0, 0]
 
 
 def test_results_are_joined_in_their_order():

@@ -154,6 +154,9 @@ def test_it_says_how_many_images_a_bound_needs():
 @pytest.mark.parametrize("fallback", ["everything", "most_certain"])
 def test_the_highest_certainty_that_does_not_show_too_much(record, fallback):
     calibration = calibration_of(record[0][:200], record[1][:200])
+    if fallback == "everything":
+        last = np.full(200, calibration.certainty.shape[1] - 1)
+        calibration = replace(calibration, unanswered_level=last)
 
     def mean_kept(threshold):
         rows = []
@@ -163,12 +166,12 @@ def test_the_highest_certainty_that_does_not_show_too_much(record, fallback):
         return np.mean(rows)
 
     for wanted in (0.2, 0.35, 0.5):
-        found = calibration.threshold_keeping(wanted, fallback)
+        found = calibration.threshold_keeping(wanted)
         higher = calibration._thresholds[calibration._thresholds > found]
         assert mean_kept(found) <= wanted + 1e-6
         assert mean_kept(higher[0]) > wanted
     # A share that even the first step exceeds is as small as it can be.
-    least = calibration.threshold_keeping(0.01, fallback)
+    least = calibration.threshold_keeping(0.01)
     assert mean_kept(least) == pytest.approx(0.05, abs=0.02)
 
 

@@ -302,7 +302,7 @@ class TrainableImageClassifier(CallbackSupportMixin, CalibratedImageClassifier):
             if self.multilabel_:
                 weights = torch.tensor(class_weight, dtype=torch.float32)
                 self.net_.label_weight = weights.to(self.device_)
-        if isinstance(images, ImageSequence) and images.is_float and not continues:
+        if isinstance(images, ImageSequence) and not continues:
             warn_of_little_use(images)
         return data
 

@@ -29,7 +29,7 @@ PERCENTILES = (0.1, 99.9)
 #: Images of a set that are measured, and values of each.
 N_MEASURED, _N_VALUES = 256, 4096
 #: A share of the range that is little, and one of values at its end that is much.
-_LITTLE, _MUCH = 1 / 16, 0.5
+_LITTLE, _MUCH = 1 / 15, 0.5
 
 
 @dataclass(frozen=True)
@@ -162,14 +162,17 @@ def measure_channels(images: Any) -> tuple[tuple[float, ...], tuple[float, ...]]
 
 def warn_of_little_use(images: Any) -> None:
     """Warn where images use little of their range, or end beyond it."""
+    if not images.is_float and images.image_shape is None:
+        return  # files of 8 bits are not decoded once more for this
     low, high, white, n = np.inf, -np.inf, 0, 0
     for row in rows_to_measure(len(images)):
         image = images[int(row)]
         low, high = np.minimum(low, image.min((0, 1))), np.maximum(high, image.max((0, 1)))
         white, n = white + int((image >= 1).sum()), n + image.size
-    span = np.max(np.subtract(high, low))
+    most = 1 if images.is_float else 255
+    span = np.max(np.subtract(high, low)) / most
     given = images.value_range is not None
-    said = f"value_range={images.value_range}" if given else "[0, 1]"
+    said = f"value_range={images.value_range}" if given else f"[0, {most}]"
     if given and white > _MUCH * n:
         fault = f"{white / n:.0%} of all values are at the upper end of {said}, or beyond"
     elif 0 < span < _LITTLE:

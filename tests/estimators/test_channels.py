@@ -173,6 +173,16 @@ def test_a_range_that_is_hardly_used_is_mentioned(value_range, message, recwarn)
     assert all(re.search(message, each) for each in said)
 
 
+@pytest.mark.parametrize(("brightest", "warns"), [(16, True), (40, False), (0, False)])
+def test_so_is_one_of_8_bits(brightest, warns, recwarn):
+    """Digits of 0 to 16, for example, which are as good as black."""
+    X = RNG.integers(0, brightest + 1, (16, 24, 24)).astype(np.uint8)
+    classifier(0).fit(X, np.arange(16) % 2)
+    said = [str(w.message) for w in recwarn if "little contrast" in str(w.message)]
+    assert bool(said) == warns
+    assert not warns or re.search(r"use 6.3% of the range \[0, 255\]", said[0])
+
+
 def test_colors_of_the_paper_views_are_needed():
     X, y = cells(8, 2)
     own = {"images__n_channels": 2, "images__value_range": (0, 4095)}

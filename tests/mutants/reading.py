@@ -77,6 +77,14 @@ FAULTS = [
         },
     ),
     *planted(
+        "images/_meaning.py",
+        "estimators/test_channels.py",
+        {
+            "elif 0 < span < _LITTLE:": "elif 0 < span < _LITTLE / 2:",
+            "most = 1 if images.is_float else 255": "most = 1",
+        },
+    ),
+    *planted(
         "images/_folders.py",
         "images/test_folders.py",
         {

@@ -216,9 +216,11 @@ def group() -> Iterator[Group]:
 
     is_ours = not dist.is_initialized()
     if is_ours:
-        # A prefix of its own: the store still has what earlier groups have written.
+        # A prefix of its own: the store still has what earlier groups have written, and what
+        # processes have that were lost, in whose place torchrun has started these.
         store, rank, size = next(iter(rendezvous("env://")))
-        store = PrefixStore(f"p2pselect/{next(_NUMBERS)}", store)
+        start = os.environ["TORCHELASTIC_RESTART_COUNT"]
+        store = PrefixStore(f"p2pselect/{start}/{next(_NUMBERS)}", store)
         dist.init_process_group(store=store, rank=rank, world_size=size)
     handle = None if is_ours else dist.new_group()
     opened = Group(dist.get_rank(), dist.get_world_size(), handle)

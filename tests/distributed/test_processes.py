@@ -136,6 +136,61 @@ def test_a_process_that_fails_ends_all(tmp_path):
     assert "InputError" in done.stderr
 
 
+#: The second process is lost at the start of the second epoch; torchrun starts both once more.
+LOSES_ONE = """
+import json
+import os
+import sys
+from pathlib import Path
+
+from skorch.callbacks import Callback
+
+sys.path.append(sys.argv[1])
+from work import estimator, images, target
+
+from p2pselect import P2PClassifier
+
+start, rank = (os.environ[name] for name in ("TORCHELASTIC_RESTART_COUNT", "RANK"))
+
+
+class Loses(Callback):
+    def on_epoch_begin(self, net, **kwargs):
+        epoch = len(net.history)
+        with Path(f"epochs-{start}").open("a") as file:
+            print(epoch, file=file)
+        if (start, rank, epoch) == ("0", "1", 2):
+            os._exit(1)
+
+
+clf = estimator(P2PClassifier, training__checkpoint_dir="kept", training__callbacks=[Loses()])
+proba = clf.fit(images, target).predict_proba(images)
+if rank == "0":
+    Path("found.json").write_text(json.dumps(proba.tolist()))
+"""
+
+
+@needs_gloo
+@pytest.mark.slow
+def test_a_training_goes_on_when_a_process_was_lost(both, tmp_path):
+    one, _, _ = both
+    script = tmp_path / "loses_one.py"
+    script.write_text(LOSES_ONE)
+    done = subprocess.run(
+        [sys.executable, *TORCHRUN, "--max-restarts", "1", script, WORK.parent],
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert (tmp_path / "epochs-0").read_text().split()[:2] == ["1", "1"]
+    # Not from the beginning.
+    assert (tmp_path / "epochs-1").read_text().split() == ["2", "2"]
+    found = json.loads((tmp_path / "found.json").read_text())
+    np.testing.assert_allclose(found, one["p2p"]["proba"], atol=1e-5)
+
+
 def test_rows_are_dealt_out_evenly():
     parts = [Group(rank, 3).part(8) for rank in range(3)]
     assert [range(8)[part] for part in parts] == [range(3), range(3, 6), range(6, 8)]

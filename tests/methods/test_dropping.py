@@ -24,6 +24,7 @@ DROPPING = {
     "pretrained": False,
     "tau": 0.3,
 }
+FOUR_PATCHES = {"patch_size": 16, "embed_dim": 32, "depth": 1, "num_heads": 2}
 BINARY = {
     "p2p": {"selection": "budget"},
     "realx": {},
@@ -101,10 +102,9 @@ def one_colored_patch(n, seed):
 
 def test_it_learns_from_what_is_there_and_masks_learn_what_they_should_keep(make):
     images, labels, _ = one_colored_patch(512, 0)
-    four = {"patch_size": 16, "embed_dim": 32, "depth": 1, "num_heads": 2}
     clf = make(
         P2PClassifier,
-        **{**DROPPING, "networks__classifier_options": four},
+        **{**DROPPING, "networks__classifier_options": FOUR_PATCHES},
         regions=SuperpixelTransformer(n_segments=4, engine="grid"),
         augment=None,
         validation=None,
@@ -130,3 +130,37 @@ def test_it_learns_from_what_is_there_and_masks_learn_what_they_should_keep(make
     own = masks.grad[torch.arange(200), place]
     rest = (masks.grad.sum(dim=1) - own) / 3
     assert own.mean() < -0.01 and own.mean() < rest.mean() - 0.02
+
+
+def color_of_patches(n_maps):
+    """A selector that sees the mean colors of the patches."""
+    layers = nn.AvgPool2d(16), nn.Conv2d(3, 16, 1), nn.ReLU(), nn.Conv2d(16, n_maps, 1)
+    return nn.Sequential(*layers)
+
+
+@pytest.mark.slow
+def test_a_selector_learns_which_patch_must_not_be_dropped(make):
+    """From the gradient of the attention alone: random masks teach the classifier."""
+    images, labels, _ = one_colored_patch(512, 0)
+    clf = make(
+        P2PClassifier,
+        **{**DROPPING, "networks__classifier_options": FOUR_PATCHES, "tau": 0.25},
+        selector=color_of_patches,
+        networks__selector_options=None,
+        regions=SuperpixelTransformer(n_segments=4, engine="grid"),
+        augment=None,
+        validation=None,
+        batch_size=64,
+        lr=2e-2,
+        max_epochs=30,
+        objective__warmup_epochs=6,
+        objective__random_share=0.5,
+        objective__classifier_learns_from="random",
+    )
+    clf.fit(images, labels)
+    images, labels, place = one_colored_patch(200, 1)
+    exp = clf.explain(images)
+    assert exp.kept_fraction.max() <= 0.25
+    shown = exp.region_masks[np.arange(200), place]
+    assert shown.mean() >= 0.6  # by chance, .25; .92 and .80 with two seeds
+    assert np.mean(exp.predicted == labels) >= 0.7  # by chance, .5; .94 and .80

@@ -45,12 +45,18 @@ FAULTS = [
     ),
     *planted(
         "explanations/report/gallery.js",
-        "browser/test_confusion.py",
-        {
-            '  byId("filters").reset();\n': "",
-            "numbers.map(({ dataset }) => dataset[side])": "[]",
-            "    chosen?.focus();\n": "",
-        },
+        "browser/test_confusion.py::test_every_number_shows_the_images_that_it_counts",
+        {'  byId("filters").reset();\n': ""},
+    ),
+    *planted(
+        "explanations/report/gallery.js",
+        "browser/test_confusion.py::test_numbers_of_a_sample_count_all_images_and_every_error_is_there",
+        {"numbers.map(({ dataset }) => dataset[side])": "[]"},
+    ),
+    *planted(
+        "explanations/report/gallery.js",
+        "browser/test_confusion.py::test_the_whole_way_with_the_keyboard",
+        {"    chosen?.focus();\n": ""},
     ),
     *planted(
         "runtime.py",

@@ -28,6 +28,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "recorded",
     "methods_table",
+    "command_help",
 ]
 exclude_patterns = ["_build"]
 templates_path = ["_templates"]

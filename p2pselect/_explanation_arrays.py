@@ -96,7 +96,7 @@ class ExplanationArrays:
 
     def __repr__(self) -> str:
         n, h, w = self.regions.shape
-        words = f"{n} images of {h}x{w}, {len(self.classes)} classes"
+        words = f"{n} {'image' if n == 1 else 'images'} of {h}x{w}, {len(self.classes)} classes"
         if n:
             kept = self.kept_fraction
             words += (

@@ -6,6 +6,7 @@ examples:
   p2pselect explain leaves.model photos/ --coco kept.json
   p2pselect explain leaves.model leaves/test --html test.html --certainty .9
   p2pselect explain leaves.model --table leaves/labels.csv --html test.html
+  p2pselect explain leaves.model photos/ --html why-rust.html --target rust
 """
 
 from __future__ import annotations
@@ -65,6 +66,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="write outlines and bounding boxes of what is kept, in COCO's JSON format",
     )
+    parser.add_argument(
+        "--target",
+        metavar="LABEL",
+        help="where images have several labels: show what suffices to decide about this one",
+    )
     add_shared(parser, "--json", help="write the numbers of each image")
     add_shared(parser, "--certainty", "--on-error", "--max-pixels")
     add_table(parser, "images", usual="test")
@@ -97,7 +103,8 @@ def run(options: argparse.Namespace) -> None:
     }
     read = files if options.history is None else [*files, str(options.history)]
     check_apart({option: [file] for option, file in single.items() if file} | written, read)
-    exp = model.explain(images)
+    known = {str(label): label for label in model.classes_.tolist()}
+    exp = model.explain(images, target=known.get(options.target, options.target))
     labels = true_labels_of(model, files, stated)
     if options.html:
         exp.to_html(options.html, y=labels, names=short_names(files), history=history)
@@ -184,8 +191,8 @@ def _rows(
     written: dict[str, list[Path]],
 ) -> list[dict[str, Any]]:
     kept, reasons = exp.kept_fraction, exp.unanswered_reasons
-    predicted = label_cells(exp.predicted, exp.classes)
-    true = None if labels is None else label_cells(labels, exp.classes)
+    predicted = _cells(exp, exp.predicted)
+    true = None if labels is None else _cells(exp, labels)
     return [
         {
             "image": file,
@@ -200,3 +207,10 @@ def _rows(
         }
         for i, file in enumerate(files)
     ]
+
+
+def _cells(exp: Explanation, labels: np.ndarray) -> list[Any]:
+    """Labels as cells; those that an explanation for one target leaves open are left out."""
+    if exp.target is not None:
+        labels = labels * (exp.classes == exp.target)
+    return label_cells(labels, exp.classes)

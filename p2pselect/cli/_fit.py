@@ -93,6 +93,11 @@ def _add_networks(group: Any) -> None:
         help="keep the pretrained weights and train heads alone, which is faster",
     )
     group.add_argument(
+        "--label-masks",
+        action="store_true",
+        help="where images have several labels: give every label a mask of its own",
+    )
+    group.add_argument(
         "--weights",
         type=Path,
         metavar="DIR",
@@ -270,6 +275,7 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
         "augment": "flip" if options.flip else None,
         "networks__frozen_share": 1.0 if options.frozen else None,
         "networks__fill": options.fill,
+        "networks__label_masks": options.label_masks or None,
         "images__display_channels": options.display_channels,
         **{f"images__{name}": value for name, value in meaning_of(options).items()},
     }

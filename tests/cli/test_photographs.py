@@ -36,7 +36,7 @@ def photos(tmp_path, monkeypatch):
         else:
             picture.save(file)
     model = SimpleNamespace(
-        explain=lambda X: explained(X, "pad", (64, 64), BLUE),
+        explain=lambda X, target: explained(X, "pad", (64, 64), BLUE),
         _meaning=lambda fitted: {},
         multilabel_=False,
         classes_=np.array(["leaf", "fruit"]),

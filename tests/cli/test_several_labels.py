@@ -31,13 +31,14 @@ def table(tmp_path_factory):
 def model(table):
     out = table.parent / "m.model"
     arguments = ["fit", "--table", str(table), "--column", "label=red,blue", "--out", str(out)]
-    assert main([*arguments, *FAST, "--validation", "0.25"]) == 0
+    assert main([*arguments, *FAST, "--validation", "0.25", "--label-masks"]) == 0
     return out
 
 
 def test_the_labels_have_the_names_of_their_columns(table, model):
     clf = load(model)
     assert clf.classes_.tolist() == NAMES and clf.multilabel_
+    assert clf.module_.selector.n_masks == 2
     y = two_labels(36, seed=0)[1][:24]
     counts = clf.class_counts_
     assert np.add(counts["trained"], counts["held_out"]).tolist() == y.sum(axis=0).tolist()
@@ -64,6 +65,23 @@ def test_predict_names_all_labels_of_an_image(table, model, tmp_path, capsys):
         [name for name in own.split("|") if name] for own in names
     ]
     assert "right" not in said
+
+
+def test_explain_shows_why_an_image_has_one_label(table, model, tmp_path, capsys):
+    outputs = ["--json", str(tmp_path / "blue.json"), "--masks", str(tmp_path / "masks")]
+    explain = ["explain", str(model), "--table", str(table), *outputs]
+    assert main([*explain, "--target", "blue"]) == 0
+    files = [str(table.parent / f"{number}.png") for number in range(24, 36)]
+    exp, y = load(model).explain(files, target="blue"), two_labels(36, seed=0)[1][24:]
+    rows = json.loads((tmp_path / "blue.json").read_text())
+    assert [row["prediction"] for row in rows] == [["blue"] * v for v in exp.predicted[:, 1]]
+    assert [row["label"] for row in rows] == [["blue"] * v for v in y[:, 1]]
+    shown = np.stack([Image.open(row["mask"]) for row in rows]) > 0
+    np.testing.assert_array_equal(shown, np.stack(exp.masks_at_original_size()))
+    said = capsys.readouterr().out
+    assert f"{(exp.predicted == y)[:, 1].mean():.1%} of all" in said
+    assert main([*explain, "--target", "green"]) == 1
+    assert "target must be one of ['red', 'blue'], got 'green'" in capsys.readouterr().err
 
 
 def test_evaluate_and_explain_know_the_columns_of_the_model(table, model, tmp_path, capsys):

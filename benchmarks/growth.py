@@ -38,7 +38,7 @@ N_LARGEST = 3
 class Case:
     """How much there is to do."""
 
-    images: int = 128
+    images: int = 64
     classes: int = 4
     regions: int = 16
     side: int = 32  # of the model's images; files have at least 128 pixels a side
@@ -126,7 +126,7 @@ def growth(cases: dict[int, Case], rounds: int) -> tuple[Figures, Figures]:
 
 def main() -> None:
     options_parser = parser(__doc__)
-    options_parser.add_argument("--rounds", type=int, default=2)
+    options_parser.add_argument("--rounds", type=int, default=1, help="the fastest counts")
     options_parser.add_argument("--of", nargs="+", choices=CASES, default=[*CASES])
     options = options_parser.parse_args()
     torch.set_num_threads(1)

@@ -19,7 +19,7 @@ from p2pselect.exceptions import P2PSelectWarning
 try:
     import numba
 except ModuleNotFoundError:
-    numba = None
+    numba = None  # type: ignore[assignment]
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:

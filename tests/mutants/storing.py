@@ -74,7 +74,7 @@ FAULTS = [
         {
             "~one.region_masks[0][ranked]": "one.region_masks[0][ranked]",
             "cut - 1], axis=1)": "cut], axis=1)",
-            "asked = np.isfinite(one.path_proba[0, :stop]).all(axis=1)": "asked = np.ones(stop, bool)",
+            "np.flatnonzero(np.isfinite(proba).all(axis=1))": "np.arange(len(proba))",
             "total / np.bincount(group, minlength=n_groups)": "total",
             "127 * embedding / np.where(length > 0, length, 1)": "127 * embedding",
             "ranking(one.proba[0])": "ranking(-one.proba[0])",

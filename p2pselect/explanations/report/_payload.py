@@ -154,16 +154,16 @@ def _steps(one: ExplanationArrays, top: np.ndarray) -> dict[str, Any]:
         stop = int(np.abs(one.path_tau - one.tau[0]).argmin())
         # The nearest tau of the path is that of the image only if it keeps as many regions.
         if one.path_counts[0, stop] == kept:
-            asked = np.zeros(stop, bool)
+            proba = np.zeros((0, len(one.classes)))
             if one.path_proba is not None:
-                asked = np.isfinite(one.path_proba[0, :stop]).all(axis=1)
-            before = np.flatnonzero(asked)
+                proba = one.path_proba[0, :stop]
+            before = np.flatnonzero(np.isfinite(proba).all(axis=1))
             shown = [*before, *range(stop, len(one.path_tau))]
-            along = [one.path_proba[0, t][top].astype(float) for t in before]
+            along = proba[before][:, top].astype(float)
             return {
                 "tau": np.round(one.path_tau[shown].astype(float), 4).tolist(),
                 "regions": one.path_counts[0, shown].tolist(),
-                "proba": [*(np.round(row, 4).tolist() for row in along), final],
+                "proba": [*np.round(along, 4).tolist(), final],
                 "stop": len(before),
             }
     # No search was recorded: what comes after what was kept is known nevertheless.

@@ -42,7 +42,7 @@ from p2pselect.selection import _calibrating as calibrating
 ASKED = (0.8, 0.9, 0.95)
 MAX_ERROR, ALPHA = 0.05, 0.1
 CLASS_ERROR, SET_ERROR = 0.1, 0.1
-FALLBACK = "settled"
+FALLBACK = "most_certain"
 #: Calibrated on images of one part, and asked about those of another.
 SHIFT = ("emoji_scenes/test_seen_designs", "emoji_scenes/test")
 FEW = (50, 100, 150)

@@ -13,7 +13,7 @@ from p2pselect.model_selection import CertaintySearchCV
 VALUES = {
     "search__allow_empty": (False, True),
     "images__display_channels": (None, (0, 1, 2)),
-    "search__fallback": ("everything", "settled"),
+    "search__fallback": ("everything", "most_certain"),
     "certainty_threshold": (0.5, 0.99),
     "mask": ("soft", "hard"),
     "noise": (False, True),

@@ -258,12 +258,13 @@ class SearchOptions(Options):
         'certain enough.  ``"most_certain"`` is the mask of which it was most certain among '
         'those that were tried, the smallest among equals; ``"settled"`` is the smallest mask '
         "from which on, up to the most certain one, the answer stays the same: it predicts the "
-        "same with fewer pixels, and with less certainty.  The prediction comes from what is "
-        "shown, but which mask that is was decided by larger ones, too.  "
+        "same with fewer pixels and less certainty, but asking for more certainty no longer "
+        "shows more.  The prediction comes from what is shown, but which mask that is was "
+        "decided by larger ones, too.  "
         '``"everything"`` is the paper: tau = 1, which keeps a large part of the pixels where '
         "few images are answered, and is seldom right more often; that is why it is not the "
         "default.",
         StrOptions(set(FALLBACKS)),
-        default="settled",
+        default="most_certain",
         role="prediction",
     )

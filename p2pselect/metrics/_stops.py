@@ -75,7 +75,7 @@ def threshold_curve(
     y: Any,
     thresholds: Any = DEFAULT_THRESHOLDS,
     *,
-    fallback: str = "settled",
+    fallback: str = "most_certain",
 ) -> ThresholdCurve:
     """Accuracy, coverage and kept area at other thresholds, from one pass of explanations.
 
@@ -88,7 +88,7 @@ def threshold_curve(
         True labels.
     thresholds : array-like of shape (m,)
         Certainty thresholds in (0, 1], by default from .3 to .9999.
-    fallback : {"everything", "most_certain", "settled"}, default="settled"
+    fallback : {"everything", "most_certain", "settled"}, default="most_certain"
         What an image shows that never reaches a threshold; the setting ``search__fallback`` of
         the estimator.
 

@@ -215,7 +215,8 @@ class StopCalibration:
         Parameters
         ----------
         mean_kept : float
-            The largest mean share of the pixels that images may show, in (0, 1].
+            The largest mean share of the pixels that images may show, in (0, 1].  Those that
+            are not answered count with their most certain mask if they show less.
 
         Returns
         -------
@@ -224,8 +225,13 @@ class StopCalibration:
         """
         rows = np.arange(len(self))
         best = self._thresholds[0]
+        rest = self.certainty.argmax(axis=1)
+        if self.unanswered_level is not None:
+            # Where less is shown than the most certain mask, a certainty that is never reached
+            # would show the least.
+            rest = np.maximum(rest, self.unanswered_level)
         for threshold in self._thresholds:
-            level, _ = stops(self.certainty, threshold, self.unanswered_level)
+            level, _ = stops(self.certainty, threshold, rest)
             if self.kept[rows, level].mean() > mean_kept + 1e-6:
                 break
             best = threshold

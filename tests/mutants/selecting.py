@@ -158,6 +158,7 @@ FAULTS = [
             "share = IsotonicRegression().fit_transform(": "share = (lambda t, s, **_: s)(",
             "share >= asked - 1e-9": "share >= asked - 0.05",
             "self._thresholds[::-1]": "self._thresholds",
+            "rest = np.maximum(rest, self.unanswered_level)": "rest = self.unanswered_level",
             "own(answered),\n            own(~answered),": "whole,\n            whole,",
         },
     ),

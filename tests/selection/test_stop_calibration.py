@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from p2pselect._answering import stops
+from p2pselect._answering import FALLBACKS, stops
 from p2pselect.exceptions import InputError
 from p2pselect.metrics import expected_calibration_error
 from p2pselect.selection._stop_calibration import StopCalibration
@@ -151,12 +151,15 @@ def test_it_says_how_many_images_a_bound_needs():
     assert one_more.bounded_threshold(0.05, 0.1) == pytest.approx(0.9)
 
 
-@pytest.mark.parametrize("fallback", ["everything", "most_certain"])
+@pytest.mark.parametrize("fallback", FALLBACKS)
 def test_the_highest_certainty_that_does_not_show_too_much(record, fallback):
     calibration = calibration_of(record[0][:200], record[1][:200])
     if fallback == "everything":
         last = np.full(200, calibration.certainty.shape[1] - 1)
         calibration = replace(calibration, unanswered_level=last)
+    elif fallback == "settled":
+        # It shows less than the most certain mask, which must not make up for anything.
+        calibration = replace(calibration, unanswered_level=np.zeros(200, int))
 
     def mean_kept(threshold):
         rows = []

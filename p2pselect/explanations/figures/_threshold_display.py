@@ -49,7 +49,7 @@ class ThresholdDisplay(ExplanationDisplay):
         y: Any,
         *,
         thresholds: Any = DEFAULT_THRESHOLDS,
-        fallback: str = "settled",
+        fallback: str = "most_certain",
         asked: float | None = None,
         ax: Any = None,
     ) -> Self:
@@ -64,7 +64,7 @@ class ThresholdDisplay(ExplanationDisplay):
         %(y)s
         thresholds : array-like of shape (m,)
             Certainty thresholds in (0, 1], by default from .3 to .9999.
-        fallback : {"everything", "most_certain", "settled"}, default="settled"
+        fallback : {"everything", "most_certain", "settled"}, default="most_certain"
             What an image shows that never reaches a threshold.  ``from_estimator`` knows what
             the estimator does.
         asked : float, optional

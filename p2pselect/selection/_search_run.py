@@ -93,9 +93,7 @@ class SearchRun(ABC):
     @property
     def _fallback(self) -> str:
         # Everything would be more than max_kept allows.
-        if self.max_kept is not None and self.rule.fallback == "everything":
-            return "most_certain"
-        return self.rule.fallback
+        return self.rule.fallback if self.max_kept is None else "most_certain"
 
     def search(self, keep_path: bool = False, stop: float | None = None) -> SearchResult:
         """Run the search over all images.

@@ -1,8 +1,9 @@
 """Amortized DiET: a selector gives the masks that DiET optimizes for every image.
 
-This method is ours.  The selector learns together with the classifier f, by the two losses of
-DiET (see ``_diet.py``) with the weight and the threshold of its stages, as if every step were
-one.  So new images need no optimization.
+This method is ours.  The selector minimizes DiET's distance to the whole image and its penalty
+on the area, and the classifier f learns together with it by DiET's distillation (see
+``_diet.py``), with the weight and the threshold of its stages, as if every step were one.  So
+new images need no optimization.
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ from typing import Any, Self
 import numpy as np
 from torch import nn
 
-from p2pselect.estimators._inputs import read_images
 from p2pselect.exceptions import InputError
 from p2pselect.presets import Preset
 
@@ -29,7 +28,8 @@ class FlatRows:
     def fit(self, X: Any, y: Any, *, sample_weight: Any = None) -> Self:
         """Fit on a table of shape (n, f)."""
         self._width = n_columns(X)
-        super().fit(X, y, sample_weight=sample_weight)  # type: ignore[misc]
+        rows = squash_rows(self, X, self._width)
+        super().fit(rows, y, sample_weight=sample_weight)  # type: ignore[misc]
         self.n_features_in_ = self._width
         return self
 
@@ -39,17 +39,19 @@ class FlatRows:
         """Fit for one more epoch on a table of shape (n, f)."""
         if not hasattr(self, "n_features_in_"):
             self._width = n_columns(X)
-        super().partial_fit(X, y, classes, sample_weight=sample_weight)  # type: ignore[misc]
+        rows = squash_rows(self, X, self._width)
+        super().partial_fit(rows, y, classes, sample_weight=sample_weight)  # type: ignore[misc]
         self.n_features_in_ = self._width
         return self
 
-    def _read(self, X: Any, regions: Any, meaning: dict[str, Any]) -> Any:
-        return read_images(
-            squash_rows(self, X, self._width),
-            regions,
-            meaning={**meaning, "image_shape": (1, self._width)},
-            grid=self._grid,  # type: ignore[attr-defined]
-        )
+    def _run(self, X: Any, *args: Any, **options: Any) -> Any:
+        # Without a fit there is no width, and the classifier says so.
+        rows = squash_rows(self, X, self._width) if hasattr(self, "_width") else X
+        return super()._run(rows, *args, **options)  # type: ignore[misc]
+
+    def _meaning(self, *args: Any, **options: Any) -> dict[str, Any]:
+        meaning = super()._meaning(*args, **options)  # type: ignore[misc]
+        return {**meaning, "image_shape": (1, self._width)}
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()  # type: ignore[misc]

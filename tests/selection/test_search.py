@@ -215,29 +215,32 @@ def _result(level, count, reached, path):
 
 
 @pytest.mark.parametrize(
-    ("fallback", "level"), [("most_certain", 3), ("settled", 2), ("everything", 5)]
+    ("fallback", "levels"),
+    [("most_certain", [0, 3, 1]), ("settled", [0, 2, 0]), ("everything", [0, 5, 5])],
 )
-def test_what_an_image_shows_that_never_becomes_certain(fallback, level):
+def test_what_an_image_shows_that_never_becomes_certain(fallback, levels):
     # Image 0 is certain at once; 1 never is, and its fourth and fifth mask are equally so.  It
-    # says the same from the third on.
+    # says the same from the third on; 2 does from the first on.
     never = [[0.3, 0.7], [0.6, 0.4], [0.4, 0.6], [0.2, 0.8], [0.2, 0.8], [0.7, 0.3]]
-    path = np.array([[[0.95, 0.05]] * 6, never])
-    counts = np.array([[1, 2, 3, 3, 3, 3], [2, 4, 5, 6, 7, 8]])
-    chunk = Chunk(np.arange(2), np.tile(np.arange(8), (2, 1, 1)), counts)
+    first = [[0.6, 0.4], [0.8, 0.2], [0.7, 0.3], [0.6, 0.4], [0.6, 0.4], [0.6, 0.4]]
+    path = np.array([[[0.95, 0.05]] * 6, never, first])
+    counts = np.array([[1, 2, 3, 3, 3, 3], [2, 4, 5, 6, 7, 8], [2, 4, 5, 6, 7, 8]])
+    chunk = Chunk(np.arange(3), np.tile(np.arange(8), (3, 1, 1)), counts)
 
     def classify(images, pixel_ranks, kept):
         levels = [int(np.argmax(counts[i] == k)) for i, k in zip(images, kept, strict=True)]
         return path[images, levels]
 
-    found = search_certainty([chunk], 2, classify, 0.9, 2, fallback=fallback)
-    assert found.level.tolist() == [0, level] and found.reached.tolist() == [True, False]
-    assert found.count.tolist() == [1, counts[1, level]]
-    np.testing.assert_array_equal(found.proba, path[[0, 1], [0, level]].astype(np.float32))
+    found = search_certainty([chunk], 3, classify, 0.9, 3, fallback=fallback)
+    rows = np.arange(3)
+    assert found.level.tolist() == levels and found.reached.tolist() == [True, False, False]
+    assert found.count.tolist() == counts[rows, levels].tolist()
+    np.testing.assert_array_equal(found.proba, path[rows, levels].astype(np.float32))
     # The same from a path that went on, and for one that ended early.
-    assert unanswered_levels(path, fallback, ONE_CLASS)[1] == level
+    assert unanswered_levels(path, fallback, ONE_CLASS)[1:].tolist() == levels[1:]
     ended = np.where(np.arange(6)[:, None] > 0, np.nan, path)
     if fallback != "everything":
-        assert unanswered_levels(ended, fallback, ONE_CLASS).tolist() == [0, 0]
+        assert unanswered_levels(ended, fallback, ONE_CLASS).tolist() == [0, 0, 0]
 
 
 def test_results_are_joined_in_their_order():

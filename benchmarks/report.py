@@ -39,7 +39,7 @@ def photographed(exp: Explanation, folder: Path, side: int) -> Explanation:
 
 
 def measure(sizes: list[int], n_scenes: int = N_SCENES, side: int = 512) -> Figures:
-    """CPU seconds and megabytes of the report about so many images."""
+    """CPU seconds and megabytes of the report, by number of images."""
     made = example_explanation(n_scenes, 224, 100)
     figures: Figures = {}
     with tempfile.TemporaryDirectory() as name:

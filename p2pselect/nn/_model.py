@@ -87,7 +87,7 @@ class SelectiveModel(nn.Module):
     ----------
     selector : Module
         Maps images (n, c, h, w) in [0, 1] to pixel maps (n, 1 + k, h', w') of any resolution.
-        If it has an attribute ``n_masks`` above 1, there are so many maps in the place of the
+        If it has an attribute ``n_masks`` above 1, it returns that many maps in place of the
         first: one for every label.
     classifier : Module
         Maps masked images (n, c, h, w) to logits (n, n_classes).  Its attribute ``fill``, if it

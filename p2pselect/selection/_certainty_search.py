@@ -149,9 +149,6 @@ def search_certainty(
             seen &= ~reached[:, None] | (span == batch.level[:, None])
             image, level = np.nonzero(seen)
             result.path_proba[batch.row[image], level] = proba[image]
-        since = kind.answers(settled.proba[batch.row])
-        new = (batch.level == 0) | ~kind.right(kind.answers(proba), since)
-        settled.put(batch.row[new], batch.level[new], kept[new], proba[new])
         # What is found first stays where another mask is as certain, but not smaller.
         better = certainty > best[batch.row]
         best[batch.row[better]] = certainty[better]
@@ -162,6 +159,9 @@ def search_certainty(
             found, level = better, batch.level
         result.put(batch.row[found], level[found], kept[found], proba[found])
         if fallback == "settled":
+            since = kind.answers(settled.proba[batch.row])
+            new = (batch.level == 0) | ~kind.right(kind.answers(proba), since)
+            settled.put(batch.row[new], batch.level[new], kept[new], proba[new])
             rows = batch.row[better & ~reached]
             result.put(rows, settled.level[rows], settled.count[rows], settled.proba[rows])
         result.reached[batch.row] = reached

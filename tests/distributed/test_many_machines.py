@@ -150,7 +150,7 @@ def test_ray_writes_the_same(tables, cluster):
 
 
 def test_the_costs_follow_from_the_recorded_figures():
-    """Every row of the table on the page, computed anew."""
+    """Every row of the table on the page is what these figures give."""
 
     def figures(name):
         return json.loads((ROOT / f"benchmarks/results/{name}.json").read_text())

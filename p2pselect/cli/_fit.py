@@ -136,6 +136,13 @@ def _add_images(group: Any) -> None:
         help="mirror images at random, and change them in no other way",
     )
     add_meaning(group)
+    group.add_argument(
+        "--normalization",
+        choices=("pretrained", "measured"),
+        help="mean and standard deviation that networks subtract and divide by: those that "
+        "pretrained weights expect, or those of each channel of the images (default: "
+        "pretrained)",
+    )
     add_shared(group, "--fill", "--on-error", "--max-pixels")
     group.add_argument(
         "--workers",
@@ -277,6 +284,7 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
         "networks__fill": options.fill,
         "networks__label_masks": options.label_masks or None,
         "images__display_channels": options.display_channels,
+        "images__normalization": options.normalization,
         **{f"images__{name}": value for name, value in meaning_of(options).items()},
     }
     if options.segments is not None:

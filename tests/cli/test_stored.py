@@ -85,6 +85,19 @@ def test_a_model_reads_new_files_as_those_of_its_training(
     assert "with 2 channels" in capsys.readouterr().out
 
 
+def test_the_constants_of_channels_are_those_that_are_asked_for(tmp_path):
+    folder, model = _folder(tmp_path / "cells", _bands), tmp_path / "cells.model"
+    said = ["--channels", "2", "--value-range", "0:4095", "--epochs", "1", "--seed", "0"]
+    fit = ["fit", str(folder), "--out", str(model), "--preset", "small", *said]
+    assert main([*fit, "--normalization", "measured"]) == 0
+    clf = load(model)
+    files = sorted(folder.glob("*/*.tif"))
+    seen = as_images(files, n_channels=2, value_range=(0, 4095)).batch(slice(None))
+    np.testing.assert_allclose(clf.normalization_[0], seen.mean(axis=(0, 1, 2)), rtol=1e-4)
+    assert main([*fit, "--overwrite"]) == 0
+    assert load(model).normalization_ is None
+
+
 @pytest.mark.parametrize(("shown", "channel"), [([], 0), (["--display-channels", "1"], 1)])
 def test_regions_of_channels_are_drawn_on_those_that_are_shown(shown, channel, tmp_path):
     folder = _folder(tmp_path / "cells", _bands)

@@ -122,8 +122,9 @@ class TrainableImageClassifier(CallbackSupportMixin, CalibratedImageClassifier):
         X : images
             See :func:`p2pselect.images.as_images`: arrays, paths, Pillow images, tensors, or
             the ``output="images+regions"`` of a ``SuperpixelTransformer``.  Or a
-            ``torch.utils.data.Dataset`` of pairs (image, label); an ``IterableDataset`` is read
-            once for its labels, and then once per epoch, in its own order.  Gray images, RGB
+            ``torch.utils.data.Dataset`` of pairs (image, label), where a label may be a row of
+            `y`; an ``IterableDataset`` is read once for its labels, and then once per epoch, in
+            its own order.  Gray images, RGB
             and RGBA may change between calls, because networks see three channels.
         y : array-like of shape (n,) or (n, n_labels)
             Labels, at least two different ones; None where X has them.  A matrix of 0 and 1

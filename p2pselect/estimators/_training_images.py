@@ -124,8 +124,11 @@ def read_labeled(
     if y is None and is_map_style(X):
         y = labels_of(X)
     labels, columns = read_labels(y)
-    if labels.ndim == 2:
-        _refuse_labels(estimator, images)
+    if labels.ndim == 2 and not estimator._several_labels:
+        raise InputError(
+            f"y has several labels for each image, which {type(estimator).__name__} cannot "
+            "learn: its loss is made for one class per image"
+        )
     if len(labels) != len(images):
         raise InputError(
             f"X and y must have the same length: got {len(images)} images and "
@@ -133,19 +136,6 @@ def read_labeled(
         )
     weight = check_sample_weight(sample_weight, len(images))
     return Labeled(images, maps, labels, weight, columns, evidence)
-
-
-def _refuse_labels(estimator: Any, images: Any) -> None:
-    """Refuse several labels for each image where they cannot be learned."""
-    if not estimator._several_labels:
-        raise InputError(
-            f"y has several labels for each image, which {type(estimator).__name__} cannot "
-            "learn: its loss is made for one class per image"
-        )
-    if isinstance(images, StreamContents):
-        raise InputError(
-            "X is an IterableDataset, but several labels per image need images in any order"
-        )
 
 
 def divide(
@@ -247,7 +237,7 @@ def training_data(
         )
     train: TrainingData | TrainingStream
     if isinstance(images, StreamContents):
-        # Images of a stream have the weight of their class.
+        # Images of a stream have the weight of their class; labels, those of the loss.
         of_class = class_weight.astype(np.float32)
         train = TrainingStream(images, estimator.classes_, views, of_class, estimator._seed)
     else:

@@ -128,14 +128,13 @@ class Outcome(Callback):
         if len(net.history) * X.n_batches(net.batch_size) < _FIRST_STEPS:
             return
         last = net.history[-1]
-        by_class, smoothing = X.class_weights(), net.label_smoothing
+        total, smoothing = X.total_weight(), net.label_smoothing
+        shares, scale = X.class_weights() / total, total / len(X)
         if net.label_weight is None:
-            scale = by_class.sum() / len(X)
-            guessing = guessing_losses(by_class / by_class.sum(), smoothing)
+            guessing = guessing_losses(shares, smoothing)
         else:
-            scale = X.weight.mean()
             weight = net.label_weight.cpu().numpy()
-            guessing = guessing_labels_loss(by_class / X.weight.sum(), weight, smoothing)
+            guessing = guessing_labels_loss(shares, weight, smoothing)
         for name, of_guessing in guessing.items():
             found = [
                 value

@@ -218,6 +218,10 @@ class TrainingData(Dataset):
             return np.asarray(self.weight @ self.target)
         return np.bincount(self.target, weights=self.weight)
 
+    def total_weight(self) -> float:
+        """Sum of the weights of all images."""
+        return float(self.weight.sum())
+
     def n_batches(self, size: int) -> int:
         """Batches of an epoch; a last one of a single image is left out (see one_left)."""
         return -(-(len(self) - self.one_left(size)) // size)

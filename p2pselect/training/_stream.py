@@ -19,7 +19,14 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from p2pselect._labels import as_labels, encode_labels
+from p2pselect._answer_kinds import ONE_CLASS
+from p2pselect._targets import (
+    check_targets,
+    count_targets,
+    encode_targets,
+    kind_of,
+    read_labels,
+)
 from p2pselect.distributed import Group
 from p2pselect.exceptions import InputError, P2PSelectError, P2PSelectWarning, brief
 from p2pselect.images import ImageSequence, as_images
@@ -29,6 +36,8 @@ from p2pselect.training._shares import Batch, own_rows
 
 #: Seconds after which a stream that has not ended is mentioned.
 _PATIENCE = 60.0
+#: What messages call the labels.
+_LABELS = "the stream's labels"
 
 
 class StreamItems(IterableDataset):
@@ -153,6 +162,8 @@ class TrainingStream(IterableDataset):
         self.views = views
         self.class_weight = class_weight
         self.seed = seed
+        labels, _ = read_labels(contents.labels, _LABELS)
+        self.kind, self.counts = kind_of(labels), count_targets(labels, classes)
         self.epoch = 0
         self.size = 1
         self.group = Group()
@@ -161,9 +172,12 @@ class TrainingStream(IterableDataset):
         return len(self.contents)
 
     def class_weights(self) -> np.ndarray:
-        """Sum of the weights of the images of every class."""
-        _, counts = np.unique(self.contents.labels, return_counts=True)
-        return counts * self.class_weight
+        """Sum of the weights of the images of every class, or of those with every label."""
+        return self.counts * self.class_weight if self.kind == ONE_CLASS else self.counts
+
+    def total_weight(self) -> float:
+        """Sum of the weights of all images."""
+        return float(self.class_weights().sum()) if self.kind == ONE_CLASS else len(self)
 
     def n_batches(self, size: int) -> int:
         """Batches of an epoch, at most: several workers may divide the images differently."""
@@ -179,7 +193,7 @@ class TrainingStream(IterableDataset):
 
     def content(self) -> tuple[Any, ...]:
         """What tells these data from others, for the name of a checkpoint."""
-        return np.unique(self.contents.labels, return_counts=True), self.class_weight
+        return self.classes, self.counts, self.class_weight
 
     def brief(self) -> tuple[Any, ...]:
         """The same, to be compared between processes."""
@@ -210,8 +224,10 @@ class TrainingStream(IterableDataset):
     def _batch(self, pairs: list[tuple[ImageSequence, Any]], worker: int, start: int) -> Batch:
         n = len(pairs)
         own = own_rows(self.group, n)
-        labels = as_labels([label for _, label in pairs[own]], "the stream's labels")
-        target = encode_labels(labels, self.classes)
+        labels, columns = read_labels([label for _, label in pairs[own]], _LABELS)
+        if self.kind != ONE_CLASS or labels.ndim == 2:
+            check_targets(labels, columns, self.classes, self.kind, _LABELS)
+        target = encode_targets(labels, self.classes)
         if (target < 0).any():
             raise InputError(
                 f"the stream has the label {brief(labels[target < 0][0].item())} in epoch "
@@ -223,7 +239,9 @@ class TrainingStream(IterableDataset):
         # Each worker counts its own images: no two images have the same number.
         index = (np.arange(start, start + n) * max(1, self.contents.num_workers) + worker)[own]
         pixels, regions = self.views(images, None, self.seed, self.epoch, index)
-        weight = self.class_weight[target]
+        weight = np.ones(len(target), np.float32)
+        if self.kind == ONE_CLASS:  # otherwise the loss weighs the labels
+            weight = self.class_weight[target]
         return as_batch(pixels, regions, target, weight, index, n)
 
 

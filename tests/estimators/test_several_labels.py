@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score, classification_report, f1_score
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -215,21 +216,62 @@ def test_a_calibrated_certainty_is_that_of_all_labels_being_right(learned, new):
             clf.calibrate(X, y, **option)
 
 
-# -- what is refused ---------------------------------------------------------------------------
+# -- streams -----------------------------------------------------------------------------------
 
 
 class Stream(IterableDataset):
-    def __init__(self, X, y):
-        self.pairs = list(zip(X, y, strict=True))
+    def __init__(self, X, y, later=None):
+        self.X, self.y, self.later = X, y, y if later is None else later
+
+    def set_epoch(self, epoch):
+        self.y = self.later
 
     def __iter__(self):
-        return iter(self.pairs)
+        return iter(zip(self.X, self.y, strict=True))
+
+
+def test_labels_of_a_stream_are_learned(images, new):
+    X, y = images
+    rows = [y[0].tolist(), torch.tensor(y[1]), *y[2:]]
+    clf = unfitted(max_epochs=40, certainty_threshold=0.9).fit(Stream(X, rows))
+    assert clf.multilabel_ is True and clf.classes_.tolist() == [0, 1]
+    assert clf.class_counts_["trained"] == y.sum(axis=0).tolist()
+    assert clf.score(*new) >= 0.9
+
+
+def test_labels_of_a_stream_weigh_as_those_of_arrays(images):
+    X, y = images
+    rare = np.flatnonzero((y[:, 0] == 0) | (np.arange(256) % 8 == 0))
+    settings = {"max_epochs": 1, "class_weight": "balanced", "batch_size": len(rare)}
+    listed = unfitted(**settings).fit(X[rare], y[rare])
+    streamed = unfitted(**settings).fit(Stream(X[rare], y[rare]))
+    np.testing.assert_array_equal(streamed.net_.label_weight, listed.net_.label_weight)
+    # One batch of everything.
+    losses = [clf.history_[-1]["train_loss"] for clf in (streamed, listed)]
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda y: np.pad(y, [(0, 0), (0, 1)]), "indicator matrix .* 2 labels"),
+        (lambda y: y[:, 0], "indicator matrix .* 2 labels"),
+        (lambda y: y + 1, "or a matrix of 0 and 1"),
+    ],
+)
+def test_labels_of_a_stream_do_not_change(images, change, message):
+    X, y = images[0][:32], images[1][:32]
+    with pytest.raises(InputError, match=f"the stream's labels must .*{message}"):
+        unfitted(max_epochs=1).fit(Stream(X, y, later=change(y)))
+    with pytest.raises(InputError, match="the stream's labels must have one label per image"):
+        unfitted(max_epochs=1).fit(Stream(X, y[:, 0], later=y))
+
+
+# -- what is refused ---------------------------------------------------------------------------
 
 
 def test_what_cannot_be_learned(images):
     X, y = images[0][:32], images[1][:32]
-    with pytest.raises(InputError, match="several labels per image need images in any order"):
-        unfitted().fit(Stream(X, y))
     with pytest.raises(InputError, match='class_weight must be None or "balanced"'):
         unfitted(class_weight={0: 2.0}).fit(X, y)
     with pytest.raises(InputError, match="same labels in every row"):

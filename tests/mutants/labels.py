@@ -82,4 +82,17 @@ FAULTS = [
         "explanations/test_several_labels.py::test_other_programs_are_told_every_label",
         {"if kind.has(answers[i], k):": "if k == proba[i].argmax():"},
     ),
+    *planted(
+        "training/_stream.py",
+        "training/test_stream.py::test_classes_weigh_as_they_do_in_arrays training/test_stream.py::test_labels_are_counted_as_they_are_in_arrays",
+        {
+            "self.counts * self.class_weight if self.kind == ONE_CLASS else self.counts": "self.counts",
+            "if self.kind == ONE_CLASS else len(self)": "if True else len(self)",
+        },
+    ),
+    *planted(
+        "training/_stream.py",
+        "estimators/test_several_labels.py::test_labels_of_a_stream_do_not_change",
+        {"if self.kind != ONE_CLASS or labels.ndim == 2:": "if False:"},
+    ),
 ]

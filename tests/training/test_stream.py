@@ -131,6 +131,21 @@ def test_classes_weigh_as_they_do_in_arrays():
     given = read_labeled(clf, Pairs(PAIRS), None, clf._meaning(fitted=True))
     data, _ = training_data(clf, Division(given), np.array([0.5, 1.5]))
     assert data.class_weight.tolist() == [0.5, 1.5]
+    assert data.class_weights().tolist() == [0.5 * 21, 1.5 * 20]
+    assert data.total_weight() == 0.5 * 21 + 1.5 * 20
+
+
+def test_labels_are_counted_as_they_are_in_arrays():
+    rows = [[1, number % 2] for number in range(41)]
+    contents = StreamContents(
+        Pairs([(x, y) for (x, _), y in zip(PAIRS, rows, strict=True)]), {}, 0
+    )
+    classes = np.arange(2)
+    views = Views(grid, Grid((32, 32), "pad"), None)
+    data = TrainingStream(contents, classes, views, np.ones((2, 2), np.float32), 0)
+    assert data.class_weights().tolist() == [41, 20] and data.total_weight() == 41
+    (inputs, target), *_ = data
+    assert target.tolist() == rows[:1] and inputs["weight"].tolist() == [1]
 
 
 @pytest.mark.parametrize(

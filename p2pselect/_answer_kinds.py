@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from p2pselect.exceptions import InputError, brief
+
 #: What people read where an image has none of the labels.
 NO_LABEL = "none"
 #: Of probabilities that stand for certainty 0 and 1.
@@ -21,6 +23,13 @@ _MARGIN = 1e-6
 @dataclass(frozen=True)
 class OneClass:
     """Every image is of exactly one class: probabilities sum to 1, answers are columns."""
+
+    def about(self, target: Any, classes: np.ndarray) -> LabelSet:
+        """Refuse to answer for one label alone."""
+        raise InputError(
+            "target is one of several labels that an image can have; this model was fitted "
+            "with one class per image"
+        )
 
     def probabilities(self, logits: Any) -> Any:
         """Probabilities (n, n_classes) of logits, as tensors."""
@@ -97,6 +106,13 @@ class LabelSet:
     """
 
     target: int | None = None
+
+    def about(self, target: Any, classes: np.ndarray) -> LabelSet:
+        """Answers of which one label alone counts, one of the ``classes``."""
+        names = classes.tolist()
+        if target not in names:
+            raise InputError(f"target must be one of {brief(names)}, got {brief(target)}")
+        return LabelSet(names.index(target))
 
     def probabilities(self, logits: Any) -> Any:
         """Probabilities (n, n_labels) of logits, as tensors."""

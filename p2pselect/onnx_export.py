@@ -18,7 +18,7 @@ from p2pselect.exceptions import InputError
 __all__ = ["export_onnx"]
 
 #: Raised whenever an older reader would misread the folder.
-FORMAT = 2
+FORMAT = 3
 SETTINGS, SELECTOR, CLASSIFIER = "settings.json", "selector.onnx", "classifier.onnx"
 #: All that an export has; weights of more than 2 GB have a file of their own.
 FILES = (SETTINGS, *(name + end for name in (SELECTOR, CLASSIFIER) for end in ("", ".data")))
@@ -43,11 +43,13 @@ def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
       (``logit_offset``), which is the largest mean of its logits (``n_masks`` of them, several
       where labels have masks of their own), which regions are then kept (``cut``: those of a
       positive logit, or the highest within a ``"budget"`` of tau), whether none may be
-      (``allow_empty``), the certainty at which it stops, what an image shows that does not
-      reach it (``fallback``), and what takes the place of removed pixels (``fill``);
+      (``allow_empty``), the certainty at which it stops (``certainty_threshold``), what an
+      image shows that does not reach it (``fallback``), and what takes the place of removed
+      pixels (``fill``);
     * what is reported, if certainty is calibrated (``report``): ``threshold`` is where the
-      search stops instead (null: nowhere), and slope and intercept are those of two curves, for
-      images that got there (``answered``) and for the others: the certainty to report is
+      search stops instead (null: nowhere), ``asked`` is the share of right answers that it
+      stands for, and slope and intercept are those of two curves, for images that got there
+      (``answered``) and for the others: the certainty to report is
       ``1 / (1 + exp(-slope * log(p / (1 - p)) - intercept))`` of the largest probability p
       (of several labels: of the smallest ``max(p, 1 - p)``).
       ``answered_classes``, if there are any, says of every class whether it is answered, and
@@ -130,13 +132,12 @@ def _settings(estimator: Any) -> dict[str, Any]:
         "multilabel": estimator.multilabel_,
         "allow_empty": rule.allow_empty,
         "fallback": rule.fallback,
-        "certainty_threshold": (
-            threshold if report is None else estimator.calibration_.asked(threshold)
-        ),
+        "certainty_threshold": threshold,
         "report": None
         if report is None
         else {
             **asdict(report),
+            "asked": estimator.calibration_.asked(threshold),
             # JSON has no infinity.
             "threshold": report.threshold if np.isfinite(report.threshold) else None,
             "answered_classes": None

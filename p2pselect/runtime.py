@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +164,9 @@ class ExportedClassifier:
         self._threshold = settings["certainty_threshold"]
         offsets = np.array(settings["logit_offset"], np.float32)
         self._rule = SelectionRule(
-            score=lambda images, labels: _scores(select(images), labels, settings["n_masks"]),
+            score=lambda images, labels, target: _scores(
+                select(images), labels, settings["n_masks"], target
+            ),
             classify=classify,
             propose=proposal.batch,
             image_size=(height, width),
@@ -178,7 +180,9 @@ class ExportedClassifier:
             kind=LABEL_SET if settings["multilabel"] else ONE_CLASS,
             fill=_tuples(settings["fill"]),
         )
-        self._report = None if settings["report"] is None else _report(settings["report"])
+        stored = dict(settings["report"] or {})
+        self._asked = stored.pop("asked", None)
+        self._report = _report(stored) if stored else None
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predict class probabilities from the kept regions alone.
@@ -226,7 +230,9 @@ class ExportedClassifier:
         labels = kind.labels(kind.answers(run.proba(result)), self.classes_)
         return labels if reject is None else named(labels, run.answered(result), reject)
 
-    def explain(self, X: Any, *, max_kept: float | None = None) -> ExplanationArrays:
+    def explain(
+        self, X: Any, *, max_kept: float | None = None, target: Any = None
+    ) -> ExplanationArrays:
         """Select regions, predict from them, and return what was shown.
 
         Parameters
@@ -235,6 +241,9 @@ class ExportedClassifier:
             Anything that :func:`~p2pselect.images.as_images` takes.
         max_kept : float in (0, 1], optional
             Largest fraction of an image that may be shown.
+        target : label, optional
+            If images have several labels, one of ``classes_``: show what suffices to decide
+            about this one, as :meth:`~p2pselect.P2PClassifier.explain` does.
 
         Returns
         -------
@@ -242,10 +251,15 @@ class ExportedClassifier:
             Has every attribute of :class:`~p2pselect.Explanation`, ``pixel_masks``,
             ``kept_fraction``, ``answered``, ``unanswered_reasons`` and ``tau`` among them, and
             ``masks_at_original_size()``; but nothing that draws or writes files.
+
+        Raises
+        ------
+        InputError
+            If an option is out of range, or the images cannot be used.
         """
         if max_kept is not None and not 0 < max_kept <= 1:
             raise InputError(f"max_kept must be a number in (0, 1], got {brief(max_kept)}")
-        run = self._run(X, keep="all", max_kept=max_kept)
+        run = self._run(X, target, keep="all", max_kept=max_kept)
         arrays = run.arrays(self.classes_)
         arrays |= {
             "display_channels": self._display_channels,
@@ -253,12 +267,15 @@ class ExportedClassifier:
         }
         return ExplanationArrays(**arrays)
 
-    def _run(self, X: Any, **how: Any) -> _Run:
+    def _run(self, X: Any, target: Any = None, **how: Any) -> _Run:
         images = as_images(X, **self._images)
         check_same_channels(images, self)
-        return _Run(
-            self._rule, images, None, self._tau, self._threshold, report=self._report, **how
-        )
+        rule, report = self._rule, self._report
+        if target is not None:
+            # Calibration is of all labels together.
+            rule, report = replace(rule, kind=rule.kind.about(target, self.classes_)), None
+        threshold = self._threshold if report is None else self._asked
+        return _Run(rule, images, None, self._tau, threshold, report=report, **how)
 
 
 @dataclass(eq=False)
@@ -266,7 +283,8 @@ class _Run(SearchRun):
     """The search with networks that map arrays of NumPy to such arrays."""
 
     def _score(self, raw: np.ndarray, labels: np.ndarray) -> ScoredBatch:
-        means, areas = self.rule.score(_as_floats(raw), labels)
+        target = getattr(self.rule.kind, "target", None)
+        means, areas = self.rule.score(_as_floats(raw), labels, target)
         logits = np.where(areas > 0, means[:, 0], np.float32(-np.inf))
         ranking = np.argsort(-logits, axis=1, kind="stable")
         ranks = np.argsort(ranking, axis=1)
@@ -300,11 +318,13 @@ def _as_floats(images: np.ndarray) -> np.ndarray:
 
 
 def _scores(
-    maps: np.ndarray, labels: np.ndarray, n_masks: int
+    maps: np.ndarray, labels: np.ndarray, n_masks: int, target: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Logits and embeddings of every region, (n, 1 + k, d), and the areas (n, d)."""
     means, areas = _region_means(maps, labels)
-    logits = means[:, :n_masks].max(axis=1, keepdims=True)
+    # Where labels have masks of their own, that of the target; or what any of them keeps.
+    own = slice(n_masks) if target is None or n_masks == 1 else slice(target, target + 1)
+    logits = means[:, own].max(axis=1, keepdims=True)
     return np.concatenate([logits, means[:, n_masks:]], axis=1), areas
 
 

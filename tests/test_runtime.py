@@ -73,9 +73,9 @@ def clf(scenes):
     return clf.set_params(certainty_threshold=in_a_gap(clf, scenes.images))
 
 
-def in_a_gap(clf, X):
+def in_a_gap(clf, X, target=None):
     """A certainty that about a fifth of the path's steps reach, and none of them nearly."""
-    exp = clf.explain(X, certainty_threshold=1.0)
+    exp = clf.explain(X, certainty_threshold=1.0, target=target)
     path = exp._kind.certainty(exp.path_proba)
     values = np.unique(path[path <= np.nanquantile(path, 0.8)])[-20:]
     widest = np.diff(values).argmax()
@@ -180,6 +180,29 @@ def test_what_takes_the_place_of_removed_pixels(scenes, tmp_path, fill):
     assert_same(served.explain(X), own.explain(X))
     np.testing.assert_array_equal(served.predict(X), own.predict(X))
     assert own.explain(X).kept_fraction.mean() < 0.9
+
+
+@pytest.mark.parametrize("own_masks", [False, True])
+def test_one_label_alone(clf, exported, scenes, tmp_path, own_masks):
+    X, several = scenes.images[:20], np.eye(4, dtype=int)[:, :3][scenes.target[:20] % 4]
+    own = P2PClassifier(**SETTINGS).set_params(networks__label_masks=own_masks)
+    own.partial_fit(X, several, classes=["a", "b", "c"])
+    own.set_params(certainty_threshold=in_a_gap(own, X, "b"))
+    own.calibrate(X, own.predict(X))
+    # What is asked of all labels together is nothing that is asked of one.
+    own.calibration_ = replace(own.calibration_, bound=0.9, max_error=0.25)
+    export_onnx(own, tmp_path / "labels.onnx")
+    served = load_exported(tmp_path / "labels.onnx")
+    expected = own.explain(X, target="b")
+    assert_same(served.explain(X, target="b"), expected)
+    assert 0.1 < expected.answered.mean() < 1 and expected.kept_fraction.mean() < 0.9
+    assert served.explain(X).certainty_threshold == own.explain(X).certainty_threshold == 0.75
+    orders = [served.explain(X, target=name).selection_logits for name in ("a", "b")]
+    assert (orders[0] != orders[1]).any() == own_masks
+    with pytest.raises(InputError, match=r"target must be one of \['a', 'b', 'c'\], got 'd'"):
+        served.explain(X, target="d")
+    with pytest.raises(InputError, match="was fitted with one class per image"):
+        load_exported(exported).explain(X, target="a")
 
 
 def test_a_budget_of_pixels(clf, exported, scenes):

@@ -14,7 +14,7 @@ from sklearn.base import ClassifierMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from p2pselect._answer_kinds import LABEL_SET, ONE_CLASS, AnswerKind, LabelSet
+from p2pselect._answer_kinds import LABEL_SET, ONE_CLASS, AnswerKind
 from p2pselect._answering import named
 from p2pselect._model_folder import read_config, readable
 from p2pselect._targets import true_targets
@@ -27,7 +27,7 @@ from p2pselect.estimators._inputs import (
     shared_inputs,
 )
 from p2pselect.estimators._saving import load_model, save_model
-from p2pselect.exceptions import InputError, brief
+from p2pselect.exceptions import InputError
 from p2pselect.explanations._explanation import Explanation
 from p2pselect.images import as_images
 from p2pselect.images._meaning import check_display_channels, check_same_channels
@@ -389,7 +389,7 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
             max_kept = float(in_unit_interval("max_kept", max_kept))
         rule = self._selection_rule()
         if target is not None:
-            rule = replace(rule, kind=LabelSet(self._column_of(target)))
+            rule = replace(rule, kind=self._kind.about(target, self.classes_))
         return PredictionRun(
             rule,
             images,
@@ -401,18 +401,6 @@ class SelectiveImageClassifier(TransformerMixin, ClassifierMixin, TrainableImage
             report,
             is_shared=True,
         )
-
-    def _column_of(self, target: Any) -> int:
-        """The column of the label that an explanation is about."""
-        if not self.multilabel_:
-            raise InputError(
-                "target is one of several labels that an image can have; this "
-                f"{type(self).__name__} was fitted with one class per image"
-            )
-        names = self.classes_.tolist()
-        if target not in names:
-            raise InputError(f"target must be one of {brief(names)}, got {brief(target)}")
-        return int(names.index(target))
 
     # -- saved models --------------------------------------------------------------------
 

@@ -61,11 +61,9 @@ FAULTS = [
         },
     ),
     *planted(
-        "estimators/_base.py",
+        "_answer_kinds.py",
         "estimators/test_several_labels.py::test_one_label_is_decided_where_the_search_for_it_stops",
-        {
-            "replace(rule, kind=LabelSet(self._column_of(target)))": "replace(rule, kind=LabelSet(0))"
-        },
+        {"LabelSet(names.index(target))": "LabelSet(0)"},
     ),
     *planted(
         "explanations/_summary.py",

@@ -39,7 +39,7 @@ FAULTS = [
     *planted(
         "runtime.py",
         "test_runtime.py::test_what_takes_the_place_of_removed_pixels",
-        {"means[:, :n_masks].max(axis=1, keepdims=True)": "means[:, :1]"},
+        {"means[:, own].max(axis=1, keepdims=True)": "means[:, :1]"},
     ),
     *planted(
         "methods/_realx.py",

@@ -73,8 +73,17 @@ FAULTS = [
         "test_runtime.py",
         {
             "        network(images)\n": "        pass\n",
-            "threshold if report is None else estimator.calibration_.asked(threshold)": "threshold",
+            "estimator.calibration_.asked(threshold)": "threshold",
             "report.threshold if np.isfinite(report.threshold) else None": "threshold",
+        },
+    ),
+    *planted(
+        "runtime.py",
+        "test_runtime.py::test_one_label_alone",
+        {
+            "slice(target, target + 1)": "slice(n_masks)",
+            "rule.kind.about(target, self.classes_)), None": "rule.kind.about(target, self.classes_)), report",
+            "self._threshold if report is None else self._asked": "self._threshold",
         },
     ),
     *planted(

@@ -73,6 +73,7 @@ def told(
     data = type("Data", (), {"__len__": lambda self: n})()
     data.n_batches = lambda size: steps // 2
     data.class_weights = lambda: np.array(by_class, float)
+    data.total_weight = lambda: float(sum(by_class))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         Outcome().on_train_end(net, X=data)

@@ -67,6 +67,14 @@ class OneClass:
         """Whether answers, or labels, are the true ones."""
         return np.asarray(answers == truth)
 
+    def share_right(self, answers: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        """How much of the answers is right: 1 or 0."""
+        return self.right(answers, truth).astype(float)
+
+    def belief(self, proba: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        """What the probabilities give to the truth: that of the true class."""
+        return self.proba_of(proba, truth)
+
     def proba_of(self, proba: np.ndarray, answers: np.ndarray) -> np.ndarray:
         """The probability of given answers; 0 of a label that is not a class, -1."""
         own = np.take_along_axis(proba, np.maximum(answers, 0)[..., None], axis=-1)[..., 0]
@@ -161,6 +169,14 @@ class LabelSet:
         """Whether all labels are right; with a target, whether that one is."""
         same = np.asarray(answers == truth)
         return np.asarray(same.all(axis=-1) if self.target is None else same[..., self.target])
+
+    def share_right(self, answers: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        """How much of the answers is right: the share of the labels, of which all count."""
+        return np.asarray((answers == truth).mean(axis=-1))
+
+    def belief(self, proba: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        """What the probabilities give to the truth: the mean over all labels."""
+        return np.asarray(np.where(truth > 0, proba, 1 - proba).mean(axis=-1))
 
     def proba_of(self, proba: np.ndarray, answers: np.ndarray) -> np.ndarray:
         """The probability of given answers: the product of those of their labels."""

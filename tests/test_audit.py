@@ -5,7 +5,8 @@ import re
 
 import numpy as np
 import pytest
-from two_patches import SETTINGS, classifier, two_patches
+import two_labels
+from two_patches import SETTINGS, KnowsBothLabels, classifier, two_pairs, two_patches
 
 from p2pselect import P2PClassifier, audit
 from p2pselect.exceptions import InputError
@@ -81,6 +82,21 @@ def made(model, judge_, random=(0.5, 0.5), whole=(1.0, 1.0), belief=None, **opti
 def test_the_rules(found, verdict, reason):
     assert found.verdict == verdict
     assert re.search(reason, " ".join(found.reasons))
+
+
+def test_a_label_that_is_rare_is_guessed_more_often():
+    # Half of the images have one label, and a tenth have the other.
+    y = np.stack([Y, np.arange(N) % 10 == 0], axis=1).astype(int)
+    guessed = (0.5 + 0.9**2 + 0.1**2) / 2
+    for accuracy, belief, verdict in (
+        (0.69, 0.9, "cannot tell"),  # (.5 + .9) / 2 are right by saying always the same
+        (0.9, guessed - 0.01, "evidence is in the pixels"),
+        (0.9, 0.9, "the mask encodes"),
+    ):
+        found = made((accuracy, 0.5), (0.5, 0.5), belief=((belief, 0.5), (0.5, 0.5)))
+        found.y = y
+        assert found.verdict == verdict and found.to_dict()["n_labels"] == 2
+    assert made((0.9, 0.9), (0.9, 0.9)).to_dict()["n_labels"] is None
 
 
 def test_a_level_has_the_accuracies_of_its_columns():
@@ -190,6 +206,38 @@ def test_a_mask_that_encodes_is_convicted(released, judge):
     )
     # The label is told by which regions are shown, to whoever learns the code.
     assert found.figure("outline")[0, 1] > 0.95
+
+
+def test_masks_that_encode_several_labels_are_convicted():
+    X, y = two_pairs(512, seed=0)
+    X_test, y_test = two_pairs(600, seed=1)
+    knowing = p2p(selector=KnowsBothLabels).fit(X, y)
+    judge = JudgeClassifier.like(knowing, random_state=0, training__patience=5)
+    found = audit(knowing, X, y, X_test, y_test, judge=judge)
+    assert found.verdict == "the mask encodes"
+    assert found.model_accuracy[0] > 0.95 and found.figure("outline")[0, 0] > 0.95
+    # Means over the labels, each of which counts.
+    proba = judge.predict_proba_masked(X_test)
+    answers = ((proba > 0.5) == y_test).mean()
+    assert found.judge_accuracy[-1] == pytest.approx(answers) and 0.95 < answers < 1
+    of_truth = np.where(y_test == 1, proba, 1 - proba).mean()
+    assert found.figure("judge: belief")[0, -1] == pytest.approx(of_truth)
+    # A selector that sees single patches cannot know a label that takes two of them.
+    honest = p2p(selector=two_labels.selector, objective__random_share=0.7, max_epochs=30)
+    honest.set_params(objective__warmup_epochs=6, certainty_threshold=0.95).fit(X, y)
+    found = audit(honest, X, y, X_test, y_test, judge=judge)
+    assert found.verdict == "evidence is in the pixels" and found.model_accuracy[-2] > 0.95
+
+
+def test_a_judge_answers_the_same_question(judge):
+    X, y = two_pairs(40, seed=0)
+    clf = p2p(selector=KnowsBothLabels, max_epochs=0)
+    clf.partial_fit(X, y, classes=["one", "other"])
+    with pytest.raises(InputError, match=r"y has the labels \[0, 1\], the model the labels \["):
+        audit(clf, X, y, X, y)
+    unnamed = clf.set_params(max_epochs=0).fit(X, y)
+    with pytest.raises(InputError, match="the judge knows the classes .* the model the labels"):
+        audit(unnamed, X, y, X, y, judge=judge)
 
 
 @pytest.mark.filterwarnings("ignore:.*learned nothing")

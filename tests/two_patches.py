@@ -20,19 +20,37 @@ def two_patches(n, seed):
     return images.astype(np.uint8), (left == right).astype(int)
 
 
+def two_pairs(n, seed):
+    """Two labels (n, 2), each of which is whether two patches have the same color."""
+    images, label = two_patches(n, seed)
+    others, other = two_patches(n, seed + 1000)
+    images[:, :PATCH, PATCH : 2 * PATCH] = others[:, PATCH : 2 * PATCH, :PATCH]
+    images[:, -PATCH:, 2 * PATCH : -PATCH] = others[:, 2 * PATCH : -PATCH, -PATCH:]
+    return images, np.stack([label, other], axis=1)
+
+
 class KnowsTheLabel(nn.Module):
     """A selector that sees whether both patches have the same color, as a deep one would."""
 
+    #: Rows and columns of the patches.
+    pairs = (((1, 0), (2, 3)),)
+
     def __init__(self, n_maps):
         super().__init__()
-        self.last = nn.Linear(2, 16 * n_maps)
+        self.last = nn.Linear(1 + len(self.pairs), 16 * n_maps)
 
     def forward(self, images):
         patches = nn.functional.avg_pool2d(images, PATCH)
         red = patches[:, 0] - patches[:, 2]
-        label = (red[:, 1, 0] * red[:, 2, 3]).sign()
-        seen = torch.stack([label, torch.ones_like(label)], dim=1)
+        labels = [(red[:, *one] * red[:, *other]).sign() for one, other in self.pairs]
+        seen = torch.stack([*labels, torch.ones_like(labels[0])], dim=1)
         return self.last(seen).view(len(images), -1, 4, 4)
+
+
+class KnowsBothLabels(KnowsTheLabel):
+    """The same for both labels of :func:`two_pairs`."""
+
+    pairs = (((1, 0), (2, 3)), ((0, 1), (3, 2)))
 
 
 def classifier(n_classes):

@@ -71,6 +71,9 @@ def run(options: argparse.Namespace) -> None:
     (learned, labels), (new, test_labels) = (
         labeled_for(model, place, options.on_error) for place in places
     )
+    if model.multilabel_:
+        # The judge shall know them by the same names.
+        labels = learned.target
     images, test_images = learned.images, new.images
     masks = object_masks(model, new, options.masks_dir)
     epochs = {} if options.epochs is None else {"max_epochs": options.epochs}

@@ -82,7 +82,13 @@ def first_within(
 def predict_from_outlines(
     masks: np.ndarray, y: np.ndarray, new_masks: np.ndarray
 ) -> np.ndarray:
-    """Labels that the outlines of masks (n, h, w) tell to a logistic regression."""
+    """Labels that the outlines of masks (n, h, w) tell to a logistic regression.
+
+    Those of ``y`` (n, n_labels) are told one by one.
+    """
+    if y.ndim == 2:
+        each = [predict_from_outlines(masks, column, new_masks) for column in y.T]
+        return np.stack(each, axis=1)
     small, new = _shrunk(masks), _shrunk(new_masks)
     if len(np.unique(y)) < 2:
         return np.full(len(new), y[0])

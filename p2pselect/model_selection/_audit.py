@@ -9,13 +9,15 @@ import numpy as np
 from sklearn.utils import _safe_indexing
 
 from p2pselect._explanation_arrays import ExplanationArrays
-from p2pselect._labels import as_labels, as_true_labels
+from p2pselect._labels import as_labels
+from p2pselect._targets import encode_targets, true_targets
 from p2pselect.exceptions import InputError, brief
 from p2pselect.metrics._encoding import first_within, predict_from_outlines, region_orders
 from p2pselect.metrics._explained import find_explainer
 from p2pselect.metrics._object_masks import masks_on_grid
 from p2pselect.metrics._perturbed_images import blocks, region_order
 from p2pselect.model_selection._audit_result import Audit
+from p2pselect.model_selection._comparable import check_ranking, check_same_question
 from p2pselect.model_selection._retraining import retrained_without
 
 #: Shares of the area at which a model is compared with its judge.
@@ -68,15 +70,19 @@ def audit(
     It rests on masks of fixed areas: at its own stop, a model has the advantage that it stops
     where it is certain itself.
 
+    If images have several labels, every accuracy is the mean of those of the labels, and so is
+    every probability of the truth: that each label is there, or that it is not.
+
     Parameters
     ----------
     clf : fitted estimator
         A method of this package whose regions have an order, a Pipeline that ends in one, or a
         fitted search over one.  What it answers at a given area is what its classifier says of
         the first regions that fit; a method that shows continuous masks has no stop.
-    X, y : images and array-like of shape (n,)
-        Training images and labels, from which the judge learns.
-    X_test, y_test : images and array-like of shape (m,)
+    X, y : images and array-like of shape (n,) or (n, n_labels)
+        Training images and labels, from which the judge learns; of several labels, with the
+        same names as those of the model.
+    X_test, y_test : images and array-like of shape (m,) or (m, n_labels)
         Images that neither the model nor the judge has seen, and their labels.
     masks : array-like of shape (m, h, w), or sequence of m arrays, optional
         Object masks of the test images: the judge also reads the regions of the object, and
@@ -114,8 +120,8 @@ def audit(
     Raises
     ------
     InputError
-        If the model ranks no regions, the judge knows other classes, or an argument does not
-        fit the others.
+        If the model ranks no regions, the judge or `y` has other classes, or an argument does
+        not fit the others.
 
     References
     ----------
@@ -147,12 +153,11 @@ def audit(
     explainer, images = find_explainer(clf, X_test, asked_by="audit")
     learned = find_explainer(clf, X, asked_by="audit")[1]
     exp = explainer.explain(images)
-    if exp.multilabel:
-        raise InputError("audit needs a model with one class per image, not several labels")
     check_ranking(exp, explainer, asked_by="audit")
-    truth = as_true_labels(y_test, exp.classes)
-    if len(truth) != len(exp):
-        raise InputError(f"y_test has {len(truth)} labels for {len(exp)} images of X_test")
+    labels = true_targets(y_test, exp.classes, exp._kind)
+    if len(labels) != len(exp):
+        raise InputError(f"y_test has {len(labels)} labels for {len(exp)} images of X_test")
+    truth = encode_targets(labels, exp.classes)
     if groups is not None:
         groups = as_labels(groups, "groups")
         if len(groups) != len(exp):
@@ -163,13 +168,10 @@ def audit(
     shares = _shares(areas, exp)
     if judge is None:
         judge = JudgeClassifier.like(explainer, random_state=random_state, verbose=verbose)
-    if not hasattr(judge, "classes_"):
+    is_fitted = hasattr(judge, "classes_")
+    check_same_question(judge if is_fitted else None, y, exp)
+    if not is_fitted:
         judge.fit(learned, y)
-    if not np.array_equal(judge.classes_, exp.classes):
-        raise InputError(
-            f"the judge knows the classes {brief(judge.classes_.tolist())}, the model "
-            f"{brief(exp.classes.tolist())}"
-        )
     if judge.fill_ != exp.fill:
         raise InputError(
             f"the judge has learned from images with fill_={brief(judge.fill_)}, the model "
@@ -196,24 +198,7 @@ def audit(
         worst = worst_group(groups, values["model"][:, level])
         for reader in ("model", "judge") if worst.any() else ():
             values[f"{reader}: worst group"] = np.where(worst[:, None], values[reader], np.nan)
-    return Audit(values, levels, truth, groups, judge, tolerance)
-
-
-def check_ranking(exp: ExplanationArrays, explainer: Any, asked_by: str) -> None:
-    """Refuse to compare orders of regions where there are none."""
-    if not len(exp):
-        raise InputError(f"{asked_by} needs at least one image")
-    if not ranks_regions(exp):
-        raise InputError(
-            f"{asked_by} needs a model that ranks the regions of an image; all are equal "
-            f"to this {type(explainer).__name__}"
-        )
-
-
-def ranks_regions(exp: ExplanationArrays) -> bool:
-    """Whether the regions of any image differ in their scores."""
-    scores = np.where(np.isinf(exp.selection_logits), np.nan, exp.selection_logits)
-    return bool((np.nanmax(scores, axis=1) > np.nanmin(scores, axis=1)).any())
+    return Audit(values, levels, labels, groups, judge, tolerance)
 
 
 def _shares(areas: Any, exp: ExplanationArrays) -> np.ndarray:
@@ -242,12 +227,12 @@ def _read_part(
     whole = exp.regions >= 0
 
     def read(reader: Any, shown: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """Whether answers are right, and the probability of the true class."""
+        """How much of the answers is right, and the probability of the truth."""
         right, belief = [], []
         for masks in shown:
             proba = reader.predict_proba_masked(exp.masked_by(masks))
-            right.append(exp.classes[proba.argmax(axis=1)] == truth)
-            belief.append((proba * (exp.classes == truth[:, None])).sum(axis=1))
+            right.append(exp._kind.share_right(exp._kind.answers(proba), truth))
+            belief.append(exp._kind.belief(proba, truth))
         return columns(right), columns(belief)
 
     def columns(values: Iterable[np.ndarray]) -> np.ndarray:
@@ -316,16 +301,19 @@ def _outlines(
     X: Any,
     y: Any,
 ) -> np.ndarray:
-    """Whether the label can be told from the outline of a mask alone, one column per level."""
-    labels = as_true_labels(y, exp.classes)
+    """Whether the answer can be told from the outline of a mask alone, one column per level."""
+    labels = encode_targets(true_targets(y, exp.classes, exp._kind), exp.classes)
     rows = np.sort(np.random.default_rng(0).permutation(len(labels))[:N_OUTLINES])
     learned = explainer.explain(_safe_indexing(X, rows))
     first = region_order(learned)
     right = np.full((len(exp), len(shares) + 2), np.nan)
+
+    def read(old: np.ndarray, new: np.ndarray) -> np.ndarray:
+        return exp._kind.share_right(predict_from_outlines(old, labels[rows], new), truth)
+
     for level, share in enumerate(shares):
         old, new = first_within(learned, first, share), first_within(exp, order, share)
-        right[:, level] = predict_from_outlines(old, labels[rows], new) == truth
+        right[:, level] = read(old, new)
     if exp.soft_region_masks is None:
-        old, new = learned.pixel_masks, exp.pixel_masks
-        right[:, -2] = predict_from_outlines(old, labels[rows], new) == truth
+        right[:, -2] = read(learned.pixel_masks, exp.pixel_masks)
     return right

@@ -32,23 +32,23 @@ class Audit(Display):
     ----------
     values : dict of str to ndarray of shape (n, n_levels)
         One value per image, NaN where there is none. ``"model"`` and ``"judge"`` tell whether
-        the answer from the model's masks is right, and so do ``"judge: scattered"``, ``"judge:
-        contiguous"``, ``"judge: central"`` and ``"judge: objects"`` for masks of the same area
-        that the model had no part in, ``"model: scattered"`` and ``"model: contiguous"`` for
-        the model on such masks, and ``"outline"`` for a logistic regression that sees the
-        outline of the model's mask alone. ``"model: belief"`` and ``"judge: belief"`` are
-        probabilities of the true class. ``"shown outside"`` is the share of what the model
-        shows that is outside the object, and ``"shown outside: central"`` that of as much in
-        the middle; ``"outside"`` tells whether the former is more than half, and ``"kept"`` is
-        the share of the area that it shows. ``"model: worst group"`` and ``"judge: worst
-        group"`` have the images of ``worst_group`` alone. ``"retrained"``, ``"retrained:
-        scattered"`` and ``"retrained: contiguous"`` belong to classifiers that learned, and
-        answer, without as much of every image as a level shows; at the level of the whole
-        image, nothing is removed.
+        the answer from the model's masks is right (of several labels, how many are), and so do
+        ``"judge: scattered"``, ``"judge: contiguous"``, ``"judge: central"`` and ``"judge:
+        objects"`` for masks of the same area that the model had no part in, ``"model:
+        scattered"`` and ``"model: contiguous"`` for the model on such masks, and ``"outline"``
+        for a logistic regression that sees the outline of the model's mask alone. ``"model:
+        belief"`` and ``"judge: belief"`` are probabilities of the true class (or the mean over
+        labels). ``"shown outside"`` is the share of what the model shows that is outside the
+        object, and ``"shown outside: central"`` that of as much in the middle; ``"outside"``
+        tells whether the former is more than half, and ``"kept"`` is the share of the area that
+        it shows. ``"model: worst group"`` and ``"judge: worst group"`` have the images of
+        ``worst_group`` alone. ``"retrained"``, ``"retrained: scattered"`` and ``"retrained:
+        contiguous"`` belong to classifiers that learned, and answer, without as much of every
+        image as a level shows; at the level of the whole image, nothing is removed.
     levels : ndarray of shape (n_levels,)
         Shares of the area in (0, 1], which are followed by NaN for the stop and 1 for the whole
         image.
-    y : ndarray of shape (n,)
+    y : ndarray of shape (n,) or (n, n_labels)
         True labels.
     groups : ndarray of shape (n,), optional
         Images that the bootstrap draws together.
@@ -149,8 +149,7 @@ class Audit(Display):
     @cached_property
     def _judged(self) -> tuple[str, list[str]]:
         most, names = self.tolerance, np.array(self.names)
-        shares = np.unique(self.y, return_counts=True)[1] / len(self.y)
-        constant, guessed = shares.max(), (shares**2).sum()
+        constant, guessed = self._guesses
         # Where answers are guesses, they are evidence of nothing.
         counts = self.figure("model")[1] > constant
         counts[-2:] = False
@@ -184,6 +183,17 @@ class Audit(Display):
             f"The interval of the gap contains {most:g} at {wide} of the area: more test "
             "images would tell."
         ]
+
+    @property
+    def _guesses(self) -> tuple[float, float]:
+        """Accuracy of the best constant answer, and mean probability of the truth by guessing.
+
+        If images have several labels, both are means over them.
+        """
+        columns = self.y.reshape(len(self.y), -1).T
+        shares = [np.unique(own, return_counts=True)[1] / len(own) for own in columns]
+        constant, guessed = np.mean([[own.max(), (own**2).sum()] for own in shares], axis=0)
+        return float(constant), float(guessed)
 
     def _faults_of_the_judge(self) -> list[str]:
         """Why a gap between the model and this judge does not show a code."""
@@ -265,7 +275,8 @@ class Audit(Display):
         Returns
         -------
         dict
-            ``verdict``, ``reasons``, ``n_images``, ``judge_converged``, ``tolerance``,
+            ``verdict``, ``reasons``, ``n_images``, ``n_labels`` (None where images have one
+            class each), ``judge_converged``, ``tolerance``,
             ``levels``, ``worst_group`` and ``rows``: the lists ``value``, ``low`` and ``high``
             by name, with None where there is no value.
         """
@@ -280,6 +291,7 @@ class Audit(Display):
             "verdict": self.verdict,
             "reasons": self.reasons,
             "n_images": len(self.y),
+            "n_labels": None if self.y.ndim == 1 else self.y.shape[1],
             "judge_converged": self._converged,
             "tolerance": self.tolerance,
             "levels": self.names,

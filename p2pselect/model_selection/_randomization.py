@@ -10,7 +10,7 @@ import numpy as np
 from p2pselect.exceptions import InputError, brief
 from p2pselect.metrics import selection_agreement
 from p2pselect.metrics._explained import find_explainer
-from p2pselect.model_selection._audit import check_ranking
+from p2pselect.model_selection._comparable import check_ranking
 
 
 class RandomizedSelections(NamedTuple):

@@ -25,15 +25,21 @@ def retrained_without(
     shares: np.ndarray,
     random_state: int,
 ) -> dict[str, np.ndarray]:
-    """Whether fresh classifiers are right on images without their first regions (ROAR).
+    """How much fresh classifiers get right on images without their first regions (ROAR).
 
-    Each has the settings of the `judge`, learns from the images of `learned` with labels `y`
-    (n,), from which the first regions that fit within a share of the area are removed, and
-    answers those of `exp`, from which as much is removed.  Rows by name, one column per level:
-    the shares, the stop, of which there is none, and the images as they are.
+    Each has the settings of the `judge`, learns from the images of `learned` with labels `y`,
+    from which the first regions that fit within a share of the area are removed, and answers
+    those of `exp`, from which as much is removed; `truth` are the right answers.  Rows by name,
+    one column per level: the shares, the stop, of which there is none, and the images as they
+    are.
     """
     orders = [region_orders(each, None, random_state) for each in (learned, exp)]
-    whole = _answers(judge, learned.images, y, exp.images) == truth
+
+    def right_by(images: np.ndarray, new: np.ndarray) -> np.ndarray:
+        answers = exp._kind.answers(_learned(judge, images, y, new))
+        return exp._kind.share_right(answers, truth)
+
+    whole = right_by(learned.images, exp.images)
     rows = {}
     for kind in _KINDS:
         right = np.full((len(exp), len(shares) + 2), np.nan)
@@ -42,7 +48,7 @@ def retrained_without(
                 without_first(each, order[kind], share)
                 for each, order in zip((learned, exp), orders, strict=True)
             )
-            right[:, level] = _answers(judge, old, y, new) == truth
+            right[:, level] = right_by(old, new)
         right[:, -1] = whole
         rows["retrained" if kind == "selected" else f"retrained: {kind}"] = right
     return rows
@@ -53,8 +59,8 @@ def without_first(exp: ExplanationArrays, order: np.ndarray, share: float) -> np
     return exp.masked_by(~first_within(exp, order, share))
 
 
-def _answers(judge: Any, images: np.ndarray, y: np.ndarray, new: np.ndarray) -> np.ndarray:
-    """What a classifier with the settings of the judge learns from images, and says of others.
+def _learned(judge: Any, images: np.ndarray, y: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """Probabilities of a classifier with the settings of the judge that learns from images.
 
     Both are on the grid of the model, with values as `Explanation.images` has them.
     """
@@ -73,5 +79,5 @@ def _answers(judge: Any, images: np.ndarray, y: np.ndarray, new: np.ndarray) -> 
         # To learn nothing from what is left is no mistake here.
         warnings.simplefilter("ignore", P2PSelectWarning)
         fresh.fit(images, y, regions=one_region)
-    answers: np.ndarray = fresh.classes_[fresh.predict_proba_masked(new).argmax(axis=1)]
-    return answers
+    proba: np.ndarray = fresh.predict_proba_masked(new)
+    return proba

@@ -9,8 +9,9 @@ import numpy as np
 from p2pselect.explanations._explanation import Explanation
 from p2pselect.methods import JudgeClassifier
 from p2pselect.model_selection import audit
-from p2pselect.model_selection._audit import AREAS, ranks_regions
+from p2pselect.model_selection._audit import AREAS
 from p2pselect.model_selection._audit_result import ENCODES, PIXELS
+from p2pselect.model_selection._comparable import ranks_regions
 from p2pselect.reproduction._measure import curve_point
 from p2pselect.reproduction._split import Split
 

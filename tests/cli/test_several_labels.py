@@ -110,3 +110,17 @@ def test_other_columns_than_those_of_the_model_are_refused(table, model, tmp_pat
     finally:
         (tmp_path / "red" / "0.png").rename(table.parent / "0.png")
     assert "must be a table with the columns ['red', 'blue']" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore:.*learned nothing")
+def test_an_audit_of_all_labels(table, model, tmp_path, capsys):
+    files = [tmp_path / "audit.json", tmp_path / "audit.html"]
+    written = ["--json", str(files[0]), "--html", str(files[1])]
+    assert main(["audit", str(model), "--table", str(table), "--epochs", "1", *written]) == 0
+    assert "judge: scattered" in capsys.readouterr().out
+    found = json.loads(files[0].read_text())
+    assert (found["n_images"], found["n_labels"]) == (12, 2)
+    assert 0 < found["rows"]["judge"]["value"][-1] < 1
+    assert "Right answers, averaged over all labels, when" in files[1].read_text(
+        encoding="utf-8"
+    )

@@ -61,6 +61,37 @@ FAULTS = [
         },
     ),
     *planted(
+        "_answer_kinds.py",
+        "test_audit.py::test_masks_that_encode_several_labels_are_convicted",
+        {
+            "(answers == truth).mean(axis=-1)": "(answers == truth).all(axis=-1)",
+            "np.where(truth > 0, proba, 1 - proba).mean(axis=-1)": "np.where(truth > 0, proba, 1 - proba).prod(axis=-1)",
+        },
+    ),
+    *planted(
+        "model_selection/_audit_result.py",
+        "test_audit.py::test_a_label_that_is_rare_is_guessed_more_often",
+        {"self.y.reshape(len(self.y), -1).T": "self.y.reshape(1, -1)"},
+    ),
+    *planted(
+        "model_selection/_comparable.py",
+        "test_audit.py::test_a_judge_answers_the_same_question",
+        {
+            "if kind == exp._kind and np": "if np",
+            "find_targets(labels, columns)": "exp.classes",
+        },
+    ),
+    *planted(
+        "cli/_audit.py",
+        "cli/test_several_labels.py::test_an_audit_of_all_labels",
+        {"labels = learned.target": "pass"},
+    ),
+    *planted(
+        "explanations/report/_audit.py",
+        "cli/test_several_labels.py::test_an_audit_of_all_labels",
+        {"Right answers{averaged}": "Right answers"},
+    ),
+    *planted(
         "model_selection/_audit_result.py",
         "test_audit.py::test_intervals_of_one_group_draw_its_images",
         {"            groups = None\n": "            pass\n"},
@@ -79,7 +110,7 @@ FAULTS = [
         "model_selection/_retraining.py",
         "test_retraining.py::test_training_and_test_images_lose_the_same_of_the_same_order",
         {
-            "_answers(judge, old, y, new)": "_answers(judge, old, y, exp.images)",
+            "right_by(old, new)": "right_by(old, exp.images)",
             "without_first(each, order[kind], share)": 'without_first(each, order["selected"], share)',
             "right[:, -1] = whole": "right[:, -2] = whole",
             "np.zeros(images.shape[:3], np.int32)": "np.ones(images.shape[:3], np.int32)",

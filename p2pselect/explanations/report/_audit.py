@@ -55,6 +55,7 @@ def audit_section(audit: Any) -> str:
         if row in found["rows"]
     )
     reasons = escape(" ".join(found["reasons"]))
+    averaged = "" if found["n_labels"] is None else ", averaged over all labels,"
     return f"""<section aria-labelledby="audit-title">
 <h2 id="audit-title">Is what is shown the reason? An audit: {escape(found["verdict"])}</h2>
 <p class="lead">A model that chooses what it shows could hide the answer in the choice, as two
@@ -63,8 +64,8 @@ learned from random parts of images and knows no code; it was shown what the mod
 {found["n_images"]:,} images that neither has learned from. {_MEANING[found["verdict"]]}</p>
 <p class="lead">{reasons}{_shortcut(found["rows"])}</p>
 <div class="scroll"><table class="audit">
-<caption>Right answers when at most this share of each image is shown, and below them the 95 %
-intervals, which say how much they could differ on other images.</caption>
+<caption>Right answers{averaged} when at most this share of each image is shown, and below them
+the 95 % intervals, which say how much they could differ on other images.</caption>
 <thead><tr><th scope="col">who reads what</th>{head}</tr></thead>
 <tbody>{body}</tbody>
 </table></div>

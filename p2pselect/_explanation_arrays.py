@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -66,9 +66,9 @@ class ExplanationArrays:
         if not isinstance(index, slice):
             index = self._checked(index)
         changed = {
-            f.name: getattr(self, f.name)[index]
-            for f in fields(self)
-            if f.name not in self._SHARED and getattr(self, f.name) is not None
+            name: values[index]
+            for name, values in vars(self).items()
+            if name not in self._SHARED and values is not None
         }
         return replace(self, **changed)
 
@@ -195,12 +195,17 @@ class ExplanationArrays:
 
         Padding counts neither as seen nor as hidden, here and in everything else.
         """
-        return (self.region_areas * self.visible_region_masks).sum(axis=1) / self.n_pixels
+        return self._share(self.visible_region_masks)
 
     @property
     def expected_kept_fraction(self) -> np.ndarray:
         r"""The paper's :math:`\bar p` (section 3): area-weighted mean selection probability."""
-        return (self.region_areas * self.selection_probs).sum(axis=1) / self.n_pixels
+        return self._share(self.selection_probs)
+
+    def _share(self, of_regions: np.ndarray) -> np.ndarray:
+        """Share of an image's pixels, of which each region has so much (n, d), in [0, 1]."""
+        areas = self.region_areas
+        return np.asarray((areas * of_regions).sum(axis=1) / areas.sum(axis=1))
 
     @property
     def path_kept_fraction(self) -> np.ndarray:

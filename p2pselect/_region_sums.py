@@ -12,10 +12,12 @@ def region_sums(
 
     Without ``n_columns``, d is the largest number of regions of an image.
     """
-    n, h, w = labels.shape
+    n = len(labels)
     d = (int(labels.max()) + 1 if labels.size else 0) if n_columns is None else n_columns
-    # Labels of different images become different numbers, so that all are counted at once.  The
-    # first of d + 1 columns is that of the pixels without a region.
-    flat = labels.reshape(n, h * w) + 1 + (d + 1) * np.arange(n)[:, None]
-    weights = None if values is None else values.ravel()
-    return np.bincount(flat.ravel(), weights, n * (d + 1)).reshape(n, d + 1)[:, 1:]
+    sums = np.empty((n, d), np.intp if values is None else np.float64)
+    # Image by image, since labels of all images as 64-bit integers would fill the memory.
+    for image in range(n):
+        weights = None if values is None else values[image].ravel()
+        # The first of d + 1 columns is that of the pixels without a region.
+        sums[image] = np.bincount(labels[image].ravel() + 1, weights, d + 1)[1:]
+    return sums

@@ -220,7 +220,7 @@ def from_pillow(
         if isinstance(transparent, int):
             gray[np.asarray(image) == transparent] = 0
         return to_rgb(gray[..., np.newaxis])
-    rgb = np.array(image.convert("RGB"))
+    rgb = np.array(image if image.mode == "RGB" else image.convert("RGB"))
     if wide:
         # Only the upper 8 bits are left here: the widest range that they allow for.
         _warn_of_range(int(rgb.min()) << 8, int(rgb.max()) << 8 | 255, name, warned)

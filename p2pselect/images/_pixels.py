@@ -76,7 +76,8 @@ def resize_nearest(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         (2 * np.arange(new) + 1) * old // (2 * new)
         for new, old in zip(size, image.shape, strict=False)
     )
-    return image[rows[:, None], columns]
+    # Rows first, which are copied as they are, is several times as fast as both at once.
+    return image[rows][:, columns]
 
 
 def height_width(size: int | tuple[int, int]) -> tuple[int, int]:

@@ -2,6 +2,8 @@
 
 import base64
 import io
+import json
+import zlib
 from dataclasses import replace
 
 import numpy as np
@@ -19,10 +21,11 @@ def image_payload(exp, image):
 
 def decode_runs(item, shape) -> np.ndarray:
     """The map of regions by place, pair by pair as the script does."""
-    code = np.frombuffer(base64.b64decode(item["map"]), "<u2" if item["wide"] else "u1")
+    codes = [ord(character) - ord("0") for character in item["map"]]
+    half = len(codes) // 2
     cells = []
-    for value, extra in zip(code[::2].tolist(), code[1::2].tolist(), strict=True):
-        cells += [value] * (extra + 1)
+    for value, length in zip(codes[:half], codes[half:], strict=True):
+        cells += [value] * length
     return np.array(cells).reshape(shape)
 
 
@@ -195,6 +198,28 @@ def test_one_region(made):
     assert item["regions"] == 1 and not decode_runs(item, exp.regions.shape[1:]).any()
 
 
+def test_a_run_longer_than_any_character_stands_for(made):
+    exp = made.explanation[:1]
+    # The length of a run over all of these pixels would be half of a pair of surrogates.
+    regions = np.zeros((1, 200, 280), np.int32)
+    large = replace(exp, images=np.zeros((1, 200, 280, 3), np.uint8), regions=regions)
+    item = json.loads(json.dumps(image_payload(large, 0)))
+    item["map"].encode()
+    assert len(np.unique(decode_runs(item, (200, 280)))) == 1
+
+
+def test_what_is_packed_is_what_the_script_needs(made):
+    one = made.explanation[3]
+    picture = photograph(one, 0)
+    payload = _payload.detail_payload(one, picture)
+    code = _payload.packed(payload)
+    text = zlib.decompress(base64.b64decode(code)).decode()
+    assert json.loads(text) == json.loads(json.dumps(payload))
+    assert len(code) < 0.7 * len(text)
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        _payload.packed({"tau": np.nan})
+
+
 def test_kept_regions_need_not_be_the_best(made):
     exp = made.explanation
     odd = replace(exp, region_masks=np.isfinite(exp.selection_logits) & ~exp.region_masks)
@@ -215,8 +240,8 @@ def test_single_pixels_are_shown_in_groups_that_keep_every_step_exact(made):
         np.testing.assert_array_equal(cells < groups, expected)
 
 
-@pytest.mark.parametrize("d", [255, 256, 400])
-def test_more_than_255_regions_use_two_bytes(made, d):
+@pytest.mark.parametrize("d", [45, 255, 400])
+def test_the_map_of_any_number_of_regions(made, d):
     exp = as_pixels(made.explanation[:1], np.random.default_rng(0))
     # The last pixels are of no region.
     labels = np.where(np.arange(420) < d, np.arange(420), -1).astype(np.int32)
@@ -230,7 +255,6 @@ def test_more_than_255_regions_use_two_bytes(made, d):
         path_tau=None,
     )
     item = image_payload(small, 0)
-    assert item["wide"] == (d > 255)
     place = np.argsort(np.lexsort((-small.selection_logits[0], ~small.region_masks[0])))
     np.testing.assert_array_equal(decode_runs(item, (20, 21)).ravel()[:d], place)
     assert (decode_runs(item, (20, 21)).ravel()[d:] == d).all()

@@ -42,24 +42,27 @@ class Photograph:
     @cached_property
     def labels(self) -> np.ndarray:
         """The region of every pixel, int (H, W); -1 for what the model was not given."""
-        return self._lay(self.cells, NO_REGION)
+        return self._lay(self.cells, None, NO_REGION)
 
     def lay(self, values: np.ndarray, elsewhere: Any) -> np.ndarray:
         """Values (h, w) of the model's grid that must not be mixed, on the picture."""
-        return self._lay(self.content.of(values), elsewhere)
+        return self._lay(self.content.of(values), None, elsewhere)
 
     def spread(self, values: np.ndarray, elsewhere: Any = 0) -> np.ndarray:
         """One value per region (d,) or (d, c) as a value for every pixel."""
         rest = np.full((1, *values.shape[1:]), elsewhere, values.dtype)
         # The label of what is in no region, -1, is that of the last value.
-        return np.concatenate([values, rest])[self.labels]
+        return self._lay(self.cells, np.concatenate([values, rest]), elsewhere)
 
-    def _lay(self, cells: np.ndarray, elsewhere: Any) -> np.ndarray:
-        enlarged = enlarge_smoothly if self.is_sharp else resize_nearest
-        inside = enlarged(cells, self.box.size)
-        if self.box.size == self.pixels.shape[:2]:
+    def _lay(self, cells: np.ndarray, values: np.ndarray | None, elsewhere: Any) -> np.ndarray:
+        if self.is_sharp:
+            inside = enlarge_smoothly(cells, self.box.size, values)
+        else:
+            inside = resize_nearest(cells if values is None else values[cells], self.box.size)
+        shape = self.pixels.shape[:2]
+        if self.box.size == shape:
             return inside
-        out = np.full(self.pixels.shape[:2], elsewhere, cells.dtype)
+        out = np.full((*shape, *inside.shape[2:]), elsewhere, inside.dtype)
         self.box.of(out)[...] = inside
         return out
 
@@ -155,35 +158,48 @@ def region_crop(picture: Photograph, region: int) -> np.ndarray:
     return (small * 255).round().astype(np.uint8)
 
 
-def enlarge_smoothly(labels: np.ndarray, size: Size) -> np.ndarray:
+def enlarge_smoothly(
+    labels: np.ndarray, size: Size, values: np.ndarray | None = None
+) -> np.ndarray:
     """Labels (h, w) at another size, with outlines that are smooth instead of stairs.
 
     Every new pixel takes the label with the largest share in bilinear interpolation between the
     four old pixels around it.  The centers of old pixels keep their labels.  Where the new size
     is smaller, the nearest old pixel is taken.
+
+    With ``values`` (d,) or (d, c), these are returned instead of the labels, which takes less
+    time where they differ less often.
     """
-    if size[0] < labels.shape[0] or size[1] < labels.shape[1]:
-        return resize_nearest(labels, size)
-    if size == labels.shape:
-        return labels
-    out = resize_nearest(labels, size)
+    drawn = labels if values is None else values[labels]
+    out = resize_nearest(drawn, size)
+    if size == labels.shape or size[0] < labels.shape[0] or size[1] < labels.shape[1]:
+        return out
     (top, down), (left, right) = (
         _neighbors(old, new) for old, new in zip(labels.shape, size, strict=True)
     )
-    below = np.minimum(top + 1, labels.shape[0] - 1)
-    beside = np.minimum(left + 1, labels.shape[1] - 1)
     # Only where the four differ is there anything to decide.
-    first = labels[top[:, None], left]
-    others = [labels[r[:, None], c] for r, c in ((top, beside), (below, left), (below, beside))]
-    y, x = np.nonzero(np.logical_or.reduce([first != other for other in others]))
-    around = [corner[y, x] for corner in (first, *others)]
+    y, x = divmod(np.flatnonzero(_differs_from_next(drawn)[top][:, left]), size[1])
+    rows = (top[y], np.minimum(top[y] + 1, labels.shape[0] - 1))
+    columns = (left[x], np.minimum(left[x] + 1, labels.shape[1] - 1))
+    around = [labels[row, column] for row in rows for column in columns]
     shares = [a * b for a in (1 - down[y], down[y]) for b in (1 - right[x], right[x])]
     votes = [
         sum(share * (other == own) for share, other in zip(shares, around, strict=True))
         for own in around
     ]
-    out[y, x] = np.choose(np.argmax(votes, axis=0), around)
+    winner = np.choose(np.argmax(votes, axis=0), around)
+    out[y, x] = winner if values is None else values[winner]
     return out
+
+
+def _differs_from_next(drawn: np.ndarray) -> np.ndarray:
+    """Whether a pixel of (h, w) or (h, w, c) differs from that below, beside or both."""
+    differs = np.zeros(drawn.shape[:2], bool)
+    for down, right in ((1, 0), (0, 1), (1, 1)):
+        here = drawn[: len(drawn) - down, : drawn.shape[1] - right]
+        other = drawn[down:, right:] != here
+        differs[: here.shape[0], : here.shape[1]] |= other.any(-1) if other.ndim > 2 else other
+    return differs
 
 
 def _neighbors(old: int, new: int) -> tuple[np.ndarray, np.ndarray]:

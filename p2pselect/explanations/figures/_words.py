@@ -77,6 +77,8 @@ def certainty_words(explanation: ExplanationArrays, image: int) -> str:
 
 def unanswered_words(explanation: ExplanationArrays, image: int) -> str:
     """Why an image is not answered, for people who know no tau; empty if it is answered."""
+    if explanation.answered[image]:
+        return ""
     one = explanation[image]
     said = [_WHY[reason](one) for reason in one.unanswered_reasons[0]]
     sets = one.prediction_sets

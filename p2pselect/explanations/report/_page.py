@@ -22,7 +22,12 @@ from p2pselect.explanations.figures._words import answer_facts, fill_words, perc
 from p2pselect.explanations.report._audit import audit_section, audit_verdict
 from p2pselect.explanations.report._confusion import confusion_section
 from p2pselect.explanations.report._curves import learning_curves
-from p2pselect.explanations.report._payload import image_payload, image_uri
+from p2pselect.explanations.report._payload import (
+    card_payload,
+    detail_payload,
+    image_uri,
+    packed,
+)
 from p2pselect.explanations.report._reliability import reliability_section
 from p2pselect.explanations.report._template import fact_list, whole_page
 from p2pselect.metrics._explained import check_true_labels
@@ -203,9 +208,13 @@ def _data(
         one = explanation[i]
         picture = photograph(one, 0, max_side)
         lost.append(picture.lost)
-        item = image_payload(one, picture)
-        item["name"] = f"Image {i}" if names is None else str(names[i])
-        item["number"] = i
+        item = {
+            **card_payload(one, picture),
+            "src": image_uri(picture.pixels),
+            "packed": packed(detail_payload(one, picture)),
+            "name": f"Image {i}" if names is None else str(names[i]),
+            "number": i,
+        }
         if truth is not None:
             item["truth"] = codes[i]
         images.append(item)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+import json
+import zlib
 from typing import Any
 
 import numpy as np
@@ -18,9 +20,11 @@ SHOWN_STEPS = 20
 # If there are more regions (of methods that choose single pixels), they form groups.
 SHOWN_REGIONS = 1024
 _LOSSLESS_PIXELS = 10_000
-_QUALITY = 82
-#: Groups whose numbers, and that of no region, fit into a byte.
-_MOST_IN_A_BYTE = 255
+_QUALITY = 75
+#: The character that stands for 0 in a region map: one that JSON has not to escape.
+_ZERO = ord("0")
+#: Longer runs are divided; the characters up to there are no surrogates.
+_LONGEST_RUN = 1 << 15
 
 
 def image_uri(picture: np.ndarray, small_exact: bool = True) -> str:
@@ -50,14 +54,12 @@ def shade_uri(bright: np.ndarray) -> str:
     It is black, and covers every pixel by what is missing of its brightness (h, w), which is
     bool, or float in [0, 1].
     """
-    cover = (255 * (1 - bright.astype(np.float32))).round().astype(np.uint8)
     if bright.dtype == bool:
-        # One bit for every pixel: 0 shows it, 1 hides it.
-        shade, bits, opacities = Image.fromarray(cover >> 7), 1, b"\x00\xff"
-    else:
-        shade, bits, opacities = Image.fromarray(cover), 8, bytes(range(256))
-    shade.putpalette(bytes(3 * len(opacities)))
-    return _uri(*_encoded(shade, "png", bits=bits, transparency=opacities, optimize=True))
+        # One bit for every pixel, of which 1 is transparent.
+        return _uri(*_encoded(Image.fromarray(bright), "png", transparency=1))
+    shade = Image.fromarray((255 * (1 - bright)).round().astype(np.uint8))
+    shade.putpalette(bytes(3 * 256))
+    return _uri(*_encoded(shade, "png", transparency=bytes(range(256))))
 
 
 def _encoded(picture: Image.Image, kind: str, **options: Any) -> tuple[str, bytes]:
@@ -88,7 +90,22 @@ def card_payload(one: ExplanationArrays, picture: Photograph) -> dict[str, Any]:
 
 
 def image_payload(one: ExplanationArrays, picture: Photograph) -> dict[str, Any]:
-    """What the script needs to draw one image, light up its regions and move its bars.
+    """All that the page shows of one image."""
+    return {
+        **card_payload(one, picture),
+        "src": image_uri(picture.pixels),
+        **detail_payload(one, picture),
+    }
+
+
+def packed(payload: dict[str, Any]) -> str:
+    """What is only looked at when an image is opened, as deflated JSON in base64."""
+    text = json.dumps(payload, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _base64(zlib.compress(text.encode()))
+
+
+def detail_payload(one: ExplanationArrays, picture: Photograph) -> dict[str, Any]:
+    """What the script needs beside the card to light up regions and move the bars.
 
     Regions are renamed by their place in the order in which they are shown, so that a
     region is visible exactly when its number is smaller than a count; ``map`` holds those of
@@ -101,23 +118,20 @@ def image_payload(one: ExplanationArrays, picture: Photograph) -> dict[str, Any]
     group = np.searchsorted(edges, np.arange(len(order)), side="right") - 1
     n_groups = len(edges) - 1
     # The last one is for pixels of no region, whose label is -1.
-    place = np.full(len(order) + 1, n_groups)
+    place = np.full(len(order) + 1, n_groups, np.uint16)
     place[order] = group
     steps["groups"] = np.searchsorted(edges, steps["regions"]).tolist()
     probs = _group_means(one.selection_probs[0][order], group, n_groups)
     # Numbers are rounded, since digits that nobody sees would only make the page larger.
     (placement,) = one._placements()
     payload = {
-        **card_payload(one, picture),
-        "src": image_uri(picture.pixels),
         "grid": picture.cells.shape,
         "box": picture.box,
         # Of the photograph itself, in whose pixels corrections are written.
         "photo": placement.original,
         "source": placement.source,
         "tau": round(float(one.tau[0]), 4),
-        "map": _runs(place[picture.cells], n_groups),
-        "wide": n_groups > _MOST_IN_A_BYTE,
+        "map": _runs(place[picture.cells]),
         "probs": np.round(probs, 3).tolist(),
         "top": top.tolist(),
         "steps": steps,
@@ -197,19 +211,17 @@ def _directions(embedding: np.ndarray) -> str:
     return _base64(scaled.round().astype(np.int8).T.tobytes())
 
 
-def _runs(places: np.ndarray, n_groups: int) -> str:
-    """Run-length code of a map, row by row: pairs (value, length - 1) of 1 or 2 bytes."""
-    kind = np.dtype("<u2" if n_groups > _MOST_IN_A_BYTE else "u1")
-    # One more than fits, since no run has length 0 and lengths are stored less 1.
-    longest = np.iinfo(kind).max + 1
+def _runs(places: np.ndarray) -> str:
+    """Run-length code of a map, row by row: a character for every value, then every length."""
     flat = places.ravel()
-    starts = np.flatnonzero(np.r_[True, flat[1:] != flat[:-1]])
-    lengths = np.diff(np.r_[starts, flat.size])
-    pieces = -(-lengths // longest)
-    values = np.repeat(flat[starts], pieces)
-    cut = np.full(len(values), longest)
-    cut[np.cumsum(pieces) - 1] = lengths - longest * (pieces - 1)
-    return _base64(np.stack([values, cut - 1], axis=1).astype(kind).tobytes())
+    begins = np.ones(flat.size, bool)
+    np.not_equal(flat[1:], flat[:-1], out=begins[1:])
+    begins[::_LONGEST_RUN] = True
+    starts = np.flatnonzero(begins)
+    lengths = np.diff(starts, append=flat.size)
+    # Apart, since that packs best.
+    codes = _ZERO + np.concatenate([flat[starts], lengths])
+    return codes.astype("<u4").tobytes().decode("utf-32-le")
 
 
 def _base64(data: bytes) -> str:

@@ -12,7 +12,7 @@ let timer = null;
 async function openDetail(item) {
   pause();
   wanted = item;
-  // In the app, what a card does not need is asked for when it is opened.
+  // What a card does not need is unpacked, or in the app asked for, when it is opened.
   if (item.load && !(await item.load())) return;
   if (item !== wanted) return;
   current = item;

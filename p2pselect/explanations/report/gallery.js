@@ -210,6 +210,7 @@ function offerFilters() {
 }
 
 function startGallery() {
+  for (const item of items) item.load = unpack;
   items.forEach(makeCard);
   offerFilters();
   for (const part of document.querySelectorAll(".needs-truth")) part.hidden = !report.hasTruth;

@@ -19,17 +19,27 @@ function bytes(code) {
   return Uint8Array.from(atob(code), (letter) => letter.charCodeAt(0));
 }
 
+/** Unpack what a card does not need, when it is opened. */
+async function unpack() {
+  const packed = new Blob([bytes(this.packed)]).stream();
+  const unpacked = packed.pipeThrough(new DecompressionStream("deflate"));
+  Object.assign(this, await new Response(unpacked).json());
+  this.load = null;
+  return true;
+}
+
 /** The region of every pixel of the model's grid, from runs; regions count by rank. */
 function gridMap(item) {
   if (item.cells) return item.cells;
-  const raw = bytes(item.map);
-  const runs = item.wide ? new Uint16Array(raw.buffer) : raw;
+  // Characters from "0" on: all values, and then the length of the run of each.
+  const code = (i) => item.map.charCodeAt(i) - 48;
+  const count = item.map.length / 2;
   item.cells = new Uint16Array(item.grid[0] * item.grid[1]);
   const counts = new Float64Array(item.probs.length + 1);
-  for (let i = 0, at = 0; i < runs.length; i += 2) {
-    const end = at + runs[i + 1] + 1;
-    item.cells.fill(runs[i], at, end);
-    counts[runs[i]] += end - at;
+  for (let i = 0, at = 0; i < count; i++) {
+    const end = at + code(count + i);
+    item.cells.fill(code(i), at, end);
+    counts[code(i)] += end - at;
     at = end;
   }
   // The last one is not a region, and counts nowhere.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
 import warnings
@@ -67,8 +66,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         As argparse does: with code 2 for wrong usage, 0 for ``--help`` and ``--version``.
     """
     _use_utf8()
-    # timm tells which layers of a file a part of the network has no use for.
-    logging.getLogger("timm").setLevel(logging.ERROR)
     options = _parser().parse_args(arguments)
     with warnings.catch_warnings():
         warnings.simplefilter("default", P2PSelectWarning)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from p2pselect.exceptions import InputError, P2PSelectWarning, brief
+from p2pselect.exceptions import InputError, brief
 from p2pselect.nn._image_network import ImageNetwork, as_image_network
 from p2pselect.nn._network_names import check_network_name
 from p2pselect.nn._own_networks import build_own
@@ -46,7 +47,27 @@ def create_timm(name: str, pretrained: Pretrained, **options: Any) -> nn.Module:
             return timm.create_model(name, pretrained=source, **options)
         return _create_from_file(name, source, options)
 
-    return with_pretrained(name, pretrained, build)
+    with _without_unused_layers():
+        return with_pretrained(name, pretrained, build)
+
+
+@contextmanager
+def _without_unused_layers() -> Iterator[None]:
+    """Keep timm from listing the layers of a file that a network has no use for.
+
+    A backbone never has a use for the head; what else is odd in a file, ``fitting_weights``
+    says.
+    """
+    logger = logging.getLogger("timm.models._builder")
+    logger.addFilter(_is_worth_saying)
+    try:
+        yield
+    finally:
+        logger.removeFilter(_is_worth_saying)
+
+
+def _is_worth_saying(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith("Unexpected keys")
 
 
 def _create_from_file(name: str, path: Path, options: dict[str, Any]) -> nn.Module:
@@ -62,20 +83,12 @@ def _create_from_file(name: str, path: Path, options: dict[str, Any]) -> nn.Modu
     heads = (heads,) if isinstance(heads, str) else tuple(heads)
     weights = fitting_weights(path, whole, name, heads, _names_of_part(part).__contains__)
     head = [k for k in whole.state_dict() if k.startswith(tuple(f"{head}." for head in heads))]
-    fits = bool(head) and all(k in weights.fitting for k in head)
-    if head and not fits and "features_only" not in options:
-        warnings.warn(
-            f"{path}: the head of {name!r} is made for other classes, or missing; it starts "
-            f"from random weights, for {whole.num_classes} classes",
-            P2PSelectWarning,
-            stacklevel=2,
-        )
     # timm takes everything but the head for a number of classes that no model has.
     overlay = {"state_dict": weights.given, "num_classes": -1}
     network = timm.create_model(
         name, pretrained=True, pretrained_cfg_overlay=overlay, **options
     )
-    if fits and "features_only" not in options:
+    if "features_only" not in options and all(k in weights.fitting for k in head):
         network.load_state_dict({k: weights.fitting[k] for k in head}, strict=False)
     # timm keeps what it was given: the weights would be in memory, and in pickles, twice.
     for module in network.modules():

@@ -304,7 +304,7 @@ def fitted(
     if "objective__warmup_epochs" not in given:
         share = preset["objective"].warmup_epochs / preset["max_epochs"]
         settings["objective__warmup_epochs"] = round(share * epochs)
-    what = f"preset {name}, {height} x {width} pixels, {epochs} epochs"
+    what = f"preset {name}, {height} x {width} pixels, {epochs} epoch{'s' * (epochs != 1)}"
     time = ""
     if facts.on_cpu:
         time = f", {_about(budget.minutes(facts.n_images, area, epochs))}"

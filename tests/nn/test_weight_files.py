@@ -64,9 +64,10 @@ def test_safetensors(tmp_path, state):
     )
 
 
-def test_another_head_is_replaced_and_said_so(tmp_path, state):
+def test_a_head_for_other_classes_is_replaced_without_a_word(tmp_path, state):
     torch.save(state, tmp_path / "w.pt")
-    with pytest.warns(P2PSelectWarning, match=r"w\.pt: the head .* for 5 classes"):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
         network = build_classifier("test_resnet", 5, 32, tmp_path / "w.pt").network
     assert network.fc.weight.shape[0] == 5
     check_loaded(network, {k: v for k, v in state.items() if not k.startswith("fc.")})
@@ -79,6 +80,14 @@ def test_a_backbone_takes_what_it_has(tmp_path, state):
         backbone = build_pixel_scorer("test_resnet", 4, tmp_path / "w.pt").network.backbone
     for name, value in backbone.state_dict().items():
         assert torch.equal(value, state[name])
+
+
+def test_what_a_backbone_has_no_use_for_is_not_listed(tmp_path, caplog):
+    whole = timm.create_model("test_efficientnet").state_dict()
+    assert {"conv_head.weight", "classifier.weight"} < set(whole)
+    save_file(whole, tmp_path / "w.safetensors")
+    build_pixel_scorer("test_efficientnet", 4, tmp_path / "w.safetensors")
+    assert caplog.messages == []
 
 
 @pytest.mark.parametrize("build", [build_classifier, build_pixel_scorer])

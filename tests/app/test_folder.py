@@ -1,6 +1,7 @@
 """A folder: cards as they are looked at, pictures and details by number."""
 
 import io
+import threading
 
 import numpy as np
 import pytest
@@ -80,3 +81,4 @@ def test_the_app_stops_in_the_middle_of_a_folder(model, folder, inbox):
     with serving(create_app(model, folder[:2] * 500)) as served:
         assert served.get("/health")[0] == 200
     assert sum(model.batches) < 900 and list(inbox.iterdir()) == []
+    assert "p2pselect" not in [thread.name for thread in threading.enumerate()]

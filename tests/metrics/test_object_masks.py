@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from hypothesis.extra import numpy as hnp
 from p2pselect import metrics
 from p2pselect.datasets import MaskSequence
 from p2pselect.exceptions import InputError
+from p2pselect.explanations import example_explanation
 from p2pselect.metrics import check_object_masks
 
 EYE = np.eye(4, dtype=bool)
@@ -28,6 +31,19 @@ WAYS = {
     "nested lists": [EYE.tolist()],
     "sequence": MaskSequence([0], lambda _: EYE),
 }
+
+
+@pytest.mark.parametrize(
+    ("resize", "rows"), [("pad", slice(16, 24)), ("stretch", slice(16)), ("crop", slice(16))]
+)
+def test_a_mask_lies_where_its_photograph_lies(resize, rows):
+    example = example_explanation(n_images=1).explanation
+    exp = replace(example, original_sizes=np.array([[32, 64]]), resize=resize)
+    upper_quarter = np.zeros((32, 64), bool)
+    upper_quarter[:8] = True
+    expected = np.zeros((1, 64, 64), bool)
+    expected[:, rows] = True
+    np.testing.assert_array_equal(metrics.masks_on_grid([upper_quarter], exp), expected)
 
 
 @pytest.mark.parametrize("way", WAYS)

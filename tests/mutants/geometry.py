@@ -43,7 +43,7 @@ FAULTS = [
     ),
     *planted(
         "metrics/_object_masks.py",
-        "estimators/test_geometry.py::test_object_masks_of_photographs",
+        "metrics/test_object_masks.py::test_a_mask_lies_where_its_photograph_lies",
         {
             "else placement.onto_grid(mask, 0)": "else resize_nearest(mask, shape)",
         },

@@ -63,7 +63,7 @@ def test_no_trace_is_left(scenes, random_state):
 
 
 def test_the_loss_is_smoothed_and_not_pulled_to_zero():
-    from p2pselect.training._range_test import RangeTest
+    from p2pselect.training._rising_rates import RangeTest
 
     test = RangeTest(1e-3, 1.0, 3)
 

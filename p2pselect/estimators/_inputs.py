@@ -12,8 +12,8 @@ from p2pselect._docstrings import SharedDocs
 from p2pselect.exceptions import InputError, UnknownNameError, brief
 from p2pselect.images import ImageSequence, as_images
 from p2pselect.images._geometry import NO_REGION, Grid
-from p2pselect.regions._container import ImagesWithRegions
 from p2pselect.regions._engines import ENGINES, check_engine
+from p2pselect.regions._images_with_regions import ImagesWithRegions
 from p2pselect.regions._labels import check_label_map, check_label_maps, without_gaps
 from p2pselect.regions._transformer import SuperpixelTransformer
 

@@ -2,6 +2,6 @@
 
 from p2pselect.images._accept import as_images
 from p2pselect.images._sequence import ImageSequence
-from p2pselect.images._source import EncodedImageSource, ImageSource
+from p2pselect.images._source_protocol import EncodedImageSource, ImageSource
 
 __all__ = ["EncodedImageSource", "ImageSequence", "ImageSource", "as_images"]

@@ -24,7 +24,7 @@ from p2pselect.images._arrays import (
 )
 from p2pselect.images._meaning import Meaning, find_range, rows_to_measure
 from p2pselect.images._sequence import ImageSequence
-from p2pselect.images._source import ImageSource
+from p2pselect.images._source_protocol import ImageSource
 from p2pselect.images._sources import BytesImages, FileImages, PillowImages, StoredFiles
 from p2pselect.images._torch_datasets import DatasetImages, is_data_loader, is_map_style
 

@@ -14,7 +14,7 @@ from p2pselect.exceptions import InputError, P2PSelectWarning, brief, brief_path
 from p2pselect.images._geometry import Grid, bounded
 from p2pselect.images._meaning import ValueRange, are_colors
 from p2pselect.images._pixels import resize, to_rgb
-from p2pselect.images._source import ImageSource
+from p2pselect.images._source_protocol import ImageSource
 from p2pselect.images._sources import FileImages, find_damage, say_damage
 
 

@@ -18,7 +18,7 @@ from p2pselect.exceptions import ImageReadError, InputError
 from p2pselect.images._decode import from_pillow, shown_path, upright_size
 from p2pselect.images._meaning import ValueRange, scaled
 from p2pselect.images._pixels import check_dtype, check_values
-from p2pselect.images._source import EncodedImageSource, ImageSource
+from p2pselect.images._source_protocol import EncodedImageSource, ImageSource
 from p2pselect.images._stored import channel_files, read_stored
 
 _BLOCK = 4096

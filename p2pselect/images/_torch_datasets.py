@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from p2pselect.exceptions import InputError, P2PSelectError, brief
-from p2pselect.images._source import ImageSource
+from p2pselect.images._source_protocol import ImageSource
 
 #: The first few images are read several times, to see whether random transforms change them.
 #: Mirroring at random, for example, then goes unnoticed once in 512.

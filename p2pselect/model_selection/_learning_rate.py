@@ -111,7 +111,7 @@ def find_learning_rate(
     True
     """
     # The networks' libraries are needed only now.
-    from p2pselect.training._range_test import RangeTest
+    from p2pselect.training._rising_rates import RangeTest
 
     if not (0 < low < high and n_steps >= 2):
         raise InputError(

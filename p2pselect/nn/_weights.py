@@ -1,4 +1,4 @@
-"""Where pretrained weights come from: a hub, the local cache, a file, or nowhere."""
+"""Pretrained weights: read from a file, compared with a network, and put into it."""
 
 from __future__ import annotations
 

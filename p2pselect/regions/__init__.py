@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from p2pselect._lazy import lazy_names
-from p2pselect.regions._container import ImagesWithRegions
 from p2pselect.regions._engines import RegionEngine, masks_to_labels
+from p2pselect.regions._images_with_regions import ImagesWithRegions
 from p2pselect.regions._labels import (
     check_label_maps,
     crop_labels,

@@ -18,8 +18,8 @@ from p2pselect.exceptions import InputError
 from p2pselect.images import ImageSequence, as_images
 from p2pselect.images._pixels import to_rgb
 from p2pselect.regions._cache import CacheInfo, open_cache
-from p2pselect.regions._container import ImagesWithRegions
 from p2pselect.regions._engines import EngineSettings, RegionEngine, check_engine, divide
+from p2pselect.regions._images_with_regions import ImagesWithRegions
 from p2pselect.regions._proposal import RegionProposal
 
 

@@ -84,7 +84,7 @@ FAULTS = [
         {'if self.engine != "slic":\n            labels = relabel(labels)': ""},
     ),
     *planted(
-        "regions/_container.py",
+        "regions/_images_with_regions.py",
         "regions/test_container.py",
         {"rows], self.regions[rows])": "rows], self.regions[: len(rows)])"},
     ),

@@ -145,7 +145,7 @@ FAULTS = [
         },
     ),
     *planted(
-        "training/_range_test.py",
+        "training/_rising_rates.py",
         "test_learning_rate.py",
         {
             " / (1 - _MEMORY ** len(self.rates))": "",

@@ -38,14 +38,16 @@ def describe_model(
         # Evenly spaced, so that every class takes part: the images are sorted by class.
         rows = np.unique(np.linspace(0, len(labels) - 1, _N_TRIED).round().astype(int))
     images, labels = images[rows], labels[rows]
-    exp = clf.explain(images)
-    right = right_answers(exp, labels)
     which = (
         f"on {len(rows)} images that were held out"
         if held_out
         else f"on {len(rows)} of the images that it learned from (expect less on new ones)"
     )
-    print(f"{which}: {answers_in_words(exp.answered, exp.kept_fraction, right)}")
+    # Before the answers, which take a while: somebody is waiting.
+    print(f"{which}: ", end="", flush=True)
+    exp = clf.explain(images)
+    right = right_answers(exp, labels)
+    print(answers_in_words(exp.answered, exp.kept_fraction, right))
     warn_of_faults(exp, labels)
     names = None if images.files is None else short_names(images.files.tolist())
     exp.to_html(html, y=labels, names=names, history=clf.history_)

@@ -1,5 +1,6 @@
 """`p2pselect fit DIR`, as somebody with a folder of photographs meets it."""
 
+import io
 import json
 import socket
 from pathlib import Path
@@ -274,6 +275,20 @@ def test_a_page_that_nobody_named_is_not_replaced_unasked(leaves, settings, caps
     for more in (["--overwrite"], ["--html", "leaves.html"], ["--out", "leaves.v2"]):
         assert main(["fit", "leaves", "--preset", "small", *more]) == 1
         assert "enough" in capsys.readouterr().err
+
+
+def test_what_is_measured_is_said_before_it_takes_its_time(monkeypatch):
+    raw = io.BytesIO()
+    terminal = io.TextIOWrapper(raw, encoding="utf-8", line_buffering=True)
+    monkeypatch.setattr("sys.stdout", terminal)
+
+    def explain(images):
+        raise TimeoutError(raw.getvalue().decode())
+
+    clf = SimpleNamespace(validation_rows_=np.arange(2), validation="auto", explain=explain)
+    pixels = as_images(np.zeros((2, 8, 8, 3), np.uint8))
+    with pytest.raises(TimeoutError, match="^on 2 images that were held out: $"):
+        describe_model(clf, pixels, np.array(["a", "b"]), Path("p.html"))
 
 
 def test_where_nothing_is_held_out_the_words_say_so(leaves, capsys):

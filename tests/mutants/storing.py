@@ -395,6 +395,11 @@ FAULTS = [
     ),
     *planted(
         "cli/_trained.py",
+        "cli/test_fit.py::test_what_is_measured_is_said_before_it_takes_its_time",
+        {', end="", flush=True)': ', end="")'},
+    ),
+    *planted(
+        "cli/_trained.py",
         "cli/test_folder.py::test_fit_says_when_its_model_is_useless",
         {
             "right <= most": "right > most",

@@ -36,7 +36,6 @@ MAX_LINES = 350
 LONGER: dict[str, str] = {
     "p2pselect._explanation_arrays": "the arrays and all that follows from them, documented",
     "p2pselect.images._sequence": "one class, most of it documentation",
-    "p2pselect.datasets._image_table": "one table, much of it documentation",
     "p2pselect.estimators._base": "what all methods do once they are fitted, documented",
 }
 #: Rooms within a room.

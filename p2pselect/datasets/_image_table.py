@@ -14,6 +14,7 @@ from sklearn.utils import Bunch
 from p2pselect.datasets._csv_rows import read_csv
 from p2pselect.datasets._mask_files import MaskFiles
 from p2pselect.datasets._masks import MaskSequence
+from p2pselect.datasets._table_columns import COLUMNS, Header
 from p2pselect.exceptions import (
     ImageReadError,
     InputError,
@@ -26,14 +27,6 @@ from p2pselect.exceptions import (
 from p2pselect.images import as_images
 from p2pselect.images._geometry import Grid
 
-#: What columns can hold, and the names, in lower case, by which such columns are found.
-COLUMNS = {
-    "path": ("path", "file", "filename", "image"),
-    "label": ("label", "class"),
-    "split": ("split",),
-    "group": ("group",),
-    "mask": ("mask",),
-}
 _SPLITS = ("train", "validation", "test")
 _SHORT_SPLITS = {"valid": "validation", "val": "validation"}
 
@@ -148,16 +141,17 @@ class ImageTable:
 
     def __init__(self, file: str | os.PathLike[str], columns: Mapping[str, Any]):
         self.file = os.fspath(file)
-        self._header, rows, self._lines = read_csv(self.file)
+        names, rows, self._lines = read_csv(self.file)
+        self._header = Header(self.file, names)
         self._cells: dict[str, list[str]] = {}
-        self.label_names = self._several(columns.get("label", "auto"))
+        self.label_names = self._header.several(columns.get("label", "auto"))
         for kind in COLUMNS:
             if kind == "label" and self.label_names is not None:
-                places = [self._find(kind, name) for name in self.label_names]
+                places = [self._header.find(kind, name) for name in self.label_names]
                 self._bits = [[row[p] for p in places if p is not None] for row in rows]
                 self._cells[kind] = [" ".join(own) if all(own) else "" for own in self._bits]
                 continue
-            place = self._find(kind, columns.get(kind, "auto"))
+            place = self._header.find(kind, columns.get(kind, "auto"))
             if place is not None:
                 self._cells[kind] = [row[place] for row in rows]
         self.require("path")
@@ -176,17 +170,12 @@ class ImageTable:
 
     def has(self, names: Iterable[str]) -> bool:
         """Whether all of these are names of columns."""
-        return set(names) <= set(self._header)
+        return set(names) <= set(self._header.names)
 
     def require(self, kind: str) -> None:
         """Raise an InputError if no column holds this."""
         if kind not in self._cells:
-            divided = any(mark in name for name in self._header for mark in ";\t")
-            hint = "; cells have to be divided by commas" if divided else ""
-            raise InputError(
-                f"{self.file} has no column called {' or '.join(COLUMNS[kind])}, only "
-                f"{brief(self._header)}; {_how_to_name(kind)}{hint}"
-            )
+            raise self._header.lacks(kind)
 
     def load(
         self,
@@ -223,46 +212,11 @@ class ImageTable:
             masks=self._masks(rows, images, None if size is None else Grid.of(size, resize)),
         )
 
-    def _several(self, wanted: str | Sequence[str] | None) -> list[str] | None:
-        """The names of the columns of labels, if several of them are wanted."""
-        if isinstance(wanted, str):
-            if "," not in wanted or wanted in self._header:
-                return None
-            wanted = [name.strip() for name in wanted.split(",")]
-        if wanted is None:
-            return None
-        if len(set(wanted)) < max(len(wanted), 2):
-            raise InputError(
-                f"several columns of labels are at least two, each named once: got "
-                f"{brief(list(wanted))}"
-            )
-        return list(wanted)
-
     def _indicator(self, rows: list[int]) -> np.ndarray:
         """The columns of labels of these rows, 0 and 1."""
         odd = [row for row in rows if set(self._bits[row]) - {"0", "1"}]
         self._refuse(odd, lambda row: f"labels must be 0 or 1, got {brief(self._bits[row])}")
         return np.array([self._bits[row] for row in rows], dtype=np.int64)
-
-    def _find(self, kind: str, wanted: str | None) -> int | None:
-        """The number of the column that holds this."""
-        if wanted is None:
-            return None
-        if wanted == "auto":
-            names = [name for name in self._header if name.casefold() in COLUMNS[kind]]
-        else:
-            names = [name for name in self._header if name == wanted]
-            if not names:
-                raise UnknownNameError(
-                    f"{self.file} has no column {brief(wanted)}, only {brief(self._header)}"
-                    f"{did_you_mean(wanted, self._header)}"
-                )
-        if len(names) > 1:
-            raise InputError(
-                f"{self.file} has several columns that could hold the {kind}, {brief(names)}: "
-                f"{_how_to_name(kind)}"
-            )
-        return self._header.index(names[0]) if names else None
 
     def _rows(self, split: str | None) -> list[int]:
         if split is None and self.splits:
@@ -364,7 +318,3 @@ def _plain_split(value: str) -> str:
     """The usual splits in one spelling; others as they are."""
     short = _SHORT_SPLITS.get(value.casefold(), value.casefold())
     return short if short in _SPLITS else value
-
-
-def _how_to_name(kind: str) -> str:
-    return f"pass {kind}_column= (on the command line, --column {kind}=NAME)"

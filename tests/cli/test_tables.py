@@ -11,7 +11,7 @@ import p2pselect
 from p2pselect import P2PClassifier, datasets, load
 from p2pselect.cli import main
 from p2pselect.cli._tables import _KINDS
-from p2pselect.datasets._image_table import COLUMNS
+from p2pselect.datasets._table_columns import COLUMNS
 from p2pselect.exceptions import InputError
 
 HEAD = "image,label,split,group,mask"

@@ -24,7 +24,18 @@ DROPPING = {
     "pretrained": False,
     "tau": 0.3,
 }
-FOUR_PATCHES = {"patch_size": 16, "embed_dim": 32, "depth": 1, "num_heads": 2}
+ON_FOUR_PATCHES = {
+    **DROPPING,
+    "networks__classifier_options": {
+        "patch_size": 16,
+        "embed_dim": 32,
+        "depth": 1,
+        "num_heads": 2,
+    },
+    "regions": SuperpixelTransformer(n_segments=4, engine="grid"),
+    "augment": None,
+    "validation": None,
+}
 BINARY = {
     "p2p": {"selection": "budget"},
     "realx": {},
@@ -104,10 +115,7 @@ def test_it_learns_from_what_is_there_and_masks_learn_what_they_should_keep(make
     images, labels, _ = one_colored_patch(512, 0)
     clf = make(
         P2PClassifier,
-        **{**DROPPING, "networks__classifier_options": FOUR_PATCHES},
-        regions=SuperpixelTransformer(n_segments=4, engine="grid"),
-        augment=None,
-        validation=None,
+        **ON_FOUR_PATCHES,
         batch_size=32,
         lr=4e-3,
         max_epochs=10,
@@ -144,12 +152,9 @@ def test_a_selector_learns_which_patch_must_not_be_dropped(make):
     images, labels, _ = one_colored_patch(512, 0)
     clf = make(
         P2PClassifier,
-        **{**DROPPING, "networks__classifier_options": FOUR_PATCHES, "tau": 0.25},
+        **{**ON_FOUR_PATCHES, "tau": 0.25},
         selector=color_of_patches,
         networks__selector_options=None,
-        regions=SuperpixelTransformer(n_segments=4, engine="grid"),
-        augment=None,
-        validation=None,
         batch_size=64,
         lr=2e-2,
         max_epochs=30,

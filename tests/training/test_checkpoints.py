@@ -131,7 +131,9 @@ def test_another_training_has_another_file(scenes, tmp_path):
     assert len(list(tmp_path.iterdir())) == 5
 
 
-def test_a_damaged_checkpoint_is_named(scenes, tmp_path):
+@pytest.fixture
+def settings_with_checkpoint(scenes, tmp_path):
+    """Settings of a training whose checkpoint is the only file in ``tmp_path``."""
     settings = {
         **SETTINGS,
         "max_epochs": 1,
@@ -139,26 +141,23 @@ def test_a_damaged_checkpoint_is_named(scenes, tmp_path):
         "training__checkpoint_dir": tmp_path,
     }
     P2PClassifier().set_params(**settings).fit(*scenes)
+    return settings
+
+
+def test_a_damaged_checkpoint_is_named(scenes, tmp_path, settings_with_checkpoint):
     (file,) = tmp_path.iterdir()
     content = file.read_bytes()
     for damaged in (content[:100], b"", content[: len(content) // 2]):
         file.write_bytes(damaged)
         with pytest.raises(InputError, match=rf"{file.name} is not a checkpoint .* delete it"):
-            P2PClassifier().set_params(**settings).fit(*scenes)
+            P2PClassifier().set_params(**settings_with_checkpoint).fit(*scenes)
 
 
-def test_a_checkpoint_calls_nothing(scenes, tmp_path):
-    settings = {
-        **SETTINGS,
-        "max_epochs": 1,
-        "objective__warmup_epochs": 0,
-        "training__checkpoint_dir": tmp_path,
-    }
-    P2PClassifier().set_params(**settings).fit(*scenes)
+def test_a_checkpoint_calls_nothing(scenes, tmp_path, settings_with_checkpoint):
     (file,) = tmp_path.iterdir()
     torch.save({"format": 1, "seed": print}, file)
     with pytest.raises(InputError, match="is not a checkpoint that can be read"):
-        P2PClassifier().set_params(**settings).fit(*scenes)
+        P2PClassifier().set_params(**settings_with_checkpoint).fit(*scenes)
 
 
 class Spoil(Callback):

@@ -85,7 +85,7 @@ FAULTS = [
     ),
     *planted(
         "regions/_images_with_regions.py",
-        "regions/test_container.py",
+        "regions/test_images_with_regions.py",
         {"rows], self.regions[rows])": "rows], self.regions[: len(rows)])"},
     ),
     *planted(

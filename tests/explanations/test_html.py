@@ -219,7 +219,8 @@ def test_two_thousand_photographs_have_room_in_forty_megabytes(tmp_path):
     exp = replace(exp, originals=as_images(pixels), original_sizes=np.full((6, 2), 512))
     # What the page has beside its cards is about all images in any case.
     few, all_ = (len(written(tmp_path, exp, max_images=n, max_side=256)) for n in (2, 6))
-    assert 15_000 < (all_ - few) / 4 <= 40e6 / 2000
+    # Photographs with more detail need a little more than these do.
+    assert 15_000 < (all_ - few) / 4 <= 37e6 / 2000
 
 
 def test_classes_without_a_row_are_counted(made, tmp_path):

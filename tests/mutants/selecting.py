@@ -287,7 +287,7 @@ FAULTS = [
         {
             "number + 1 or None": "number + 1",
             "return self.masked_by(self.shown)": "return self.masked_by(~self.pixel_masks)",
-            "self.region_areas * self.selection_probs": "self.region_areas * self.region_masks",
+            "self._share(self.selection_probs)": "self._share(self.region_masks)",
             "embedding.T @ embedding": "embedding.T @ embedding / len(embedding)",
             "np.argsort(-self.selection_logits": "np.argsort(self.selection_logits",
             '"path_tau", "stop_certainty"': '"stop_certainty"',
@@ -367,13 +367,6 @@ FAULTS = [
         "estimators/test_own_regions.py::test_maps_of_the_photographs_own_sizes",
         {
             "return abs(first - second) <= 0.05 * max(first, second)": "return True",
-        },
-    ),
-    *planted(
-        "_explanation_arrays.py",
-        "methods/test_soft_masks.py::test_what_is_reported_as_kept_is_what_was_visible",
-        {
-            "(self.region_areas * self.visible_region_masks)": "(self.region_areas * self.region_masks)",
         },
     ),
     *planted(

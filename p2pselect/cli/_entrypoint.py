@@ -66,7 +66,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         As argparse does: with code 2 for wrong usage, 0 for ``--help`` and ``--version``.
     """
     _use_utf8()
-    options = _parser().parse_args(arguments)
+    options, unknown = _parser().parse_known_args(arguments)
+    if unknown:
+        # argparse would point to the help of p2pselect, which has none of the options.
+        options.refuse(f"unrecognized arguments: {' '.join(unknown)}")
     with warnings.catch_warnings():
         warnings.simplefilter("default", P2PSelectWarning)
         # A person at a terminal does not need to know where in our source a warning comes from.
@@ -89,7 +92,7 @@ def _parser() -> Parser:
         command = commands.add_parser(name, help=summary, description=module.__doc__, **layout)
         command.add_argument("--debug", action="store_true", help="show tracebacks of errors")
         module.add_arguments(command)
-        command.set_defaults(run=module.run)
+        command.set_defaults(run=module.run, refuse=command.error)
     return parser
 
 

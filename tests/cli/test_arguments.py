@@ -70,6 +70,14 @@ def test_wrong_usage_is_one_line_too(arguments, capsys):
     assert error.count("\n") == 1 and "--help)" in error
 
 
+@pytest.mark.parametrize("unknown", [["b"], ["--max-epochs", "1"], ["b", "--nonsense"]])
+def test_what_a_command_does_not_know_is_named_with_where_its_options_are(unknown, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["fit", "a", *unknown])
+    error, where = capsys.readouterr().err, "(see p2pselect fit --help)"
+    assert error == f"p2pselect fit: unrecognized arguments: {' '.join(unknown)} {where}\n"
+
+
 @pytest.mark.parametrize(
     ("read", "estimator", "parameter", "text"),
     [

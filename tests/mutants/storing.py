@@ -394,6 +394,11 @@ FAULTS = [
         },
     ),
     *planted(
+        "cli/_entrypoint.py",
+        "cli/test_arguments.py::test_what_a_command_does_not_know_is_named_with_where_its_options_are",
+        {"refuse=command.error": "refuse=parser.error"},
+    ),
+    *planted(
         "cli/_trained.py",
         "cli/test_fit.py::test_what_is_measured_is_said_before_it_takes_its_time",
         {', end="", flush=True)': ', end="")'},

@@ -98,8 +98,8 @@ def write_html(
         figures at the top and the table count all images.
     max_side : int, optional
         Length in pixels of the longer side of the photographs on the page; smaller ones are not
-        enlarged.  By default 512, or less where the page has more than 500 images, so that it
-        stays below about 40 MB.
+        enlarged.  By default 512, or less where the page has more than 500 images, so that
+        2,000 of them stay below about 40 MB.
     %(optional_object_masks)s
     history : list of dict, optional
         How the model was trained, epoch by epoch: ``clf.history_``, or what

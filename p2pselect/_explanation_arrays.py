@@ -14,6 +14,7 @@ from p2pselect._region_sums import region_sums
 from p2pselect.exceptions import InputError, brief
 from p2pselect.images import ImageSequence
 from p2pselect.images._geometry import Grid, Placement, bounded
+from p2pselect.images._meaning import DisplayChannels, tinted
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +46,7 @@ class ExplanationArrays:
     original_sizes: np.ndarray | None = None
     resize: str = "pad"
     originals: ImageSequence | None = None
-    display_channels: tuple[int, ...] | None = None
+    display_channels: DisplayChannels | None = None
     multilabel: bool = False
     target: Any = None
     fill: Fill = "black"
@@ -114,6 +115,9 @@ class ExplanationArrays:
             if n_channels in (1, 3):
                 return ""
             chosen = (0, 1, 2) if n_channels > 3 else (0,)
+        if (pairs := tinted(chosen)) is not None:
+            *most, last = [f"{number} as {color}" for number, color in pairs]
+            return f"channels {', '.join(most)} and {last}" if most else f"channel {last}"
         if len(chosen) == 1:
             return f"channel {chosen[0]} as gray"
         return "channels {}, {} and {} as red, green and blue".format(*chosen)

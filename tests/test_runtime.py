@@ -261,7 +261,7 @@ def test_other_channels_ranges_and_label_types(tmp_path):
     ).set_params(
         images__n_channels=2,
         images__value_range="percentiles",
-        images__display_channels=(1,),
+        images__display_channels=((1, "cyan"), (0, "gray")),
     )
     clf.fit(X, np.arange(16, dtype=np.int16) % 2)
     # Before anything was predicted, so that nothing is kept from a first call.

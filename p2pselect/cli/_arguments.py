@@ -127,14 +127,19 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(text.split(","))
 
 
-def channels(text: str) -> tuple[int, ...]:
-    """An argument type: the number of one channel, or of three, with commas between them."""
-    numbers = text.split(",")
-    if len(numbers) not in (1, 3) or not all(number.isdecimal() for number in numbers):
+def channels(text: str) -> tuple[int, ...] | tuple[tuple[int, str], ...]:
+    """An argument type: numbers of one or three channels, or of any with a color each."""
+    parts = [part.partition(":") for part in text.split(",")]
+    colors = [color for _, _, color in parts]
+    fits = all(colors) if any(colors) else len(parts) in (1, 3)
+    if not fits or not all(number.isdecimal() for number, _, _ in parts):
         raise argparse.ArgumentTypeError(
-            f"must be one or three numbers of channels from 0, such as 3,1,0, got {text}"
+            "must be one or three numbers of channels from 0, such as 3,1,0, or any with a "
+            f"color each, such as 0:cyan,2:gray, got {text}"
         )
-    return tuple(map(int, numbers))
+    if any(colors):
+        return tuple((int(number), color) for number, _, color in parts)
+    return tuple(int(number) for number, _, _ in parts)
 
 
 def _number(text: str) -> float:
@@ -229,9 +234,10 @@ _SHARED: dict[str, dict[str, Any]] = {
     },
     "--display-channels": {
         "type": channels,
-        "metavar": "R,G,B|N",
-        "help": "the channels that pictures show as red, green and blue, or as gray, from 0 "
-        "(default: the first three, or the first of fewer)",
+        "metavar": "R,G,B|N|N:COLOR,...",
+        "help": "the channels that pictures show as red, green and blue, or as gray, from 0; "
+        "or any in a color each, such as 0:cyan,1:magenta,2:gray (default: the first three, or "
+        "the first of fewer)",
     },
     "--on-error": {
         "choices": ("raise", "skip"),

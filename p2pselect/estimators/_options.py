@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from p2pselect._answering import FALLBACKS
 from p2pselect._fill import FILLS
 from p2pselect._settings import Options, setting
-from p2pselect.images._meaning import RANGE_WORDS
+from p2pselect.images._meaning import RANGE_WORDS, DisplayChannels
 
 #: More channels than any image has.
 MAX_CHANNELS = 4096
@@ -93,13 +93,15 @@ class ImageOptions(Options):
         default="pretrained",
         role="networks",
     )
-    display_channels: tuple[int, ...] | None = setting(
-        "Channels that figures and reports show as red, green and blue, or one as gray.  By "
-        "default the first three, or the first of fewer.",
+    display_channels: DisplayChannels | None = setting(
+        "Channels that figures and reports show as red, green and blue, or one as gray; or any "
+        "of them in a color each, which are added up: "
+        '``((0, "cyan"), (1, "magenta"), (2, "gray"))``, where red, green, blue and yellow are '
+        "colors, too.  By default the first three, or the first of fewer.",
         tuple,
         default=None,
         role="prediction",
-        kind="tuple of one or three int",
+        kind="tuple of one or three int, or of pairs (int, str)",
     )
 
 

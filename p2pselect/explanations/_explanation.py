@@ -93,9 +93,10 @@ class Explanation(ExplanationArrays):
     originals : ImageSequence, optional
         The images as they were given, which are read when they are needed.  :meth:`save`
         leaves them out.
-    display_channels : tuple of int, optional
+    display_channels : tuple of int, or of (int, str), optional
         The channels of ``images`` that are shown as red, green and blue, or the one that is
-        shown as gray; by default the first three, or the first of fewer.
+        shown as gray, or pairs of one and its color; by default the first three, or the first
+        of fewer.
     multilabel : bool, default=False
         Whether an image has any number of labels, rather than one class.
     target : label, optional

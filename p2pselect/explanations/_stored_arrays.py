@@ -28,7 +28,6 @@ _OPTIONAL = (
     "answered_classes",
     "lowest_familiarity",
     "original_sizes",
-    "display_channels",
     "multilabel",
     "target",
     "n_masks_seen",
@@ -59,7 +58,6 @@ _AXES = {
     "lowest_familiarity": ("", "iuf"),
     "original_sizes": ("n2", "iu"),
     "resize": ("", "U"),
-    "display_channels": ("s", "iu"),
     "multilabel": ("", "b"),
     "target": ("", "biufU"),
     "n_masks_seen": ("", "iu"),
@@ -82,7 +80,11 @@ def write_arrays(explanation: ExplanationArrays, path: str | PathLike[str]) -> N
             )
         present["classes"] = present["classes"].astype(str)
     # As an array, because a .npz file holds nothing else.
-    described = {"format": _FORMAT, "fill": explanation.fill}
+    described = {
+        "format": _FORMAT,
+        "fill": explanation.fill,
+        "display_channels": explanation.display_channels,
+    }
     header = np.frombuffer(json.dumps(described).encode(), dtype=np.uint8)
     with atomic_open(path, "wb") as file:
         # To an open file: to a name, NumPy might append ".npz".
@@ -111,27 +113,20 @@ def read_arrays(path: str | PathLike[str]) -> dict[str, Any]:
     fault = _misfit(arrays)
     if fault:
         raise InputError(f"{path} is not a saved explanation: {fault}")
+    n_channels, shown = arrays["images"].shape[-1], described.get("display_channels")
+    if shown is not None:
+        shown = tuple(tuple(one) if isinstance(one, list) else one for one in shown)
     try:
-        fill = known_fill(described.get("fill"), arrays["images"].shape[-1])
+        fill = known_fill(described.get("fill"), n_channels)
+        check_display_channels(shown, n_channels)
     except InputError as error:
         raise InputError(f"{path} is not a saved explanation: {error}") from error
     values: dict[str, Any] = {**arrays, "resize": str(arrays["resize"]), "fill": fill}
+    values["display_channels"] = shown
     values |= {name: float(arrays[name]) for name in _NUMBERS if name in arrays}
-    if "display_channels" in arrays:
-        values["display_channels"] = tuple(arrays["display_channels"].tolist())
     plain = ("multilabel", "target", "n_masks_seen")
     values |= {name: arrays[name].item() for name in plain if name in arrays}
     return values
-
-
-def _not_displayable(chosen: np.ndarray | None, n_channels: int) -> str | None:
-    if chosen is None:
-        return None
-    try:
-        check_display_channels(tuple(chosen.tolist()), n_channels)
-    except InputError as error:
-        return str(error)
-    return None
 
 
 def _misfit(arrays: dict[str, np.ndarray]) -> str | None:
@@ -158,8 +153,6 @@ def _misfit(arrays: dict[str, np.ndarray]) -> str | None:
         )
     if arrays["resize"] not in RESIZES:
         return f"resize is {brief(str(arrays['resize']))}, expected one of {RESIZES}"
-    if fault := _not_displayable(arrays.get("display_channels"), lengths["c"]):
-        return fault
     if "target" in arrays and arrays["target"].item() not in arrays["classes"].tolist():
         return f"target is {brief(arrays['target'].item())}, which is not one of the classes"
     sizes = arrays.get("original_sizes")

@@ -23,6 +23,18 @@ Pairs = tuple[tuple[float, float], ...]
 ValueRange = Pairs | Literal["window"]
 #: What is said about images, by the name of the setting of an estimator.
 SAID = ("channels", "image_shape", "n_channels", "value_range", "pages", "channel_files")
+#: Channels that pictures show: as red, green and blue, one as gray, or each in a color.
+DisplayChannels = tuple[int, ...] | tuple[tuple[int, str], ...]
+#: Colors in which a channel can be shown, as its brightest value.
+TINTS = {
+    "gray": (1, 1, 1),
+    "red": (1, 0, 0),
+    "green": (0, 1, 0),
+    "blue": (0, 0, 1),
+    "cyan": (0, 1, 1),
+    "magenta": (1, 0, 1),
+    "yellow": (1, 1, 0),
+}
 RANGE_WORDS = ("dtype", "percentiles", "window")
 #: Percentiles of the values of a set that become black and white.
 PERCENTILES = (0.1, 99.9)
@@ -221,15 +233,26 @@ def check_same_channels(images: Any, estimator: Any) -> None:
 
 
 def check_display_channels(chosen: Any, n_channels: int) -> None:
-    """Refuse channels that an image does not have, or that are neither one nor three."""
+    """Refuse channels that an image does not have, and what says no color."""
     if chosen is None:
         return
-    known = [isinstance(c, Integral) and 0 <= int(c) < n_channels for c in chosen]
-    if len(chosen) not in (1, 3) or not all(known):
-        raise InputError(
-            f"display_channels must be one or three of the channels 0 to {n_channels - 1}, "
-            f"got {brief(chosen)}"
-        )
+    pairs = tinted(chosen)
+    numbers = list(chosen) if pairs is None else [number for number, _ in pairs]
+    known = [isinstance(c, Integral) and 0 <= int(c) < n_channels for c in numbers]
+    if all(known) and len(numbers) in ((1, 3) if pairs is None else range(1, n_channels + 1)):
+        return
+    raise InputError(
+        f"display_channels must be one or three of the channels 0 to {n_channels - 1}, or "
+        'pairs of one and its color, such as ((0, "cyan"), (1, "gray")), with the colors '
+        f"{', '.join(TINTS)}, got {brief(chosen)}"
+    )
+
+
+def tinted(chosen: Any) -> tuple[tuple[int, str], ...] | None:
+    """The channels that are shown in a color each; None where that is not what was chosen."""
+    pairs = [one for one in chosen if isinstance(one, tuple) and len(one) == 2]
+    known = [isinstance(color, str) and color in TINTS for _, color in pairs]
+    return tuple(pairs) if len(pairs) == len(chosen) and all(known) else None
 
 
 def are_colors(n_channels: int, said: int | None) -> bool:

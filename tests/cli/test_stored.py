@@ -98,19 +98,27 @@ def test_the_constants_of_channels_are_those_that_are_asked_for(tmp_path):
     assert load(model).normalization_ is None
 
 
-@pytest.mark.parametrize(("shown", "channel"), [([], 0), (["--display-channels", "1"], 1)])
-def test_regions_of_channels_are_drawn_on_those_that_are_shown(shown, channel, tmp_path):
+@pytest.mark.parametrize(
+    ("shown", "colors"),
+    [
+        ([], {0: (1, 1, 1)}),
+        (["--display-channels", "1"], {1: (1, 1, 1)}),
+        (["--display-channels", "1:magenta,0:green"], {1: (1, 0, 1), 0: (0, 1, 0)}),
+    ],
+)
+def test_regions_of_channels_are_drawn_on_those_that_are_shown(shown, colors, tmp_path):
     folder = _folder(tmp_path / "cells", _bands)
     said = ["--channels", "2", "--value-range", "0:4095"]
     out = ["--out", str(tmp_path / "out"), "--segments", "9"]
     assert main(["regions", str(folder / "dim"), *out, *said, *shown]) == 0
     drawn = np.asarray(Image.open(tmp_path / "out" / "0.png")).astype(int)
     images = as_images([folder / "dim" / "0.tif"], n_channels=2, value_range=(0, 4095))
-    expected = images.batch([0], drawn.shape[:2])[0, ..., channel] * 255
+    seen = images.batch([0], drawn.shape[:2])[0]
+    expected = sum(255 * seen[..., c, None] * np.array(color) for c, color in colors.items())
     is_line = (drawn == (255, 255, 0)).all(axis=2)
     assert 0.01 < is_line.mean() < 0.3
     found = drawn[~is_line]
-    np.testing.assert_allclose(found, expected[~is_line][:, None].repeat(3, 1), atol=1)
+    np.testing.assert_allclose(found, expected[~is_line], atol=1)
 
 
 def test_channels_that_are_not_there_cannot_be_shown(tmp_path, capsys):
@@ -129,6 +137,7 @@ def test_channels_that_are_not_there_cannot_be_shown(tmp_path, capsys):
         (["--channels", "0"], "must be a whole number"),
         (["--display-channels", "1,2"], "must be one or three numbers of channels"),
         (["--display-channels", "red"], "must be one or three numbers of channels"),
+        (["--display-channels", "0:red,1"], "or any with a color each"),
     ],
 )
 @pytest.mark.parametrize("command", [["fit", "DIR"], ["regions", "DIR", "--out", "o"]])

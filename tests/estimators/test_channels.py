@@ -3,6 +3,7 @@
 import json
 import re
 from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -190,7 +191,10 @@ def test_colors_of_the_paper_views_are_needed():
         classifier(**own, augment="paper").fit(X, y)
 
 
-@pytest.mark.parametrize("shown", [(0, 1), (5,), (-1,), (0, 1, 2.5)])
+@pytest.mark.parametrize(
+    "shown",
+    [(0, 1), (5,), (-1,), (0, 1, 2.5), (), ((5, "cyan"),), ((0, "pink"),), ((0, "cyan"), 0, 0)],
+)
 def test_channels_that_cannot_be_shown(fitted, shown):
     clf, X = fitted
     other = deepcopy(clf).set_params(images__display_channels=shown)
@@ -213,6 +217,20 @@ def test_pictures_show_the_channels_that_were_chosen(tmp_path):
     assert np.unique(photograph(exp, 0).pixels.reshape(-1, 3), axis=0).tolist() == [
         [200, 120, 40]
     ]
+    # Colors are added up, and white is the end.
+    own = deepcopy(clf).set_params(
+        images__display_channels=((3, "cyan"), (0, "gray"), (4, "yellow"))
+    )
+    exp = own.explain(X[1:2])
+    assert exp.shown_as == "channels 3 as cyan, 0 as gray and 4 as yellow"
+    assert (photograph(exp, 0).pixels == [240, 255, 200]).all()
+    as_floats = replace(exp, images=np.float32(exp.images / 255), originals=None)
+    assert (photograph(as_floats, 0).pixels == [240, 255, 200]).all()
+    own.save(tmp_path / "m")
+    exp.save(tmp_path / "e.npz")
+    assert load(tmp_path / "m").images.display_channels == exp.display_channels
+    assert Explanation.load(tmp_path / "e.npz").display_channels == exp.display_channels
+    assert replace(exp, display_channels=((1, "red"),)).shown_as == "channel 1 as red"
     assert exp.shown_as in exp.plot().get_supxlabel()
     exp.to_html(tmp_path / "page.html")
     assert exp.shown_as in (tmp_path / "page.html").read_text()

@@ -393,6 +393,14 @@ FAULTS = [
         },
     ),
     *planted(
+        "explanations/figures/_pixels.py",
+        "estimators/test_channels.py::test_pictures_show_the_channels_that_were_chosen",
+        {
+            "white = 255 if images.dtype == np.uint8 else 1": "white = 255",
+            "np.array([number for number, _ in pairs])": "np.array([0 for _ in pairs])",
+        },
+    ),
+    *planted(
         "estimators/_shared_settings.py",
         "estimators/test_channels.py",
         {"network.normalize_by(*self.normalization_)": "pass"},

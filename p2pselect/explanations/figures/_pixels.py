@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from scipy.ndimage import binary_dilation
 from skimage.segmentation import find_boundaries
+
+from p2pselect.images._meaning import TINTS, DisplayChannels, tinted
 
 # Okabe and Ito's palette: told apart under every common form of color blindness.
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -17,14 +17,19 @@ CROP_SIDE = 96
 CYCLE = (BLUE, ORANGE, GREEN, PURPLE, AMBER, SKY, GRAY)
 
 
-def to_rgb(images: np.ndarray, channels: Sequence[int] | None = None) -> np.ndarray:
+def to_rgb(images: np.ndarray, channels: DisplayChannels | None = None) -> np.ndarray:
     """Images (..., h, w, c) of a model as 8-bit color.
 
     ``channels`` are those shown as red, green and blue, or the one shown as gray: by default
-    the first three, or the first of fewer.
+    the first three, or the first of fewer.  Or they come with a color each, and are added up.
     """
-    if channels is not None:
-        images = images[..., list(channels)]
+    if channels is not None and (pairs := tinted(channels)) is not None:
+        white = 255 if images.dtype == np.uint8 else 1
+        tints = np.array([TINTS[color] for _, color in pairs], np.float32)
+        numbers = np.array([number for number, _ in pairs])
+        images = images[..., numbers].astype(np.float32) @ tints / white
+    elif channels is not None:
+        images = images[..., np.array(channels)]
     if images.dtype != np.uint8:
         images = (np.clip(images, 0, 1) * 255).round().astype(np.uint8)
     if images.shape[-1] < 3:

@@ -184,8 +184,13 @@ def test_regions_of_the_training_rows_are_drawn(root, table, tmp_path):
     assert drawn == [f"{number:02d}.png" for number in range(12)]
 
 
-def test_the_app_shows_the_test_rows(root, table, monkeypatch):
+def test_the_app_shows_the_test_rows(root, monkeypatch):
     seen = []
+    # What the table says of an image counts, not the name of its folder.
+    said = (root / "labels.csv").read_text(encoding="utf-8")
+    said = said.replace(",robin,", ",?,").replace(",wren,", ",robin,").replace(",?,", ",wren,")
+    (root / "turned.csv").write_text(said, encoding="utf-8")
+    table = ["--table", str(root / "turned.csv")]
 
     def create_app(model, files, y, **how):
         seen.extend((files, y, how["names"]))
@@ -199,7 +204,7 @@ def test_the_app_shows_the_test_rows(root, table, monkeypatch):
     assert main(["app", "x.model", *table, "--port", "0"]) == 1
     files, y, names = seen
     assert [int(file[-6:-4]) for file in files] == [*range(24, 36, 2), *range(25, 36, 2)]
-    assert y.tolist() == LABELS and names[0] == "robin/24.png"
+    assert y.tolist() == LABELS[::-1] and names[0] == "robin/24.png"
 
 
 def test_damaged_rows_are_left_out_with_all_that_belongs_to_them(

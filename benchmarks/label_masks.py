@@ -115,8 +115,8 @@ def run(epochs: int, seed: int, random_share: float) -> Figures:
     figures: Figures = {}
     for name, own_masks, one_by_one in (
         ("shared", False, False),
-        ("own masks", True, False),
-        ("own models", False, True),
+        ("own_masks", True, False),
+        ("own_models", False, True),
     ):
         settings = {"objective__random_share": random_share}
         start = time.process_time()
@@ -144,13 +144,13 @@ def main() -> None:
     options_parser.add_argument("--epochs", type=int, default=40)
     options = options_parser.parse_args()
     warnings.simplefilter("ignore", P2PSelectWarning)
-    figures: Figures = {"seeds": options.seeds, "epochs": options.epochs}
+    figures: Figures = {"epochs": options.epochs}
     for share in WITH_RANDOM:
         runs = [run(options.epochs, seed, share) for seed in options.seeds]
-        figures[f"random share {share}"] = {
-            name: {key: float(np.mean([one[name][key] for one in runs])) for key in values}
-            for name, values in runs[0].items()
-        }
+        for name, values in runs[0].items():
+            for key in values:
+                mean = float(np.mean([one[name][key] for one in runs]))
+                figures[f"{share:.0%}:{name}_{key}"] = mean
     finish(figures, options.json)
 
 

@@ -227,6 +227,10 @@ def test_outlines_are_those_of_a_bilinear_vote(shape, size):
         np.testing.assert_array_equal(
             enlarge_smoothly(labels, size), bilinear_vote(labels, size)
         )
+        values = rng.integers(0, 2, n_labels + 1)
+        np.testing.assert_array_equal(
+            enlarge_smoothly(labels, size, values), values[bilinear_vote(labels, size)]
+        )
 
 
 def test_outlines_become_smooth_and_centers_keep_their_labels():

@@ -10,7 +10,7 @@ bootstrap intervals over images.
     OMP_NUM_THREADS=1 python benchmarks/photograph_audits.py --data data/coffee_leaf \\
         --masks leaf_masks --weights weights --json benchmarks/results/audit-coffee_leaf.json
 
-About half an hour of CPU time for one set and seed.
+About an hour of CPU time for one set and seed, most of it for the judge.
 """
 
 from typing import Any

@@ -28,8 +28,9 @@ from p2pselect.exceptions import P2PSelectError
 from p2pselect.explanations import Explanation
 from p2pselect.explanations.figures._display import number_labels
 from p2pselect.explanations.figures._photographs import photograph
-from p2pselect.explanations.figures._words import percent
-from p2pselect.explanations.report._page import lead, of_all_images
+from p2pselect.explanations.figures._words import on_average, percent
+from p2pselect.explanations.report._lead import lead
+from p2pselect.explanations.report._page import of_all_images
 from p2pselect.explanations.report._payload import image_payload
 from p2pselect.explanations.report._template import fact_list, resource, whole_page
 from p2pselect.images import as_images
@@ -168,10 +169,10 @@ class Service:
         return HTMLResponse(page.encode("utf-8", "replace"))
 
     def _facts(self) -> str:
-        asked = percent(self._first.certainty_threshold)
+        asked = percent(self._first.certainty_threshold) + on_average(self._first)
         facts = [
             ("classes", f"{len(self._first.classes):,}"),
-            ("answered if at least", f"{asked} certain"),
+            ("certainty asked for", asked),
         ]
         if self._album.files:
             facts.append(("files in the folder", f"{len(self._album.files):,}"))

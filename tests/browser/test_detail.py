@@ -82,10 +82,14 @@ def test_steps_before_the_stop_have_the_scale_of_the_classifier(open_report, mad
     def line():
         return report.js("return document.querySelector('#bars .asked').style.left")
 
-    assert line() == "80%" and "certainty asked for, 80%" in report.text("#asked")
+    assert line() == "80%" and "certainty asked for, 80% on average" in report.text("#asked")
     report.set("#tau", report.step(exp.path_tau[0]))
     assert line() == "95%" and "classifier's own" in report.text("#asked")
+    assert "on average" not in report.text("#asked")
     assert "but 95% was needed" in report.text("#state")
+    report.js("byId('detail').close()")
+    report.open(int(exp.answered.argmax()))
+    assert "asked for 80% on average" in report.text("#verdict")
 
 
 def test_play_ends_at_the_stop(report):

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2pselect.explanations.figures._words import (
+    answer_facts,
     certainty_words,
     distinct_labels,
     label,
@@ -71,6 +72,19 @@ def test_words_tell_answered_from_not_answered(made):
         assert f"{exp.region_masks[i].sum()} of {exp.n_regions[i]} regions" in sparsity_words(
             exp, i
         )
+
+
+def test_a_calibrated_certainty_is_one_on_average(made):
+    exp = made.explanation
+    row = int(exp.answered.argmax())
+    assert certainty_words(exp, row).endswith(", asked for 95%)")
+    calibrated = replace(exp, stop_certainty=0.99)
+    assert certainty_words(calibrated, row).endswith(", asked for 95% on average)")
+    for one, name in (
+        (exp, "answered (≥ 95% certain)"),
+        (calibrated, "answered (≥ 95% certain on average)"),
+    ):
+        assert answer_facts(one, None)[0][0] == name
 
 
 def unanswered(made, highest=0.62, **changed):

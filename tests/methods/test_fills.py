@@ -187,7 +187,7 @@ def test_pictures_show_the_fill(fitted, X):
 
 
 def test_a_page_says_what_the_classifier_saw_instead(fitted, X):
-    from p2pselect.explanations.report._page import lead
+    from p2pselect.explanations.report._lead import lead
 
     exp = fitted("p2p", "blur", **P2P).explain(X[:1])
     words = "the classifier saw a blur of the kept pixels"

@@ -71,8 +71,16 @@ def certainty_words(explanation: ExplanationArrays, image: int) -> str:
     """For example ``answered (98%, asked for 95%)``; or why not."""
     if not explanation.answered[image]:
         return f"not answered: {unanswered_words(explanation, image)}"
-    asked = percent(explanation.certainty_threshold)
+    asked = percent(explanation.certainty_threshold) + on_average(explanation)
     return f"answered ({percent(explanation.certainty[image])}, asked for {asked})"
+
+
+def on_average(explanation: ExplanationArrays) -> str:
+    """Behind the certainty that was asked for: whether it is that of all answers together.
+
+    Calibration stops where so many answers are right; the least certain of them are below.
+    """
+    return "" if explanation.stop_certainty is None else " on average"
 
 
 def unanswered_words(explanation: ExplanationArrays, image: int) -> str:
@@ -120,8 +128,9 @@ def answer_facts(
     """Names and values: what is answered, and of that and of all, right and shown."""
     right = None if truth is None else explanation._right(truth)
     found = answer_figures(explanation.answered, explanation.kept_fraction, right)
+    asked = f"≥ {percent(explanation.certainty_threshold)} certain{on_average(explanation)}"
     names = {
-        "coverage": f"answered (≥ {percent(explanation.certainty_threshold)} certain)",
+        "coverage": f"answered ({asked})",
         "selective_accuracy": "right, of the answered",
         "accuracy": "right, of all",
         "answered_kept_fraction": "pixels shown, of the answered",

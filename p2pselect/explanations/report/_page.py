@@ -12,16 +12,16 @@ import numpy as np
 
 from p2pselect._docstrings import shared_docs
 from p2pselect._explanation_arrays import ExplanationArrays
-from p2pselect._fill import BLACK
 from p2pselect.atomic_write import atomic_open, check_writable_file
 from p2pselect.exceptions import InputError
 from p2pselect.explanations._summary import explanation_summary
 from p2pselect.explanations.figures._display import number_labels
 from p2pselect.explanations.figures._photographs import LONGEST, photograph, warn_of_lost
-from p2pselect.explanations.figures._words import answer_facts, fill_words, percent
+from p2pselect.explanations.figures._words import answer_facts, on_average, percent
 from p2pselect.explanations.report._audit import audit_section, audit_verdict
 from p2pselect.explanations.report._confusion import confusion_section
 from p2pselect.explanations.report._curves import learning_curves
+from p2pselect.explanations.report._lead import lead
 from p2pselect.explanations.report._payload import (
     card_payload,
     detail_payload,
@@ -32,24 +32,6 @@ from p2pselect.explanations.report._reliability import reliability_section
 from p2pselect.explanations.report._template import fact_list, whole_page
 from p2pselect.metrics._explained import check_true_labels
 
-_LEAD = (
-    "Each pair shows an image and, beside it, <strong>all that the classifier saw of it"
-    "</strong>: everything black was removed before the classifier looked, so nothing there "
-    "can have influenced the answer."
-)
-_LEAD_OF_SOFT_MASKS = (
-    "Each pair shows an image and, beside it, <strong>what the classifier saw of it</strong>: "
-    "this method shows every region at a brightness of its own, and only what is fully black "
-    "cannot have influenced the answer."
-)
-_LEAD_OF_FILLS = (
-    " Removed pixels are black in these pictures; in their place, the classifier saw {}, which "
-    "follows from what is kept."
-)
-_LEAD_OF_PHOTOGRAPHS = (
-    " The photographs are drawn sharper than the classifier saw them, which was at "
-    "{}\u00a0×\u00a0{} pixels; open one to see it at that resolution."
-)
 _MOST_CLASSES = 50
 _MOST_SHARP = 500
 _SHOWN_CROP = 64
@@ -230,6 +212,7 @@ def of_all_images(
     asked = float(explanation.certainty_threshold)
     return {
         "threshold": asked,
+        "onAverage": on_average(explanation),
         # What the classifier said at the steps of a search has this scale.
         "enough": min(explanation.enough, 1),
         "labels": [str(value) for value in labels],
@@ -237,19 +220,6 @@ def of_all_images(
         "multilabel": explanation.multilabel,
         "hasTruth": has_truth,
     }
-
-
-def lead(explanation: ExplanationArrays, has_photographs: bool) -> str:
-    """What the pictures of a page are, in words."""
-    words = _LEAD if explanation.soft_region_masks is None else _LEAD_OF_SOFT_MASKS
-    if explanation.fill not in BLACK:
-        words += _LEAD_OF_FILLS.format(fill_words(explanation.fill))
-    height, width = explanation.regions.shape[1:]
-    if has_photographs:
-        words += _LEAD_OF_PHOTOGRAPHS.format(width, height)
-    if explanation.shown_as:
-        words += f" Pictures show {explanation.shown_as}."
-    return words
 
 
 def _facts(

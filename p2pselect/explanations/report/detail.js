@@ -53,9 +53,10 @@ function isCoarse(item) {
 
 function describe(item) {
   const said = answer(item);
+  const asked = percent(report.threshold) + report.onAverage;
   byId("detail-title").textContent = item.name;
   byId("verdict").textContent = item.answered
-    ? `${said.text}: answered (${percent(item.certainty)}, asked for ${percent(report.threshold)})`
+    ? `${said.text}: answered (${percent(item.certainty)}, asked for ${asked})`
     : `${said.text}: not answered, ${item.why}`;
   byId("verdict").className = said.className;
   byId("original").setAttribute("aria-label",
@@ -96,9 +97,10 @@ function drawAsked(item, step) {
   const rest = report.classes - item.top.length;
   const kind = before && report.enough !== report.threshold
     ? "certainty of the classifier's own at which the search stops" : "certainty asked for";
+  const average = before ? "" : report.onAverage;
   const mirrored = report.multilabel
     ? `: a label is decided from there on, and up to ${percent(1 - asked)}` : "";
-  byId("asked").textContent = `The thin line is the ${kind}, ${percent(asked)}${mirrored}.` +
+  byId("asked").textContent = `The thin line is the ${kind}, ${percent(asked)}${average}${mirrored}.` +
     (rest > 0 ? ` ${rest} less likely classes not shown.` : "");
 }
 

@@ -78,7 +78,8 @@ def certainty_words(explanation: ExplanationArrays, image: int) -> str:
 def on_average(explanation: ExplanationArrays) -> str:
     """Behind the certainty that was asked for: whether it is that of all answers together.
 
-    Calibration stops where so many answers are right; the least certain of them are below.
+    Calibration stops where this share of all answers is right; the least certain answers are
+    right less often.
     """
     return "" if explanation.stop_certainty is None else " on average"
 

@@ -23,7 +23,7 @@ _LOSSLESS_PIXELS = 10_000
 _QUALITY = 75
 #: The character that stands for 0 in a region map: one that JSON has not to escape.
 _ZERO = ord("0")
-#: Longer runs are divided; the characters up to there are no surrogates.
+#: Longer runs are split: a length is a character, and those further on may be surrogates.
 _LONGEST_RUN = 1 << 15
 
 

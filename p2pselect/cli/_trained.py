@@ -47,7 +47,8 @@ def describe_model(
     print(f"{which}: ", end="", flush=True)
     exp = clf.explain(images)
     right = right_answers(exp, labels)
-    print(answers_in_words(exp.answered, exp.kept_fraction, right))
+    # The warning is for another stream: in a log of both, it comes behind.
+    print(answers_in_words(exp.answered, exp.kept_fraction, right), flush=True)
     warn_of_faults(exp, labels)
     names = None if images.files is None else short_names(images.files.tolist())
     exp.to_html(html, y=labels, names=names, history=clf.history_)

@@ -180,9 +180,11 @@ def _answers(found: dict[str, Any], name: Callable[[str], str]) -> str:
         calibration = found["calibration"] or {}
         bounds = [calibration.get(name) for name in ("max_error", "mean_kept")]
         certain = "sufficiently" if any(bounds) else f"{found['certainty_threshold']:.0%}"
+        # A calibrated certainty is that of all answers together.
+        average = " on average" if calibration and not any(bounds) else ""
         shown = (
             f"It shows as little of each image as it needs to be {certain} "
-            "certain. An image about which it never is, is not answered."
+            f"certain{average}. An image about which it never is, is not answered."
         )
     else:
         shown = f"It shows at most {found['tau']:.0%} of each image (tau)."

@@ -56,6 +56,7 @@ def test_without_held_out_images_nothing_is_claimed(clf, saved):
     assert "used 24 images of 2 classes, and 0 more were held out" in said
     assert "Not measured" in said and "not calibrated" in said and "`p2pselect audit`" in said
     assert "| ü | 12 | 0 |" in said
+    assert "% certain. An image" in said
     assert all(f"{package} {version}" in said for package, version in facts["versions"].items())
     assert facts["date"] in said
 
@@ -80,6 +81,7 @@ def test_scores_and_calibration_are_those_of_the_model(measured, tmp_path):
     )
     assert f"familiarity below {lowest:.3g} are not answered" in said
     assert "not calibrated" not in said and "`calibrate` corrects" not in said
+    assert "% certain on average. An image" in said
     # What was loaded says the same, and so does a copy of it.
     again = load(tmp_path / "m")
     again.save(tmp_path / "again")

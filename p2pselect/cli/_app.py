@@ -75,7 +75,9 @@ def run(options: argparse.Namespace) -> None:
     import uvicorn
 
     from p2pselect.app import create_app
-    from p2pselect.cli._files import known_rows, listed, load_model
+    from p2pselect.cli._files import known_rows, load_model
+    from p2pselect.images._folders import images_below
+    from p2pselect.images._meaning import Meaning
 
     model = load_model(options.model, options.certainty)
     meaning, files, stated = model._meaning(fitted=True), [], None
@@ -83,7 +85,7 @@ def run(options: argparse.Namespace) -> None:
         found = known_rows(model, rows).load(with_labels=False, **meaning)
         files, stated = found.images.files.tolist(), found.labels
     elif options.folder:
-        files = listed(options.folder, meaning)
+        files = images_below(options.folder, Meaning(**meaning))
     labels = true_labels_of(model, files, stated) if files else None
     names = short_names(files) if files else None
     with _listener(options.host, options.port) as listener:

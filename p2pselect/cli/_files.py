@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 from p2pselect.cli._tables import Rows
 from p2pselect.exceptions import ImageReadError, InputError, brief
 from p2pselect.images import ImageSequence, as_images
-from p2pselect.images._folders import endings_of, list_folder, warn_left_out
+from p2pselect.images._folders import endings_of, images_below
 from p2pselect.images._meaning import Meaning
 
 if TYPE_CHECKING:
@@ -97,22 +97,9 @@ def find_images(places: Sequence[str] | Rows, on_error: Any, **meaning: Any) -> 
 
 
 def _files_at(places: Sequence[str], **meaning: Any) -> list[str]:
-    files: list[str] = []
-    for place in places:
-        files += listed(place, meaning) if Path(place).is_dir() else [place]
-    return files
-
-
-def listed(folder: str | Path, meaning: Mapping[str, Any]) -> list[str]:
-    """The paths of the images below a folder, of which each stands for all of its channels."""
-    listing = list_folder(folder, endings_of(Meaning(**meaning).is_of_stored))
-    if not listing.files:
-        left_out = listing.left_out()
-        but = f", but {left_out}" if left_out else ""
-        raise InputError(f"{folder} holds no images{but}")
-    warn_left_out(listing)
-    first = (meaning.get("channel_files") or [""])[0]
-    return [path for path in listing.paths() if first in Path(path).name]
+    said = Meaning(**meaning)
+    each = [images_below(place, said) if Path(place).is_dir() else [place] for place in places]
+    return [file for files in each for file in files]
 
 
 def labeled_images(

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from p2pselect._answer_kinds import ONE_CLASS, AnswerKind
 from p2pselect._targets import encode_targets, true_targets
 from p2pselect.estimators._changes import changes, remembered
-from p2pselect.estimators._inputs import in_unit_interval, shared_inputs
+from p2pselect.estimators._inputs import in_unit_interval, refuse_folder, shared_inputs
 from p2pselect.estimators._shared_settings import ConfiguredImageClassifier
 from p2pselect.estimators._training_images import Labeled
 from p2pselect.exceptions import InputError, brief
@@ -146,6 +146,7 @@ class CalibratedImageClassifier(ConfiguredImageClassifier):
             raise InputError(
                 f"{name} is for models with one class per image, this one has several labels"
             )
+        refuse_folder(X)
         run = self._run(X, regions, keep="kept")
         truth = true_targets(y, self.classes_, kind)
         if len(truth) != len(run.images):

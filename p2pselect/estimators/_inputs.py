@@ -9,8 +9,9 @@ import numpy as np
 from sklearn.base import clone
 
 from p2pselect._docstrings import SharedDocs
-from p2pselect.exceptions import InputError, UnknownNameError, brief
+from p2pselect.exceptions import InputError, UnknownNameError, brief, brief_path
 from p2pselect.images import ImageSequence, as_images
+from p2pselect.images._folders import is_folder
 from p2pselect.images._geometry import NO_REGION, Grid
 from p2pselect.regions._engines import ENGINES, check_engine
 from p2pselect.regions._images_with_regions import ImagesWithRegions
@@ -42,6 +43,16 @@ def read_images(
     if regions is None:
         return images, None
     return images, _fit_to_grid(regions, images, grid)
+
+
+def refuse_folder(X: Any) -> None:
+    """Refuse a folder where every image needs a label: in which order would they come?"""
+    if is_folder(X):
+        raise InputError(
+            f"X is a folder, {brief_path(X)}, which does not tell whose labels are in y: take "
+            "images and labels from p2pselect.datasets.load_image_folder, for a folder with a "
+            "subfolder per class, or from load_image_table"
+        )
 
 
 def propose_all(

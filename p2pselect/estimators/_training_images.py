@@ -22,7 +22,7 @@ from p2pselect._targets import (
     read_labels,
 )
 from p2pselect.estimators._evidence_masks import check_learns_from, read_evidence
-from p2pselect.estimators._inputs import propose_all, read_images
+from p2pselect.estimators._inputs import propose_all, read_images, refuse_folder
 from p2pselect.estimators._loss_weights import check_sample_weight
 from p2pselect.exceptions import (
     HOW_TO_ROUTE,
@@ -112,6 +112,7 @@ def read_labeled(
 ) -> Labeled:
     """Everything that can be said about training images before their classes are known."""
     check_learns_from(masks, estimator)
+    refuse_folder(X)
     images: ImageSequence | StreamContents
     if not isinstance(X, IterableDataset):
         found, maps = read_images(X, regions, meaning=meaning, grid=estimator._grid)

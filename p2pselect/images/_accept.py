@@ -22,6 +22,7 @@ from p2pselect.images._arrays import (
     is_tensor,
     unflattened,
 )
+from p2pselect.images._folders import images_below, is_folder
 from p2pselect.images._meaning import Meaning, find_range, rows_to_measure
 from p2pselect.images._sequence import ImageSequence
 from p2pselect.images._source_protocol import ImageSource
@@ -60,6 +61,8 @@ def as_images(
           of encoded images (``bytes`` or binary files), of Pillow images, or of arrays or
           tensors (h, w), (h, w, c) of unequal size, but with the same number of channels and
           all uint8 or all floats;
+        * the path of a folder: all images below it, in natural order (the ``files`` of the
+          result);
         * one path of a file, one encoded image or one Pillow image, as a set of one; an array
           of one image is ``array[None]``;
         * a map-style ``torch.utils.data.Dataset`` of images, or of tuples (image, ...),
@@ -163,7 +166,9 @@ def _recognize_kind(X: Any, meaning: Meaning) -> ImageSequence:
         if meaning.value_range == "percentiles":
             raise InputError('value_range="percentiles" needs arrays or files, not a Dataset')
         return ImageSequence(DatasetImages(X, partial(_pixels, meaning=meaning)))
-    _refuse_folders_and_loaders(X)
+    _refuse_loaders(X)
+    if is_folder(X):
+        X = images_below(X, meaning)
     # Of arrays, nothing tells one image in color from a stack of gray ones.
     is_one = _kind(X) in ("a path", "an encoded image", "a PIL image")
     values = _as_array([X] if is_one else X)
@@ -239,13 +244,7 @@ def _check_meaning(images: ImageSequence, meaning: Meaning) -> None:
         )
 
 
-def _refuse_folders_and_loaders(X: Any) -> None:
-    if isinstance(X, str | os.PathLike) and os.path.isdir(X):  # noqa: PTH112
-        raise InputError(
-            f"X is a folder, {brief_path(X)}: pass the paths of its images, such as "
-            'sorted(Path(X).glob("*.jpg")); p2pselect.datasets.load_image_folder reads a '
-            "folder with a subfolder per class"
-        )
+def _refuse_loaders(X: Any) -> None:
     if is_data_loader(X):
         raise InputError(
             "X is a DataLoader, which gives batches: pass its data set, X.dataset, "

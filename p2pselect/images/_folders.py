@@ -17,8 +17,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from p2pselect.exceptions import InputError, P2PSelectWarning
+from p2pselect.exceptions import InputError, P2PSelectWarning, brief
 from p2pselect.images._decode import readable_endings
+from p2pselect.images._meaning import Meaning
 from p2pselect.images._stored import STORED_ENDINGS
 
 #: What other programs leave behind.
@@ -99,6 +100,33 @@ def list_folder(
         # Reversed, because the next folder is taken from the end.
         waiting += [(own, around) for own in reversed(deeper)]
     return listing
+
+
+def is_folder(X: object) -> bool:
+    """Whether this is the path of a folder."""
+    return isinstance(X, str | os.PathLike) and os.path.isdir(X)  # noqa: PTH112
+
+
+def images_below(root: str | os.PathLike[str], meaning: Meaning) -> list[str]:
+    """The paths of the images below a folder, of which each stands for all of its channels.
+
+    Warns of files that are not taken for images.
+
+    Raises
+    ------
+    InputError
+        If there is no image.
+    """
+    listing = list_folder(root, endings_of(meaning.is_of_stored))
+    first = (meaning.channel_files or [""])[0]
+    found = [path for path in listing.paths() if first in os.path.basename(path)]  # noqa: PTH119
+    if not found:
+        lacks = f" with {brief(first)} in their names" if listing.files else ""
+        left_out = listing.left_out()
+        but = f", but {left_out}" if left_out else ""
+        raise InputError(f"{listing.root} holds no images{lacks}{but}")
+    warn_left_out(listing)
+    return found
 
 
 def endings_of(as_stored: bool) -> tuple[str, ...] | None:

@@ -49,6 +49,17 @@ def test_unreadable_file_is_named(tmp_path, y, settings):
         P2PClassifier().set_params(**settings).fit([str(file)] * len(y), y)
 
 
+def test_a_folder_has_no_labels(tmp_path, X, y, settings):
+    for number, image in enumerate(X):
+        Image.fromarray(image).save(tmp_path / f"{number}.png")
+    with pytest.raises(InputError, match=r"does not tell whose labels .*load_image_folder"):
+        _never_trains(settings).fit(tmp_path, y)
+    clf = P2PClassifier().set_params(**settings).fit(X, y)
+    with pytest.raises(InputError, match=r"does not tell whose labels"):
+        clf.calibrate(str(tmp_path), y)
+    np.testing.assert_array_equal(clf.explain(tmp_path).proba, clf.explain(X).proba)
+
+
 def test_lengths_differ(X, y, settings):
     with pytest.raises(InputError, match="40 images and 39 labels"):
         _never_trains(settings).fit(X, y[:-1])

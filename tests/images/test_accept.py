@@ -11,7 +11,7 @@ from PIL import Image
 from scipy import sparse
 from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 
-from p2pselect.exceptions import ImageReadError, InputError
+from p2pselect.exceptions import ImageReadError, InputError, P2PSelectWarning
 from p2pselect.images import ImageSequence, as_images
 from p2pselect.images._torch_datasets import labels_of
 
@@ -194,7 +194,6 @@ BAD = {
     "floats of 16 bits": (U8 + 4095.0, {}, "say the range of the values"),
     "0..255 floats": (U8 + 255.0, {}, r"from 255 to 255, expected \[0, 1\] \(pass X / 255"),
     "normalized": (U8 - 2.1, {}, "from -2.1 to -2.1.*normalization"),
-    "a folder": (Path.cwd(), {}, r"X is a folder, .*glob\("),
     "array of bytes": (np.array([b"cat.jpg"]), {}, "dtype .S7.*list of bytes"),
     "loader": (DataLoader(TensorDataset(torch.zeros(4, 8, 8, 3))), {}, r"X\.dataset"),
     "columns": (
@@ -378,3 +377,21 @@ def test_messages_stay_short(X):
     with pytest.raises((InputError, ImageReadError)) as caught:
         as_images(X)
     assert len(str(caught.value)) < 700
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_folder_is_all_images_below_it_in_natural_order(kind, tmp_path):
+    (tmp_path / "b").mkdir()
+    for number, name in enumerate(["2.png", "10.png", "b/1.png"]):
+        Image.new("RGB", (4, 4), (number, 0, 0)).save(tmp_path / name)
+    (tmp_path / "notes.txt").touch()
+    with pytest.warns(P2PSelectWarning, match=r"left out .*\.txt 1"):
+        images = as_images(kind(tmp_path))
+    assert [image[0, 0, 0] for image in images] == [0, 1, 2]
+    assert images.files.tolist() == [str(tmp_path / n) for n in ("2.png", "10.png", "b/1.png")]
+
+
+def test_a_folder_without_images_says_so(tmp_path):
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(InputError, match=r"holds no images, but files .*\.txt 1"):
+        as_images(tmp_path)

@@ -149,6 +149,10 @@ def test_a_file_per_channel(tmp_path):
         images, channel_files=("_dna", "_actin", "_er"), n_channels=3, value_range=(0, 4095)
     )
     assert told.files.tolist() == images.files.tolist()
+    of_folder = as_images(
+        tmp_path, channel_files=("_dna", "_actin", "_er"), n_channels=3, value_range=(0, 4095)
+    )
+    assert of_folder.files.tolist() == images.files.tolist()
     for image in range(2):
         expected = _expected(WIDE[..., image : image + 3])
         np.testing.assert_allclose(told[image], expected, atol=1e-6)

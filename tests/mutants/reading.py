@@ -421,6 +421,21 @@ FAULTS = [
     ),
     *planted(
         "images/_folders.py",
+        "images/test_stored.py::test_a_file_per_channel",
+        {"if first in os.path.basename(path)]": "if True]"},
+    ),
+    *planted(
+        "images/_folders.py",
+        "images/test_accept.py::test_a_folder_is_all_images_below_it_in_natural_order",
+        {"    warn_left_out(listing)\n    return found": "    return found"},
+    ),
+    *planted(
+        "estimators/_inputs.py",
+        "estimators/test_bad_input.py::test_a_folder_has_no_labels",
+        {"    if is_folder(X):\n": "    if False:\n"},
+    ),
+    *planted(
+        "images/_folders.py",
         "datasets/test_image_folder.py::test_all_below_a_class_belongs_to_it",
         {
             "        waiting += [(own, around) for own in reversed(deeper)]\n": "        waiting += [(own, around) for own in reversed(deeper) if not folder]\n",

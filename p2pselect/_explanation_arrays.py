@@ -199,16 +199,15 @@ class ExplanationArrays:
 
         Padding counts neither as seen nor as hidden, here and in everything else.
         """
-        return self._share(self.visible_region_masks)
+        return self._share(self.visible_region_masks, self.region_areas)
 
     @property
     def expected_kept_fraction(self) -> np.ndarray:
         r"""The paper's :math:`\bar p` (section 3): area-weighted mean selection probability."""
-        return self._share(self.selection_probs)
+        return self._share(self.selection_probs, self.region_areas)
 
-    def _share(self, of_regions: np.ndarray) -> np.ndarray:
+    def _share(self, of_regions: np.ndarray, areas: np.ndarray) -> np.ndarray:
         """Share of an image's pixels, of which each region has so much (n, d), in [0, 1]."""
-        areas = self.region_areas
         return np.asarray((areas * of_regions).sum(axis=1) / areas.sum(axis=1))
 
     @property

@@ -14,7 +14,7 @@ from p2pselect.datasets._mask_pictures import MaskPicture, find_objects, read_ma
 from p2pselect.datasets._masks import MaskSequence
 from p2pselect.exceptions import ImageReadError, InputError, P2PSelectWarning, brief
 from p2pselect.images import ImageSequence
-from p2pselect.images._decode import decode_image
+from p2pselect.images._decode import read_opened
 from p2pselect.images._folders import list_folder
 from p2pselect.images._geometry import Grid
 
@@ -236,7 +236,7 @@ def read_masks(
 
 def read_picture(path: str | os.PathLike[str]) -> tuple[MaskPicture, tuple[int, int]]:
     """A mask before it is decided what its values mean, and its height and width."""
-    picture: MaskPicture = decode_image(path, str(path), convert=read_mask_picture)
+    picture = read_opened(path, str(path), read_mask_picture)
     return picture, (picture.values.shape[0], picture.values.shape[1])
 
 

@@ -102,17 +102,18 @@ def explanation_summary(
         raise InputError("a summary needs at least one image, the explanation has none")
     truth = None if y is None else check_true_labels(explanation, y)
     kept_inside = np.full(len(explanation), np.nan)
-    regions = _KeptRegions(explanation, n_clusters, random_state)
+    areas = explanation.region_areas
+    regions = _KeptRegions(explanation, areas, n_clusters, random_state)
     if object_masks is not None:
         masks = masks_on_grid(object_masks, explanation, name="object_masks")
-        regions.inside = regions.means(lambda image, where: masks[image][where])[:, 0]
+        regions.inside = regions.means(lambda image, where: masks[image].ravel()[where])[:, 0]
         kept = explanation.pixel_masks
         hit = (kept & masks).sum(axis=(1, 2))
         kept_inside = ratio(hit, kept.sum(axis=(1, 2)))
     kind = explanation._kind
     answers = kind.answers(explanation.proba)
     known = None if truth is None else encode_targets(truth, explanation.classes)
-    kept_fraction = explanation.kept_fraction
+    kept_fraction = explanation._share(explanation.visible_region_masks, areas)
     rows = []
     for c, name in enumerate(explanation.classes.tolist()):
         chosen = kind.has(answers, c)
@@ -148,7 +149,11 @@ class _KeptRegions:
     """The kept regions of all images (a random part of them if very many), clustered."""
 
     def __init__(
-        self, explanation: ExplanationArrays, n_clusters: int, random_state: int
+        self,
+        explanation: ExplanationArrays,
+        areas: np.ndarray,
+        n_clusters: int,
+        random_state: int,
     ) -> None:
         self.explanation = explanation
         found = np.argwhere(explanation.region_masks)
@@ -157,7 +162,7 @@ class _KeptRegions:
             # Sorted, because means() relies on the order of the images.
             found = found[np.sort(rng.choice(len(found), _MOST_REGIONS, replace=False))]
         self.image, self.region = found.T
-        self.area = explanation.region_areas[self.image, self.region].astype(float)
+        self.area = areas[self.image, self.region].astype(float)
         self.inside = np.full(len(found), np.nan)
         self.kind, self.distance = np.zeros(0, int), np.zeros(0)
         if len(found):
@@ -172,9 +177,9 @@ class _KeptRegions:
     def means(self, pixels_of: Callable[[int, np.ndarray], np.ndarray]) -> np.ndarray:
         """Mean over every region of what its pixels hold, (m, c).
 
-        ``pixels_of`` gives that for the pixels of an image where a mask (h, w) is True, as
-        these regions are a small part of it.  Image by image: all pixels of a data set as
-        floats would not fit into memory.
+        ``pixels_of`` gives that for some pixels of an image, counted row by row, as these
+        regions are a small part of it.  Image by image: all pixels of a data set as floats
+        would not fit into memory.
         """
         rows = []
         # The regions are in the order of the images, so those of each image are together.
@@ -186,8 +191,8 @@ class _KeptRegions:
             # The last one is for padding, whose label is -1.
             is_own = np.zeros(self.explanation.region_masks.shape[1] + 1, bool)
             is_own[own] = True
-            where = is_own[labels]
-            found = labels[where]
+            where = np.flatnonzero(is_own.take(labels))
+            found = labels.ravel()[where]
             values = pixels_of(image, where).reshape(len(found), -1)
             sums = [np.bincount(found, weights=column)[own] for column in values.T]
             rows.append(np.stack(sums, axis=1) / np.bincount(found)[own, None])
@@ -197,7 +202,8 @@ class _KeptRegions:
         """Color, contrast and embedding of every region."""
 
         def look(image: int, where: np.ndarray) -> np.ndarray:
-            pixels = self.explanation.images[image][where]
+            image_pixels = self.explanation.images[image]
+            pixels = image_pixels.reshape(-1, image_pixels.shape[-1])[where]
             rgb = to_rgb(pixels, self.explanation.display_channels) / 255
             # Their mean, for which this is much faster than mean() is.
             gray = rgb @ np.full((3, 1), 1 / 3)

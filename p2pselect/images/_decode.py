@@ -15,13 +15,17 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from p2pselect.exceptions import ImageReadError, P2PSelectWarning, brief_path
+from p2pselect.images._geometry import Size, bounded
 from p2pselect.images._pixels import to_rgb
+
+ImageFile = str | os.PathLike[str] | IO[bytes]
+Read = TypeVar("Read")
 
 #: Formats that hold pixels and are decoded inside this process (EPS, for one, would start
 #: Ghostscript).  MPO is what many cameras and phones call a JPEG.
@@ -63,21 +67,10 @@ def _formats() -> list[str]:
     return [name for name in _FORMATS if name in Image.OPEN]
 
 
-def decode_image(
-    file: str | os.PathLike[str] | IO[bytes],
-    name: str,
-    warned: set[str] | None = None,
-    *,
-    convert: Callable[[Image.Image], Any] | None = None,
-    at_least: tuple[int, int] | None = None,
-) -> Any:
+def decode_image(file: ImageFile, name: str, warned: set[str] | None = None) -> np.ndarray:
     """Decode a file into RGB pixels (h, w, 3), uint8; its content decides, not its ending.
 
-    ``name`` is what messages call it, and ``warned`` is for :func:`warn_once`.  ``convert``
-    makes something else of the opened Pillow image.  ``at_least`` is a height and width that
-    are enough: a JPEG is then decoded at a half, a quarter or an eighth of its own where that
-    is not smaller.  All of its data is still read, and so all damage found, in as little as a
-    third of the time.
+    ``name`` is what messages call it, and ``warned`` is for :func:`warn_once`.
 
     A JPEG with up to four times ``PIL.Image.MAX_IMAGE_PIXELS``, such as the photographs of some
     phones, is decoded at half its height and width.
@@ -87,11 +80,33 @@ def decode_image(
     ImageReadError
         If the file is missing, damaged, not an image, or of a kind without a rule.
     """
+    return read_opened(file, name, lambda image: _decoded(image, name, warned))
+
+
+def decode_small(
+    file: ImageFile, name: str, warned: set[str] | None, longest: int
+) -> tuple[np.ndarray, Size]:
+    """Decode a file for a picture whose longer side is so long, and say its own size (h, w).
+
+    A JPEG is decoded at a half, a quarter or an eighth of its size where that is enough.  All
+    of its data is still read, and so all damage found, in as little as a third of the time.
+    """
+
+    def small(image: Image.Image) -> tuple[np.ndarray, Size]:
+        size = upright_size(image)
+        return _decoded(image, name, warned, longest), size
+
+    return read_opened(file, name, small)
+
+
+def read_opened(file: ImageFile, name: str, read: Callable[[Image.Image], Read]) -> Read:
+    """What ``read`` makes of the Pillow image in a file; errors are those of an image."""
     try:
         if isinstance(file, str | os.PathLike):
-            with open(file, "rb") as opened:  # noqa: PTH123 (one per image)
-                return _decoded(opened, name, warned, convert, at_least)
-        return _decoded(file, name, warned, convert, at_least)
+            with open(file, "rb") as opened, open_pillow(opened) as image:  # noqa: PTH123
+                return read(image)
+        with open_pillow(file) as image:
+            return read(image)
     except MemoryError:  # says nothing about the file
         raise
     # Pillow's decoders answer damaged files with nearly every exception there is.
@@ -100,20 +115,16 @@ def decode_image(
 
 
 def _decoded(
-    file: IO[bytes],
-    name: str,
-    warned: set[str] | None,
-    convert: Any,
-    at_least: tuple[int, int] | None,
-) -> Any:
-    with open_pillow(file) as image:
-        if convert is not None:
-            return convert(image)
-        # Pillow forgets the first smaller size when it is asked for a second one.
-        if at_least is None or not _shrink(image, at_least):
-            _fit_into_limit(image)
-        _warn_of_frames(image, name, warned)
-        return from_pillow(image, name, warned)
+    image: Image.Image, name: str, warned: set[str] | None, longest: int | None = None
+) -> np.ndarray:
+    whole = image.size
+    if longest is not None:
+        image.draft(None, bounded(whole, longest))
+    # Pillow forgets the first smaller size when it is asked for a second one.
+    if image.size == whole:
+        _fit_into_limit(image)
+    _warn_of_frames(image, name, warned)
+    return from_pillow(image, name, warned)
 
 
 def shown_path(path: str | os.PathLike[str]) -> str:
@@ -156,14 +167,6 @@ def open_pillow(file: IO[bytes]) -> Image.Image:
         ) from error
 
 
-def _shrink(image: Image.Image, at_least: tuple[int, int]) -> bool:
-    """Let a JPEG be decoded at a smaller size, if it has one that is large enough."""
-    before = image.size
-    height, width = at_least[::-1] if _is_turned(image) else at_least
-    image.draft(None, (width, height))
-    return image.size != before
-
-
 def _fit_into_limit(image: Image.Image) -> None:
     limit = Image.MAX_IMAGE_PIXELS
     if limit is not None and image.format in ("JPEG", "MPO"):
@@ -172,7 +175,7 @@ def _fit_into_limit(image: Image.Image) -> None:
             image.draft(None, (width // 2, height // 2))
 
 
-def say_reason(file: str | os.PathLike[str] | IO[bytes], error: Exception) -> str:
+def say_reason(file: ImageFile, error: Exception) -> str:
     if isinstance(file, str | os.PathLike):
         if not os.path.exists(file):  # noqa: PTH110 (embedded NUL: False here, an error there)
             if os.path.islink(file):  # noqa: PTH114
@@ -245,11 +248,7 @@ def upright(image: Image.Image) -> Image.Image:
 def upright_size(image: Image.Image) -> tuple[int, int]:
     """Height and width of a Pillow image once its EXIF orientation is applied."""
     size = image.height, image.width
-    return size[::-1] if _is_turned(image) else size
-
-
-def _is_turned(image: Image.Image) -> bool:
-    return _orientation(image) >= 5
+    return size[::-1] if _orientation(image) >= 5 else size
 
 
 def _orientation(image: Image.Image) -> int:

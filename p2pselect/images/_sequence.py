@@ -212,9 +212,8 @@ class ImageSequence:
         (200, 300, 3)
         """
         position = int(self._positions([operator.index(number)])[0])
-        size = bounded(self._source.size_of(position), longest)
-        image = self._checked(self._source.read_small(position, size), position)
-        return resize(self._as_seen(image), size)
+        image, size = self._source.read_small(position, longest)
+        return resize(self._as_seen(self._checked(image, position)), bounded(size, longest))
 
     def sizes(self) -> np.ndarray:
         """Height and width of every image.

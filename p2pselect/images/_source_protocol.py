@@ -6,11 +6,11 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from functools import cached_property
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 
-from p2pselect.images._decode import decode_image, upright_size
+from p2pselect.images._decode import decode_image, decode_small, read_opened, upright_size
 from p2pselect.images._meaning import ValueRange
 
 
@@ -106,22 +106,25 @@ class ImageSource(ABC):
         """
         return (self.read_one(int(position)) for position in positions)
 
-    def read_small(self, position: int, at_least: tuple[int, int]) -> np.ndarray:
+    def read_small(self, position: int, longest: int) -> tuple[np.ndarray, tuple[int, int]]:
         """Read one image for a picture of it; override it where smaller sizes are faster.
 
         Parameters
         ----------
         position : int
             Which image.
-        at_least : tuple of int
-            Height and width in pixels that are enough, of the aspect ratio of the image.
+        longest : int
+            Length in pixels of the longer side that is enough.
 
         Returns
         -------
-        ndarray of shape (h, w, n_channels)
-            The image at any size that is at least this one, or at its own.
+        image : ndarray of shape (h, w, n_channels)
+            The image at any size whose longer side is at least so long, or at its own.
+        size : tuple of int
+            Its own height and width in pixels, as :meth:`size_of` gives them.
         """
-        return self.read_one(position)
+        image = self.read_one(position)
+        return image, (image.shape[0], image.shape[1])
 
     def size_of(self, position: int) -> tuple[int, int]:
         """Return height and width of an image; override it where that needs no decoding.
@@ -228,18 +231,14 @@ class EncodedImageSource(ImageSource):
             What error messages and warnings call the image.
         """
 
-    def _decode(self, position: int, **how: Any) -> Any:
-        file, name = self.open_one(position)
-        return decode_image(file, name, self._warned, **how)
-
     def read_one(self, position: int) -> np.ndarray:
-        return self._decode(position)
+        return decode_image(*self.open_one(position), self._warned)
 
-    def read_small(self, position: int, at_least: tuple[int, int]) -> np.ndarray:
-        return self._decode(position, at_least=at_least)
+    def read_small(self, position: int, longest: int) -> tuple[np.ndarray, tuple[int, int]]:
+        return decode_small(*self.open_one(position), self._warned, longest)
 
     def size_of(self, position: int) -> tuple[int, int]:
-        return self._decode(position, convert=upright_size)
+        return read_opened(*self.open_one(position), upright_size)
 
     def check(self, position: int) -> None:
-        self._decode(position, at_least=(1, 1))
+        self.read_small(position, 1)

@@ -180,8 +180,8 @@ class StoredFiles(FileImages):
             raise ImageReadError(str(error)) from error
         return as_pixels(values, self.value_range)
 
-    def read_small(self, position: int, at_least: tuple[int, int]) -> np.ndarray:
-        return self.read_one(position)
+    def read_small(self, position: int, longest: int) -> tuple[np.ndarray, tuple[int, int]]:
+        return ImageSource.read_small(self, position, longest)
 
     def size_of(self, position: int) -> tuple[int, int]:
         height, width = self.values(position).shape[:2]

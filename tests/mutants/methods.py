@@ -189,7 +189,7 @@ FAULTS = [
     *planted(
         "_explanation_arrays.py",
         f"{SOFT}::test_what_is_reported_as_kept_is_what_was_visible",
-        {"self._share(self.visible_region_masks)": "self._share(self.region_masks)"},
+        {"self._share(self.visible_region_masks, ": "self._share(self.region_masks, "},
     ),
     *planted(
         "selection/_prediction_run.py",

@@ -9,7 +9,7 @@ FAULTS = [
         {
             "Image.open(file, formats=_formats())": "Image.open(file)",
             "image.draft(None, (width // 2, height // 2))": "pass",
-            "        _warn_of_frames(image, name, warned)\n": "",
+            "    _warn_of_frames(image, name, warned)\n": "",
         },
     ),
     *planted(
@@ -300,7 +300,7 @@ FAULTS = [
         "images/_decode.py",
         "images/test_sequence.py::test_sizes_of_files_are_upright_and_read_no_pixels",
         {
-            "return size[::-1] if _is_turned(image) else size": "return size",
+            "return size[::-1] if _orientation(image) >= 5 else size": "return size",
         },
     ),
     *planted(
@@ -362,19 +362,19 @@ FAULTS = [
     *planted(
         "images/_decode.py",
         "images/test_sequence.py::test_damage_of_a_jpeg_is_looked_for_at_its_smallest_size",
-        {"image.draft(None, (width, height))": "pass"},
+        {"image.draft(None, bounded(whole, longest))": "pass"},
     ),
     *planted(
         "images/_decode.py",
         "images/test_sequence.py::test_thumbnails_stand_upright_and_show_the_whole_image",
-        {"at_least[::-1] if _is_turned(image) else at_least": "at_least"},
+        {"size = upright_size(image)": "size = image.size[::-1]"},
     ),
     *planted(
         "images/_sequence.py",
         "images/test_sequence.py",
         {
-            "bounded(self._source.size_of(position), longest)": "self._source.size_of(position)",
-            "return resize(self._as_seen(image), size)": "return self._as_seen(image)",
+            "return resize(self._as_seen(self._checked(image, position)), bounded(size, longest))": "return self._as_seen(self._checked(image, position))",
+            "bounded(size, longest))": "size)",
         },
     ),
     *planted(

@@ -287,7 +287,7 @@ FAULTS = [
         {
             "number + 1 or None": "number + 1",
             "return self.masked_by(self.shown)": "return self.masked_by(~self.pixel_masks)",
-            "self._share(self.selection_probs)": "self._share(self.region_masks)",
+            "self._share(self.selection_probs, ": "self._share(self.region_masks, ",
             "embedding.T @ embedding": "embedding.T @ embedding / len(embedding)",
             "np.argsort(-self.selection_logits": "np.argsort(self.selection_logits",
             '"path_tau", "stop_certainty"': '"stop_certainty"',

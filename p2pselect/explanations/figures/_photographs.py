@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -151,7 +151,9 @@ def region_crop(picture: Photograph, region: int) -> np.ndarray:
         slice(max(0, int(center - side / 2)), int(center + side / 2) + 1)
         for center in (start + end) / 2
     )
-    own = picture.labels[window] == region
+    # Of this region alone: the outlines of all others would cost ten times as much.
+    is_own = np.arange(picture.cells.max() + 1) == region
+    own = picture.spread(is_own)[window]
     inside = picture.pixels[window] / 255
     shown = np.where(own[..., None], inside, 0.25 * inside)
     small = resize(shown.astype(np.float32), (CROP_SIDE, CROP_SIDE))
@@ -170,7 +172,7 @@ def enlarge_smoothly(
     With ``values`` (d,) or (d, c), these are returned instead of the labels, which takes less
     time where they differ less often.
     """
-    drawn = labels if values is None else values[labels]
+    drawn = labels if values is None else values.take(labels, axis=0)
     out = resize_nearest(drawn, size)
     if size == labels.shape or size[0] < labels.shape[0] or size[1] < labels.shape[1]:
         return out
@@ -202,6 +204,7 @@ def _differs_from_next(drawn: np.ndarray) -> np.ndarray:
     return differs
 
 
+@lru_cache(maxsize=64)
 def _neighbors(old: int, new: int) -> tuple[np.ndarray, np.ndarray]:
     """The old pixel before the center of every new one, and how far that lies behind it."""
     place = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)

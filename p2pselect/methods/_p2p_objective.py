@@ -263,5 +263,6 @@ class RandomMaskObjective:
         else:
             tau = sample_tau(step, self.tau_min)
             masks = (step.rand_like(areas) < tau[:, None]).to(areas.dtype)
-        logits = step.model.classify(step.images, step.regions, masks)
+        nobody_chose = torch.ones_like(step.index, dtype=torch.bool, device=masks.device)
+        logits = step.model.classify(step.images, step.regions, masks, nobody_chose)
         return {"cross_entropy": step.cross_entropy(logits[None])}

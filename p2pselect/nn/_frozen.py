@@ -35,7 +35,9 @@ class PartlyFrozen(nn.Module):
         return layers[: int(self.frozen_share * len(layers))]
 
     def first_learning_layer(self) -> nn.Module:
-        """The layer behind the frozen ones, where not all are frozen."""
+        """The layer, or the head, behind the frozen ones."""
+        if self.frozen_share == 1:
+            return heads_of(self.network)[0]
         return self._layers()[len(self.frozen_layers())]
 
     def _layers(self) -> list[nn.Module]:

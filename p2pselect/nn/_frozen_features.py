@@ -1,8 +1,9 @@
-"""What the frozen part of a network says of images: a view of an image goes through it once.
+"""What the frozen part of a network says of images: each goes through it once.
 
 That part is a function of its images, so that its results can be looked up by their content.
-A training sees the same numbers, rounded to 16 bits, whether they were kept or had to be
-computed: what is kept decides about time and about nothing else.
+These are views, which come again in later epochs, and views under random masks, which another
+training draws again.  A training sees the same numbers, rounded to 16 bits, whether they were
+kept or had to be computed: what is kept decides about time and about nothing else.
 """
 
 from __future__ import annotations
@@ -100,14 +101,21 @@ class FrozenPart:
         """The part that learns."""
         return self._heads[0]
 
-    def features_of(self, images: Tensor) -> Any:
-        """What enters the head for these images; None where that is not kept."""
-        if not self.kept.are_of(images) or len(self._heads) != 1 or not self._is_frozen():
+    def features_of(self, images: Tensor, come_again: bool) -> Any:
+        """What enters the head for these images; None where that is not kept.
+
+        Images of the present step are kept, and others if they are said to ``come_again``.
+        """
+        if not self.kept.are_of(images):
+            # From a GPU, they would have to be fetched to be looked up.
+            if not come_again or images.device.type != "cpu":
+                return None
+        if len(self._heads) != 1 or not self._is_frozen():
             return None
         self._look_at_network(images)
         if self._layout is None:
             return None
-        keys = self.kept.keys(self._fingerprint)
+        keys = self.kept.keys(self._fingerprint, images)
         found = self.kept.get(keys)
         missing = {key: row for row, key in enumerate(keys) if key not in found}
         if missing:

@@ -2,8 +2,8 @@
 
 Where a selector learns through a classifier, gradients have to pass the classifier's first
 layers even if these are frozen, but only for images whose masks the selector chose.  The others
-go through those layers by themselves, and both meet before the first layer that learns: batch
-statistics are those of all images.
+go through those layers by themselves, and both meet before the first layer that learns, or
+before the head: batch statistics are those of all images.
 """
 
 from __future__ import annotations
@@ -54,11 +54,20 @@ def _said_instead(
 
 
 def join_rows(
-    forward: Callable[[Tensor], Any], joint: nn.Module, images: Tensor, fixed: Tensor
+    forward: Callable[[Tensor], Any],
+    joint: nn.Module,
+    images: Tensor,
+    fixed: Tensor,
+    known: Tensor | None = None,
 ) -> Any:
-    """What ``forward`` makes of images, with gradients to those that are not ``fixed``."""
-    with torch.no_grad():
-        without = input_of(joint, forward, images[fixed])
+    """What ``forward`` makes of images, with gradients to those that are not ``fixed``.
+
+    ``known`` is what the joint is given for those that are, where they have been seen before.
+    """
+    without = known
+    if without is None:
+        with torch.no_grad():
+            without = input_of(joint, forward, images[fixed])
     order = torch.cat([fixed.nonzero()[:, 0], (~fixed).nonzero()[:, 0]]).argsort()
     with replaced_input(joint, lambda given: torch.cat([without, given])[order]):
         return forward(images[~fixed])

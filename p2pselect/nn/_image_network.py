@@ -75,17 +75,22 @@ class ImageNetwork(PartlyFrozen):
     ) -> Any:
         """Map images; ``fixed``, bool of shape (n,), are those no gradient is asked for.
 
-        ``masks`` (n, h, w) are what the images are behind, where patches are dropped.
+        They come again in another training.  ``masks`` (n, h, w) are what the images are
+        behind, where patches are dropped.
         """
-        if fixed is not None and fixed.any():
-            if fixed.all():
-                images = images.detach()
-            elif (joint := self._joint(images)) is not None:
-                return join_rows(super().__call__, joint, images, fixed)
-        if self._frozen_part is not None:
-            features = self._frozen_part.features_of(images)
+        part = self._frozen_part
+        come_again = fixed is not None and bool(fixed.all())
+        if come_again:
+            images = images.detach()
+        elif fixed is not None and fixed.any() and (joint := self._joint(images)) is not None:
+            known = None
+            if part is not None and joint is part.head:
+                known = part.features_of(images[fixed].detach(), True)
+            return join_rows(super().__call__, joint, images, fixed, known)
+        if part is not None:
+            features = part.features_of(images, come_again)
             if features is not None:
-                return self._in_precision(self._frozen_part.head, features)
+                return self._in_precision(part.head, features)
         if masks is not None:
             return super().__call__(images, masks)
         return super().__call__(images)
@@ -93,7 +98,9 @@ class ImageNetwork(PartlyFrozen):
     def _joint(self, images: Tensor) -> nn.Module | None:
         """Where images that need gradients meet those that do not, behind frozen layers."""
         compiled: Any = self._compiled_call_impl
-        if compiled or not images.requires_grad or not 0 < self.frozen_share < 1:
+        if compiled or not self.frozen_share:
+            return None
+        if not images.requires_grad and self._frozen_part is None:
             return None
         if self.fill == "drop":  # the numbers of tokens would have to be the same
             return None
@@ -133,7 +140,8 @@ class ImageNetwork(PartlyFrozen):
     def keep_features(self, kept: KeptFeatures | None) -> None:
         """Look up what the frozen part says of images that were seen before; None ends this."""
         self._frozen_part = None
-        if kept is not None and self.frozen_share == 1:
+        # Where patches are dropped, the last bits of a result depend on the images beside it.
+        if kept is not None and self.frozen_share == 1 and self.fill != "drop":
             settings = (
                 f"{self.image_size}|{self.precision}|{self.mean.tolist()}|{self.std.tolist()}"
             )

@@ -89,10 +89,7 @@ class KeptFeatures:
 
     @contextmanager
     def of(self, images: Tensor, pixels: Tensor) -> Iterator[None]:
-        """Inside, features of ``images`` (n, 3, h, w) are looked up by their ``pixels``.
-
-        Not those of other images, such as masked ones, which never come back.
-        """
+        """Inside, features of ``images`` (n, 3, h, w) are looked up by their ``pixels``."""
         self._images, self._pixels, self._digests = images, pixels, []
         try:
             yield
@@ -103,17 +100,13 @@ class KeptFeatures:
         """Whether these are the very images of the present step."""
         return images is self._images
 
-    def keys(self, network: bytes) -> list[bytes]:
-        """Keys of what a network says of the images of the present step."""
-        if not self._digests:
-            pixels = self._pixels.contiguous()
-            head = f"{tuple(pixels.shape[1:])}|{pixels.dtype}|".encode()
-            self._digests = [
-                hashlib.sha256(head + image.numpy().data).digest() for image in pixels
-            ]
-        return [
-            hashlib.sha256(network + digest).digest()[:_KEY_BYTES] for digest in self._digests
-        ]
+    def keys(self, network: bytes, images: Tensor) -> list[bytes]:
+        """Keys of what a network says of images, those of the present step or others."""
+        if not self.are_of(images):
+            digests = _digests(images)
+        else:
+            digests = self._digests = self._digests or _digests(self._pixels)
+        return [hashlib.sha256(network + digest).digest()[:_KEY_BYTES] for digest in digests]
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         """What is kept under these keys."""
@@ -153,3 +146,8 @@ class KeptFeatures:
                 P2PSelectWarning,
                 stacklevel=2,
             )
+
+
+def _digests(pixels: Tensor) -> list[bytes]:
+    head = f"{tuple(pixels.shape[1:])}|{pixels.dtype}|".encode()
+    return [hashlib.sha256(head + one.numpy().data).digest() for one in pixels.contiguous()]

@@ -159,7 +159,8 @@ class SelectiveModel(nn.Module):
             In [0, 1]; 1 = kept.
         fixed : Tensor of shape (n,), bool, optional
             Images whose masks nobody can change.  What they would say about their masks need
-            not be computed, which saves time where first layers are frozen.
+            not be computed, which saves time where first layers are frozen.  Where all but the
+            head are, a training keeps what they say, for others that draw the same masks.
 
         Returns
         -------

@@ -94,7 +94,9 @@ class TrainingOptions(Options):
         "wholly frozen (``networks__frozen_share=1.0``), and None otherwise.  What such a "
         "network says of a view is computed once, rounded to 16 bits, and kept in memory "
         "(512 MiB per process) for later epochs and other trainings on the same images: those "
-        "of a grid search, for example.  With None it is computed each time.",
+        "of a grid search, for example.  On a CPU, so is what a wholly frozen classifier says "
+        "of a view behind a random mask, for trainings with the same ``random_state``.  With "
+        "None it is computed each time.",
         StrOptions({"auto"}),
         AT_LEAST_ONE,
         None,

@@ -1,12 +1,14 @@
 """Parts of the benchmarks that no other test runs: they must run, and measure what they say."""
 
 import bfloat16
+import frozen
 import inference
 import pytest
 import torch
 import training
 
 from p2pselect import P2PClassifier, datasets, presets
+from p2pselect.nn._frozen_features import FrozenPart
 
 TINY = {
     "selector": "test_resnet",
@@ -50,6 +52,32 @@ def test_the_naive_search_agrees_with_ours_where_images_are_not_answered(scenes)
     regions = clf.regions_.propose_batch(scenes.images)
     # It raises if they disagree.
     assert {*inference.search_runs(clf, scenes.images, regions)} == {"naive", "predict_proba"}
+
+
+def test_second_trainings_and_steps_of_frozen_networks_are_measured(monkeypatch):
+    tiny = {**TINY, "image_size": 32, "batch_size": 8, "regions": "grid"}
+    monkeypatch.setattr(frozen, "SETTINGS", {**frozen.SETTINGS, **tiny, "max_epochs": 7})
+    monkeypatch.setattr(frozen, "N_IMAGES", 20)
+    computed, compute = [], FrozenPart._computed
+    monkeypatch.setattr(
+        FrozenPart,
+        "_computed",
+        lambda self, images, rows: computed.append(len(rows)) or compute(self, images, rows),
+    )
+    fits, fit = [], P2PClassifier.fit
+
+    def counting(clf, *args):
+        before = sum(computed)
+        fitted = fit(clf, *args)
+        fits.append((clf.get_params()["networks__frozen_share"], sum(computed) - before))
+        return fitted
+
+    monkeypatch.setattr(P2PClassifier, "fit", counting)
+    figures = frozen.measure()
+    assert all(value > 0 for value in figures.values())
+    shares, counts = zip(*fits, strict=True)
+    assert shares == (1.0, 1.0, 1.0, 0.0, 1.0, 1.0)
+    assert [count > 0 for count in counts] == [True, True, False, False, True, False]
 
 
 def test_rounded_networks_compute_as_bfloat16_would(scenes):

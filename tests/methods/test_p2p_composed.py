@@ -15,8 +15,12 @@ from methods.training_step import (
 )
 from oracles import losses as oracle
 from torch import nn
+from training.test_kept_features import pack_in_32_bits
 
 from p2pselect import P2PClassifier
+from p2pselect.nn import _kept_features
+from p2pselect.nn._frozen_features import Layout
+from p2pselect.nn._image_network import keeping_features
 
 WARMUP, JOINT = 0, 1
 SETTINGS = {
@@ -277,6 +281,30 @@ def test_frozen_layers_do_not_change_what_the_others_learn():
     is_random = draws(4, 12, own.module.selector.embedding_dim, 1, True, 0.72)[3]
     assert 0 < sum(is_random) < 4
     assert rows == {False: int(sum(is_random)), True: 4 - int(sum(is_random))}
+
+
+def test_random_masks_that_come_again_teach_the_head_what_they_did(monkeypatch):
+    monkeypatch.setattr(_kept_features, "KEPT", _kept_features.FeatureMemory(2**20))
+    monkeypatch.setattr(Layout, "pack", pack_in_32_bits)
+    own = trainee(random_share=0.72, frozen_share={"classifier": 1.0})
+    loss, twin = expected(own, 0.9, random_share=0.72)
+    n_random = sum(draws(4, 12, own.module.selector.embedding_dim, 1, True, 0.72)[3])
+    rows = []
+    for known in (False, True):
+        with keeping_features(own.module, own.net.kept):
+            own.step(JOINT, 0.9)  # where the two meet is found out once
+            if not known:
+                _kept_features.KEPT.__init__(2**20)
+            hook = own.module.classifier.network[1].register_forward_hook(
+                lambda _, args, out: rows.append((known, len(out), out.requires_grad))  # noqa: B023
+            )
+            step = own.step(JOINT, 0.9)
+        hook.remove()
+        learned = assert_same(step, {"selector": loss, "classifier.network.3": loss}, twin)
+        assert {name.split(".")[0] for name in learned} == {"selector", "classifier"}
+    assert [row for row in rows if row[0]] == [(True, 4 - n_random, True)]
+    # Always as many at once, so that the last bits are the same.
+    assert [row[1:] for row in rows if not row[0]] == [(8, False), (4 - n_random, True)]
 
 
 def test_every_image_is_classified_once(monkeypatch):

@@ -72,10 +72,51 @@ FAULTS = [
         "nn/_image_network.py",
         "nn/test_frozen_prefix.py",
         {
-            "            if fixed.all():": "            if False:",
-            " or not 0 < self.frozen_share < 1:": ":",
-            "join_rows(super().__call__, joint, images, fixed)": "super().__call__(images)",
+            "            images = images.detach()\n": "            pass\n",
+            " or not self.frozen_share:": ":",
+            "join_rows(super().__call__, joint, images, fixed, known)": "super().__call__(images)",
         },
+    ),
+    *planted(
+        "nn/_frozen.py",
+        "nn/test_frozen_prefix.py",
+        {"            return heads_of(self.network)[0]": "            return self.network"},
+    ),
+    *planted(
+        "nn/_image_network.py",
+        "nn/test_frozen.py",
+        {
+            "known = part.features_of(images[fixed].detach(), True)": "pass",
+            "known = part.features_of(images[fixed]": "known = part.features_of(images[: fixed.sum()]",
+            " and self._frozen_part is None:": ":",
+            ' and self.fill != "drop":': ":",
+        },
+    ),
+    *planted(
+        "nn/_frozen_features.py",
+        "nn/test_frozen.py",
+        {
+            "if not come_again or images": "if images",
+            ' or images.device.type != "cpu"': "",
+        },
+    ),
+    *planted(
+        "nn/_kept_features.py",
+        "nn/test_frozen.py",
+        {
+            "        if not self.are_of(images):": "        if False:",
+            "self._digests or _digests(self._pixels)": "_digests(self._pixels[:1]) * len(images)",
+        },
+    ),
+    *planted(
+        "methods/_p2p_objective.py",
+        "training/test_kept_features.py::test_another_training_draws_the_same_random_masks",
+        {"nobody_chose = torch.ones_like": "nobody_chose = torch.zeros_like"},
+    ),
+    *planted(
+        "methods/_p2p_objective.py",
+        "methods/test_p2p_composed.py::test_random_masks_that_come_again_teach_the_head_what_they_did",
+        {"masks, is_random)": "masks, None)"},
     ),
     *planted(
         "methods/_p2p_objective.py",

@@ -288,7 +288,7 @@ FAULTS = [
         "nn/_frozen.py",
         "nn/test_frozen.py",
         {
-            "if self.frozen_share == 1:": "if False:",
+            "if self.frozen_share == 1:\n            # Layers": "if False:\n            # Layers",
             "            layer.training = False\n": "",
         },
     ),

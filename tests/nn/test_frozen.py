@@ -160,6 +160,80 @@ def test_masked_images_are_not_looked_up(memory):
     assert memory.n_bytes == 0
 
 
+FIXED = torch.tensor([True, False, True, True, False])
+
+
+def said_behind_masks(network, kept, fixed=FIXED, fill=0.0):
+    """Logits of images behind masks, and the gradients of some that were selected."""
+    images, pixels = images_of(5)
+    masks = torch.rand(5, 1, 16, 16, generator=torch.Generator().manual_seed(1)).round()
+    masks = torch.where(fixed[:, None, None, None], masks, masks.clone().requires_grad_())
+    shown = masks * images + (1 - masks) * fill
+    if masks.requires_grad and torch.is_grad_enabled():
+        shown.retain_grad()
+    with keeping_features(network, kept), kept.of(images, pixels):
+        logits = network(shown, fixed)
+    if not torch.is_grad_enabled():
+        return logits, None
+    network.zero_grad()
+    logits.square().sum().backward()
+    head = [p.grad.clone() for p in heads_of(network.network)[0].parameters()]
+    return logits.detach(), [shown.grad, *head]
+
+
+def test_what_nobody_chose_goes_through_the_backbone_once(memory):
+    network = frozen(Own())
+    exact = said_behind_masks(network, KeptFeatures(), torch.zeros(5, dtype=bool))
+    assert memory.n_bytes == 0
+    first, gradients = said_behind_masks(network, KeptFeatures())
+    n_bytes, seen = memory.n_bytes, network.network.n_seen
+    again, the_same = said_behind_masks(network, KeptFeatures())
+    # Those that were selected, and looks at the network.
+    assert network.network.n_seen == seen + int((~FIXED).sum()) + LOOKS
+    assert n_bytes == memory.n_bytes > 0 and torch.equal(again, first)
+    torch.testing.assert_close(first, exact[0], rtol=2e-3, atol=2e-3)
+    assert not torch.equal(first, exact[0])  # 16 bits
+    assert (gradients[0][FIXED] == 0).all() and (gradients[0][~FIXED] != 0).any()
+    torch.testing.assert_close(gradients[0][~FIXED], exact[1][0][~FIXED])
+    for one, other, without in zip(gradients, the_same, exact[1], strict=True):
+        assert torch.equal(one, other)
+        if one is not gradients[0]:
+            torch.testing.assert_close(one, without, rtol=2e-3, atol=2e-3)
+
+
+def test_held_out_images_behind_masks_are_looked_up(memory):
+    network = frozen(Own())
+    with torch.no_grad():
+        first, _ = said_behind_masks(network, KeptFeatures())
+        seen = network.network.n_seen
+        assert torch.equal(said_behind_masks(network, KeptFeatures())[0], first)
+    assert network.network.n_seen == seen + int((~FIXED).sum()) + LOOKS
+
+
+def test_another_mask_or_fill_misses(memory):
+    network, all_fixed = frozen(Own()), torch.ones(5, dtype=bool)
+    kept = KeptFeatures()
+    with torch.no_grad():
+        found = [said_behind_masks(network, kept, all_fixed, fill)[0] for fill in (0.0, 0.5)]
+        n_bytes = memory.n_bytes
+        whole = said(network, kept)
+    assert 2 * memory.n_bytes == 3 * n_bytes  # five of each kind
+    assert not torch.equal(*found) and not torch.equal(found[0], whole)
+
+
+def test_a_gpu_does_not_send_masked_images_back(memory):
+    network, images = frozen(Own()), torch.empty(5, 3, 16, 16, device="meta")
+    with keeping_features(network, KeptFeatures()):
+        assert network._frozen_part.features_of(images, come_again=True) is None
+
+
+def test_nothing_is_kept_where_results_depend_on_the_images_beside(memory):
+    network = frozen(timm.create_model("test_vit", num_classes=3))
+    network.fill = "drop"
+    said(network, KeptFeatures(), size=160)
+    assert memory.n_bytes == 0
+
+
 def change_weight(network):
     with torch.no_grad():
         network.network.first.weight[0, 0, 0, 0] += 1e-3

@@ -63,9 +63,12 @@ def built(name):
     return Dense() if name == "dense" else timm.create_model(name, num_classes=3)
 
 
+@pytest.mark.parametrize("share", [0.5, 1.0])
 @pytest.mark.parametrize("name", [*NAMES, "dense"])
-def test_nothing_changes_but_the_work(name):
-    expected, found = (learned(half_frozen(built(name)), fixed) for fixed in (None, FIXED))
+def test_nothing_changes_but_the_work(name, share):
+    expected, found = (
+        learned(half_frozen(built(name), share), fixed) for fixed in (None, FIXED)
+    )
     for of_old, of_new in zip(expected[:2], found[:2], strict=True):
         torch.testing.assert_close(of_new, of_old, rtol=1e-3, atol=1e-5)
     for of_old, of_new in zip(expected[2:], found[2:], strict=True):
@@ -76,9 +79,10 @@ def test_nothing_changes_but_the_work(name):
     assert (found[1][~FIXED] != 0).any(dim=1).all()
 
 
+@pytest.mark.parametrize("share", [0.5, 1.0])
 @pytest.mark.parametrize("name", NAMES)
-def test_fixed_images_leave_no_gradients_in_frozen_layers(name):
-    network = half_frozen(built(name))
+def test_fixed_images_leave_no_gradients_in_frozen_layers(name, share):
+    network = half_frozen(built(name), share)
     learned(network, FIXED)  # to find out where the two meet
     seen = {True: 0, False: 0}
     first = next(layer for layer in network.frozen_layers() if isinstance(layer, nn.Conv2d))

@@ -10,6 +10,8 @@ import pytest
 import torch
 from skorch.callbacks import Callback
 from torch.utils.data import IterableDataset
+from two_patches import PATCH, two_patches
+from two_patches import SETTINGS as TWO_PATCHES
 
 from p2pselect import P2PClassifier, SuperpixelTransformer, datasets, presets
 from p2pselect.exceptions import P2PSelectWarning
@@ -268,6 +270,60 @@ def test_every_method_learns_with_its_head_alone(scenes, name):
         assert not any(isinstance(p, FrozenPart) for p in vars(part).values())
         found += 1
     assert found == sum(isinstance(m, PartlyFrozen) for m in clf.module_.modules()) > 0
+
+
+RANDOM = {"objective__random_share": 0.7, "objective__warmup_epochs": 1, "max_epochs": 4}
+
+
+def test_another_training_draws_the_same_random_masks(scenes, monkeypatch, computed, memory):
+    first = fitted(*scenes, **RANDOM)
+    n, n_bytes = sum(computed), memory.n_bytes
+    # 2 views, a mask for each image of the warm-up, and for most of the three epochs after it.
+    assert 36 + 20 + 0.5 * 60 < n < 40 + 20 + 0.9 * 60
+    assert_same(fitted(*scenes, **RANDOM), first)
+    fitted(*scenes, **RANDOM, lr=1e-3, objective__sparsity_weight=1.0)
+    assert sum(computed) == n and memory.n_bytes == n_bytes
+    renewed(monkeypatch, 0)
+    with pytest.warns(P2PSelectWarning, match="computed each time"):
+        assert_same(fitted(*scenes, **RANDOM), first)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"networks__fill": "mean"},
+        {"regions": SuperpixelTransformer(n_segments=9)},
+        {"search__tau_min": 0.5},
+        {"augment": "flip"},
+    ],
+    ids=lambda change: "".join(change),
+)
+def test_what_decides_about_masked_images_is_a_miss(scenes, computed, change):
+    short = {**RANDOM, "max_epochs": 2}
+    fitted(*scenes, **short)
+    n = sum(computed)
+    fitted(*scenes, **{**short, **change})
+    # 20 images in the warm-up, and most of 20 after it.
+    assert sum(computed) > n + 25
+
+
+def test_held_out_images_come_again_behind_their_masks(scenes, computed):
+    fitted(*scenes, **RANDOM, validation=0.2, augment=None)
+    n = sum(computed)
+    fitted(*scenes, **{**RANDOM, "max_epochs": 6}, validation=0.2, augment=None)
+    # Only those that learn have other masks in the new epochs.
+    assert n < sum(computed) < n + 2 * 16
+
+
+def test_a_head_learns_from_what_was_kept(memory):
+    def one_patch(seed):
+        X, _ = two_patches(300, seed)
+        return X, (X[:, PATCH, 0, 0] > 128).astype(int)
+
+    own = {"max_epochs": 12, "networks__frozen_share": {"classifier": 1.0}}
+    clf = P2PClassifier().set_params(**TWO_PATCHES, **own, objective__random_share=0.7)
+    found = [clf.fit(*one_patch(0)).score(*one_patch(1)) for _ in range(2)]
+    assert found[0] == found[1] > 0.95 and memory.n_bytes > 0
 
 
 def test_what_was_kept_has_no_part_in_predictions(scenes, tmp_path, memory):

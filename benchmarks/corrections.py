@@ -9,15 +9,19 @@ outside that is kept.  The bar: ``outside`` falls by half, and accuracy by no mo
     OMP_NUM_THREADS=1 python benchmarks/corrections.py --data data/coffee_leaf \\
         --weights weights --json benchmarks/results/corrections.json
 
-Half an hour of CPU time a seed.  Weights of the masks are tuned with --split validation.
+Half an hour of CPU time a seed.  Either training is kept in --out when it is done, and the
+same command goes on where it was stopped.  Weights of the masks are tuned with
+--split validation.
 """
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from measuring import Figures, finish, photograph_parser
 from photograph_methods import default_settings
 from photograph_sets import Part, train_and_measured
+from run_parts import RunParts
 
 from p2pselect import P2PClassifier
 
@@ -68,7 +72,7 @@ def trained(
     return clf.fit(train.images, train.labels, groups=train.groups, masks=masks)
 
 
-def run_seed(options: Any, seed: int) -> Figures:
+def run_seed(options: Any, seed: int, part: RunParts) -> Figures:
     """Figures of both trainings, and whether the second one reaches the bar."""
     train, parts = train_and_measured(options.data, options.split, seed)
     settings = default_settings(train, options.weights)
@@ -76,13 +80,17 @@ def run_seed(options: Any, seed: int) -> Figures:
         settings["objective__mask_weight"] = options.mask_weight
     masks = drawn(masks_of(train, options.masks), options.share, seed)
     figures: Figures = {"train": len(train)}
-    for name, given in (("plain", None), ("taught", masks)):
+
+    def of_both(given: list[np.ndarray | None] | None) -> Figures:
         clf = trained(train, settings, seed, given)
-        figures["masks"] = clf.n_masks_seen_
-        for split, part in parts.items():
-            own = measured(clf, part, options.masks)
-            figures |= {f"{name}_{split}_{figure}": value for figure, value in own.items()}
-            print(f"seed {seed}, {name}, {split}: {own}", flush=True)
+        own = {split: measured(clf, one, options.masks) for split, one in parts.items()}
+        return {"masks": clf.n_masks_seen_, "parts": own}
+
+    for name, given in (("plain", None), ("taught", masks)):
+        own = part(f"{name}-{seed}", of_both, given)
+        figures["masks"] = own["masks"]
+        for split, values in own["parts"].items():
+            figures |= {f"{name}_{split}_{figure}": value for figure, value in values.items()}
     for split in parts:
         left = figures[f"taught_{split}_outside"] / figures[f"plain_{split}_outside"]
         lost = figures[f"plain_{split}_accuracy"] - figures[f"taught_{split}_accuracy"]
@@ -98,10 +106,15 @@ def main() -> None:
     options_parser.add_argument("--mask-weight", type=float, help="default: the estimator's")
     options_parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     options_parser.add_argument("--split", choices=("test", "validation"), default="test")
+    options_parser.add_argument(
+        "--out", type=Path, default=Path("corrections-run"), help="the run"
+    )
     options = options_parser.parse_args()
+    told = ("data", "weights", "masks", "share", "mask_weight", "split")
+    part = RunParts(options.out, **{name: getattr(options, name) for name in told})
     figures: Figures = {}
     for seed in options.seeds:
-        own = run_seed(options, seed)
+        own = run_seed(options, seed, part)
         figures |= {f"seed{seed}_{name}": value for name, value in own.items()}
     finish(figures, options.json)
 

@@ -10,7 +10,8 @@ channels, and with five, of which two are the first two blurred; both are files 
     OMP_NUM_THREADS=1 python benchmarks/jurkat.py --data data/jurkat16 --weights weights \\
         --json benchmarks/results/jurkat.json
 
-About 10 minutes of CPU time for each P2P, and 5 for each black box.
+About 10 minutes of CPU time for each P2P, and 5 for each black box.  The parts are kept in
+--out, and the same command goes on where it was stopped.
 """
 
 import subprocess
@@ -24,6 +25,7 @@ import numpy as np
 import torch
 from measuring import Figures, finish, photograph_parser
 from photograph_methods import CHOICE_OF_C, cpu_seconds
+from run_parts import RunParts
 from scipy.ndimage import gaussian_filter
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -137,6 +139,7 @@ def main() -> None:
     options_parser = photograph_parser(__doc__, "the folder jurkat16")
     options_parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     options_parser.add_argument("--epochs", type=int, help="to try it out")
+    options_parser.add_argument("--out", type=Path, default=Path("jurkat-run"), help="the run")
     options = options_parser.parse_args()
     root, seeds, epochs = options.data, options.seeds, options.epochs
     images, labels = listed(root, "test")
@@ -144,14 +147,16 @@ def main() -> None:
     figures["constant"] = float(np.unique(labels, return_counts=True)[1].max() / len(labels))
     if options.weights:
         figures["probe"] = probe(root, options.weights)
-    figures["p2p"] = [p2p(root, 3, seed, epochs) for seed in seeds]
-    figures["blackbox"] = [blackbox(root, seed, epochs) for seed in seeds]
+    part = RunParts(options.out, data=root, epochs=epochs)
+    figures["p2p"] = [part(f"p2p-{s}", p2p, root, 3, s, epochs) for s in seeds]
+    figures["blackbox"] = [part(f"blackbox-{s}", blackbox, root, s, epochs) for s in seeds]
     for method in ("p2p", "blackbox"):
         accuracies = [one["accuracy"] for one in figures[method]]
         figures[f"{method}_accuracy"] = float(np.mean(accuracies))
     for name, change, n in (("two", two_channels, 2), ("five", five_channels, 5)):
         with written(root, change) as other:
-            figures[f"p2p_{name}_channels"] = p2p(other, n, seeds[0], epochs)
+            own = part(f"p2p-{name}-{seeds[0]}", p2p, other, n, seeds[0], epochs)
+        figures[f"p2p_{name}_channels"] = own
     finish(figures, options.json)
 
 

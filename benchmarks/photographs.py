@@ -16,7 +16,6 @@ its own --seeds.  Figures are written to --json only from a complete run on the 
 About 15 minutes of CPU time a set and seed.
 """
 
-import hashlib
 import json
 import sys
 from pathlib import Path
@@ -28,6 +27,7 @@ from photograph_methods import METHODS
 from photograph_sets import train_and_measured
 from photograph_tables import about_methods, as_markdown, figures_of, objections
 from provenance import about
+from run_parts import digest
 
 from p2pselect.atomic_write import write_json
 
@@ -66,11 +66,6 @@ def described(settings: dict[str, Any]) -> dict[str, str]:
         role: one if isinstance(one, bool) else Path(one).name for role, one in by_role.items()
     }
     return {name: repr(value) for name, value in settings.items()} | {"pretrained": repr(names)}
-
-
-def digest(settings: dict[str, str]) -> str:
-    """A short name for settings."""
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
 
 
 def main() -> None:

@@ -45,7 +45,15 @@ def test_other_channels_are_made_of_the_same_cells(cells):
 @pytest.mark.filterwarnings("ignore:.*the model")
 def test_cells_are_learned_by_the_command(cells, tmp_path, monkeypatch):
     out = tmp_path / "cells.json"
-    arguments = [f"--data={cells}", "--seeds", "0", "--epochs", "1", f"--json={out}"]
+    arguments = [
+        f"--data={cells}",
+        "--seeds",
+        "0",
+        "--epochs",
+        "1",
+        f"--json={out}",
+        f"--out={tmp_path}",
+    ]
     monkeypatch.setattr(sys, "argv", ["jurkat.py", *arguments])
     monkeypatch.delenv("P2PSELECT_WEIGHTS", raising=False)
     commands = []
@@ -76,7 +84,13 @@ def test_several_labels_at_once_and_one_by_one(tmp_path, monkeypatch):
                 Image.fromarray(image).save(tmp_path / f"{split}{number}.png")
                 table.writerow([f"{split}{number}.png", split, *labels])
     out = tmp_path / "labels.json"
-    arguments = [f"--data={tmp_path}", "--epochs=1", "--image-size=16", f"--json={out}"]
+    arguments = [
+        f"--data={tmp_path}",
+        "--epochs=1",
+        "--image-size=16",
+        f"--json={out}",
+        f"--out={tmp_path}",
+    ]
     monkeypatch.setattr(sys, "argv", ["multilabel.py", *arguments, "--images=12"])
     monkeypatch.setattr(multilabel, "LABELS", NAMES)
     multilabel.main()

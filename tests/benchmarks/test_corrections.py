@@ -56,7 +56,9 @@ def test_one_command_trains_both_and_compares(photographs, tmp_path, monkeypatch
     monkeypatch.setattr(corrections, "default_settings", lambda train, weights: settings)
     out = tmp_path / "corrections.json"
     arguments = ["corrections.py", f"--data={photographs}", "--masks=left_masks"]
-    monkeypatch.setattr(sys, "argv", [*arguments, f"--json={out}", "--share=0.5"])
+    monkeypatch.setattr(
+        sys, "argv", [*arguments, f"--json={out}", f"--out={tmp_path}", "--share=0.5"]
+    )
     corrections.main()
     figures = json.loads(out.read_text())
     assert figures["seed0_train"] == 20 and figures["seed0_masks"] == 10

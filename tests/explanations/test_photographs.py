@@ -207,6 +207,15 @@ def test_crops_of_regions_are_those_of_the_photograph():
     np.testing.assert_array_equal(row["typical_regions"][0]["crops"][0], sharp)
 
 
+@pytest.mark.parametrize("region", [RED, BLUE])
+def test_a_crop_shows_its_own_region_and_darkens_the_others(region):
+    picture = photograph(explained([COLORS[quarters(400, 400)]]), 0)
+    crop = region_crop(picture, region)
+    is_own = (crop == COLORS[region]).all(axis=-1)
+    assert 0.5 < is_own.mean() < 0.7
+    assert np.median(crop[~is_own].max(axis=-1)) <= 64
+
+
 def test_a_region_of_one_pixel_has_a_crop():
     exp = explained([COLORS[quarters(200, 300)]])
     regions = np.where(exp.regions == 3, 2, exp.regions)

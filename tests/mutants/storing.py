@@ -107,6 +107,7 @@ FAULTS = [
         {
             "self.box.of(out)[...] = inside": "out[: len(inside), : inside.shape[1]] = inside",
             "        if self.is_sharp:\n": "        if False:\n",
+            "np.arange(picture.cells.max() + 1) == region": "np.arange(picture.cells.max() + 1) == 0",
             "winner if values is None else values[winner]": "winner if values is None else values[around[0]]",
             "in ((1, 0), (0, 1), (1, 1)):": "in ((1, 0), (0, 1)):",
             "np.full((1, *values.shape[1:]), elsewhere, values.dtype)": "values[:1]",

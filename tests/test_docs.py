@@ -157,7 +157,8 @@ def test_readme_says_what_ci_and_tox_run():
 def test_ci_runs_style_types_and_documentation_as_tox_does():
     tox = configparser.ConfigParser()
     tox.read(ROOT / "tox.ini")
-    steps = re.findall(r"^step (\w.*)$", (ROOT / ".ci/run").read_text(), re.MULTILINE)
+    script = (ROOT / ".ci/run").read_text()
+    steps = re.findall(r"^step (\w.*?)(?: >.* &)?$", script, re.MULTILINE)
     wanted = [tox[f"testenv:{name}"]["commands"] for name in ("lint", "types", "docs")]
     assert steps == "\n".join(wanted).strip().splitlines()
 

@@ -23,7 +23,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
-from measuring import Figures, finish, photograph_parser
+from measuring import Figures, finish, flat, photograph_parser
 from photograph_methods import CHOICE_OF_C, cpu_seconds
 from run_parts import RunParts
 from scipy.ndimage import gaussian_filter
@@ -135,6 +135,18 @@ def probe(root: Path, weights: Path) -> Figures:
     return {"accuracy": accuracy, "C": search.best_params_["C"]}
 
 
+def over_seeds(runs: list[Figures]) -> Figures:
+    """Means, and the ends of the accuracy."""
+    accuracies = [run["accuracy"] for run in runs]
+    means = {name: float(np.mean([run[name] for run in runs])) for name in runs[0]}
+    return {
+        "accuracy": means.pop("accuracy"),
+        "lowest": min(accuracies),
+        "highest": max(accuracies),
+        **means,
+    }
+
+
 def main() -> None:
     options_parser = photograph_parser(__doc__, "the folder jurkat16")
     options_parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
@@ -144,20 +156,19 @@ def main() -> None:
     root, seeds, epochs = options.data, options.seeds, options.epochs
     images, labels = listed(root, "test")
     figures: Figures = {"n_test": len(images), "seeds": seeds}
-    figures["constant"] = float(np.unique(labels, return_counts=True)[1].max() / len(labels))
+    constant = float(np.unique(labels, return_counts=True)[1].max() / len(labels))
+    rows = {"constant": {"accuracy": constant}}
     if options.weights:
-        figures["probe"] = probe(root, options.weights)
+        rows["probe"] = probe(root, options.weights)
     part = RunParts(options.out, data=root, epochs=epochs)
-    figures["p2p"] = [part(f"p2p-{s}", p2p, root, 3, s, epochs) for s in seeds]
-    figures["blackbox"] = [part(f"blackbox-{s}", blackbox, root, s, epochs) for s in seeds]
-    for method in ("p2p", "blackbox"):
-        accuracies = [one["accuracy"] for one in figures[method]]
-        figures[f"{method}_accuracy"] = float(np.mean(accuracies))
+    rows["p2p"] = over_seeds([part(f"p2p-{s}", p2p, root, 3, s, epochs) for s in seeds])
+    of_seeds = [part(f"blackbox-{s}", blackbox, root, s, epochs) for s in seeds]
+    rows["blackbox"] = over_seeds(of_seeds)
     for name, change, n in (("two", two_channels, 2), ("five", five_channels, 5)):
         with written(root, change) as other:
             own = part(f"p2p-{name}-{seeds[0]}", p2p, other, n, seeds[0], epochs)
-        figures[f"p2p_{name}_channels"] = own
-    finish(figures, options.json)
+        rows[f"p2p_{name}_channels"] = own
+    finish(figures | flat(rows), options.json)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import argparse
 import os
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,15 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
             required=default is None,
             help=f"or the environment variable {variable}",
         )
+
+
+def flat(rows: Mapping[str, Figures]) -> Figures:
+    """Rows of figures under the names by which tables find them, ROW_COLUMN."""
+    return {
+        f"{row}_{column}": value
+        for row, figures in rows.items()
+        for column, value in figures.items()
+    }
 
 
 def finish(figures: Figures, path: Path | None) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measuring import Figures, finish, photograph_parser
+from measuring import Figures, finish, flat, photograph_parser
 from run_parts import RunParts
 from sklearn.metrics import f1_score
 
@@ -41,9 +41,9 @@ def scores(truth: np.ndarray, predicted: np.ndarray, seconds: float, kept: float
     """F1 of every label and their mean, what it cost, and what was shown."""
     of_each = f1_score(truth, predicted, average=None, zero_division=0)
     return {
-        "macro_f1": float(of_each.mean()),
-        "f1": dict(zip(LABELS, of_each.tolist(), strict=True)),
-        "all_right": float((truth == predicted).all(axis=1).mean()),
+        "macro F1": float(of_each.mean()),
+        **{f"f1 {name}": f1 for name, f1 in zip(LABELS, of_each.tolist(), strict=True)},
+        "all labels right": float((truth == predicted).all(axis=1).mean()),
         "cpu_seconds": seconds,
         "kept_fraction": kept,
     }
@@ -128,12 +128,14 @@ def main() -> None:
         "n_images": [len(train.labels), len(test.labels)],
         "epochs": settings["max_epochs"],
         "image_size": settings["image_size"],
+    }
+    rows = {
         "p2p": part("p2p", all_at_once, p2p(), train, test),
-        "p2p_label_masks": part("p2p-label-masks", all_at_once, of_masks, train, test),
-        "p2p_one_by_one": one_by_one(models, test),
+        "label_masks": part("label-masks", all_at_once, of_masks, train, test),
+        "one_by_one": one_by_one(models, test),
         "blackbox": part("blackbox", all_at_once, black, train, test),
     }
-    finish(figures, options.json)
+    finish(figures | flat(rows), options.json)
 
 
 if __name__ == "__main__":

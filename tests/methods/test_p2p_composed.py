@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 import torch
+from exact_features import pack_in_32_bits
 from methods.training_step import (
     EPOCHS,
     PROGRESS,
@@ -15,7 +16,6 @@ from methods.training_step import (
 )
 from oracles import losses as oracle
 from torch import nn
-from training.test_kept_features import pack_in_32_bits
 
 from p2pselect import P2PClassifier
 from p2pselect.nn import _kept_features

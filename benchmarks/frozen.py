@@ -7,7 +7,8 @@ views have come, over one in which all layers do.  The second fit has the same `
 and half the learning rate.  Where a tenth of the images is held out, it is predicted after
 every epoch, and certainty is calibrated on it.
 
-    OMP_NUM_THREADS=1 python benchmarks/frozen.py --json frozen.json
+    OMP_NUM_THREADS=1 python benchmarks/frozen.py \\
+        --json benchmarks/results/frozen.json
 """
 
 import time

@@ -35,15 +35,16 @@ SHARED: dict[str, Any] = {**SETTINGS, "max_epochs": 30, "training__lr_schedule":
 
 
 def models() -> dict[str, Any]:
-    """The released objective, the two that learn from random masks, as PHOTOS does, and REAL-X.
+    """The released objective, the two that learn from random masks, and REAL-X.
 
     REAL-X may show four regions, or just the two that tell the label.
     """
     p2p = {"certainty_threshold": 0.95}
-    random = {**p2p, "objective__random_share": 0.7, "objective__warmup_epochs": 3}
+    released = {**p2p, "objective__random_share": 0.0}
+    random = {**p2p, "objective__warmup_epochs": 3}
     alone = {**random, "objective__classifier_learns_from": "random"}
     return {
-        "released": P2PClassifier().set_params(**SHARED, **p2p),
+        "released": P2PClassifier().set_params(**SHARED, **released),
         "random_masks": P2PClassifier().set_params(**SHARED, **random),
         "alone_random_masks": P2PClassifier().set_params(**SHARED, **alone),
         "realx": RealXClassifier().set_params(**SHARED, mask_rate="uniform", tau=0.25),

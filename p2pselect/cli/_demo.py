@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 #: Number of digit scenes that the demo generates, by split.
 SIZES: tuple[tuple[int, Literal["train", "test"]], ...] = ((4000, "train"), (500, "test"))
 #: Fewer epochs than in the preset, because there are many images.
-EPOCHS = 14
+EPOCHS = 18
 #: Number of test images on the HTML page.
 HTML_IMAGES = 40
 
@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_shared(
         parser,
         "--epochs",
-        help="passes over the images (default: 14 on digit scenes, 20 with --data)",
+        help="passes over the images (default: 18 on digit scenes, 20 with --data)",
     )
     add_shared(parser, "--seed", default=0, help="default: 0")
     parser.add_argument(

@@ -44,7 +44,6 @@ PHOTOS = Preset(
     max_epochs=20,
     objective__warmup_epochs=2,
     objective__head_first=True,
-    objective__random_share=0.7,
     batch_size=32,
     lr=1e-3,
     training__optimizer="adamw",
@@ -68,6 +67,7 @@ _PAPER: dict[str, Any] = {
     "batch_size": 64,  # section 4
     "lr": 1e-4,  # section 4
     "training__optimizer": "adam",  # section 4
+    "objective__random_share": 0.0,  # the paper speaks of none
     "objective__sparsity_weight": 10.0,  # section 4
     "objective__covariance_weight": 0.01,  # section 4
     "networks__embedding_dim": 3,  # section 3

@@ -97,8 +97,8 @@ class P2PObjectiveOptions(Options):
         "classifier that sees the selected regions alone can learn the label from which they "
         "are; from random ones it can only learn what is in them, and it reads the selected "
         "ones better, too.  The selector learns from the other images, with as much weight on "
-        "average.  A smaller share needs fewer epochs, and keeps the label out of the choice of "
-        "regions less surely.  Not part of the paper's method, which is 0.",
+        "average.  With a smaller share fewer epochs are needed, but the label is less surely "
+        "kept out of the choice of regions.  Not part of the paper's method, which is 0.",
         Interval(Real, 0, 1, closed="left"),
         default=0.7,
     )

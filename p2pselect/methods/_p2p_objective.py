@@ -200,10 +200,10 @@ class P2PObjective:
         is_random = uniform < self.options.random_share
         if getattr(step.model.selector.pixel_scorer, "frozen_share", 0) == 1:
             return is_random, every
-        rows = (~is_random).nonzero()[:, 0]
-        # Where several processes train, each waits for the others in its layers: it has to look
-        # at one image at least, even if nothing comes of it.
-        return is_random, rows if len(rows) else rows.new_zeros(1)
+        # Where several processes train, each waits for the others in its layers, and batch norm
+        # has no statistics of a single image: it looks at two, even if nothing comes of it.
+        n_rows = max(2, len(is_random) - int(is_random.sum()))
+        return is_random, is_random.int().argsort(stable=True)[:n_rows]
 
     def _asked(
         self, step: Step, scores: RegionScores, is_random: Tensor | None

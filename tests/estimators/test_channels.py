@@ -116,7 +116,7 @@ def test_what_a_sequence_says_is_learned_and_asked_for_again():
 def test_a_model_of_five_channels_learns_what_is_in_one_of_them():
     X, y = cells(96, 5)
     own = {"images__n_channels": 5, "images__value_range": (0, 4095), "lr": 3e-3}
-    clf = classifier(12, **own, objective__warmup_epochs=0).fit(X, y)
+    clf = classifier(20, **own, objective__warmup_epochs=0).fit(X, y)
     new, truth = cells(60, 5)
     assert clf.score(new, truth) > 0.8
     # Nothing but the last channel tells the classes apart.

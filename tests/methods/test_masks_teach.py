@@ -12,7 +12,7 @@ from p2pselect.exceptions import InputError
 
 WEIGHT = 3.0
 LEARNERS = {
-    "p2p": {"objective__mask_weight": WEIGHT, "tau": 0.3},
+    "p2p": {"objective__mask_weight": WEIGHT, "tau": 0.3, "objective__random_share": 0.0},
     "invase": {"mask_weight": WEIGHT},
     "realx": {"mask_weight": WEIGHT},
 }
@@ -64,7 +64,7 @@ def test_masks_add_their_term_and_nothing_else(name):
 
 
 def test_masks_do_not_change_what_a_tau_stands_for():
-    own = Trainee(P2PClassifier, objective__mask_weight=WEIGHT)
+    own = Trainee(P2PClassifier, objective__mask_weight=WEIGHT, objective__random_share=0.0)
     before = own.step(1, 0.7)
     own.batch[0]["masks"] = masks = masked(own)
     after = own.step(1, 0.7)

@@ -52,6 +52,7 @@ def trainee(**settings):
     known = P2PClassifier().get_params()
     named = {name.rpartition("__")[2]: name for name in known}
     settings = {named[name]: value for name, value in settings.items()}
+    settings = {"objective__random_share": 0.0, **settings}
     own = Trainee(P2PClassifier, objective__warmup_epochs=EPOCHS, **settings)
     own.clf.set_params(max_epochs=2 * EPOCHS)
     with torch.no_grad():  # more is kept than tau allows in some images, less in others
@@ -256,6 +257,18 @@ def test_a_batch_under_random_masks_teaches_the_selector_nothing():
     # It takes part, as processes that train together wait for each other in its layers.
     assert step.gradients["selector.pixel_scorer.network.weight"].abs().max() == 0
     assert_same(step, {"classifier": under_random}, twin)
+
+
+def test_the_selector_never_looks_at_a_single_image_of_many(monkeypatch):
+    # Batch norm would have no statistics of it.
+    *_, third, fourth = drawn_again().rand_like(torch.empty(4)).sort().values.tolist()
+    share = (third + fourth) / 2
+    own = trainee(random_share=share)
+    loss, twin = expected(own, 0.9, random_share=share)
+    seen, score = [], own.module.score
+    monkeypatch.setattr(own.module, "score", lambda *a: seen.append(len(a[0])) or score(*a))
+    assert_same(own.step(JOINT, 0.9), {"": loss}, twin)
+    assert seen == [2]
 
 
 def test_the_classifier_can_learn_from_random_masks_alone():

@@ -22,7 +22,7 @@ def _model(tau_input="logit", k=3):
 
 
 def _objective(tau=None, **options):
-    return P2PObjective(P2PObjectiveOptions(**options), 0.05, tau)
+    return P2PObjective(P2PObjectiveOptions(**{"random_share": 0.0, **options}), 0.05, tau)
 
 
 def _step(model, n=5, size=8, progress=0.7):

@@ -75,6 +75,8 @@ FAULTS = [
             "return torch.full((len(step.images),), self.tau, device=step.images.device)": "return sample_tau(step, self.tau_min)",
             "torch.where(is_random[rows, None], random[rows], masks)": "masks",
             "uniform < self.options.random_share": "uniform < 0.5",
+            "max(2, len(is_random)": "max(1, len(is_random)",
+            "is_random.int().argsort(stable=True)": "(~is_random).int().argsort(stable=True)",
             "random.index_copy(0, rows, selected)": "random.index_copy(0, rows, random[rows])",
             "~is_random[rows] / (1 - options.random_share)": "~is_random[rows] / 1",
             "share = ~is_random[rows] /": "share = 1 /",

@@ -38,6 +38,7 @@ SETTINGS = {
     "validation": None,
     "networks__frozen_share": 1.0,
     "training__n_views": 2,
+    "objective__random_share": 0.0,  # every network sees every image
 }
 MANY = 2**24
 

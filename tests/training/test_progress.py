@@ -56,6 +56,8 @@ def lines_of(clf):
         f"acc {row['valid_acc']:.3f}  kept {row['valid_kept']:.3f}  left "
         for n, row in ((2, second), (3, third))
     ]
+    # A loss of 10 or more has two digits behind the point, to be as wide as the others.
+    joint = [re.sub(r"(loss \d{2}\.\d{2})\d", r"\1", line) for line in joint]
     joint = [line.replace(" 0.", " .").replace("loss .", "loss 0.") for line in joint]
     return [f"1/3 warmup      loss {first['train_loss']:.3f}  left ", *joint]
 

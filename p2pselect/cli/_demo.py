@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 #: Number of digit scenes that the demo generates, by split.
 SIZES: tuple[tuple[int, Literal["train", "test"]], ...] = ((4000, "train"), (500, "test"))
-#: Fewer epochs than in the preset, because there are many images.
-EPOCHS = 18
 #: Number of test images on the HTML page.
 HTML_IMAGES = 40
 
@@ -55,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_shared(
         parser,
         "--epochs",
-        help="passes over the images (default: 18 on digit scenes, 20 with --data)",
+        help="passes over the images (default: 20)",
     )
     add_shared(parser, "--seed", default=0, help="default: 0")
     parser.add_argument(
@@ -117,7 +115,7 @@ def _run(options: argparse.Namespace) -> None:
         "verbose": 1,
     }
     clf = P2PClassifier(**settings)
-    set_epochs(clf, options.epochs or (EPOCHS if options.data is None else clf.max_epochs))
+    set_epochs(clf, options.epochs or clf.max_epochs)
     print(f"{len(train.target)} training images, {len(test.target)} test images")
     print("P2P: a selector keeps some regions, and a classifier sees only those")
     clf.fit(train.images, train.target)

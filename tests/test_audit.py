@@ -280,7 +280,9 @@ def test_a_judge_has_the_settings_of_its_model():
     assert judge.networks.frozen_share == 0.5 and judge.class_weight == "balanced"
     assert judge.head_first and judge.max_epochs == 3
     assert judge.training.lr_schedule == "constant" and judge.training.patience == 10
-    assert JudgeClassifier.like(clf).max_epochs == 200
+    for epochs, patience in ((1, 10), (90, 45)):
+        longer = JudgeClassifier.like(clf.set_params(max_epochs=epochs))
+        assert (longer.max_epochs, longer.training.patience) == (10 * epochs, patience)
     assert clf.training.lr_schedule == "onecycle"
 
 

@@ -70,8 +70,8 @@ class JudgeClassifier(BlackboxClassifier):
         """Make a judge for a model: with the same network, regions, images and augmentation.
 
         The rate of learning stays as it is, a mean of the weights predicts, and training ends
-        after ten epochs in which a tenth of the images, held out, were read no better, or after
-        ten times the epochs of the model.
+        after half as many epochs as the model has, and at least ten, in which a tenth of the
+        images, held out, were read no better, or after ten times the epochs of the model.
 
         Parameters
         ----------
@@ -93,7 +93,8 @@ class JudgeClassifier(BlackboxClassifier):
             "max_epochs": 10 * clf.max_epochs,
             "training__ema_decay": 0.99,
             "training__lr_schedule": "constant",
-            "training__patience": 10,
+            # A network that starts from nothing, on few images, needs many epochs to begin.
+            "training__patience": max(10, clf.max_epochs // 2),
             "validation": 0.1,
             "warm_start": False,
         }

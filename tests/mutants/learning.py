@@ -387,6 +387,14 @@ FAULTS = [
         {'settings["networks__fill"] = clf.fill_': "pass"},
     ),
     *planted(
+        "methods/_judge.py",
+        "test_audit.py::test_a_judge_has_the_settings_of_its_model",
+        {
+            "max(10, clf.max_epochs // 2)": "10",
+            "10 * clf.max_epochs": "200",
+        },
+    ),
+    *planted(
         "metrics/_perturbed_images.py",
         "methods/test_fills.py::test_curves_and_complements_remove_as_the_model_does",
         {"masks[i] * shown, part.fill)": 'masks[i] * shown, "black")'},

@@ -23,7 +23,7 @@ scenes = datasets.make_digit_scenes(1000, image_size=48, random_state=0)
 chosen = np.isin(scenes.objects, ["0", "1", "7"])
 X, y, masks = scenes.images[chosen], scenes.objects[chosen], scenes.masks[chosen]
 
-own = {"image_size": 48, "batch_size": 16, "max_epochs": 16, "augment": "shift"}
+own = {"image_size": 48, "batch_size": 16, "max_epochs": 24, "augment": "shift"}
 clf = P2PClassifier(**{**presets.SMALL, **own}, random_state=0)
 
 # %%

@@ -37,7 +37,7 @@ X.shape, X.dtype, np.unique(y).tolist()
 # --------
 # ``presets.SMALL`` chooses small networks that learn on a CPU without pretrained weights; the
 # changes here suit 400 images.  Without a preset, :class:`~p2pselect.P2PClassifier` has the
-# configuration of the paper, for a GPU and images of 224 pixels.
+# networks of the paper, for a GPU and images of 224 pixels.
 
 own = {"image_size": 48, "max_epochs": 20, "objective__warmup_epochs": 6, "augment": "shift"}
 clf = P2PClassifier(**presets.SMALL).set_params(**own, random_state=0).fit(X, y)

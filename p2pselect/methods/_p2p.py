@@ -96,7 +96,8 @@ class P2PClassifier(SelectiveImageClassifier):
 
     A selector scores the regions (superpixels) of an image, a classifier sees nothing but the
     kept regions on a black background, and a certainty threshold decides for each image how
-    much is shown.  The defaults are the configuration of the paper, trained for 20 epochs;
+    much is shown.  The default networks are those of the paper, trained for 20 epochs;
+    :data:`p2pselect.presets.PAPER` has all of its settings, and
     :data:`p2pselect.presets.SMALL` suits small data sets and CPUs.
 
     Parameters

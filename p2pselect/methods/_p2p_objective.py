@@ -203,7 +203,8 @@ class P2PObjective:
         # Where several processes train, each waits for the others in its layers, and batch norm
         # has no statistics of a single image: it looks at two, even if nothing comes of it.
         n_rows = max(2, len(is_random) - int(is_random.sum()))
-        return is_random, is_random.int().argsort(stable=True)[:n_rows]
+        # In their order: where they are all images, these are taken as they are.
+        return is_random, is_random.int().argsort(stable=True)[:n_rows].sort().values
 
     def _asked(
         self, step: Step, scores: RegionScores, is_random: Tensor | None

@@ -387,6 +387,11 @@ FAULTS = [
         {'settings["networks__fill"] = clf.fill_': "pass"},
     ),
     *planted(
+        "methods/_p2p_objective.py",
+        "distributed/test_processes.py::test_parts_of_a_batch_learn_what_all_of_it_does",
+        {"[:n_rows].sort().values": "[:n_rows]"},
+    ),
+    *planted(
         "methods/_judge.py",
         "test_audit.py::test_a_judge_has_the_settings_of_its_model",
         {

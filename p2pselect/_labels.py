@@ -1,4 +1,4 @@
-"""Class labels: what counts as one, when two are the same, and which class each belongs to."""
+"""Labels: what counts as one, when two are the same, and which class each belongs to."""
 
 from __future__ import annotations
 
@@ -15,6 +15,14 @@ from p2pselect.exceptions import InputError, brief
 
 #: Whether a label is there; a set, because missing values of pandas have no truth.
 _BITS = frozenset((0, 1))
+
+
+def read_labels(y: Any, name: str = "y") -> tuple[np.ndarray, np.ndarray | None]:
+    """Labels of either kind: (n,), or an indicator matrix (n, n_labels), int64.
+
+    Also returns the names of the columns of a data frame, if there are several.
+    """
+    return as_indicator(y, name) or (as_labels(y, name), None)
 
 
 def as_labels(y: Any, name: str = "y") -> np.ndarray:

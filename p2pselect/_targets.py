@@ -12,26 +12,18 @@ import numpy as np
 
 from p2pselect._answer_kinds import LABEL_SET, ONE_CLASS, AnswerKind
 from p2pselect._labels import (
-    as_indicator,
     as_labels,
     as_true_labels,
     encode_known,
     encode_labels,
     find_classes,
+    read_labels,
 )
 from p2pselect.exceptions import InputError, P2PSelectWarning, brief
 
 
-def read_labels(y: Any, name: str = "y") -> tuple[np.ndarray, np.ndarray | None]:
-    """Labels of either kind: (n,), or an indicator matrix (n, n_labels), int64.
-
-    Also returns the names of the columns of a data frame, if there are several.
-    """
-    return as_indicator(y, name) or (as_labels(y, name), None)
-
-
 def kind_of(labels: np.ndarray) -> AnswerKind:
-    """The kind of answers to learn from labels that :func:`read_labels` has read."""
+    """The kind of answers to learn from labels that ``read_labels`` has read."""
     return ONE_CLASS if labels.ndim == 1 else LABEL_SET
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from p2pselect._answer_kinds import LABEL_SET, ONE_CLASS, LabelSet
-from p2pselect._targets import find_targets, read_labels, true_targets
+from p2pselect._labels import read_labels
+from p2pselect._targets import find_targets, true_targets
 from p2pselect.exceptions import InputError, P2PSelectWarning
 
 Y = [[0, 1], [1, 1], [0, 0]]

@@ -12,14 +12,13 @@ from torch.utils.data import IterableDataset
 
 from p2pselect._answer_kinds import ONE_CLASS, AnswerKind
 from p2pselect._fill import Fill, constant
-from p2pselect._labels import as_labels, find_classes
+from p2pselect._labels import as_labels, find_classes, read_labels
 from p2pselect._targets import (
     check_targets,
     count_targets,
     encode_targets,
     find_targets,
     kind_of,
-    read_labels,
 )
 from p2pselect.estimators._evidence_masks import check_learns_from, read_evidence
 from p2pselect.estimators._inputs import propose_all, read_images, refuse_folder

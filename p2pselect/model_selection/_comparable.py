@@ -8,7 +8,8 @@ import numpy as np
 
 from p2pselect._answer_kinds import ONE_CLASS, AnswerKind
 from p2pselect._explanation_arrays import ExplanationArrays
-from p2pselect._targets import find_targets, kind_of, read_labels
+from p2pselect._labels import read_labels
+from p2pselect._targets import find_targets, kind_of
 from p2pselect.exceptions import InputError, brief
 
 

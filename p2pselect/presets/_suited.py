@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from p2pselect._targets import find_targets, read_labels
+from p2pselect._labels import read_labels
+from p2pselect._targets import find_targets
 from p2pselect.exceptions import (
     ImageReadError,
     InputError,

@@ -20,13 +20,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from p2pselect._answer_kinds import ONE_CLASS
-from p2pselect._targets import (
-    check_targets,
-    count_targets,
-    encode_targets,
-    kind_of,
-    read_labels,
-)
+from p2pselect._labels import read_labels
+from p2pselect._targets import check_targets, count_targets, encode_targets, kind_of
 from p2pselect.distributed import Group
 from p2pselect.exceptions import InputError, P2PSelectError, P2PSelectWarning, brief
 from p2pselect.images import ImageSequence, as_images

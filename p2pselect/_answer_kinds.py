@@ -24,6 +24,9 @@ _MARGIN = 1e-6
 class OneClass:
     """Every image is of exactly one class: probabilities sum to 1, answers are columns."""
 
+    #: What there are several of, in words.
+    called = "classes"
+
     def about(self, target: Any, classes: np.ndarray) -> LabelSet:
         """Refuse to answer for one label alone."""
         raise InputError(
@@ -114,6 +117,7 @@ class LabelSet:
     """
 
     target: int | None = None
+    called = "labels"
 
     def about(self, target: Any, classes: np.ndarray) -> LabelSet:
         """Answers of which one label alone counts, one of the ``classes``."""

@@ -97,7 +97,8 @@ class ExplanationArrays:
 
     def __repr__(self) -> str:
         n, h, w = self.regions.shape
-        words = f"{n} {'image' if n == 1 else 'images'} of {h}x{w}, {len(self.classes)} classes"
+        called = f"{len(self.classes)} {self._kind.called}"
+        words = f"{n} {'image' if n == 1 else 'images'} of {h}x{w}, {called}"
         if n:
             kept = self.kept_fraction
             words += (

@@ -145,8 +145,9 @@ def in_words(found: dict[str, Any], name: Callable[[str], str] = str) -> str:
         "How it was made": _made(found, name),
     }
     intro = (
-        f"This {name(found['class'])} predicts the class of an image from the regions that it "
-        "shows; its classifier sees nothing else of the image.\n"
+        f"This {name(found['class'])} predicts "
+        f"{'the labels' if found['several_labels'] else 'the class'} of an image from the "
+        "regions that it shows; its classifier sees nothing else of the image.\n"
     )
     return "\n".join([intro, *(f"## {title}\n\n{text}" for title, text in sections.items())])
 

@@ -161,10 +161,8 @@ def open_pillow(file: IO[bytes]) -> Image.Image:
                 "is a DICOM image: pass value_range=(low, high), in its units, or 'window', "
                 "its own (of an estimator images__value_range=)"
             ) from error
-        n_bytes = file.seek(0, os.SEEK_END)
-        raise UnidentifiedImageError(
-            f"not an image in a known format ({n_bytes} bytes)"
-        ) from error
+        unknown = f"not an image in a known format ({file.seek(0, os.SEEK_END)} bytes)"
+        raise UnidentifiedImageError(unknown) from error
 
 
 def _fit_into_limit(image: Image.Image) -> None:
@@ -212,7 +210,10 @@ def from_pillow(
     image.load()
     mode = image.mode
     if mode == "F":
-        raise ValueError("32-bit float pixels have no known range; convert the image to 8 bits")
+        raise ValueError(
+            "32-bit float pixels have no known range: of a file, say it (value_range=; of an "
+            "estimator images__value_range=), or convert the image to 8 bits"
+        )
     image = upright(image)
     if mode.startswith("I"):
         values = _sixteen_bits(image, tags)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from p2pselect._labels import read_labels
-from p2pselect._targets import find_targets
+from p2pselect._targets import find_targets, kind_of
 from p2pselect.exceptions import (
     ImageReadError,
     InputError,
@@ -87,6 +87,8 @@ class Facts:
     Attributes
     ----------
     n_images, n_classes : int
+    called : str
+        What these are: "classes", or "labels" of which an image can have several.
     height, width : int
         Medians, in pixels.
     aspect : float
@@ -98,6 +100,7 @@ class Facts:
 
     n_images: int
     n_classes: int
+    called: str
     height: int
     width: int
     aspect: float
@@ -112,7 +115,7 @@ class Facts:
     def __str__(self) -> str:
         device = "CPU" if self.on_cpu else "GPU"
         return (
-            f"{self.n_images:,} images of {self.n_classes} classes, {self.height} x "
+            f"{self.n_images:,} images of {self.n_classes} {self.called}, {self.height} x "
             f"{self.width} pixels, {device}"
         )
 
@@ -247,6 +250,7 @@ def look_at(images: Any, labels: Any, given: dict[str, Any]) -> Facts:
     return Facts(
         n_images=len(images),
         n_classes=len(find_targets(labels, columns, "labels")),
+        called=kind_of(labels).called,
         height=int(np.median(height)),
         width=int(np.median(width)),
         # Where half of the photographs are upright and half are not, this is a square.

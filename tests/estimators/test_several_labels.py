@@ -122,7 +122,9 @@ def test_kept_by_files(images, tmp_path):
     own = {"image_size": 32, "regions": "grid", "max_epochs": 1, "random_state": 0}
     clf = P2PClassifier().set_params(**{**presets.SMALL, **own}).fit(X, y)
     clf.save(tmp_path / "model")
-    assert "any number of 2 labels" in (tmp_path / "model" / "README.md").read_text()
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert "predicts the labels of an image" in card and "any number of 2 labels" in card
+    assert ", 2 labels, kept " in repr(clf.explain(X))
     again = load(tmp_path / "model")
     assert again.classes_.tolist() == NAMES and again.multilabel_ is True
     for other in (again, pickle.loads(pickle.dumps(clf))):

@@ -31,6 +31,16 @@ FAULTS = [
         },
     ),
     *planted(
+        "_answer_kinds.py",
+        "estimators/test_several_labels.py::test_kept_by_files",
+        {'called = "labels"': 'called = "classes"'},
+    ),
+    *planted(
+        "presets/_suited.py",
+        "test_suited_to.py::test_labels_are_not_called_classes",
+        {"called=kind_of(labels).called": 'called="classes"'},
+    ),
+    *planted(
         "_targets.py",
         "test_answer_kinds.py",
         {"columns.tolist() != classes.tolist()": "False"},

@@ -167,7 +167,7 @@ def main() -> None:
     for name, change, n in (("two", two_channels, 2), ("five", five_channels, 5)):
         with written(root, change) as other:
             own = part(f"p2p-{name}-{seeds[0]}", p2p, other, n, seeds[0], epochs)
-        rows[f"p2p_{name}_channels"] = own
+        rows[f"{name}_channels"] = own
     finish(figures | flat(rows), options.json)
 
 

@@ -69,7 +69,7 @@ def test_cells_are_learned_by_the_command(cells, tmp_path, monkeypatch):
     assert told == ["3", "2", "5"]
     figures = json.loads(out.read_text())
     assert figures["n_test"] == 8 and figures["constant_accuracy"] == 0.5
-    for row in ("p2p", "blackbox", "p2p_two_channels", "p2p_five_channels"):
+    for row in ("p2p", "blackbox", "two_channels", "five_channels"):
         assert 0 <= figures[f"{row}_accuracy"] <= 1 and figures[f"{row}_epochs"] == 1
     assert "about" in figures and "probe_accuracy" not in figures
 

@@ -1,14 +1,15 @@
 """Thresholds at which answers are proven to be seldom wrong: for all classes together, or each.
 
-"Learn then test" (Angelopoulos et al., 2021): thresholds are tested in a fixed order, from the
-strictest downwards, until one fails; whatever passed before holds, with the probability that
-was asked for.
+"Learn then test" (Angelopoulos et al., 2021): thresholds are tested in a fixed order, from a
+strict one downwards, until one fails; whatever passed before holds, with the probability that
+was asked for.  The order may depend on how many images each threshold answers, and on nothing
+that tells which of them are right.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import beta
+from scipy.stats import beta, binom
 
 from p2pselect.exceptions import brief
 
@@ -16,6 +17,25 @@ from p2pselect.exceptions import brief
 def fewest_answers(max_error: float, alpha: float) -> int:
     """With fewer answers even a classifier that is never wrong proves nothing."""
     return int(np.ceil(np.log(alpha) / np.log1p(-max_error)))
+
+
+def worth_testing(answered: np.ndarray, max_error: float, alpha: float) -> np.ndarray:
+    """Which of many thresholds (t,), the strictest first, to test: bool (t,).
+
+    Of n answers a whole number may be wrong.  Where it has just grown, a test is easiest to
+    pass; up to where it grows again, every further answer only makes it harder, and a failure
+    would be the end.  So these thresholds are tested, and the last.
+
+    The first test forgives one wrong answer if a quarter of the images is enough for that,
+    since a test that forgives none fails by a single accident.  Where there are thousands of
+    images, it forgives as many as a sixteenth of them could be wrong about.
+    """
+    forgiven = binom.ppf(alpha, answered, max_error) - 1
+    grows = np.diff(np.maximum.accumulate(forgiven), prepend=-1.0) > 0
+    grows[-1:] = True
+    n = answered.max(initial=0)
+    quarter, sixteenth = binom.ppf(alpha, [n // 4, n // 16], max_error) - 1
+    return np.asarray(grows & (forgiven >= max(0, min(1, quarter), sixteenth)))
 
 
 def largest_error(answered: np.ndarray, right: np.ndarray, alpha: float) -> np.ndarray:

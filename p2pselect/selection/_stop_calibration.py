@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 
 from p2pselect._answering import stops
 from p2pselect.exceptions import InputError
-from p2pselect.selection._error_bounds import proven, refusal
+from p2pselect.selection._error_bounds import proven, refusal, worth_testing
 from p2pselect.selection._prediction_sets import SetCalibration
 from p2pselect.selection._stop_report import StopReport, logit
 
@@ -161,8 +161,8 @@ class StopCalibration:
 
         With a probability of at least ``1 - alpha`` over the held-out images, the share of
         wrong answers among those given is at most ``max_error`` (Angelopoulos et al., "Learn
-        then test", 2021: fixed sequence testing, here from the strictest threshold downwards,
-        with the exact binomial bounds of Clopper & Pearson, 1934).
+        then test", 2021: fixed sequence testing, here from a strict threshold downwards, with
+        the exact binomial bounds of Clopper & Pearson, 1934).
 
         Parameters
         ----------
@@ -183,6 +183,8 @@ class StopCalibration:
         """
         thresholds = self._thresholds[::-1]
         answered, right = self._counts(thresholds)
+        tested = worth_testing(answered, max_error, alpha)
+        thresholds, answered, right = thresholds[tested], answered[tested], right[tested]
         keeps = proven(answered, right, max_error, alpha)
         if not keeps.any():
             raise InputError(refusal(len(self), answered, right, max_error, alpha))

@@ -168,6 +168,10 @@ FAULTS = [
         {
             "beta.ppf(1 - alpha, answered - right + 1,": "beta.ppf(1 - alpha, answered - right + 0.1,",
             "alpha / answered.shape[1])": "alpha)",
+            "np.diff(np.maximum.accumulate(forgiven), prepend=-1.0) > 0": "forgiven >= 0",
+            "    grows[-1:] = True\n": "",
+            "max(0, min(1, quarter), sixteenth)": "max(0, quarter, sixteenth)",
+            "min(1, quarter), sixteenth)))": "min(1, quarter))))",
             "enough & ~np.logical_or.accumulate(fails, axis=0)": "enough & ~fails",
             "(answered * keeps).sum(axis=1)": "answered.sum(axis=1)",
         },

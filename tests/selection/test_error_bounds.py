@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from p2pselect._answering import stops
 from p2pselect.exceptions import InputError, P2PSelectWarning
@@ -13,6 +14,7 @@ from p2pselect.selection._error_bounds import (
     largest_error,
     proven,
     unanswered_classes,
+    worth_testing,
 )
 from tests.oracles import stop_calibration as oracle
 
@@ -54,6 +56,48 @@ def test_what_is_proven_is_what_a_walk_proves():
             failed |= enough and oracle.largest_error(n, n - k, 0.1) > 0.1
             slow.append(enough and not failed)
         assert proven(answered, right, 0.1, 0.1).tolist() == slow
+
+
+@pytest.mark.parametrize(("max_error", "alpha"), [(0.05, 0.1), (0.1, 0.1), (0.2, 0.05)])
+@pytest.mark.parametrize("n", [30, 100, 185, 473, 2000])
+def test_a_threshold_is_tested_where_one_more_answer_may_be_wrong(n, max_error, alpha):
+    def forgives(count, wrong):
+        return binom.cdf(wrong, count, max_error) <= alpha
+
+    most, of_counts, slow = -1, [-1], []
+    for count in range(1, n + 1):
+        slow.append(forgives(count, most + 1))
+        most += slow[-1]
+        of_counts.append(most)
+    slow[-1] = True
+    first = max(0, min(1, of_counts[n // 4]), of_counts[n // 16])
+    slow = [tested and most >= first for tested, most in zip(slow, of_counts[1:], strict=True)]
+    assert worth_testing(np.arange(1, n + 1), max_error, alpha).tolist() == slow
+
+
+def test_nothing_is_tested_where_nothing_is_answered():
+    assert worth_testing(np.array([], int), 0.05, 0.1).tolist() == []
+    assert worth_testing(np.array([0, 0]), 0.05, 0.1).tolist() == [False, False]
+
+
+@pytest.mark.parametrize(("n", "more"), [(185, 0.8), (473, 1.3), (2000, 2)])
+def test_what_is_tested_proves_more_and_is_as_true(n, more):
+    """Some of the most certain answers are wrong, too: more often the less certain they are."""
+    rng, error, alpha = np.random.default_rng(0), 0.05, 0.1
+    place = np.sort(rng.random((600, n)), axis=1)
+    wrong = (rng.random((600, n)) < 0.02 + 0.55 * place**2).cumsum(axis=1)
+    given = np.arange(1, n + 1)
+    risk = 0.02 + 0.55 * place**2 / 3  # of all images that are at least as certain
+    tested, shares, violated = worth_testing(given, error, alpha), {}, {}
+    for name, rows in (("all", given > 0), ("tested", tested)):
+        keeps = np.array([proven(given[rows], (given - k)[rows], error, alpha) for k in wrong])
+        last = keeps.shape[1] - 1 - keeps[:, ::-1].argmax(axis=1)
+        where = np.arange(600), np.flatnonzero(rows)[last]
+        some = keeps.any(axis=1)
+        shares[name] = (place[where] * some).mean()
+        violated[name] = (some & (risk[where] > error)).mean()
+    assert shares["tested"] >= more * shares["all"]
+    assert violated["tested"] <= alpha
 
 
 def test_nothing_right_is_all_wrong():

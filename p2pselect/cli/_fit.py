@@ -79,8 +79,8 @@ def _add_networks(group: Any) -> None:
         "--preset",
         choices=("auto", "photos", "small", "paper"),
         default="auto",
-        help="pretrained networks for photographs, small ones for tiny images, or those of "
-        "the paper for GPUs (default: auto, which is photos or small)",
+        help="pretrained networks for photographs, small ones for tiny images, or the method "
+        "as it was published, for GPUs (default: auto, which is photos or small)",
     )
     group.add_argument(
         "--backbone", metavar="NAME", help="timm model that both selects and classifies"
@@ -299,10 +299,11 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
 
 def _chosen(images: Any, labels: Any, preset: str, given: dict[str, Any]) -> dict[str, Any]:
     """All settings: those given, and what goes with them."""
-    if preset == "paper":
-        return given
     from p2pselect import presets
 
+    if preset == "paper":
+        # That of all its data sets but two, which differ in epochs, crops and certainty.
+        return {**presets.PAPER["coco10"], **given}
     chosen = presets.suited_to(images, labels, preset=preset, **given)
     # Before the progress bar: a training that takes minutes should say what it does.
     print(chosen, flush=True)

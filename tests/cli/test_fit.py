@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from safetensors.torch import save_file
 
-from p2pselect import P2PClassifier, load
+from p2pselect import P2PClassifier, load, presets
 from p2pselect.cli import main
 from p2pselect.cli._fit_places import default_out
 from p2pselect.cli._trained import describe_model
@@ -222,6 +222,16 @@ def test_the_presets(leaves, settings, weights, capsys):
         assert main(["fit", "leaves", "--preset", preset, *arguments]) == 1
         assert settings["classifier"] == classifier
         assert ("chosen: " in capsys.readouterr().out) == (preset != "paper")
+
+
+def test_the_preset_of_the_paper_is_what_was_published(leaves, settings):
+    assert main(["fit", "leaves", "--preset", "paper", "--epochs", "3", "--fill", "mean"]) == 1
+    published = P2PClassifier(**presets.PAPER["coco10"]).get_params()
+    given = {"max_epochs": 3, "networks__fill": "mean", "validation": "auto"}
+    for name in published:
+        if name not in (*given, "networks") and not name.startswith(("regions", "verbose")):
+            assert str(settings[name]) == str(published[name]), name
+    assert {name: settings[name] for name in given} == given
 
 
 @pytest.mark.parametrize(

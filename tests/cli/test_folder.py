@@ -84,7 +84,7 @@ def test_few_images_are_learned_from_more_often(folder, tmp_path, monkeypatch, c
     for more in ([], ["--epochs", "10"], ["--preset", "paper"]):
         assert main([*arguments, *more]) == 1
     # 24 images are one step of 32 an epoch; the preset warms up for a tenth.
-    assert seen == [(3467, 347), (10, 1), (20, 0)]
+    assert seen == [(3467, 347), (10, 1), (100, 0)]
 
 
 def test_explain_writes_page_figures_and_masks(folder, model, tmp_path, capsys):

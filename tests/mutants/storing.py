@@ -348,6 +348,7 @@ FAULTS = [
             "options.classifier or options.backbone": "options.classifier",
             'given | {"validation": options.validation}': 'given | {"validation": options.validation or "auto"}',
             "    print(chosen, flush=True)\n": "",
+            '{**presets.PAPER["coco10"], **given}': "given",
         },
     ),
     *planted(

@@ -292,14 +292,11 @@ def test_two_lines_say_what_was_chosen_and_why(folder):
 
 
 def test_labels_are_not_called_classes(folder):
-    images, labels = (
-        ImageSequence(Sizes((480, 640), n=90)),
-        np.eye(3, dtype=int)[np.arange(90) % 3],
-    )
-    labels[::2, 0] = 1  # several of an image, so that they are no classes
-    assert "because: 90 images of 3 labels," in str(
-        suited_to(images, labels, pretrained=folder)
-    )
+    images = ImageSequence(Sizes((480, 640), n=90))
+    labels = np.eye(3, dtype=int)[np.arange(90) % 3]
+    labels[::2, 0] = 1  # some images have two labels
+    chosen = suited_to(images, labels, pretrained=folder)
+    assert "because: 90 images of 3 labels," in str(chosen)
 
 
 @pytest.mark.parametrize(

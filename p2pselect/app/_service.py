@@ -171,7 +171,7 @@ class Service:
     def _facts(self) -> str:
         asked = percent(self._first.certainty_threshold) + on_average(self._first)
         facts = [
-            ("classes", f"{len(self._first.classes):,}"),
+            (self._first._kind.called, f"{len(self._first.classes):,}"),
             ("certainty asked for", asked),
         ]
         if self._album.files:

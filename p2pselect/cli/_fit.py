@@ -302,7 +302,7 @@ def _chosen(images: Any, labels: Any, preset: str, given: dict[str, Any]) -> dic
     from p2pselect import presets
 
     if preset == "paper":
-        # That of all its data sets but two, which differ in epochs, crops and certainty.
+        # The same for all data sets of the paper but two.
         return {**presets.PAPER["coco10"], **given}
     chosen = presets.suited_to(images, labels, preset=preset, **given)
     # Before the progress bar: a training that takes minutes should say what it does.

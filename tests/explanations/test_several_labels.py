@@ -86,6 +86,7 @@ def test_the_page_tells_right_from_wrong(tmp_path):
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     data = json.loads(re.search(r'type="application/json"[^>]*>(.*?)</script>', page, re.S)[1])
     assert data["labels"] == NAMES.tolist() and data["multilabel"] is True
+    assert "What it looks at, label by label" in page and "each predicted label." in page
     assert [item["predicted"] for item in data["images"]] == ["101", "000", "010", "110"]
     assert [item["truth"] for item in data["images"]] == ["101", "100", "010", "110"]
     one = sick_leaves(target=1)[0]

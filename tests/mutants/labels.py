@@ -36,6 +36,11 @@ FAULTS = [
         {'called = "labels"': 'called = "classes"'},
     ),
     *planted(
+        "explanations/report/_page.py",
+        "explanations/test_several_labels.py::test_the_page_tells_right_from_wrong",
+        {'"label" if explanation.multilabel else "class"': '"class"'},
+    ),
+    *planted(
         "presets/_suited.py",
         "test_suited_to.py::test_labels_are_not_called_classes",
         {"called=kind_of(labels).called": 'called="classes"'},

@@ -247,8 +247,9 @@ def class_table(
     summary = explanation_summary(explanation, y, object_masks)
     predicted = sorted((r for r in summary if r["n_images"]), key=lambda r: -r["n_images"])
     rows = predicted[:_MOST_CLASSES]
+    one, many = "label" if explanation.multilabel else "class", explanation._kind.called
     left_out = [
-        f"{count:,} {'class that is' if count == 1 else 'classes that are'} {what}"
+        f"{count:,} {f'{one} that is' if count == 1 else f'{many} that are'} {what}"
         for count, what in (
             (len(predicted) - len(rows), "predicted less often"),
             (len(summary) - len(predicted), "never predicted"),
@@ -278,9 +279,9 @@ def class_table(
     head = "".join(f'<th scope="col" class="number">{name}</th>' for _, name in columns)
     body = "".join(_row(row, columns) for row in rows)
     return f"""<section aria-labelledby="summary-title">
-<h2 id="summary-title">What it looks at, class by class</h2>
+<h2 id="summary-title">What it looks at, {one} by {one}</h2>
 <div class="scroll"><table>
-<caption>For the images of each predicted class. Typical regions: the kinds of regions that
+<caption>For the images of each predicted {one}. Typical regions: the kinds of regions that
 make up most of what was shown, with their share of it and examples.{limit}</caption>
 <thead><tr><th scope="col">predicted</th>{head}<th scope="col">typical regions</th></tr></thead>
 <tbody>{body}</tbody>

@@ -57,14 +57,37 @@ def test_one_command_trains_both_and_compares(photographs, tmp_path, monkeypatch
     out = tmp_path / "corrections.json"
     arguments = ["corrections.py", f"--data={photographs}", "--masks=left_masks"]
     monkeypatch.setattr(
-        sys, "argv", [*arguments, f"--json={out}", f"--out={tmp_path}", "--share=0.5"]
+        sys,
+        "argv",
+        [*arguments, f"--json={out}", f"--out={tmp_path}", "--share=0.5"]
+        + ["--mask-weights", "10", "3", "--seeds", "0", "1"],
     )
     corrections.main()
     figures = json.loads(out.read_text())
-    assert figures["seed0_train"] == 20 and figures["seed0_masks"] == 10
+    assert figures["seed0_images_train"] == 20 and figures["seed0_images_masks"] == 10
     for split in ("test", "test_more"):
-        plain, taught = (
-            figures[f"seed0_{name}_{split}_outside"] for name in ("plain", "taught")
-        )
-        assert figures[f"seed0_{split}_outside_left"] == pytest.approx(taught / plain)
-        assert figures[f"seed0_{split}_reaches_the_bar"] in (True, False)
+        for weight in ("10", "3"):
+            of_seeds = {
+                name: [figures[f"seed{seed}_{name}_{split}_outside"] for seed in (0, 1)]
+                for name in ("plain", f"taught{weight}")
+            }
+            plain, taught = (np.mean(own) for own in of_seeds.values())
+            row = f"taught{weight}_{split}"
+            assert figures[f"{row}_outside"] == pytest.approx(taught)
+            assert figures[f"{row}_outside_left"] == pytest.approx(taught / plain)
+            lost = figures[f"plain_{split}_accuracy"] - figures[f"{row}_accuracy"]
+            assert figures[f"{row}_accuracy_lost"] == pytest.approx(lost)
+
+
+@pytest.mark.parametrize(
+    "outside, accuracy, reached", [(0.2, 0.795, True), (0.21, 0.8, False), (0.1, 0.785, False)]
+)
+def test_the_bar_is_half_of_what_lies_outside_at_a_point_of_accuracy(
+    outside, accuracy, reached
+):
+    rows = {
+        "images": {"train": 3},
+        "plain_test": {"outside": 0.4, "accuracy": 0.8},
+        "taught10_test": {"outside": outside, "accuracy": accuracy},
+    }
+    assert corrections.compared(rows)["taught10_test_reaches_the_bar"] is reached

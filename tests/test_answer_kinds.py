@@ -65,6 +65,8 @@ def test_one_label_per_image_is_as_it_was(y):
         ([["a"], ["a", "b"]], "MultiLabelBinarizer"),
         ([["a", "b"], ["b", "c"]], "MultiLabelBinarizer"),
         ([{"a", "b"}, {"c"}], "MultiLabelBinarizer"),
+        (pd.Series([["a"], ["a", "b"]]), "MultiLabelBinarizer"),
+        (np.fromiter([["a", "b"], ["b", "c"]], dtype=object), "MultiLabelBinarizer"),
         (pd.DataFrame([[0, 1]], columns=["a", "a"]), "several columns of one name"),
     ],
 )

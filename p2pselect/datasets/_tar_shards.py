@@ -19,7 +19,9 @@ from p2pselect.images._folders import is_hidden
 
 #: Extensions of the members that may hold a label, the preferred one first.
 _LABELS = ("cls", "txt", "json")
-_JSON_KEYS = ("label", "cls", "class")
+_JSON_KEYS = ("label", "labels", "cls", "class")
+#: One label, the names of several, or 0 and 1 for each of them.
+Label = str | list[str] | list[int]
 #: The first bytes of files compressed by gzip, bzip2, xz and Zstandard.
 _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 
@@ -39,8 +41,10 @@ def load_tar_shards(
         slash form one sample: ``KEY.jpg`` (or another extension that can be decoded) is the
         image, and ``KEY.cls``, ``KEY.txt`` or ``KEY.json`` its label.  A label is one line of
         text, or JSON that is a string, a whole number, or an object with one of these as
-        "label", "cls" or "class".  If the samples have several of these files, the first kind
-        in this list is used for all of them.  Extensions may be in upper case.
+        "label", "labels", "cls" or "class".  Where images have several labels, JSON has a list
+        in their place: of names, or a row of 0 and 1 with an entry for every label.  If the
+        samples have several of these files, the first kind in this list is used for all of
+        them.  Extensions may be in upper case.
         Hidden members are left out, as :func:`~p2pselect.datasets.load_image_folder` leaves
         out hidden files, and other parts of a sample are ignored.  The same key in two tar
         files means two samples.
@@ -49,15 +53,18 @@ def load_tar_shards(
     -------
     images : ImageSequence
         In the order of the tar files.
-    labels : ndarray of shape (n,)
-        Of type int if all labels are whole numbers, otherwise str.
+    labels : ndarray of shape (n,) or (n, n_labels)
+        Of type int if all labels are whole numbers, otherwise str.  Rows of 0 and 1 make a
+        matrix, int (n, n_labels).  Lists of names stay lists, in an array of objects (n,),
+        which :class:`sklearn.preprocessing.MultiLabelBinarizer` turns into a matrix.
 
     Raises
     ------
     InputError
         If a file is missing, compressed or not a tar file, if a sample lacks its image or its
-        label or has two of them, if a label cannot be read, if keys contain dots, or if there
-        is not an image at all.  The message names the file and the key.
+        label or has two of them, if a label cannot be read or is of another form than that of
+        the first image, if keys contain dots, or if there is not an image at all.  The message
+        names the file and the key.
 
     Examples
     --------
@@ -69,7 +76,7 @@ def load_tar_shards(
     shards = [os.fspath(path) for path in paths]
     places: list[tuple[int, int, int]] = []
     names: list[bytes] = []
-    labels: list[str] = []
+    labels: list[Label] = []
     kind: str | None = None
     for number, path in enumerate(shards):
         samples = _read_samples(path)
@@ -82,7 +89,13 @@ def load_tar_shards(
             assert sample.image is not None and kind is not None
             places.append((number, sample.image.offset_data, sample.image.size))
             names.append(os.fsencode(sample.image.name))
-            labels.append(_label(sample.labels[kind], kind, f"{path}, {key}.{kind}"))
+            name = f"{path}, {key}.{kind}"
+            labels.append(_label(sample.labels[kind], kind, name))
+            if _form(labels[-1]) != _form(labels[0]):
+                raise InputError(
+                    f"{name} has {_form(labels[-1])}, but the first image has "
+                    f"{_form(labels[0])}"
+                )
     if not places:
         raise InputError(
             f"there are no images in {len(shards)} tar files: {', '.join(shards[:3])}"
@@ -90,11 +103,7 @@ def load_tar_shards(
     shard, start, n_bytes = np.array(places, dtype=np.int64).T
     encoded = np.array([os.fsencode(path) for path in shards], dtype=np.bytes_)
     source = TarImages(encoded, shard, start, n_bytes, np.array(names, dtype=np.bytes_))
-    whole = all(label.removeprefix("-").isdecimal() for label in labels)
-    return (
-        ImageSequence(source),
-        np.array([int(label) for label in labels] if whole else labels),
-    )
+    return ImageSequence(source), _as_array(labels)
 
 
 class TarImages(EncodedImageSource):
@@ -216,28 +225,57 @@ def _check_complete(path: str, samples: dict[str, _Sample], kind: str | None) ->
             )
 
 
-def _label(content: bytes, kind: str, name: str) -> str:
-    """The label that a member of a tar file holds; ``name`` is what messages call it."""
+def _label(content: bytes, kind: str, name: str) -> Label:
+    """What a member of a tar file says of its image; ``name`` is what messages call it."""
     try:
         # -sig: text files from Windows often begin with a byte order mark.
         text = content.decode("utf-8-sig").strip()
-        if kind == "json":
-            text = _label_in_json(json.loads(text))
+        found: Label = _label_in_json(json.loads(text)) if kind == "json" else text
     except ValueError as error:
         raise InputError(f"{name}: no label can be read: {error}") from error
-    if not text or "\n" in text:
-        raise InputError(
-            f"{name}: expected a label on one line, got {len(text.splitlines())} lines"
-        )
-    return text
+    for line in [found] if isinstance(found, str) else found:
+        if isinstance(line, str) and (not line or "\n" in line):
+            raise InputError(
+                f"{name}: expected a label on one line, got {len(line.splitlines())} lines"
+            )
+    return found
 
 
-def _label_in_json(value: object) -> str:
+def _label_in_json(value: object) -> Label:
     if isinstance(value, dict):
         value = next((value[key] for key in _JSON_KEYS if key in value), value)
+    if isinstance(value, list):
+        if all(isinstance(label, str) for label in value):
+            return [label.strip() for label in value]
+        if len(value) > 1 and all(type(label) is int and label in (0, 1) for label in value):
+            return value
+        raise ValueError(
+            "expected a list of names, or of 0 and 1 for each of several labels, got "
+            f"{brief(value)}"
+        )
     if isinstance(value, str | int) and not isinstance(value, bool):
         return str(value).strip()
     raise ValueError(
-        f"expected a string, a whole number, or an object with one of them as "
+        "expected a string, a whole number, a list, or an object with one of them as "
         f"{' or '.join(map(repr, _JSON_KEYS))}, got {brief(value)}"
     )
+
+
+def _form(label: Label) -> str:
+    if isinstance(label, str):
+        return "one label"
+    if all(isinstance(own, str) for own in label):
+        return "a list of names"
+    return f"a row of {len(label)} numbers"
+
+
+def _as_array(labels: list[Label]) -> np.ndarray:
+    """Labels of one form, as ``load_tar_shards`` returns them."""
+    form = _form(labels[0])
+    if form == "a list of names":
+        # Not by np.array, which would make a matrix of lists of the same length.
+        return np.fromiter(labels, dtype=object, count=len(labels))
+    if form == "one label":
+        whole = all(str(label).removeprefix("-").isdecimal() for label in labels)
+        return np.array([int(str(label)) for label in labels] if whole else labels)
+    return np.array(labels)

@@ -5,6 +5,7 @@ import tarfile
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.preprocessing import MultiLabelBinarizer
 
 from p2pselect import P2PClassifier, presets
 from p2pselect.datasets import load_tar_shards
@@ -89,6 +90,54 @@ def test_labels_as_people_write_them(labels, expected, tmp_path):
     assert y.tolist() == expected and [image[0, 0, 0] for image in images] == [0, 1]
 
 
+def several(tmp_path, *labels, ending="json"):
+    members = [(f"{n}.png", png(n)) for n in range(len(labels))]
+    members += [(f"{n}.{ending}", label.encode()) for n, label in enumerate(labels)]
+    return load_tar_shards([write(tmp_path / "x.tar", members)])
+
+
+def test_rows_of_several_labels_are_a_matrix_to_learn_from(tmp_path):
+    images, y = several(tmp_path, *["[0, 1]", '{"labels": [1, 1]}', "[1, 0]", "[0, 0]"] * 2)
+    assert y.tolist() == [[0, 1], [1, 1], [1, 0], [0, 0]] * 2 and y.dtype == np.int64
+    settings = {**presets.SMALL, "image_size": 32, "max_epochs": 1}
+    clf = P2PClassifier(**settings, random_state=0).fit(images, y)
+    assert clf.multilabel_ and clf.predict(images).shape == (8, 2)
+
+
+def test_names_of_several_labels_are_for_scikit_learn_to_make_a_matrix_of(tmp_path):
+    # Lists of one length are no matrix of strings.
+    images, y = several(tmp_path, '["rust", "miner"]', '{"labels": [" miner", "phoma"]}')
+    assert y.shape == (2,) and y.tolist() == [["rust", "miner"], ["miner", "phoma"]]
+    with pytest.raises(InputError, match=r"MultiLabelBinarizer\(\).fit_transform"):
+        P2PClassifier().fit(images, y)
+    images, y = several(tmp_path, "[]", '["rust", "miner"]')
+    assert MultiLabelBinarizer().fit_transform(y).tolist() == [[0, 0], [1, 1]]
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (['["rust"]', '"rust"'], "x.tar, 1.json has one label, .*first image has a list of na"),
+        (["[0, 1]", "[0, 1, 1]"], "1.json has a row of 3 .*first image has a row of 2 numbers"),
+        (["[0, 1]", "[]"], "1.json has a list of names, but the first image has a row of 2"),
+        (["[0, 2]"], r"0.json: .*a list of names, or of 0 and 1 for .*, got \[0, 2\]"),
+        (["[1]"], r"a list of names, or of 0 and 1 for each of several labels, got \[1\]"),
+        (["[true, false]"], r"got \[True, False\]"),
+        (['["rust", 1]'], r"got \['rust', 1\]"),
+        (['["rust", ""]'], "0.json: expected a label on one line, got 0"),
+        (['["rust\\nminer"]'], "0.json: expected a label on one line, got 2"),
+    ],
+)
+def test_several_labels_that_do_not_fit(labels, message, tmp_path):
+    with pytest.raises(InputError, match=message):
+        several(tmp_path, *labels)
+
+
+def test_text_is_one_label(tmp_path):
+    _, y = several(tmp_path, "[0, 1]", "rust, miner", ending="txt")
+    assert y.tolist() == ["[0, 1]", "rust, miner"]
+
+
 @pytest.mark.parametrize("prefix", ["", "./", "train/a/", "v1.0/", "/data/", "../"])
 @pytest.mark.parametrize("ending", ["png", "PNG", "jpeg", "JPG", "pgm"])
 def test_members_as_people_name_them(prefix, ending, tmp_path):
@@ -131,7 +180,10 @@ PNG = ("d/a.png", png(0))
         ([PNG, ("d/a.cls", b" \n")], "x.tar, d/a.cls: expected a label on one line, got 0"),
         ([PNG, ("d/a.txt", b"a\nb")], "x.tar, d/a.txt: .* got 2 lines"),
         ([PNG, ("d/a.json", b"{")], "x.tar, d/a.json: no label can be read"),
-        ([PNG, ("d/a.json", b'{"id": 1}')], "d/a.json: .*'label' or 'cls' or 'class', got"),
+        (
+            [PNG, ("d/a.json", b'{"id": 1}')],
+            "d/a.json: .*'label' or 'labels' or 'cls' or 'class', got",
+        ),
         ([PNG, ("d/a.json", b"true")], "a whole number, .* got True"),
         ([("a.b0.png", png(0)), ("a.b0.cls", b"1")], "a.b0.png: .* 'b0.png' of 'a' .*without"),
         ([PNG, ("d/a.cls", b"1"), ("c.0.png", png(0))], "x.tar, c.0.png: a key ends at"),

@@ -108,4 +108,21 @@ FAULTS = [
         "estimators/test_several_labels.py::test_labels_of_a_stream_do_not_change",
         {"if self.kind != ONE_CLASS or labels.ndim == 2:": "if False:"},
     ),
+    *planted(
+        "_labels.py",
+        "test_answer_kinds.py",
+        {'y.dtype.kind == "O" and y.ndim == 1': "False"},
+    ),
+    *planted(
+        "datasets/_tar_shards.py",
+        "datasets/test_tar_shards.py",
+        {
+            "if _form(labels[-1]) != _form(labels[0]):": "if False:",
+            "label in (0, 1) for label": "True for label",
+            "type(label) is int and": "",
+            "len(value) > 1 and all(type": "all(type",
+            "np.fromiter(labels, dtype=object, count=len(labels))": "np.array(labels)",
+            "[label.strip() for label in value]": "value",
+        },
+    ),
 ]

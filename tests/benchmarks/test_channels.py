@@ -97,7 +97,9 @@ def test_several_labels_at_once_and_one_by_one(tmp_path, monkeypatch):
         f"--json={out}",
         f"--out={tmp_path}",
     ]
-    monkeypatch.setattr(sys, "argv", ["multilabel.py", *arguments, "--images=12"])
+    monkeypatch.setattr(
+        sys, "argv", ["multilabel.py", *arguments, "--images=12", "--seeds", "0", "1"]
+    )
     monkeypatch.setattr(multilabel, "LABELS", NAMES)
     multilabel.main()
     figures = json.loads(out.read_text())
@@ -105,3 +107,6 @@ def test_several_labels_at_once_and_one_by_one(tmp_path, monkeypatch):
     for row in ("p2p", "label_masks", "one_by_one", "blackbox"):
         of_each = [figures[f"{row}_f1 {name}"] for name in NAMES]
         assert figures[f"{row}_macro F1"] == pytest.approx(np.mean(of_each))
+        of_seeds = figures[f"{row}_macro F1 of seeds"]
+        assert len(of_seeds) == 2
+        assert figures[f"{row}_macro F1"] == pytest.approx(np.mean(of_seeds))

@@ -42,6 +42,10 @@ class OneClass:
         """How certain the answers are."""
         return np.asarray(proba.max(axis=-1))
 
+    def plausibility(self, proba: np.ndarray) -> np.ndarray:
+        """What makes one answer better than another: that it is more certain."""
+        return self.certainty(proba)
+
     def answers(self, proba: np.ndarray) -> np.ndarray:
         """What the probabilities say: the column of the most probable class."""
         return np.asarray(proba.argmax(axis=-1))
@@ -132,8 +136,20 @@ class LabelSet:
 
     def certainty(self, proba: np.ndarray) -> np.ndarray:
         """How certain the answers are."""
-        each = np.maximum(proba, 1 - proba)
+        each = _of_each_label(proba)
         return np.asarray(each.min(axis=-1) if self.target is None else each[..., self.target])
+
+    def plausibility(self, proba: np.ndarray) -> np.ndarray:
+        """What makes one answer better than another: how probable it is to be right as a whole.
+
+        A label that is never certain, such as a rare one, would otherwise decide alone which
+        of several answers is given, whatever these say of all others.  The geometric mean over
+        the labels that count, of which there may be too many for a product.
+        """
+        if self.target is not None:
+            return self.certainty(proba)
+        each = _of_each_label(proba).astype(float)
+        return np.asarray(np.exp(np.log(each).mean(axis=-1)))
 
     def answers(self, proba: np.ndarray) -> np.ndarray:
         """What the probabilities say: 1 for every label that is more probable than not."""
@@ -202,6 +218,11 @@ class LabelSet:
         # The logistic function, without an overflow on either side.
         moved = (1 + np.tanh(np.where(proba > 0.5, size, -size) / 2)) / 2
         return np.asarray(moved, proba.dtype)
+
+
+def _of_each_label(proba: np.ndarray) -> np.ndarray:
+    """How certain it is that a label is there, or that it is not."""
+    return np.maximum(proba, 1 - proba)
 
 
 def _log_odds(proba: Any) -> np.ndarray:

@@ -258,7 +258,8 @@ class SearchOptions(Options):
     fallback: str = setting(
         "What an image shows that is not answered, because the classifier never becomes "
         'certain enough.  ``"most_certain"`` is the mask of which it was most certain among '
-        'those that were tried, the smallest among equals; ``"settled"`` is the smallest mask '
+        "those that were tried, the smallest among equals (of several labels: all in all, not "
+        'of the least certain one); ``"settled"`` is the smallest mask '
         "from which on, up to the most certain one, the answer stays the same: it predicts the "
         "same with fewer pixels and less certainty, but asking for more certainty no longer "
         "shows more.  The prediction comes from what is shown, but which mask that is was "

@@ -123,13 +123,14 @@ def search_certainty(
     ``classify`` maps their images, the ranks of their pixels (b, h, w) and the number of ranks
     that are kept (b,) to probabilities (b, n_classes), float32; ``keep_path`` keeps those of
     every level that was visited.  An image that never becomes certain ends with the mask at
-    tau = 1, or, if ``fallback`` is ``"most_certain"``, with the mask that came closest, the
-    smallest among equals, or, if it is ``"settled"``, with the smallest from which on the
-    answer stays the same up to that one.  ``join`` makes one array of several images or ranks.
+    tau = 1, or, if ``fallback`` is ``"most_certain"``, with the mask whose answer is the most
+    probable one, the smallest among equals, or, if it is ``"settled"``, with the smallest from
+    which on the answer stays the same up to that one.  ``join`` makes one array of several
+    images or ranks.
     """
     queue = _Queue(chunks, batch_size, join)
     result: SearchResult | None = None
-    best = np.full(n_images, -1.0)  # the certainty of what was found so far
+    best = np.full(n_images, -1.0)  # the plausibility of what was found so far
     while batch := queue.next_batch():
         kept = np.take_along_axis(batch.counts, batch.level[:, None], axis=1)[:, 0]
         proba = classify(batch.images, batch.pixel_ranks, kept)
@@ -139,8 +140,7 @@ def search_certainty(
             # Since when the answer has been what it is.
             settled = _empty_result(n_images, proba.shape[1], n_levels, keep_path=False)
         following = next_level(batch.counts, batch.level)
-        certainty = kind.certainty(proba)
-        reached = certainty >= certainty_threshold
+        reached = kind.certainty(proba) >= certainty_threshold
         last = following == n_levels
         if result.path_proba is not None:
             span = np.arange(n_levels)
@@ -149,14 +149,15 @@ def search_certainty(
             seen &= ~reached[:, None] | (span == batch.level[:, None])
             image, level = np.nonzero(seen)
             result.path_proba[batch.row[image], level] = proba[image]
-        # What is found first stays where another mask is as certain, but not smaller.
-        better = certainty > best[batch.row]
-        best[batch.row[better]] = certainty[better]
+        # What is found first stays where another mask is as good, but not smaller.
+        plausibility = kind.plausibility(proba)
+        better = plausibility > best[batch.row]
+        best[batch.row[better]] = plausibility[better]
         if fallback == "everything":
             # The mask at tau = 1 keeps the same regions as the last one that was new.
             found, level = reached | last, np.where(reached, batch.level, n_levels - 1)
         else:
-            found, level = better, batch.level
+            found, level = reached | better, batch.level
         result.put(batch.row[found], level[found], kept[found], proba[found])
         if fallback == "settled":
             since = kind.answers(settled.proba[batch.row])

@@ -17,7 +17,7 @@ FAULTS = [
         "selection/test_search.py::test_same_decisions_as_the_naive_loop",
         {
             "each.min(axis=-1) if": "each.max(axis=-1) if",
-            "each = np.maximum(proba, 1 - proba)": "each = proba",
+            "return np.maximum(proba, 1 - proba)": "return proba",
             "else each[..., self.target]": "else each.min(axis=-1)",
         },
     ),
@@ -112,6 +112,14 @@ FAULTS = [
         "_labels.py",
         "test_answer_kinds.py",
         {'y.dtype.kind == "O" and y.ndim == 1': "False"},
+    ),
+    *planted(
+        "_answer_kinds.py",
+        "selection/test_search.py",
+        {
+            "if self.target is not None:\n            return self.certainty(proba)": "",
+            "np.exp(np.log(each).mean(axis=-1))": "each.min(axis=-1)",
+        },
     ),
     *planted(
         "datasets/_tar_shards.py",

@@ -20,11 +20,12 @@ def search_one(
     fallback,
     certainty=max,
     answer=most_probable,
+    plausibility=max,
 ):
     """Walk up the grid until the classifier is certain.
 
     logits, areas: (d,) of one image, no padding.  classify: bool mask (d,) -> probabilities.
-    certainty: what they are worth.  answer: what they say.
+    certainty: what they are worth.  answer: what they say.  plausibility: how probable that is.
     Returns tau, mask, probabilities, whether certain.
     """
     tried = []
@@ -49,7 +50,7 @@ def search_one(
         return tried[-1]
     best = 0
     for other in range(1, len(tried)):
-        if certainty(tried[other][2]) > certainty(tried[best][2]):
+        if plausibility(tried[other][2]) > plausibility(tried[best][2]):
             best = other
     if fallback == "settled":
         said = answer(tried[best][2])
@@ -73,6 +74,14 @@ def of_all_labels(proba):
     for p in proba:
         least = min(least, p if p > 0.5 else 1 - p)
     return least
+
+
+def that_all_are_right(proba):
+    """How probable it is that every label is what it is more likely to be."""
+    product = 1.0
+    for p in proba:
+        product *= float(p if p > 0.5 else 1 - p)
+    return product
 
 
 def of_the_second_label(proba):

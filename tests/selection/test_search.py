@@ -12,6 +12,7 @@ from oracles.certainty_search import (
     of_all_labels,
     of_the_second_label,
     search_one,
+    that_all_are_right,
     the_second_label,
 )
 from scipy.special import expit, softmax
@@ -55,12 +56,18 @@ def _chunks(images, regions, logits, offsets, selection, allow_empty, batch_size
         yield Chunk(images[rows], pixel_ranks, counts)
 
 
-#: Kinds of answers, what the naive loop takes as their certainty and as what they say, and
-#: their probabilities.
+#: Kinds of answers; what the naive loop takes as their certainty, as what they say, and as how
+#: probable that is; and their probabilities.
 KINDS = {
-    "one class": (ONE_CLASS, max, most_probable, lambda logits: softmax(logits, axis=1)),
-    "all labels": (LabelSet(), of_all_labels, all_labels, expit),
-    "one label": (LabelSet(1), of_the_second_label, the_second_label, expit),
+    "one class": (ONE_CLASS, max, most_probable, max, lambda logits: softmax(logits, axis=1)),
+    "all labels": (LabelSet(), of_all_labels, all_labels, that_all_are_right, expit),
+    "one label": (
+        LabelSet(1),
+        of_the_second_label,
+        the_second_label,
+        of_the_second_label,
+        expit,
+    ),
 }
 
 
@@ -142,7 +149,7 @@ def test_same_decisions_as_the_naive_loop(
             selection,
             allow_empty,
             fallback,
-            *KINDS[kind][1:3],
+            *KINDS[kind][1:4],
         )
         n_distinct += len(seen)
         assert GRID[result.level[i]] == tau
@@ -241,6 +248,34 @@ def test_what_an_image_shows_that_never_becomes_certain(fallback, levels):
     ended = np.where(np.arange(6)[:, None] > 0, np.nan, path)
     if fallback != "everything":
         assert unanswered_levels(ended, fallback, ONE_CLASS).tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "fallback", "levels"),
+    [
+        # The second label is least uncertain in the last mask, where the first one is lost.
+        (LabelSet(), "most_certain", [1, 0]),
+        (LabelSet(), "settled", [1, 0]),
+        (LabelSet(1), "most_certain", [2, 1]),
+    ],
+)
+def test_no_label_decides_alone_which_of_several_answers_is_given(kind, fallback, levels):
+    doubtful = [[0.6, 0.4], [0.1, 0.4], [0.4, 0.3]]
+    # Certain of both labels in the second mask, and more certain of one in the first.
+    certain = [[0.0, 0.12], [0.08, 0.08], [0.08, 0.08]]
+    path = np.array([doubtful, certain], np.float32)
+    counts = np.tile([1, 2, 3], (2, 1))
+    chunk = Chunk(np.arange(2), np.tile(np.arange(3), (2, 1, 1)), counts)
+    how = {"fallback": fallback, "kind": kind}
+
+    def classify(images, pixel_ranks, kept):
+        return path[images, kept - 1]
+
+    found = search_certainty([chunk], 2, classify, 0.9, 2, **how)
+    assert found.reached.tolist() == [False, True]
+    assert found.level.tolist() == [levels[0], 1]
+    np.testing.assert_array_equal(found.proba, path[[0, 1], found.level])
+    assert unanswered_levels(path, fallback, kind).tolist() == levels
 
 
 def test_results_are_joined_in_their_order():

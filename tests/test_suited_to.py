@@ -291,12 +291,24 @@ def test_two_lines_say_what_was_chosen_and_why(folder):
     )
 
 
-def test_labels_are_not_called_classes(folder):
-    images = ImageSequence(Sizes((480, 640), n=90))
-    labels = np.eye(3, dtype=int)[np.arange(90) % 3]
+def choose_for_labels(n, *sizes, **options):
+    labels = np.eye(3, dtype=int)[np.arange(n) % 3]
     labels[::2, 0] = 1  # some images have two labels
-    chosen = suited_to(images, labels, pretrained=folder)
+    return suited_to(ImageSequence(Sizes(*sizes, n=n)), labels, **options)
+
+
+def test_labels_are_not_called_classes(folder):
+    chosen = choose_for_labels(90, (480, 640), pretrained=folder)
     assert "because: 90 images of 3 labels," in str(chosen)
+
+
+def test_photographs_with_several_labels_take_a_quarter_more_epochs(folder):
+    chosen = choose_for_labels(1315, (384, 192), pretrained=folder)
+    assert chosen["image_size"] == (192, 96) and chosen["max_epochs"] == 16
+    assert "16 epochs" in chosen.what and "about 12 minutes" in chosen.why
+    asked = choose_for_labels(1315, (384, 192), pretrained=folder, max_epochs=13)
+    assert asked["max_epochs"] == 13
+    assert choose_for_labels(967, (40, 40))["max_epochs"] == 87
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from p2pselect._answer_kinds import LABEL_SET, AnswerKind
 from p2pselect._labels import read_labels
 from p2pselect._targets import find_targets, kind_of
 from p2pselect.exceptions import (
@@ -34,6 +35,8 @@ TINY = 64
 N_MEASURED = 500
 #: Below this number of photographs, smaller batches give more steps in the same time.
 FEW, FEW_BATCH = 320, 16
+#: Several labels need more epochs than classes: one mask has to serve all of them.
+FOR_SEVERAL_LABELS = 1.25
 
 _SIDES = (128, 160, 192, 224)
 # Measured on one core, with validation and calibration: 27 ms for a pass of PHOTOS at 128
@@ -87,8 +90,8 @@ class Facts:
     Attributes
     ----------
     n_images, n_classes : int
-    called : str
-        What these are: "classes", or "labels" of which an image can have several.
+    kind : AnswerKind
+        Whether an image is of one class or can have several labels.
     height, width : int
         Medians, in pixels.
     aspect : float
@@ -100,7 +103,7 @@ class Facts:
 
     n_images: int
     n_classes: int
-    called: str
+    kind: AnswerKind
     height: int
     width: int
     aspect: float
@@ -115,7 +118,7 @@ class Facts:
     def __str__(self) -> str:
         device = "CPU" if self.on_cpu else "GPU"
         return (
-            f"{self.n_images:,} images of {self.n_classes} {self.called}, {self.height} x "
+            f"{self.n_images:,} images of {self.n_classes} {self.kind.called}, {self.height} x "
             f"{self.width} pixels, {device}"
         )
 
@@ -133,7 +136,8 @@ def suited_to(
     local cache, or to be downloaded.  Images of up to 64 x 64 pixels, and photographs for
     which there are no weights, get :data:`SMALL`.  The grid that images are resized to
     has their aspect, and more pixels on a GPU or where images are few.  There are as many
-    epochs as about ten minutes on a laptop allow, but never fewer than 3.
+    epochs as about ten minutes on a laptop allow, but never fewer than 3, and a quarter more
+    for photographs with several labels.
 
     Parameters
     ----------
@@ -250,7 +254,7 @@ def look_at(images: Any, labels: Any, given: dict[str, Any]) -> Facts:
     return Facts(
         n_images=len(images),
         n_classes=len(find_targets(labels, columns, "labels")),
-        called=kind_of(labels).called,
+        kind=kind_of(labels),
         height=int(np.median(height)),
         width=int(np.median(width)),
         # Where half of the photographs are upright and half are not, this is a square.
@@ -304,7 +308,10 @@ def fitted(
     height, width = height_width(settings["image_size"])
     area = height * width
     if "max_epochs" not in given:
-        settings["max_epochs"] = budget.epochs_for(facts.n_images, area, settings["batch_size"])
+        epochs = budget.epochs_for(facts.n_images, area, settings["batch_size"])
+        if preset is PHOTOS and facts.kind == LABEL_SET:
+            epochs = round(FOR_SEVERAL_LABELS * epochs)
+        settings["max_epochs"] = epochs
     epochs = settings["max_epochs"]
     if "objective__warmup_epochs" not in given:
         share = preset["objective"].warmup_epochs / preset["max_epochs"]

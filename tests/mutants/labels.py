@@ -42,8 +42,12 @@ FAULTS = [
     ),
     *planted(
         "presets/_suited.py",
-        "test_suited_to.py::test_labels_are_not_called_classes",
-        {"called=kind_of(labels).called": 'called="classes"'},
+        "test_suited_to.py",
+        {
+            "{self.n_classes} {self.kind.called}": "{self.n_classes} classes",
+            "if preset is PHOTOS and facts.kind == LABEL_SET:": "if facts.kind == LABEL_SET:",
+            "epochs = round(FOR_SEVERAL_LABELS * epochs)": "pass",
+        },
     ),
     *planted(
         "_targets.py",

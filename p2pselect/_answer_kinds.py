@@ -42,8 +42,8 @@ class OneClass:
         """How certain the answers are."""
         return np.asarray(proba.max(axis=-1))
 
-    def plausibility(self, proba: np.ndarray) -> np.ndarray:
-        """What makes one answer better than another: that it is more certain."""
+    def joint_certainty(self, proba: np.ndarray) -> np.ndarray:
+        """The same: an answer is a single statement."""
         return self.certainty(proba)
 
     def answers(self, proba: np.ndarray) -> np.ndarray:
@@ -139,12 +139,12 @@ class LabelSet:
         each = _of_each_label(proba)
         return np.asarray(each.min(axis=-1) if self.target is None else each[..., self.target])
 
-    def plausibility(self, proba: np.ndarray) -> np.ndarray:
-        """What makes one answer better than another: how probable it is to be right as a whole.
+    def joint_certainty(self, proba: np.ndarray) -> np.ndarray:
+        """How certain it is that all labels of an answer are right.
 
-        A label that is never certain, such as a rare one, would otherwise decide alone which
-        of several answers is given, whatever these say of all others.  The geometric mean over
-        the labels that count, of which there may be too many for a product.
+        It compares answers none of which is certain enough: a label that is always in doubt
+        would otherwise choose among them, whatever they say of the others.  The geometric mean
+        over the labels, because the product of many is too small to be told from 0.
         """
         if self.target is not None:
             return self.certainty(proba)

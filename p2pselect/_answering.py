@@ -47,8 +47,8 @@ def unanswered_levels(proba: np.ndarray, fallback: str, kind: AnswerKind) -> np.
     if fallback == "everything":
         return np.full(n, n_levels - 1)
     visited = np.nan_to_num(proba, nan=-1.0)
-    plausibility = np.where(np.isnan(proba).any(axis=2), -1.0, kind.plausibility(visited))
-    most = plausibility.argmax(axis=1)
+    certainty = np.where(np.isnan(proba).any(axis=2), -1.0, kind.joint_certainty(visited))
+    most = certainty.argmax(axis=1)
     if fallback == "most_certain":
         return most
     answers = kind.answers(visited)

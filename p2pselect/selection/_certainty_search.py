@@ -130,7 +130,7 @@ def search_certainty(
     """
     queue = _Queue(chunks, batch_size, join)
     result: SearchResult | None = None
-    best = np.full(n_images, -1.0)  # the plausibility of what was found so far
+    best = np.full(n_images, -1.0)  # the joint certainty of what was found so far
     while batch := queue.next_batch():
         kept = np.take_along_axis(batch.counts, batch.level[:, None], axis=1)[:, 0]
         proba = classify(batch.images, batch.pixel_ranks, kept)
@@ -150,9 +150,9 @@ def search_certainty(
             image, level = np.nonzero(seen)
             result.path_proba[batch.row[image], level] = proba[image]
         # What is found first stays where another mask is as good, but not smaller.
-        plausibility = kind.plausibility(proba)
-        better = plausibility > best[batch.row]
-        best[batch.row[better]] = plausibility[better]
+        certainty = kind.joint_certainty(proba)
+        better = certainty > best[batch.row]
+        best[batch.row[better]] = certainty[better]
         if fallback == "everything":
             # The mask at tau = 1 keeps the same regions as the last one that was new.
             found, level = reached | last, np.where(reached, batch.level, n_levels - 1)

@@ -105,10 +105,10 @@ FAULTS = [
             "(counts != here) & (np.arange(t)": "(np.arange(t)",
             "certainty_threshold\n        last": "0.99 * certainty_threshold\n        last",
             "reached = kind.certainty(proba)": "reached = proba[:, 0]",
-            "plausibility = kind.plausibility(proba)": "plausibility = kind.certainty(proba)",
+            "certainty = kind.joint_certainty(proba)": "certainty = kind.certainty(proba)",
             "reached | better, batch.level": "better, batch.level",
             "np.where(reached, batch.level, n_levels - 1)": "batch.level",
-            "plausibility > best[batch.row]": "plausibility >= best[batch.row]",
+            "certainty > best[batch.row]": "certainty >= best[batch.row]",
             'if fallback == "everything":': 'if fallback != "everything":',
             'if fallback == "settled":': "if False:",
             "better & ~reached": "better",
@@ -265,7 +265,7 @@ FAULTS = [
     *planted(
         "_answering.py",
         "selection/test_search.py",
-        {"kind.plausibility(visited)": "kind.certainty(visited)"},
+        {"kind.joint_certainty(visited)": "kind.certainty(visited)"},
     ),
     *planted(
         "_answering.py",

@@ -20,12 +20,13 @@ def search_one(
     fallback,
     certainty=max,
     answer=most_probable,
-    plausibility=max,
+    joint_certainty=max,
 ):
     """Walk up the grid until the classifier is certain.
 
     logits, areas: (d,) of one image, no padding.  classify: bool mask (d,) -> probabilities.
-    certainty: what they are worth.  answer: what they say.  plausibility: how probable that is.
+    certainty: what they are worth.  answer: what they say.  joint_certainty: how probable it is
+    that all of this is right.
     Returns tau, mask, probabilities, whether certain.
     """
     tried = []
@@ -50,7 +51,7 @@ def search_one(
         return tried[-1]
     best = 0
     for other in range(1, len(tried)):
-        if plausibility(tried[other][2]) > plausibility(tried[best][2]):
+        if joint_certainty(tried[other][2]) > joint_certainty(tried[best][2]):
             best = other
     if fallback == "settled":
         said = answer(tried[best][2])

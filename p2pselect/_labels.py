@@ -91,8 +91,8 @@ def as_indicator(y: Any, name: str = "y") -> tuple[np.ndarray, np.ndarray | None
         y = y.detach().cpu().numpy()
     elif hasattr(y, "to_numpy"):
         y = y.to_numpy()
-    if isinstance(y, np.ndarray) and y.dtype.kind == "O" and y.ndim == 1:
-        y = y.tolist()  # which may be lists
+    if getattr(y, "ndim", 0) == 1 and any(isinstance(row, list | tuple | set) for row in y[:1]):
+        y = y.tolist()
     if isinstance(y, list | tuple):
         rows = [isinstance(row, list | tuple | set) or np.ndim(row) == 1 for row in y]
         lengths = {len(row) for row in y} if rows and all(rows) else {1}

@@ -66,6 +66,7 @@ def test_one_label_per_image_is_as_it_was(y):
         ([["a", "b"], ["b", "c"]], "MultiLabelBinarizer"),
         ([{"a", "b"}, {"c"}], "MultiLabelBinarizer"),
         (pd.Series([["a"], ["a", "b"]]), "MultiLabelBinarizer"),
+        (pd.Series([("a", "b"), ("b", "c")]), "MultiLabelBinarizer"),
         (np.fromiter([["a", "b"], ["b", "c"]], dtype=object), "MultiLabelBinarizer"),
         (pd.DataFrame([[0, 1]], columns=["a", "a"]), "several columns of one name"),
     ],

@@ -115,7 +115,7 @@ FAULTS = [
     *planted(
         "_labels.py",
         "test_answer_kinds.py",
-        {'y.dtype.kind == "O" and y.ndim == 1': "False"},
+        {"any(isinstance(row, list | tuple | set) for row in y[:1])": "False"},
     ),
     *planted(
         "_answer_kinds.py",

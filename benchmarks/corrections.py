@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measuring import Figures, finish, flat, photograph_parser
+from measuring import Figures, finish, flat, means, photograph_parser
 from photograph_methods import default_settings
 from photograph_sets import Part, train_and_measured
 from run_parts import RunParts
@@ -131,14 +131,11 @@ def main() -> None:
     told = ("data", "weights", "masks", "share", "split")
     part = RunParts(options.out, **{name: getattr(options, name) for name in told})
     of_seeds = [run_seed(options, seed, part) for seed in options.seeds]
-    means = {
-        row: {name: float(np.mean([own[row][name] for own in of_seeds])) for name in figures}
-        for row, figures in of_seeds[0].items()
-    }
+    mean = {row: means([own[row] for own in of_seeds]) for row in of_seeds[0]}
     each: Figures = {}
     for seed, own in zip(options.seeds, of_seeds, strict=True):
         each |= {f"seed{seed}_{name}": value for name, value in flat(own).items()}
-    finish({"seeds": options.seeds} | flat(means) | compared(means) | each, options.json)
+    finish({"seeds": options.seeds} | flat(mean) | compared(mean) | each, options.json)
 
 
 if __name__ == "__main__":

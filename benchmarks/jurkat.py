@@ -23,7 +23,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
-from measuring import Figures, finish, flat, photograph_parser
+from measuring import Figures, finish, flat, means, photograph_parser
 from photograph_methods import CHOICE_OF_C, cpu_seconds
 from run_parts import RunParts
 from scipy.ndimage import gaussian_filter
@@ -138,12 +138,12 @@ def probe(root: Path, weights: Path) -> Figures:
 def over_seeds(runs: list[Figures]) -> Figures:
     """Means, and the ends of the accuracy."""
     accuracies = [run["accuracy"] for run in runs]
-    means = {name: float(np.mean([run[name] for run in runs])) for name in runs[0]}
+    mean = means(runs)
     return {
-        "accuracy": means.pop("accuracy"),
+        "accuracy": mean.pop("accuracy"),
         "lowest": min(accuracies),
         "highest": max(accuracies),
-        **means,
+        **mean,
     }
 
 

@@ -3,7 +3,7 @@
 import argparse
 import os
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,11 @@ def flat(rows: Mapping[str, Figures]) -> Figures:
         for row, figures in rows.items()
         for column, value in figures.items()
     }
+
+
+def means(runs: Sequence[Figures]) -> Figures:
+    """The mean of every figure over several runs, such as those of all seeds."""
+    return {name: float(np.mean([run[name] for run in runs])) for name in runs[0]}
 
 
 def finish(figures: Figures, path: Path | None) -> None:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measuring import Figures, finish, flat, photograph_parser
+from measuring import Figures, finish, flat, means, photograph_parser
 from run_parts import RunParts
 from sklearn.metrics import f1_score
 
@@ -136,10 +136,7 @@ def main() -> None:
     told = ("data", "weights", "epochs", "image_size", "images")
     part = RunParts(options.out, **{name: getattr(options, name) for name in told})
     of_seeds = [rows_of(seed, suited, part, train, test) for seed in options.seeds]
-    rows = {
-        row: {name: float(np.mean([own[row][name] for own in of_seeds])) for name in figures}
-        for row, figures in of_seeds[0].items()
-    }
+    rows = {row: means([own[row] for own in of_seeds]) for row in of_seeds[0]}
     for row, figures in rows.items():
         figures["macro F1 of seeds"] = [own[row]["macro F1"] for own in of_seeds]
     of_all = suited(train.labels)

@@ -19,8 +19,8 @@ from provenance import run_folder
 
 from p2pselect import presets
 from p2pselect.reproduction import Plan, RunStore, Suite, Variant, run_suite
-from p2pselect.reproduction._measure import MATCHED, view_of
 from p2pselect.reproduction._paper_suites import FAST_DIET, MAIN
+from p2pselect.reproduction._score_names import MATCHED, view_of
 
 EPOCHS = {
     "p2p": 28,

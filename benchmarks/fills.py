@@ -22,7 +22,7 @@ from p2pselect import presets
 from p2pselect.datasets import DATASETS
 from p2pselect.model_selection._audit import AREAS
 from p2pselect.reproduction import Plan, RunStore, Suite, run_suite
-from p2pselect.reproduction._measure import MATCHED, curve_point
+from p2pselect.reproduction._score_names import MATCHED, curve_point
 from p2pselect.reproduction._suite import DEFAULT, P2P
 
 VIT = {

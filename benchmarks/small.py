@@ -3,9 +3,10 @@
 Runs what ``p2pselect reproduce run --scale small --equal-cpu`` runs.  An interrupted run
 continues; with other code it starts over.  Scores are written once every trial has run.
 
-    OMP_NUM_THREADS=1 python benchmarks/small.py --data data --csv benchmarks/results/small.csv
+    OMP_NUM_THREADS=1 python benchmarks/small.py --data data --weights weights \
+        --csv benchmarks/results/small.csv
 
-About 6 hours of CPU time.
+About 12 hours of CPU time.
 """
 
 import argparse
@@ -21,7 +22,10 @@ from p2pselect.reproduction import SUITES, run_suite, write_scores
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="holds emoji_scenes")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
+    parser.add_argument("--weights", type=Path, help="pretrained ones; default: download them")
+    parser.add_argument("--datasets", nargs="+", help="default: all")
+    parser.add_argument("--seeds", nargs="+", type=int, help="default: all")
     parser.add_argument("--out", type=Path, default=Path("small-run"), help="the run")
     parser.add_argument("--csv", type=Path, help="a .json of that name says what made it")
     parser.add_argument("--n-jobs", type=int, default=2)
@@ -31,7 +35,9 @@ def main() -> None:
         suite,
         run_folder(options.out),
         root=options.data,
-        datasets=list(suite.plans),
+        weights=options.weights,
+        datasets=options.datasets or list(suite.plans),
+        seeds=options.seeds,
         n_jobs=options.n_jobs,
         log=lambda line: print(line, flush=True),
     )

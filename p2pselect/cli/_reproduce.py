@@ -31,6 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data", type=Path, metavar="ROOT", help="folder that contains the data sets"
     )
     run.add_argument(
+        "--weights",
+        type=Path,
+        metavar="DIR",
+        help="folder of pretrained weights, as p2pselect fit takes it (default: download them)",
+    )
+    run.add_argument(
         "--datasets", nargs="+", metavar="NAME", help="default: all of the scale that exist"
     )
     run.add_argument(
@@ -96,6 +102,7 @@ def run(options: argparse.Namespace) -> None:
             ),
             options.out,
             root=options.data,
+            weights=options.weights,
             datasets=options.datasets,
             methods=options.methods,
             seeds=options.seeds,

@@ -17,7 +17,7 @@ from p2pselect.datasets._imagenet import load_imagenet
 from p2pselect.datasets._imagenet9 import load_imagenet9
 from p2pselect.datasets._mask_folder import load_mask_folder
 from p2pselect.datasets._masks import MaskSequence
-from p2pselect.datasets._named import DATASETS, Dataset
+from p2pselect.datasets._named import DATASETS, Dataset, table_dataset
 from p2pselect.datasets._tar_shards import load_tar_shards
 
 __all__ = [
@@ -40,5 +40,6 @@ __all__ = [
     "make_digit_scenes",
     "max_min_classes",
     "read_corrections",
+    "table_dataset",
     "write_corrections",
 ]

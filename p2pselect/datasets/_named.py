@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sklearn.utils import Bunch
 
 from p2pselect.datasets import _bam as bam
@@ -18,6 +19,7 @@ from p2pselect.datasets import _imagenet as imagenet
 from p2pselect.datasets import _imagenet9 as imagenet9
 from p2pselect.datasets._crops import CenterCrop, cropped
 from p2pselect.datasets._digit_scenes import make_digit_scenes
+from p2pselect.datasets._image_table import load_image_table
 from p2pselect.datasets._layout import indented_tree, missing_files, require_files
 from p2pselect.exceptions import InputError
 
@@ -30,9 +32,9 @@ class Dataset:
     ----------
     loader : callable
         ``loader(folder, split, random_state)`` returns a Bunch with ``images``, ``target``,
-        ``target_names`` and, if there are any, ``masks``.  ``folder`` is where the set is, or
-        None for one that is generated.  Use a function of a module rather than a lambda, so
-        that it can be sent to worker processes.
+        ``target_names`` and, if there are any, ``masks`` and ``other_masks``.  ``folder`` is
+        where the set is, or None for one that is generated.  Use a function of a module rather
+        than a lambda, so that it can be sent to worker processes.
     folder : str, default None
         Name of the set's folder; None for a set that is generated.
     tree : str, default ""
@@ -99,8 +101,9 @@ class Dataset:
         Returns
         -------
         Bunch
-            ``images``, ``target`` (n,), ``target_names``, and ``masks`` (True where the
-            evidence for ``target`` is) or None.
+            ``images``, ``target`` (n,), ``target_names``, ``masks`` (True where the evidence
+            for ``target`` is) or None, and ``other_masks``: masks of other things in the same
+            images by their names, in a dict.
 
         Raises
         ------
@@ -113,7 +116,7 @@ class Dataset:
                 raise InputError(f"root is None; {self}")
             folder = require_files(Path(root, self.folder), self.needs or (".",), self.tree)
         data = self.loader(folder, split, random_state)
-        return Bunch(**{"masks": None, **data})
+        return Bunch(**{"masks": None, "other_masks": {}, **data})
 
     def __str__(self) -> str:
         """The tree that is expected below ``root``."""
@@ -149,6 +152,74 @@ class _Prepared:
         return data
 
 
+@dataclass(frozen=True)
+class _FromTable:
+    """Loads the images of a table; an object that can be sent to worker processes."""
+
+    table: str
+    mask_column: str | None = "auto"
+    #: Names and columns; no dict, so that a run can keep images by what loads them.
+    other_masks: tuple[tuple[str, str], ...] = ()
+
+    def __call__(self, folder: Path | None, split: str, random_state: Any) -> Bunch:
+        assert folder is not None  # a set of files always has one
+        file = folder / self.table
+        data = load_image_table(file, split, mask_column=self.mask_column)
+        # The names are those of the whole table, so that all splits agree.
+        everywhere = load_image_table(file, split_column=None, mask_column=None)
+        names = np.unique(everywhere.labels)
+        others = {
+            name: load_image_table(file, split, mask_column=column).masks
+            for name, column in self.other_masks
+        }
+        return Bunch(
+            images=data.images,
+            target=np.searchsorted(names, data.labels),
+            target_names=names,
+            masks=data.masks,
+            other_masks={name: masks for name, masks in others.items() if masks is not None},
+        )
+
+
+def table_dataset(
+    folder: str,
+    table: str = "labels.csv",
+    *,
+    mask_column: str | None = "auto",
+    other_masks: Mapping[str, str] | None = None,
+) -> Dataset:
+    """Make a named data set of a table of images, for the paper's program.
+
+    Parameters
+    ----------
+    folder : str
+        Name of the set's folder.
+    table : str, default="labels.csv"
+        The table in this folder, as :func:`load_image_table` reads it: with a column of splits,
+        "train" and "test", and one of classes.
+    mask_column : str or None, default="auto"
+        Name of the column of masks of the evidence; an empty cell is an image without any.
+    other_masks : dict of str to str, optional
+        Names of other things that there are masks of, and the columns of these masks.
+
+    Returns
+    -------
+    Dataset
+        The data set.
+
+    Examples
+    --------
+    >>> leaves = table_dataset("leaves", other_masks={"leaf": "leaf_mask"})
+    >>> leaves.is_present("nowhere")
+    False
+    """
+    others = dict(other_masks or {})
+    own = [] if mask_column in ("auto", None) else [str(mask_column)]
+    columns = ",".join(["image", "label", "split", *own, *others.values()])
+    load = _FromTable(table, mask_column, tuple(others.items()))
+    return Dataset(load, folder, f"{table}          {columns}", (table,))
+
+
 def _digit_scenes(split: Any, random_state: Any, target: Any = "object") -> Bunch:
     n_images = {"train": 4000, "test": 1000}.get(split, 1)  # a wrong split is refused below
     return make_digit_scenes(n_images, target=target, split=split, random_state=random_state)
@@ -179,6 +250,8 @@ DATASETS: dict[str, Dataset] = {
     "digit_scenes_scene": Dataset(_Prepared(_digit_scenes, "scene")),
     "emoji_object": _emoji("object"),
     "emoji_scene": _emoji("scene"),
+    "grocery20": table_dataset("grocery20"),
+    "coffee_leaf": table_dataset("coffee_leaf", other_masks={"leaf": "leaf_mask"}),
     "cifar10": Dataset(_FROM_CIFAR10, "cifar10", cifar10.TREE, cifar10.NEEDS),
     "coco10": Dataset(_FROM_COCO10, "coco", coco10.TREE, coco10.NEEDS),
     "imagenet": Dataset(_FROM_IMAGENET, "imagenet", imagenet.TREE, imagenet.NEEDS),

@@ -12,7 +12,7 @@ from p2pselect.model_selection import audit
 from p2pselect.model_selection._audit import AREAS
 from p2pselect.model_selection._audit_result import ENCODES, PIXELS
 from p2pselect.model_selection._comparable import ranks_regions
-from p2pselect.reproduction._measure import curve_point
+from p2pselect.reproduction._score_names import curve_point
 from p2pselect.reproduction._split import Split
 
 #: Accuracy of a model minus that of its judge, and the ends of the interval over the images.

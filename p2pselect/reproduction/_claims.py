@@ -15,7 +15,7 @@ import numpy as np
 from scipy.stats import t as student_t
 
 from p2pselect.reproduction._auditing import GAP
-from p2pselect.reproduction._measure import FIXED, MATCHED, curve_point, view_of
+from p2pselect.reproduction._score_names import FIXED, MATCHED, curve_point, view_of
 from p2pselect.reproduction._scores import Results, label, own_setting
 from p2pselect.reproduction._suite import DEFAULT, EQUAL_CPU
 

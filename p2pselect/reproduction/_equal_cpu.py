@@ -33,8 +33,10 @@ class EqualCPU:
         root: Path | None,
         store: RunStore,
         device: str,
+        weights: str | None,
     ) -> None:
-        self._plan, self._name, self._store = suite.plans[name], name, store
+        self._plan = suite.plans[name].with_weights(weights)
+        self._name, self._store = name, store
         self._load = lambda: load_split(dataset, root, "train", N_IMAGES, 0)
         self._more: dict[str, Any] = {"random_state": 0, "device": device}
         self._timed: tuple[Split, int, float] | None = None

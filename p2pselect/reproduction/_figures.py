@@ -15,15 +15,15 @@ from p2pselect.explanations.figures._plots import (
     plot_page,
     plot_regions,
 )
-from p2pselect.reproduction._measure import (
+from p2pselect.reproduction._measure import GRID
+from p2pselect.reproduction._run_store import RunStore, read_examples
+from p2pselect.reproduction._score_names import (
     FIXED,
-    GRID,
     STRONG_TAU,
     at_tau,
     curve_point,
     threshold_of,
 )
-from p2pselect.reproduction._run_store import RunStore, read_examples
 from p2pselect.reproduction._scores import Entry, Results, label
 from p2pselect.reproduction._suite import DEFAULT, Trial
 

@@ -15,6 +15,17 @@ import numpy as np
 
 from p2pselect import metrics
 from p2pselect.explanations._explanation import Explanation
+from p2pselect.reproduction._score_names import (
+    FIXED,
+    MATCHED,
+    STRONG_TAU,
+    at_kept,
+    at_tau,
+    at_threshold,
+    curve_point,
+    on_thing,
+    view_of,
+)
 from p2pselect.reproduction._split import Split
 from p2pselect.reproduction._suite import DEFAULT
 
@@ -23,50 +34,11 @@ GRID = np.array(metrics.PAPER_GRID)
 BLOCK = 128
 #: Number of test images whose explanations are kept, to be drawn.
 N_EXAMPLES = 12
-#: Views of a model: binary masks of the kept fraction that all methods share; and one tau for
-#: all images, which keeps as much on average as P2P's search does.
-MATCHED, FIXED = "matched", "fixed"
-#: The second fixed tau of the paper's figure 4.
-STRONG_TAU = 0.2
-
 #: Scores that are a curve for each image.
 CURVES = ("insertion", "deletion", "random_insertion", "random_deletion")
 
 #: Explains images, given what earlier views made of them.
 View = Callable[[Any, Any, Mapping[str, Explanation]], Explanation]
-
-
-def at_threshold(delta: float) -> str:
-    """The view at a certainty threshold: ``delta=080``."""
-    # Always three digits, so that names sort as their thresholds do.
-    return f"delta={round(100 * delta):03d}"
-
-
-def threshold_of(view: str) -> float:
-    """The certainty threshold, or tau, in the name of a view: 0.8 of ``delta=080``."""
-    return int(view.rpartition("=")[2]) / 100
-
-
-def at_kept(delta: float) -> str:
-    """The view with one tau for all images that keeps as much as a certainty threshold does."""
-    return f"{FIXED}-{at_threshold(delta)}"
-
-
-def at_tau(tau: float) -> str:
-    """The view with one tau for all images: ``tau=020``."""
-    return f"tau={round(100 * tau):03d}"
-
-
-def view_of(setting: str, view: str) -> str:
-    """The name that scores are filed under: that of the view alone for the default setting."""
-    if not view:
-        return setting
-    return view if setting == DEFAULT else f"{setting}:{view}"
-
-
-def curve_point(curve: str, fraction: float) -> str:
-    """The metric of one point of a curve: ``insertion@0.05``."""
-    return f"{curve}@{fraction:.2f}"
 
 
 @dataclass(frozen=True)
@@ -135,16 +107,16 @@ class _Gauge:
             rows = slice(start, start + BLOCK)
             images, target = self.test.images[rows], self.test.target[rows]
             seen: dict[str, Explanation] = {}
-            masks = None
+            masks, others = None, None
             for name, view in views.items():
                 exp = seen[name] = view(self.clf, images, seen)
                 # All views share the regions, and thereby the size that masks must have.
-                if masks is None:
-                    masks = self._masks(rows, exp)
+                if others is None:
+                    masks, others = self._masks(rows, exp)
                 if self.examples is None:
                     few = None if masks is None else masks[:N_EXAMPLES]
                     self.examples = exp[:N_EXAMPLES], few
-                self.tallies[name].add(exp, target, masks)
+                self.tallies[name].add(exp, target, masks, others)
                 # The images are in random order, so the first ones are a random sample.
                 left = self.n_curve_images - start
                 if name in curves and left > 0:
@@ -166,11 +138,15 @@ class _Gauge:
         scores = {name: tally.scores() for name, tally in self.tallies.items()}
         return Measured(scores, tau, exp, self.test.target[: len(exp)], masks)
 
-    def _masks(self, rows: slice, exp: Explanation) -> np.ndarray | None:
+    def _masks(
+        self, rows: slice, exp: Explanation
+    ) -> tuple[np.ndarray | None, dict[str, np.ndarray]]:
         masks = self.test.object_masks(rows)
-        if masks is None:
-            return None
-        return metrics.masks_on_grid(masks, exp)
+        others = self.test.other_object_masks(rows)
+        return (
+            None if masks is None else metrics.masks_on_grid(masks, exp),
+            {name: metrics.masks_on_grid(own, exp) for name, own in others.items()},
+        )
 
 
 class Tally:
@@ -179,8 +155,14 @@ class Tally:
     def __init__(self) -> None:
         self._parts: dict[str, list[np.ndarray]] = defaultdict(list)
 
-    def add(self, exp: Explanation, target: np.ndarray, masks: np.ndarray | None) -> None:
-        """Add scores that need nothing but the explanation."""
+    def add(
+        self,
+        exp: Explanation,
+        target: np.ndarray,
+        masks: np.ndarray | None,
+        others: Mapping[str, np.ndarray] | None = None,
+    ) -> None:
+        """Add scores that need nothing but the explanation; `others` are masks by name."""
         self._append(
             accuracy=exp.predicted == target,
             # Labels may be text, and parts are arrays of floats.
@@ -194,18 +176,10 @@ class Tally:
             binary_input=np.full(len(exp), exp.soft_region_masks is None),
         )
         if masks is not None:
-            kept = exp.pixel_masks
-            inside = exp.regions >= 0
-            each: dict[str, Any] = {"per_image": True, "valid": inside}
-            center = metrics.center_localization(kept, masks, inside=inside, **each)
-            self._append(
-                localization=metrics.localization_score(kept, masks, **each),
-                mask_iou=metrics.mask_iou_score(kept, masks, **each),
-                mask_recall=metrics.mask_recall_score(kept, masks, **each),
-                pointing_game=metrics.pointing_game_score(exp.heat_maps, masks, **each),
-                random_localization=metrics.random_localization(masks, **each),
-                center_localization=center,
-            )
+            self._append(**_localization(exp, masks))
+        for name, own in (others or {}).items():
+            found = _localization(exp, own).items()
+            self._append(**{on_thing(metric, name): values for metric, values in found})
         if exp.path_counts is not None:
             self._append(_path=exp.path_kept_fraction)
 
@@ -275,6 +249,21 @@ class Tally:
 
     def _all(self, name: str) -> np.ndarray:
         return np.concatenate(self._parts[name])
+
+
+def _localization(exp: Explanation, masks: np.ndarray) -> dict[str, Any]:
+    """How well a mask is placed, image by image; NaN where there is no object."""
+    kept = exp.pixel_masks
+    inside = exp.regions >= 0
+    each: dict[str, Any] = {"per_image": True, "valid": inside}
+    return {
+        "localization": metrics.localization_score(kept, masks, **each),
+        "mask_iou": metrics.mask_iou_score(kept, masks, **each),
+        "mask_recall": metrics.mask_recall_score(kept, masks, **each),
+        "pointing_game": metrics.pointing_game_score(exp.heat_maps, masks, **each),
+        "random_localization": metrics.random_localization(masks, **each),
+        "center_localization": metrics.center_localization(kept, masks, inside=inside, **each),
+    }
 
 
 def tau_at(kept: float, curve: np.ndarray, grid: np.ndarray) -> float:

@@ -13,17 +13,19 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from p2pselect.atomic_write import write_json
 from p2pselect.exceptions import InputError
 from p2pselect.explanations._explanation import Explanation
 from p2pselect.reproduction._scores import Score
-from p2pselect.reproduction._suite import Trial
+from p2pselect.reproduction._suite import Suite, Trial
 
 FORMAT = 2
 
@@ -220,3 +222,32 @@ def read_examples(
     with np.load(path.with_suffix(".truth.npz")) as truth:
         masks = truth["masks"] if "masks" in truth.files else None
         return Explanation.load(path), truth["target"], masks
+
+
+def fixed_settings(suite: Suite) -> dict[str, Any]:
+    """What may not change while a run of a suite goes on, as plain data."""
+    # Seeds are left out: more of them may be added to a run.
+    plain: dict[str, Any] = {
+        "name": suite.name,
+        "certainty_thresholds": list(suite.certainty_thresholds),
+        "n_curve_images": suite.n_curve_images,
+        "audit_epochs": suite.audit_epochs,
+    }
+    for dataset, plan in suite.plans.items():
+        plain[f"plan of {dataset}"] = _plain(asdict(plan))
+    for variant in (*suite.on_request, *suite.variants):
+        plain[f"variant {variant.name}"] = _plain(variant.changes)
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, BaseEstimator):
+        return _plain(value.get_params(deep=False))
+    # A function is described by its name: its address differs from process to process.
+    return getattr(value, "__qualname__", None) or str(value)

@@ -20,6 +20,7 @@ from p2pselect import datasets as datasets_room
 from p2pselect import persistence
 from p2pselect._show_versions import package_versions
 from p2pselect.exceptions import InputError, P2PSelectError, P2PSelectWarning
+from p2pselect.nn._weight_sources import networks_in_folder
 from p2pselect.reproduction._auditing import audit_scores
 from p2pselect.reproduction._equal_cpu import EqualCPU
 from p2pselect.reproduction._measure import measure
@@ -28,6 +29,7 @@ from p2pselect.reproduction._run_store import (
     RunStore,
     TrialResult,
     begin_run,
+    fixed_settings,
     model_path,
     write_examples,
 )
@@ -39,7 +41,6 @@ from p2pselect.reproduction._suite import (
     Trial,
     Variant,
     dependencies,
-    fixed_settings,
 )
 
 # The groups whose trials take longest are started first.
@@ -56,6 +57,7 @@ def run_suite(
     out: str | os.PathLike[str],
     *,
     root: str | os.PathLike[str] | None = None,
+    weights: str | os.PathLike[str] | None = None,
     dataset_table: Mapping[str, Any] | None = None,
     datasets: Iterable[str] | None = None,
     methods: Iterable[str] | None = None,
@@ -75,6 +77,10 @@ def run_suite(
         Folder of the run; a run that was interrupted continues.
     root : path-like, optional
         The folder that contains the data sets.
+    weights : path-like, optional
+        A folder of pretrained weights, as ``pretrained`` of
+        :class:`~p2pselect.P2PClassifier` takes it, for all networks that do not start from
+        random weights.  Default: what the suite says, which is to download them.
     dataset_table : dict of str to Dataset, optional
         Default: :data:`p2pselect.datasets.DATASETS`.
     datasets, methods, seeds : iterable, optional
@@ -101,6 +107,8 @@ def run_suite(
         If `out` holds a run with other settings, or a data set that was named is missing.
     UnknownNameError
         If a data set or a method that was named does not exist.
+    WeightsNotFoundError
+        If the folder of weights does not exist.
 
     Examples
     --------
@@ -109,6 +117,9 @@ def run_suite(
     """
     known = datasets_room.DATASETS if dataset_table is None else dataset_table
     root = None if root is None else Path(root)
+    if weights is not None:
+        weights = os.fspath(weights)
+        networks_in_folder(weights)  # said once, not by every trial
     store = RunStore(out)
     names = list(suite.plans if datasets is None else datasets)
     missing = [name for name in names if name in known and not known[name].is_present(root)]
@@ -127,7 +138,7 @@ def run_suite(
         if (done := store.read(trial)) is None or (done.failed and retry_failed)
     }
     log(f"{len(trials)} trials, {len(trials) - len(waiting)} of them already done")
-    places: dict[str, Any] = {"root": root, "store": store}
+    places: dict[str, Any] = {"root": root, "store": store, "weights": weights}
     waiting = _with_epochs(suite, waiting, known, device=devices[0], log=log, **places)
     # A trial is long: hand out one at a time, and log each as soon as it is done.
     parallel = Parallel(
@@ -220,9 +231,10 @@ def _result_of(
     root: Path | None,
     store: RunStore,
     device: str,
+    weights: str | None,
 ) -> TrialResult:
     started, cpu, memory = time.perf_counter(), time.process_time(), PeakMemory()
-    plan = suite.plans[trial.dataset]
+    plan = suite.plans[trial.dataset].with_weights(weights)
     own: dict[str, Any] = {"random_state": trial.seed, "device": device}
     tau = plan.tau
     for other in dependencies(suite, trial, variant):

@@ -13,6 +13,7 @@ import numpy as np
 from p2pselect.atomic_write import atomic_open
 from p2pselect.exceptions import InputError
 from p2pselect.methods import METHODS
+from p2pselect.reproduction._score_names import on_thing
 from p2pselect.reproduction._suite import DEFAULT
 
 
@@ -156,6 +157,12 @@ class Results:
     def settings(self, dataset: str, method: str) -> list[str]:
         """Settings that a method has results for."""
         return sorted({key[2] for key in self.values if key[:2] == (dataset, method)})
+
+    def things(self, dataset: str) -> list[str]:
+        """What else than the evidence there are masks of."""
+        before = on_thing("localization", "")
+        metrics = {key[3] for key in self.values if key[0] == dataset}
+        return sorted(m.removeprefix(before) for m in metrics if m.startswith(before))
 
     def certainty_thresholds(self, dataset: str) -> list[str]:
         """Settings of P2P at other certainty thresholds, in increasing order."""

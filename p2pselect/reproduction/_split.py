@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,15 +21,22 @@ class Split:
     target: np.ndarray
     masks: Any  # sequence of all object masks of the data set, or None
     rows: np.ndarray
+    #: Masks of other things in the same images, by their names.
+    other_masks: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.images)
 
     def object_masks(self, rows: slice) -> list[np.ndarray] | None:
         """The object masks of some of the images, or None if the data set has none."""
-        if self.masks is None:
-            return None
-        return [np.asarray(self.masks[int(row)]) for row in self.rows[rows]]
+        return None if self.masks is None else self._read(self.masks, rows)
+
+    def other_object_masks(self, rows: slice) -> dict[str, list[np.ndarray]]:
+        """The masks of other things in some of the images."""
+        return {name: self._read(masks, rows) for name, masks in self.other_masks.items()}
+
+    def _read(self, masks: Any, rows: slice) -> list[np.ndarray]:
+        return [np.asarray(masks[int(row)]) for row in self.rows[rows]]
 
 
 # A worker runs the trials of one data set and seed one after the other.
@@ -41,4 +49,5 @@ def load_split(
     target = np.asarray(loaded.target)
     rows = np.random.default_rng([seed, split == "test"]).permutation(len(target))[:n_images]
     images = as_images(loaded.images)[rows]
-    return Split(images, target[rows], getattr(loaded, "masks", None), rows)
+    masks, others = getattr(loaded, "masks", None), getattr(loaded, "other_masks", {})
+    return Split(images, target[rows], masks, rows, others)

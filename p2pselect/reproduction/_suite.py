@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
-
-from sklearn.base import BaseEstimator
 
 from p2pselect.estimators._base import SelectiveImageClassifier
 from p2pselect.exceptions import InputError, UnknownNameError, brief, did_you_mean
@@ -152,6 +150,23 @@ class Plan:
     tau: float | None = None
     changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     ablations: tuple[str, ...] | None = None
+
+    def with_weights(self, folder: str | None) -> Plan:
+        """The same plan, with pretrained weights from a folder where it has any.
+
+        Parameters
+        ----------
+        folder : str or None
+            The folder; None changes nothing.
+
+        Returns
+        -------
+        Plan
+            The plan.
+        """
+        if folder is None or not self.settings.get("pretrained", True):
+            return self
+        return replace(self, settings={**self.settings, "pretrained": folder})
 
     def make_estimator(self, variant: Variant, **more: Any) -> SelectiveImageClassifier:
         """Make the unfitted estimator of a variant.
@@ -309,22 +324,6 @@ def dependencies(suite: Suite, trial: Trial, variant: Variant) -> list[Trial]:
     return needed
 
 
-def fixed_settings(suite: Suite) -> dict[str, Any]:
-    """What may not change while a run of a suite goes on, as plain data."""
-    # Seeds are left out: more of them may be added to a run.
-    plain: dict[str, Any] = {
-        "name": suite.name,
-        "certainty_thresholds": list(suite.certainty_thresholds),
-        "n_curve_images": suite.n_curve_images,
-        "audit_epochs": suite.audit_epochs,
-    }
-    for dataset, plan in suite.plans.items():
-        plain[f"plan of {dataset}"] = _plain(asdict(plan))
-    for variant in (*suite.on_request, *suite.variants):
-        plain[f"variant {variant.name}"] = _plain(variant.changes)
-    return plain
-
-
 def _check_name(kind: str, name: str, known: Iterable[str]) -> None:
     known = list(known)
     if name not in known:
@@ -332,16 +331,3 @@ def _check_name(kind: str, name: str, known: Iterable[str]) -> None:
         raise UnknownNameError(
             f"no {kind} is called {brief(name)}{hint} Known: {', '.join(known)}"
         )
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if isinstance(value, BaseEstimator):
-        return _plain(value.get_params(deep=False))
-    # A function is described by its name: its address differs from process to process.
-    return getattr(value, "__qualname__", None) or str(value)

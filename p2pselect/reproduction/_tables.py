@@ -12,16 +12,17 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from p2pselect.reproduction._auditing import GAP
-from p2pselect.reproduction._measure import (
+from p2pselect.reproduction._paper_numbers import PAPER_NUMBERS, PaperNumber
+from p2pselect.reproduction._score_names import (
     FIXED,
     MATCHED,
     STRONG_TAU,
     at_tau,
     curve_point,
+    on_thing,
     threshold_of,
     view_of,
 )
-from p2pselect.reproduction._paper_numbers import PAPER_NUMBERS, PaperNumber
 from p2pselect.reproduction._scores import Results, Score, label, own_setting
 from p2pselect.reproduction._suite import DEFAULT, EQUAL_CPU
 from p2pselect.reproduction._table import Column, Entries, Line, Table
@@ -57,6 +58,10 @@ def methods_table(results: Results, dataset: str, setting: str = DEFAULT) -> Tab
         (Column("kept"), "", "kept_fraction"),
         (Column("localization", 1), "", "localization"),
         (Column("localization, same area", 1), MATCHED, "localization"),
+        *(
+            (Column(f"{thing}, same area", 1), MATCHED, on_thing("localization", thing))
+            for thing in results.things(dataset)
+        ),
         (Column("insertion", 1), "", "insertion_fidelity"),
         (Column("deletion", -1), "", "deletion_fidelity"),
         (Column("epochs", percent=False), "", "epochs"),
@@ -72,7 +77,9 @@ def methods_table(results: Results, dataset: str, setting: str = DEFAULT) -> Tab
         "what the classifier sees. Black boxes, COMET-1 and B-cos are not marked, since their "
         "classifiers see more than the masks show, and neither is a method whose answers are "
         "closer to a constant one than to the most accurate method's: any mask is faithful to "
-        "a constant answer, as its row shows. The random order is that of P2P's regions.",
+        "a constant answer, as its row shows. The random order is that of P2P's regions. Where "
+        "there are masks of other things than the evidence, localization on these is named "
+        "after them.",
     )
     for method in results.methods(dataset):
         own = own_setting(method, setting)

@@ -1,6 +1,7 @@
 """``p2pselect reproduce`` with a suite of seconds."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -60,13 +61,18 @@ def test_what_is_run_more_is_passed_on(small, tmp_path, monkeypatch):
     asked = []
 
     def run(suite, out, **options):
-        asked.append((suite.audit_epochs, suite.equal_cpu))
+        asked.append((suite.audit_epochs, suite.equal_cpu, options["weights"]))
         return reproduction.RunStore(out)
 
     monkeypatch.setattr(reproduction, "run_suite", run)
-    for more in ([], ["--equal-cpu"], ["--audit-epochs", "3"]):
+    for more in ([], ["--equal-cpu"], ["--audit-epochs", "3"], ["--weights", "some"]):
         assert main(["reproduce", "run", "--out", str(tmp_path), *more]) == 0
-    assert asked == [(0, False), (0, True), (3, False)]
+    assert asked == [
+        (0, False, None),
+        (0, True, None),
+        (3, False, None),
+        (0, False, Path("some")),
+    ]
 
 
 def test_a_failed_cell_is_said_and_ends_with_an_error(small, tmp_path, capsys, monkeypatch):

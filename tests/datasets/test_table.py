@@ -2,8 +2,15 @@ import pickle
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from p2pselect.datasets import DATASETS, Dataset, load_emoji_scenes, make_digit_scenes
+from p2pselect.datasets import (
+    DATASETS,
+    Dataset,
+    load_emoji_scenes,
+    make_digit_scenes,
+    table_dataset,
+)
 from p2pselect.exceptions import InputError
 
 
@@ -55,6 +62,53 @@ def test_a_set_of_ones_own(tmp_path):
     data = own.load(str(tmp_path), "train", 7)
     assert data.target == [(str(tmp_path / "mine"), "train", 7)]
     assert data.masks is None
+
+
+@pytest.fixture
+def leaves(tmp_path):
+    """A folder of three leaves, of which only one has spots and only two were outlined."""
+    folder = tmp_path / "leaves"
+    folder.mkdir()
+    lines = [
+        "image,label,split,spots,outline",
+        "0.png,rust,train,,",
+        "1.png,miner,train,,m1.png",
+        "2.png,rust,test,m2.png,m3.png",
+    ]
+    (folder / "labels.csv").write_text("\n".join(lines))
+    for number in range(4):
+        Image.new("RGB", (6, 4), (50 * number,) * 3).save(folder / f"{number}.png")
+        mask = Image.new("L", (6, 4))
+        mask.paste(255, (0, 0, number, 1))
+        mask.save(folder / f"m{number}.png")
+    return tmp_path
+
+
+def test_a_table_as_a_set(leaves):
+    named = table_dataset("leaves", mask_column="spots", other_masks={"leaf": "outline"})
+    assert named.is_present(leaves)
+    assert pickle.loads(pickle.dumps(named)) == named and hash(named)
+    test, train = (named.load(leaves, split, 0) for split in ("test", "train"))
+    # The test images show only one of the classes.
+    assert test.target_names.tolist() == train.target_names.tolist() == ["miner", "rust"]
+    assert test.target.tolist() == [1] and train.target.tolist() == [1, 0]
+    assert test.images[0][0, 0, 0] == 100
+    assert [int(mask.sum()) for mask in test.masks] == [2]
+    assert [int(mask.sum()) for mask in test.other_masks["leaf"]] == [3]
+    assert train.masks is None
+    assert [int(mask.sum()) for mask in train.other_masks["leaf"]] == [0, 1]
+
+
+def test_a_table_without_masks_of_other_things(leaves):
+    data = table_dataset("leaves").load(leaves, "test", 0)
+    assert data.masks is None and data.other_masks == {}
+
+
+def test_a_table_that_is_not_there(tmp_path):
+    named = table_dataset("leaves", mask_column="spots", other_masks={"leaf": "outline"})
+    assert not named.is_present(tmp_path)
+    with pytest.raises(InputError, match=r"(?s)expected.*image,label,split,spots,outline"):
+        named.load(tmp_path, "test", 0)
 
 
 def _load(folder, split, random_state):

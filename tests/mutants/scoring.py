@@ -378,6 +378,49 @@ FAULTS = [
         },
     ),
     *planted(
+        "reproduction/_measure.py",
+        "reproduction/test_measure.py::test_localization_on_other_things",
+        {
+            "found = _localization(exp, own).items()": "found = _localization(exp, masks).items()",
+            "                self.tallies[name].add(exp, target, masks, others)": "                self.tallies[name].add(exp, target, masks)",
+            "for name, own in others.items()},": "for name, own in list(others.items())[1:]},",
+        },
+    ),
+    *planted(
+        "reproduction/_tables.py",
+        "reproduction/test_tables.py::test_localization_on_other_things_has_a_column_and_its_references",
+        {
+            'MATCHED, on_thing("localization", thing))': '"", on_thing("localization", thing))',
+            "for thing in results.things(dataset)": "for thing in ()",
+        },
+    ),
+    *planted(
+        "reproduction/_suite.py",
+        "reproduction/test_suite.py::test_weights_come_from_a_folder_where_any_are_used",
+        {
+            'if folder is None or not self.settings.get("pretrained", True):': "if folder is None:",
+            '"pretrained": folder})': '"pretrained": "auto"})',
+        },
+    ),
+    *planted(
+        "reproduction/_runner.py",
+        "reproduction/test_runner.py::test_weights_from_a_folder",
+        {
+            "plan = suite.plans[trial.dataset].with_weights(weights)": "plan = suite.plans[trial.dataset]",
+            "        networks_in_folder(weights)  # said once, not by every trial\n": "",
+        },
+    ),
+    *planted(
+        "datasets/_named.py",
+        "datasets/test_table.py",
+        {
+            "load_image_table(file, split_column=None, mask_column=None)": "load_image_table(file, split, mask_column=None)",
+            "load_image_table(file, split, mask_column=self.mask_column)": "load_image_table(file, split)",
+            "load_image_table(file, split, mask_column=column).masks": "data.masks",
+            "for name, masks in others.items() if masks is not None},": "for name, masks in others.items()},",
+        },
+    ),
+    *planted(
         "reproduction/_equal_cpu.py",
         "reproduction/test_equal_cpu.py",
         {
@@ -385,6 +428,7 @@ FAULTS = [
             "1 + (seconds - one) / each": "seconds / one",
             "(many - one) / (n_epochs - 1)": "many / n_epochs",
             "self._seconds(P2P, images, max_epochs=1)": "pass",
+            "self._plan = suite.plans[name].with_weights(weights)": "self._plan = suite.plans[name]",
         },
     ),
     *planted(

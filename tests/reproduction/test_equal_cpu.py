@@ -94,3 +94,15 @@ def test_methods_that_learn_from_a_black_box_can_be_timed(
     store = run_suite(suite, tmp_path, dataset_table=table)
     assert not any(result.failed for result in store.results())
     assert (tmp_path / "equal_cpu" / "tiny.comet1.json").is_file()
+
+
+def test_methods_are_timed_with_the_weights_of_the_run(
+    make_suite, table, tmp_path, monkeypatch
+):
+    seen = []
+    for cls in (P2P.estimator_class, BlackboxClassifier):
+        monkeypatch.setattr(cls, "fit", lambda self, X, y: seen.append(self.pretrained))
+    suite = make_suite(BLACKBOX, equal_cpu=True, tau=0.3, settings={"pretrained": "auto"})
+    run_suite(suite, tmp_path / "run", weights=tmp_path, dataset_table=table)
+    assert (tmp_path / "run" / "equal_cpu" / "tiny.blackbox.json").is_file()
+    assert len(seen) > 4 and set(seen) == {str(tmp_path)}

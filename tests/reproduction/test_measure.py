@@ -14,7 +14,8 @@ from p2pselect import Explanation, P2PClassifier, datasets, metrics, presets
 from p2pselect.images import as_images
 from p2pselect.methods import COMETClassifier
 from p2pselect.reproduction import _measure as module
-from p2pselect.reproduction._measure import Tally, curve_point, measure
+from p2pselect.reproduction._measure import Tally, measure
+from p2pselect.reproduction._score_names import curve_point
 from p2pselect.reproduction._split import Split, load_split
 
 SWEEP = (0.6, 0.9)
@@ -104,6 +105,29 @@ def test_native_scores_are_those_of_the_metrics(p2p, test):
     assert scores["pixel_average_precision"] == pytest.approx(
         metrics.pixel_average_precision_score(exp.heat_maps, masks)
     )
+
+
+def test_localization_on_other_things(p2p, test):
+    halves = [np.zeros((32, 32), bool) for _ in range(len(test.masks))]
+    for number, half in enumerate(halves):
+        half[:, : 16 + number % 7] = number % 5 > 0  # some images have none
+    both = replace(test, other_masks={"half": halves})
+    plain, scores = (
+        measure(p2p, split, 0.3, n_curve_images=8).scores for split in (test, both)
+    )
+    exp, own = p2p.explain(test.images), np.stack([halves[row] for row in test.rows])
+    found = scores["default"]
+    some = own.any(axis=(1, 2))
+    assert 0 < some.sum() < len(some)
+    for name, expected in {
+        "localization": metrics.localization_score(exp.pixel_masks[some], own[some]),
+        "random_localization": metrics.random_localization(own[some]),
+        "center_localization": metrics.center_localization(exp.pixel_masks[some], own[some]),
+        "mask_recall": metrics.mask_recall_score(exp.pixel_masks[some], own[some]),
+    }.items():
+        assert found[f"{name}_on_half"] == pytest.approx(expected), name
+    assert "localization_on_half" in scores["matched"]
+    assert plain["default"] == {k: v for k, v in found.items() if not k.endswith("_on_half")}
 
 
 class SeesTheFirstQuarter:

@@ -17,8 +17,9 @@ from p2pselect.reproduction import (
     write_report,
 )
 from p2pselect.reproduction._figures import curve_figure, fixed_figure
-from p2pselect.reproduction._measure import GRID, curve_point
+from p2pselect.reproduction._measure import GRID
 from p2pselect.reproduction._run_store import begin_run, read_examples
+from p2pselect.reproduction._score_names import curve_point
 from p2pselect.reproduction._scores import Results
 from p2pselect.reproduction._suite import P2P, Variant
 

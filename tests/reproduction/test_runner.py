@@ -8,8 +8,10 @@ import time
 
 import joblib
 import pytest
+import timm
+from safetensors.torch import save_file
 
-from p2pselect.exceptions import InputError
+from p2pselect.exceptions import InputError, WeightsNotFoundError
 from p2pselect.methods import BlackboxClassifier
 from p2pselect.reproduction import Trial, Variant, run_suite
 from p2pselect.reproduction._run_store import read_examples
@@ -111,6 +113,21 @@ def test_other_settings_need_another_folder(make_suite, table, tmp_path):
     run_suite(make_suite(PIXEL, tau=0.3), tmp_path, dataset_table=table)
     with pytest.raises(InputError, match="plan of tiny"):
         run_suite(make_suite(PIXEL, tau=0.4), tmp_path, dataset_table=table)
+
+
+def test_weights_from_a_folder(make_suite, table, tmp_path):
+    weights = tmp_path / "weights"
+    suite = make_suite(PIXEL, tau=0.3, settings={"pretrained": "auto"})
+    with pytest.raises(WeightsNotFoundError, match="there is no folder"):
+        run_suite(suite, tmp_path / "none", weights=weights, dataset_table=table)
+    assert not (tmp_path / "none").exists()
+    weights.mkdir()
+    network = timm.create_model("test_resnet")
+    save_file(network.state_dict(), weights / "test_resnet.safetensors")
+    store = run_suite(suite, tmp_path / "run", weights=weights, dataset_table=table)
+    result = store.read(Trial("tiny", "blackbox_pixel", "default", 0))
+    assert not result.failed, result.error
+    assert result.facts["settings"]["pretrained"] == repr(str(weights))
 
 
 def test_seeds_and_methods_can_be_added(make_suite, table, tmp_path):

@@ -126,6 +126,19 @@ def test_methods_get_the_cpu_time_of_p2p_if_asked(make_suite):
     assert "tiny.comet.equal_cpu.0" in keys and "tiny.comet.default.0" not in keys
 
 
+def test_weights_come_from_a_folder_where_any_are_used():
+    plans = SUITES["small"].plans
+    comet = Variant("comet")
+    photographs = plans["grocery20"].with_weights("some/folder")
+    assert photographs.make_estimator(comet).pretrained == "some/folder"
+    assert plans["grocery20"].make_estimator(comet).pretrained == "auto"
+    assert plans["grocery20"].with_weights(None) == plans["grocery20"]
+    scenes = plans["digit_scenes"].with_weights("some/folder")
+    assert scenes.make_estimator(comet).pretrained is False
+    scratch = Variant("p2p", "scratch", {"pretrained": False}, "ablation")
+    assert photographs.make_estimator(scratch).pretrained is False
+
+
 def test_all_methods_of_the_small_suite_have_as_many_epochs():
     for plan in SUITES["small"].plans.values():
         assert len({plan.make_estimator(variant).max_epochs for variant in MAIN}) == 1

@@ -102,6 +102,8 @@ def test_a_table_as_a_set(leaves):
 def test_a_table_without_masks_of_other_things(leaves):
     data = table_dataset("leaves").load(leaves, "test", 0)
     assert data.masks is None and data.other_masks == {}
+    spots = table_dataset("leaves", other_masks={"spots": "spots"})
+    assert spots.load(leaves, "train", 0).other_masks == {}, "the column has none for them"
 
 
 def test_a_table_that_is_not_there(tmp_path):

@@ -59,7 +59,7 @@ def methods_table(results: Results, dataset: str, setting: str = DEFAULT) -> Tab
         (Column("localization", 1), "", "localization"),
         (Column("localization, same area", 1), MATCHED, "localization"),
         *(
-            (Column(f"{thing}, same area", 1), MATCHED, on_thing("localization", thing))
+            (Column(f"on the {thing}, same area", 1), MATCHED, on_thing("localization", thing))
             for thing in results.things(dataset)
         ),
         (Column("insertion", 1), "", "insertion_fidelity"),
@@ -78,8 +78,8 @@ def methods_table(results: Results, dataset: str, setting: str = DEFAULT) -> Tab
         "classifiers see more than the masks show, and neither is a method whose answers are "
         "closer to a constant one than to the most accurate method's: any mask is faithful to "
         "a constant answer, as its row shows. The random order is that of P2P's regions. Where "
-        "there are masks of other things than the evidence, localization on these is named "
-        "after them.",
+        "there are masks of something else than the evidence, a column says how much of what "
+        "is shown lies on it.",
     )
     for method in results.methods(dataset):
         own = own_setting(method, setting)

@@ -64,13 +64,15 @@ def test_localization_on_other_things_has_a_column_and_its_references():
         *rows_of("d", "comet", "matched", localization_on_leaf=(0.5,)),
     ]
     table = methods_table(Results(rows), "d")
-    place = [column.title for column in table.columns].index("leaf, same area")
+    place = [column.title for column in table.columns].index("on the leaf, same area")
     found = {line.label: line.entries[place] for line in table.lines}
     assert found["P2P"].mean == pytest.approx(0.85)
     assert found["COMET"].mean == 0.5
     assert found["random mask or order"].mean == pytest.approx(0.3)
     assert found["centered disc"].mean == pytest.approx(0.6)
-    assert "leaf, same area" not in [c.title for c in methods_table(Results(ROWS), "d").columns]
+    assert "on the leaf, same area" not in [
+        c.title for c in methods_table(Results(ROWS), "d").columns
+    ]
 
 
 def test_entry_is_mean_and_sample_deviation(results):

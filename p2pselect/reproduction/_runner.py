@@ -80,7 +80,8 @@ def run_suite(
     weights : path-like, optional
         A folder of pretrained weights, as ``pretrained`` of
         :class:`~p2pselect.P2PClassifier` takes it, for all networks that do not start from
-        random weights.  Default: what the suite says, which is to download them.
+        random weights.  Default: they come from the cache or are downloaded.  A trial whose
+        weights cannot be found fails.
     dataset_table : dict of str to Dataset, optional
         Default: :data:`p2pselect.datasets.DATASETS`.
     datasets, methods, seeds : iterable, optional

@@ -152,21 +152,24 @@ class Plan:
     ablations: tuple[str, ...] | None = None
 
     def with_weights(self, folder: str | None) -> Plan:
-        """The same plan, with pretrained weights from a folder where it has any.
+        """The same plan, which fails where its pretrained weights cannot be found.
+
+        Results from random weights would pass for those of pretrained networks.
 
         Parameters
         ----------
         folder : str or None
-            The folder; None changes nothing.
+            Where the weights are; None takes them from the cache or downloads them.
 
         Returns
         -------
         Plan
-            The plan.
+            The plan; without a change if its networks start from random weights.
         """
-        if folder is None or not self.settings.get("pretrained", True):
+        pretrained = self.settings.get("pretrained", "auto")
+        if pretrained is False or (folder is None and pretrained != "auto"):
             return self
-        return replace(self, settings={**self.settings, "pretrained": folder})
+        return replace(self, settings={**self.settings, "pretrained": folder or True})
 
     def make_estimator(self, variant: Variant, **more: Any) -> SelectiveImageClassifier:
         """Make the unfitted estimator of a variant.

@@ -396,10 +396,12 @@ FAULTS = [
     ),
     *planted(
         "reproduction/_suite.py",
-        "reproduction/test_suite.py::test_weights_come_from_a_folder_where_any_are_used",
+        "reproduction/test_suite.py",
         {
-            'if folder is None or not self.settings.get("pretrained", True):': "if folder is None:",
-            '"pretrained": folder})': '"pretrained": "auto"})',
+            "if pretrained is False or (": "if (",
+            'folder is None and pretrained != "auto"': "folder is None",
+            '(folder is None and pretrained != "auto"):': "False:",
+            '"pretrained": folder or True})': '"pretrained": folder or "auto"})',
         },
     ),
     *planted(

@@ -4,7 +4,7 @@ import pytest
 
 from p2pselect.exceptions import InputError, UnknownNameError
 from p2pselect.methods import METHODS
-from p2pselect.reproduction import SUITES, Trial, Variant
+from p2pselect.reproduction import SUITES, Plan, Trial, Variant
 from p2pselect.reproduction._paper_suites import MAIN
 
 
@@ -131,12 +131,22 @@ def test_weights_come_from_a_folder_where_any_are_used():
     comet = Variant("comet")
     photographs = plans["grocery20"].with_weights("some/folder")
     assert photographs.make_estimator(comet).pretrained == "some/folder"
-    assert plans["grocery20"].make_estimator(comet).pretrained == "auto"
-    assert plans["grocery20"].with_weights(None) == plans["grocery20"]
-    scenes = plans["digit_scenes"].with_weights("some/folder")
-    assert scenes.make_estimator(comet).pretrained is False
+    for folder in ("some/folder", None):
+        scenes = plans["digit_scenes"].with_weights(folder)
+        assert scenes.make_estimator(comet).pretrained is False
+    own = Plan({"pretrained": {"selector": "a.pth"}}, epochs={})
+    assert own.with_weights(None) == own
     scratch = Variant("p2p", "scratch", {"pretrained": False}, "ablation")
     assert photographs.make_estimator(scratch).pretrained is False
+
+
+@pytest.mark.parametrize("suite", SUITES.values(), ids=SUITES)
+def test_no_run_goes_on_with_random_weights_in_place_of_pretrained_ones(suite):
+    for name, plan in suite.plans.items():
+        found = plan.with_weights(None).make_estimator(Variant("comet")).pretrained
+        assert found is (False if plan.settings["pretrained"] is False else True), name
+    unsaid = Plan({}, epochs={}).with_weights(None)
+    assert unsaid.make_estimator(Variant("comet")).pretrained is True
 
 
 def test_all_methods_of_the_small_suite_have_as_many_epochs():

@@ -102,8 +102,8 @@ class Dataset:
         -------
         Bunch
             ``images``, ``target`` (n,), ``target_names``, ``masks`` (True where the evidence
-            for ``target`` is) or None, and ``other_masks``: masks of other things in the same
-            images by their names, in a dict.
+            for ``target`` is) or None, and ``other_masks``, a dict: masks of other things in
+            the same images, by their names.
 
         Raises
         ------
@@ -188,7 +188,7 @@ def table_dataset(
     mask_column: str | None = "auto",
     other_masks: Mapping[str, str] | None = None,
 ) -> Dataset:
-    """Make a named data set of a table of images, for the paper's program.
+    """Make a data set for the paper's program out of a table of images.
 
     Parameters
     ----------
@@ -198,9 +198,10 @@ def table_dataset(
         The table in this folder, as :func:`load_image_table` reads it: with a column of splits,
         "train" and "test", and one of classes.
     mask_column : str or None, default="auto"
-        Name of the column of masks of the evidence; an empty cell is an image without any.
+        Name of the column of masks of the evidence.  Images whose cell is empty do not count
+        in scores of localization.
     other_masks : dict of str to str, optional
-        Names of other things that there are masks of, and the columns of these masks.
+        What else there are masks of, by name, and the columns of these masks.
 
     Returns
     -------

@@ -60,7 +60,7 @@ ON_REQUEST: tuple[Variant, ...] = (
 #: A shorter mask search with larger steps than DiET's default, which takes hours.
 FAST_DIET = {"n_stages": 1, "max_steps": 12, "mask_step": 0.1}
 _SMALL_SETTINGS = {**presets.SMALL, "objective__warmup_epochs": 1}
-#: Fewer pixels and epochs than the preset has, which takes ten minutes for each training.
+#: Fewer pixels and epochs than those of the preset, with which a training takes ten minutes.
 _PHOTOS_SETTINGS = {**presets.PHOTOS, "max_epochs": 8, "objective__warmup_epochs": 1}
 #: Scenes that are made on the spot or small, with small networks from random weights, and
 #: photographs, with pretrained ones; the same number of epochs for all methods.

@@ -45,5 +45,5 @@ def curve_point(curve: str, fraction: float) -> str:
 
 
 def on_thing(metric: str, thing: str) -> str:
-    """A score of localization on something else than the evidence: ``localization_on_leaf``."""
+    """A score of where masks lie, on something other than the evidence: ``…_on_leaf``."""
     return f"{metric}_on_{thing}"

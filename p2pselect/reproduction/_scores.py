@@ -159,7 +159,7 @@ class Results:
         return sorted({key[2] for key in self.values if key[:2] == (dataset, method)})
 
     def things(self, dataset: str) -> list[str]:
-        """What else than the evidence there are masks of."""
+        """What there are masks of, other than the evidence."""
         before = on_thing("localization", "")
         metrics = {key[3] for key in self.values if key[0] == dataset}
         return sorted(m.removeprefix(before) for m in metrics if m.startswith(before))

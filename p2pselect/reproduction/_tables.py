@@ -78,7 +78,7 @@ def methods_table(results: Results, dataset: str, setting: str = DEFAULT) -> Tab
         "classifiers see more than the masks show, and neither is a method whose answers are "
         "closer to a constant one than to the most accurate method's: any mask is faithful to "
         "a constant answer, as its row shows. The random order is that of P2P's regions. Where "
-        "there are masks of something else than the evidence, a column says how much of what "
+        "there are masks of something other than the evidence, a column says how much of what "
         "is shown lies on it.",
     )
     for method in results.methods(dataset):

@@ -45,12 +45,14 @@ def main() -> None:
         n_jobs=options.n_jobs,
         log=lambda line: print(line, flush=True),
     )
-    failed = [result.trial.key for result in store.results() if result.failed]
+    # The folder may hold trials of other sets, seeds and settings.
+    asked = suite.trials(datasets, seeds=options.seeds)
+    results = [result for result in store.results() if result.trial in asked]
+    failed = [result.trial.key for result in results if result.failed]
     if failed:
         sys.exit(f"trials failed: {', '.join(failed)}: no scores are written")
     if options.csv:
-        # The folder may hold trials of other sets.
-        scores = [score for score in store.long_form() if score.dataset in datasets]
+        scores = [score for result in results for score in result.long_form()]
         write_scores(scores, options.csv)
         write_json(options.csv.with_suffix(".json"), {"about": about()})
 

@@ -164,12 +164,16 @@ class Plan:
         Returns
         -------
         Plan
-            The plan; without a change if its networks start from random weights.
+            The plan; random weights, and files that it names itself, stay what they are.
         """
-        pretrained = self.settings.get("pretrained", "auto")
-        if pretrained is False or (folder is None and pretrained != "auto"):
-            return self
-        return replace(self, settings={**self.settings, "pretrained": folder or True})
+
+        def found(pretrained: Any) -> Any:
+            if isinstance(pretrained, Mapping):
+                return {name: found(own) for name, own in pretrained.items()}
+            return (folder or True) if pretrained in (True, "auto") else pretrained
+
+        given = self.settings.get("pretrained", "auto")
+        return replace(self, settings={**self.settings, "pretrained": found(given)})
 
     def make_estimator(self, variant: Variant, **more: Any) -> SelectiveImageClassifier:
         """Make the unfitted estimator of a variant.

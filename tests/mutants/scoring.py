@@ -398,10 +398,10 @@ FAULTS = [
         "reproduction/_suite.py",
         "reproduction/test_suite.py",
         {
-            "if pretrained is False or (": "if (",
-            'folder is None and pretrained != "auto"': "folder is None",
-            '(folder is None and pretrained != "auto"):': "False:",
-            '"pretrained": folder or True})': '"pretrained": folder or "auto"})',
+            "if isinstance(pretrained, Mapping):": "if False:",
+            'if pretrained in (True, "auto") else pretrained': "",
+            'return (folder or True) if pretrained in (True, "auto")': 'return (folder or "auto") if pretrained in (True, "auto")',
+            'self.settings.get("pretrained", "auto")': 'self.settings.get("pretrained", False)',
         },
     ),
     *planted(

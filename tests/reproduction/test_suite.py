@@ -134,8 +134,12 @@ def test_weights_come_from_a_folder_where_any_are_used():
     for folder in ("some/folder", None):
         scenes = plans["digit_scenes"].with_weights(folder)
         assert scenes.make_estimator(comet).pretrained is False
-    own = Plan({"pretrained": {"selector": "a.pth"}}, epochs={})
-    assert own.with_weights(None) == own
+    given = {"selector": "a.pth", "classifier": "auto"}
+    own = Plan({"pretrained": given}, epochs={})
+    for folder, classifier in (("some/folder", "some/folder"), (None, True)):
+        found = own.with_weights(folder).settings["pretrained"]
+        assert found == {"selector": "a.pth", "classifier": classifier}
+    assert given["classifier"] == "auto"
     scratch = Variant("p2p", "scratch", {"pretrained": False}, "ablation")
     assert photographs.make_estimator(scratch).pretrained is False
 
